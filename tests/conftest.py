@@ -1,0 +1,58 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The public data sets beside the checkout; skips where there are none."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/data on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of the light CNN with random weights, seed 0."""
+    import torch
+
+    from tumorviewer import networks
+    from tumorviewer.models import Architecture, ModelCard, Preprocessing, Weights, bundle
+
+    torch.manual_seed(0)
+    classes = ("glioma", "meningioma", "notumor", "pituitary")
+    network = networks.create("light", len(classes), width=8)
+    card = ModelCard(
+        name="random",
+        version="1",
+        title="Random weights, for tests",
+        architecture=Architecture("light", {"width": 8}),
+        classes=classes,
+        labels={
+            "glioma": "Glioma",
+            "meningioma": "Meningioma",
+            "notumor": "No tumour",
+            "pituitary": "Pituitary tumour",
+        },
+        no_tumour="notumor",
+        preprocessing=Preprocessing(),
+        weights=Weights(sha256="", bytes=0),
+        created="2026-11-21",
+        summary="Random.",
+        intended_use="Tests.",
+        limits=("Knows nothing.",),
+        licence="CC0-1.0",
+        training={},
+        figures={},
+    )
+    folder = tmp_path_factory.mktemp("models") / "random"
+    bundle.write(folder, card, network.state_dict())
+    return folder

@@ -1,0 +1,99 @@
+"""The one preprocessing: a grey picture as it is on the screen to what a network sees.
+
+Training and inference both call :func:`prepare`; a model's card records its parameters. No torch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tumorviewer.models.card import Preprocessing
+
+
+class Box(NamedTuple):
+    """A square on a slice, in pixels; it may reach beyond the slice's edges."""
+
+    top: int
+    left: int
+    side: int
+
+
+def foreground(picture_HW: NDArray[np.uint8], margin: float) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right of what is brighter than the background, with a margin.
+
+    A row or column belongs to the foreground if at least 1 % of its pixels are brighter than a
+    tenth of the picture's 99th percentile; the whole picture is answered where nothing is.
+    """
+    rows, columns = picture_HW.shape
+    bright = picture_HW > max(8.0, 0.1 * float(np.percentile(picture_HW, 99)))
+    inside_rows = np.flatnonzero(bright.mean(axis=1) > 0.01)
+    inside_columns = np.flatnonzero(bright.mean(axis=0) > 0.01)
+    if not len(inside_rows) or not len(inside_columns):
+        return 0, 0, rows, columns
+    top, bottom = int(inside_rows[0]), int(inside_rows[-1]) + 1
+    left, right = int(inside_columns[0]), int(inside_columns[-1]) + 1
+    extra = round(margin * max(bottom - top, right - left))
+    return (
+        max(0, top - extra),
+        max(0, left - extra),
+        min(rows, bottom + extra),
+        min(columns, right + extra),
+    )
+
+
+def prepare(
+    picture_HW: NDArray[np.uint8], settings: Preprocessing
+) -> tuple[NDArray[np.uint8], Box]:
+    """Crop to the head, pad to a square with black, resize with antialiasing.
+
+    Parameters
+    ----------
+    picture_HW
+        Grey, 0–255, in display orientation with the volume's default window.
+    settings
+        From the model's card.
+
+    Returns
+    -------
+    tuple
+        The network's input, ``(size, size)`` uint8, and the square of the slice that it shows.
+    """
+    rows, columns = picture_HW.shape
+    top, left, bottom, right = (
+        foreground(picture_HW, settings.margin) if settings.crop else (0, 0, rows, columns)
+    )
+    side = max(bottom - top, right - left)
+    box = Box((top + bottom - side) // 2, (left + right - side) // 2, side)
+    square = np.zeros((side, side), np.uint8)
+    square[top - box.top : bottom - box.top, left - box.left : right - box.left] = picture_HW[
+        top:bottom, left:right
+    ]
+    resized = Image.fromarray(square).resize(
+        (settings.size, settings.size), Image.Resampling.BILINEAR
+    )
+    return np.asarray(resized), box
+
+
+def restore(map_SS: NDArray[np.float32], box: Box, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Put a map over a network's input back on the slice that it came from.
+
+    Returns
+    -------
+    ndarray
+        ``shape`` float32; zero outside ``box``.
+    """
+    resized = np.asarray(
+        Image.fromarray(map_SS, mode="F").resize((box.side, box.side), Image.Resampling.BILINEAR)
+    )
+    rows, columns = shape
+    top, left = max(0, box.top), max(0, box.left)
+    bottom, right = min(rows, box.top + box.side), min(columns, box.left + box.side)
+    whole = np.zeros(shape, np.float32)
+    whole[top:bottom, left:right] = resized[
+        top - box.top : bottom - box.top, left - box.left : right - box.left
+    ]
+    return whole

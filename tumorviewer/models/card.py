@@ -1,0 +1,73 @@
+"""What a model is, ate, scored and must not be used for: the schema of ``card.json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA = 1
+"""Version of ``card.json`` that this program writes; newer ones are refused."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Which network the weights fit."""
+
+    name: str
+    """As in :func:`tumorviewer.networks.architectures`."""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Parameters of :func:`tumorviewer.analysis.preprocess.prepare`, kept with the weights."""
+
+    size: int = 224
+    """Side of the square that the network sees, pixels."""
+    crop: bool = True
+    """Whether the picture is cropped to its foreground (the head) first."""
+    margin: float = 0.03
+    """What is left around the foreground, as a share of its longer side."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The tensors' file and its fingerprint."""
+
+    sha256: str
+    bytes: int
+    file: str = "model.safetensors"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything that must be known of a model; one to one with ``card.json``."""
+
+    name: str
+    """Folder name in the catalogue: lower case letters, digits, ``-`` and ``_``."""
+    version: str
+    title: str
+    architecture: Architecture
+    classes: tuple[str, ...]
+    """In the order of the logits."""
+    labels: dict[str, str]
+    """What a reader sees for each class."""
+    no_tumour: str | None
+    """The class that means that there is no tumour, if the model knows one."""
+    preprocessing: Preprocessing
+    weights: Weights
+    created: str
+    """ISO 8601 date."""
+    summary: str
+    intended_use: str
+    limits: tuple[str, ...]
+    licence: str
+    training: dict[str, Any]
+    """Data (name, items, groups, licence, fingerprint), split, settings, command, device, hours."""
+    figures: dict[str, Any]
+    """Sets of figures by name (``grouped_validation``, …), each with n, groups and intervals."""
+    temperature: float = 1.0
+    """Logits are divided by it before the softmax (Guo et al., ICML 2017)."""
+    references: tuple[str, ...] = ()
+    schema: int = SCHEMA

@@ -1,0 +1,10 @@
+"""The architectures, one family a file, one registry.
+
+Every network takes ``(N, 1, S, S)`` float32 in 0–1 (the grey picture as it is on the screen),
+normalises it itself, and answers ``(N, classes)`` logits.
+"""
+
+from tumorviewer.networks import light, mobilenet
+from tumorviewer.networks.registry import Classifier, architectures, create
+
+__all__ = ["Classifier", "architectures", "create", "light", "mobilenet"]
