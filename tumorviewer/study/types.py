@@ -52,7 +52,7 @@ class Volume:
     """The file or folder it came from, as the user knows it. Shown, never logged."""
     series_instance_uid: str | None = None
     label: str = ""
-    """Which volume of its series this is: ``"echo 2"``, ``"volume 3 of 8"``; empty if the only one."""
+    """Which volume of its series this is (``"echo 2"``); empty if it is the only one."""
     windows: tuple[Window, ...] = ()
     """Windows that the file itself states, the default first."""
     voi_lut: tuple[float, NDArray[Any]] | None = None
