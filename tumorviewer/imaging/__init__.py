@@ -1,0 +1,1 @@
+"""Volume to picture: windowing, orientation, colour maps, overlays, thumbnails. No Qt, no torch."""
