@@ -1,0 +1,127 @@
+"""Where a slice lies in the patient: edge letters, planes, millimetres, scale bars.
+
+Patient coordinates are LPS+ mm, voxel indices ``(slice, row, column)`` as in ``study.types``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorviewer.study.types import Placement, Volume
+
+_LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))
+_PLANES = ("sagittal", "coronal", "axial")
+_SECOND_LETTER = math.sin(math.radians(10))
+_PLANE_COSINE = math.cos(math.radians(25))
+
+
+class Edges(NamedTuple):
+    """Which side of the patient each edge of a slice is towards (PS3.3 C.7.6.1.1.1)."""
+
+    left: str
+    right: str
+    top: str
+    bottom: str
+
+
+def direction_letters(direction: NDArray[np.float64]) -> str:
+    """Letters of an LPS direction, the nearest axis first.
+
+    A second axis is named where the direction leans towards it by more than 10 degrees: ``"AH"``.
+    """
+    unit = direction / np.linalg.norm(direction)
+    first, second = np.argsort(-np.abs(unit), kind="stable")[:2]
+    axes = (first, second) if abs(unit[second]) > _SECOND_LETTER else (first,)
+    return "".join(_LETTERS[axis][int(unit[axis] < 0)] for axis in axes)
+
+
+def edge_letters(volume: Volume) -> Edges | None:
+    """Letters at the four edges of every slice; None where the orientation is not known."""
+    if volume.placement is not Placement.PATIENT:
+        return None
+    down, right = volume.affine[:3, 1], volume.affine[:3, 2]
+    return Edges(
+        left=direction_letters(-right),
+        right=direction_letters(right),
+        top=direction_letters(-down),
+        bottom=direction_letters(down),
+    )
+
+
+def normal(volume: Volume) -> NDArray[np.float64]:
+    """Unit normal of the slices in LPS, on the side of increasing slice index."""
+    cross = np.cross(volume.affine[:3, 2], volume.affine[:3, 1])
+    cross /= np.linalg.norm(cross)
+    return cross if cross @ volume.affine[:3, 0] >= 0 else -cross
+
+
+def plane(volume: Volume) -> str:
+    """``axial``, ``coronal``, ``sagittal`` (within 25 degrees) or ``oblique``; empty if unknown."""
+    if volume.placement is not Placement.PATIENT:
+        return ""
+    across = np.abs(normal(volume))
+    axis = int(np.argmax(across))
+    return _PLANES[axis] if across[axis] >= _PLANE_COSINE else "oblique"
+
+
+def to_patient(volume: Volume, index: float, row: float, column: float) -> NDArray[np.float64]:
+    """LPS+ mm of a voxel position; integers are voxel centres.
+
+    Returns
+    -------
+    ndarray
+        ``(3,)``; meaningful only where ``volume.placement`` is ``PATIENT``.
+    """
+    position: NDArray[np.float64] = volume.affine[:3] @ (index, row, column, 1.0)
+    return position
+
+
+def position_text(position: NDArray[np.float64]) -> str:
+    """An LPS point in letters: ``"L 12.0  P 3.5  H 40.1 mm"``."""
+    return "  ".join(_coordinate(axis, value) for axis, value in enumerate(position)) + " mm"
+
+
+def slice_position_text(volume: Volume, index: int) -> str:
+    """Where a slice's centre lies, along the axis that the slices cross: ``"H 40.1 mm"``.
+
+    All three coordinates for an oblique volume; empty where the position is not known.
+    """
+    if volume.placement is not Placement.PATIENT:
+        return ""
+    rows, columns = volume.array.shape[1:3]
+    centre = to_patient(volume, index, (rows - 1) / 2, (columns - 1) / 2)
+    if plane(volume) == "oblique":
+        return position_text(centre)
+    axis = int(np.argmax(np.abs(normal(volume))))
+    return _coordinate(axis, centre[axis]) + " mm"
+
+
+def _coordinate(axis: int, value: float) -> str:
+    shown = round(float(value), 1)
+    return f"{_LETTERS[axis][int(shown < 0)]} {abs(shown):.1f}"
+
+
+def pixel_aspect(volume: Volume) -> float:
+    """Height of a pixel over its width."""
+    _, row, column = volume.spacing()
+    aspect = row / column if column > 0 else 0.0
+    return aspect if math.isfinite(aspect) and aspect > 0 else 1.0
+
+
+def scale_bar(mm_per_unit: float, longest: float) -> float:
+    """Length in mm of the longest scale bar, 1, 2 or 5 times a power of ten, that fits.
+
+    Parameters
+    ----------
+    mm_per_unit
+        Millimetres that one unit of the screen shows.
+    longest
+        What is allowed, in units of the screen.
+    """
+    limit = mm_per_unit * longest
+    power: float = 10.0 ** math.floor(math.log10(limit))
+    return max(step * power for step in (1, 2, 5) if step * power <= limit * (1 + 1e-9))

@@ -1,0 +1,50 @@
+"""Small pictures of volumes, for lists."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tumorviewer.errors import Cancelled
+from tumorviewer.imaging.display import provisional_window, render
+from tumorviewer.imaging.geometry import pixel_aspect
+from tumorviewer.study.types import Volume, VolumeSource
+
+
+def thumbnail(volume: Volume, index: int | None = None, side: int = 96) -> NDArray[np.uint8]:
+    """A slice, the middle one unless said otherwise, at its right aspect.
+
+    Returns
+    -------
+    ndarray
+        ``(H, W)`` grey or ``(H, W, 3)`` RGB uint8; the longer of H and W is ``side``.
+    """
+    at = len(volume.array) // 2 if index is None else index
+    window = provisional_window(volume, at)
+    levels = render(volume.array[at], window, inverted=volume.inverted, voi_lut=volume.voi_lut)
+    rows, columns = levels.shape[0] * pixel_aspect(volume), float(levels.shape[1])
+    scale = side / max(rows, columns)
+    size = max(1, round(columns * scale)), max(1, round(rows * scale))
+    picture = Image.fromarray(np.ascontiguousarray(levels))
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+
+
+def thumbnail_of_source(source: VolumeSource, side: int = 96) -> NDArray[np.uint8]:
+    """As :func:`thumbnail`, of the first slice that loads: the rest is not read.
+
+    Raises
+    ------
+    InputError
+        If the pixels cannot be read.
+    """
+    pictures: list[NDArray[np.uint8]] = []
+
+    def stop(volume: Volume, index: int) -> None:
+        pictures.append(thumbnail(volume, index, side))
+        raise Cancelled
+
+    try:
+        return thumbnail(source.load(stop), side=side)
+    except Cancelled:
+        return pictures[0]
