@@ -76,8 +76,13 @@ class Normalise(nn.Module):
 
     def __init__(self, mean: list[float], std: list[float]) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        # on the CPU even when the network is laid out on the meta device: no file holds them
+        self.register_buffer(
+            "mean", torch.tensor(mean, device="cpu").view(1, -1, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "std", torch.tensor(std, device="cpu").view(1, -1, 1, 1), persistent=False
+        )
 
     def forward(self, x_N1SS: Tensor) -> Tensor:
         """``(N, 1, S, S)`` to ``(N, len(mean), S, S)``."""

@@ -1,0 +1,207 @@
+"""A model on disk: a folder of plain data with ``card.json`` and ``model.safetensors``. No torch.
+
+Nothing in it is ever executed: no pickle is read, and a bundle that carries one is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError, safe_open
+
+from tumorviewer.errors import InputError
+from tumorviewer.models import schema
+from tumorviewer.models.card import ModelCard, Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CARD = "card.json"
+PLAIN_DATA = frozenset(
+    [".csv", ".jpeg", ".jpg", ".json", ".jsonl", ".md", ".pdf", ".png", ".safetensors", ".txt"]
+)
+PLAIN_NAMES = frozenset(["LICENCE", "LICENSE", "NOTICE", "README", "Thumbs.db", "desktop.ini"])
+_CARD_LIMIT = 2**20
+_FILES_LIMIT = 10_000
+_AGAIN = "Copy the bundle again from where it was made."
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read ``card.json`` alone, without a look at the weights.
+
+    Raises
+    ------
+    InputError
+        If it is missing, too large, malformed, or of a newer version.
+    """
+    path = folder / CARD
+    if not folder.is_dir():
+        raise InputError(str(folder), "It is not a folder.", f"Name the folder that holds {CARD}.")
+    if not path.is_file():
+        raise InputError(str(folder), f"There is no {CARD} in it.", "It is not a model bundle.")
+    try:
+        if path.stat().st_size > _CARD_LIMIT:
+            raise InputError(str(path), "It is too large for a model's card.", _AGAIN)
+        return schema.from_json(path.read_text("utf-8"))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except schema.NewerSchemaError as error:
+        reason = f"The model was made by a newer version of TumorViewer: {error}"
+        raise InputError(str(path), reason, "Update TumorViewer.") from error
+    except ValueError as error:  # of bad UTF-8 and bad JSON too
+        raise InputError(str(path), f"The card is not valid: {error}", _AGAIN) from error
+
+
+def verify(folder: Path) -> ModelCard:
+    """Read the card, and check everything that the weights can be checked for without torch.
+
+    Raises
+    ------
+    InputError
+        If anything but plain data is in the folder, or the weights are not those of the card.
+    """
+    card = read_card(folder)
+    _check_files(folder)
+    path = folder / card.weights.file
+    try:
+        _check_weights(path, card.weights)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return card
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors in a safetensors file, from its header.
+
+    Raises
+    ------
+    InputError
+        If the file is not of that format.
+    """
+    try:
+        with safe_open(path, framework="np") as tensors:
+            return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118 - no mapping
+    except SafetensorError as error:
+        raise InputError(str(path), f"It is not a safetensors file ({error}).", _AGAIN) from error
+
+
+def write(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> ModelCard:
+    """Write a bundle, complete or not at all; one that stands there is replaced.
+
+    Parameters
+    ----------
+    folder
+        The bundle's own folder.
+    card
+        Its ``weights`` are filled in here.
+    tensors
+        A state dict; each tensor keeps its dtype.
+
+    Returns
+    -------
+    ModelCard
+        As written.
+
+    Raises
+    ------
+    ValueError
+        If the card would not be read back.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
+    beside.mkdir()
+    try:
+        card = dataclasses.replace(card, weights=_write_weights(beside, tensors))
+        text = schema.to_json(card)
+        schema.from_json(text)
+        (beside / CARD).write_text(text, "utf-8")
+        for path in (beside / CARD, beside / card.weights.file, beside):
+            _flush(path)
+        _replace(folder, beside)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return card
+
+
+def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> Weights:
+    from safetensors.torch import save_file
+
+    own = {
+        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
+    }
+    floats = {
+        str(tensor.dtype).removeprefix("torch.")
+        for tensor in own.values()
+        if tensor.is_floating_point()
+    }
+    path = folder / Weights.file
+    save_file(own, path)
+    return Weights(_sha256(path), path.stat().st_size, dtype="/".join(sorted(floats)))
+
+
+def _replace(folder: Path, beside: Path) -> None:
+    old = beside.with_name(f"{beside.name}.old")
+    if folder.exists():
+        folder.rename(old)
+    beside.rename(folder)
+    _flush(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _check_files(folder: Path) -> None:
+    root = folder.resolve()
+    for count, path in enumerate(_walk(folder)):
+        if count >= _FILES_LIMIT:
+            raise InputError(str(folder), "It holds too many files for a model bundle.", _AGAIN)
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise InputError(str(path), "It is a link that leads out of the bundle.", _AGAIN)
+        if not path.is_file():
+            raise InputError(str(path), "It is not an ordinary file.", "Remove it.")
+        hidden = path.name.startswith(".") and not path.suffix
+        if not hidden and path.suffix.lower() not in PLAIN_DATA and path.name not in PLAIN_NAMES:
+            reason = "A model bundle may hold only plain data; this could be a program."
+            raise InputError(str(path), reason, "Remove it if you trust the rest.")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        yield from (Path(parent, name) for name in (*files, *links))
+
+
+def _check_weights(path: Path, weights: Weights) -> None:
+    if not path.is_file():
+        raise InputError(str(path), "The weights are missing.", _AGAIN)
+    if (size := path.stat().st_size) != weights.bytes:
+        reason = f"The weights have {size:,} bytes; the card says {weights.bytes:,}."
+        raise InputError(str(path), reason, _AGAIN)
+    if _sha256(path) != weights.sha256:
+        reason = "The weights are not those of the card: the SHA-256 differs."
+        raise InputError(str(path), reason, _AGAIN)
+    shapes(path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(str(path), f"It cannot be read: {error.strerror}.", "Check its permissions.")

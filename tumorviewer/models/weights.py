@@ -1,0 +1,66 @@
+"""A bundle to a network that is ready to answer; the one module of this room that needs torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from tumorviewer import networks
+from tumorviewer.errors import InputError
+from tumorviewer.models import bundle
+from tumorviewer.models.card import ModelCard
+from tumorviewer.networks import Classifier
+
+_MISMATCH = "The card and the weights do not belong together; copy the bundle again."
+
+
+def load(folder: Path) -> tuple[ModelCard, Classifier]:
+    """Verify a bundle and build its network, in evaluation mode on the CPU, in float32.
+
+    The network is laid out without memory first, so that a card that asks for more than its file
+    holds is refused before anything is allocated.
+
+    Raises
+    ------
+    InputError
+        If the bundle is refused, or its weights do not fit its architecture.
+    """
+    card = bundle.verify(folder)
+    network = _lay_out(folder, card)
+    path = folder / card.weights.file
+    _check_shapes(path, network)
+    tensors = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(path).items()
+    }
+    network.load_state_dict(tensors, assign=True)
+    return card, network.eval()
+
+
+def _lay_out(folder: Path, card: ModelCard) -> Classifier:
+    architecture = card.architecture
+    try:
+        with torch.device("meta"):
+            return networks.create(architecture.name, len(card.classes), **architecture.options)
+    except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        reason = f"Its architecture cannot be built: {error}."
+        raise InputError(str(folder), reason, "A newer TumorViewer may know it.") from error
+
+
+def _check_shapes(path: Path, network: Classifier) -> None:
+    stored = bundle.shapes(path)
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    for name, shape in wanted.items():
+        if name not in stored:
+            raise InputError(str(path), f"The tensor {name} is missing.", _MISMATCH)
+        if stored[name] != shape:
+            reason = f"The tensor {name} is {_words(stored[name])}, not {_words(shape)}."
+            raise InputError(str(path), reason, _MISMATCH)
+    if extra := sorted(set(stored) - set(wanted)):
+        raise InputError(str(path), f"The tensor {extra[0]} is not part of the network.", _MISMATCH)
+
+
+def _words(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape)) or "a single number"
