@@ -1,0 +1,94 @@
+"""The order in which a viewer shows the voxels of a file that does not say how to.
+
+Lossless: axes are exchanged and reversed, and the affine follows, so that every voxel keeps its
+patient coordinate.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from nibabel.orientations import io_orientation
+from numpy.typing import NDArray
+
+_ISOTROPIC = 1.05
+"""Largest over smallest spacing up to which slices are axial, whatever was acquired."""
+
+_LEFT, _BACK, _HEAD = 0, 1, 2
+_VIEWS = {
+    _HEAD: ((_HEAD, 1), (_BACK, 1), (_LEFT, 1)),
+    _BACK: ((_BACK, 1), (_HEAD, -1), (_LEFT, 1)),
+    _LEFT: ((_LEFT, -1), (_HEAD, -1), (_BACK, 1)),
+}
+"""By the patient axis across slices: patient axis and direction of slices, rows and columns."""
+
+
+class Layout(NamedTuple):
+    """Which voxel axis becomes slice, row and column, and which of them run backwards."""
+
+    axes: tuple[int, int, int]
+    reversed: tuple[bool, bool, bool]
+
+    def view(self, array: NDArray[Any]) -> NDArray[Any]:
+        """``(i, j, k, …)`` seen as ``(slice, row, column, …)``; no copy."""
+        rest = range(3, array.ndim)
+        steps = tuple(slice(None, None, -1 if back else 1) for back in self.reversed)
+        return array.transpose(*self.axes, *rest)[steps]
+
+    def stored(self, array: NDArray[Any]) -> NDArray[Any]:
+        """``(slice, row, column, …)`` seen as ``(i, j, k, …)``; the reverse of :meth:`view`."""
+        rest = range(3, array.ndim)
+        steps = tuple(slice(None, None, -1 if back else 1) for back in self.reversed)
+        return array[steps].transpose(*np.argsort(self.axes), *rest)
+
+    def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Slices, rows and columns of a file of this shape ``(i, j, k)``."""
+        slices, rows, columns = (shape[axis] for axis in self.axes)
+        return slices, rows, columns
+
+    def affine(
+        self, affine: NDArray[np.float64], shape: tuple[int, int, int]
+    ) -> NDArray[np.float64]:
+        """The affine of :meth:`view`, from that of ``(i, j, k, 1)`` and the file's shape."""
+        to_stored = np.zeros((4, 4))
+        to_stored[3, 3] = 1
+        for position, (axis, back) in enumerate(zip(self.axes, self.reversed, strict=True)):
+            to_stored[axis, position] = -1 if back else 1
+            to_stored[axis, 3] = shape[axis] - 1 if back else 0
+        return affine @ to_stored
+
+
+def display_layout(affine_LPS: NDArray[np.float64], shape: tuple[int, int, int]) -> Layout:
+    """Choose slices, rows and columns as they are read in radiology.
+
+    Slices lie across the axis of largest spacing, or are axial where spacing is equal. Columns
+    run to the patient's left (axial, coronal) or back (sagittal), rows to the back (axial) or
+    feet (coronal, sagittal), and slices along row × column directions, as DICOM's are sorted.
+
+    Parameters
+    ----------
+    affine_LPS
+        4×4, invertible, ``(i, j, k, 1)`` to LPS+ mm.
+    shape
+        Extents along i, j and k.
+    """
+    directions = io_orientation(affine_LPS)
+    patient_axes = [int(axis) for axis in directions[:, 0]]
+    across = _slice_axis(np.linalg.norm(affine_LPS[:3, :3], axis=0), shape, patient_axes)
+    view = _VIEWS[patient_axes[across]]
+    axes = tuple(patient_axes.index(axis) for axis, _ in view)
+    back = tuple(
+        bool(directions[axis, 1] != wanted) for axis, (_, wanted) in zip(axes, view, strict=True)
+    )
+    return Layout((axes[0], axes[1], axes[2]), (back[0], back[1], back[2]))
+
+
+def _slice_axis(
+    spacing: NDArray[np.float64], shape: tuple[int, int, int], patient_axes: list[int]
+) -> int:
+    if shape.count(1) == 1:
+        return shape.index(1)
+    if spacing.max() <= _ISOTROPIC * spacing.min():
+        return patient_axes.index(_HEAD)
+    return int(np.argmax(spacing))

@@ -1,0 +1,362 @@
+"""NIfTI-1, NIfTI-2 and Analyze files: headers to a study whose volumes can be loaded."""
+
+from __future__ import annotations
+
+import logging
+import math
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
+from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
+from nibabel.spatialimages import HeaderDataError
+from nibabel.spm2analyze import Spm2AnalyzeHeader
+from numpy.typing import NDArray
+
+from tumorviewer.errors import InputError
+from tumorviewer.study import limits
+from tumorviewer.study.layout import Layout, display_layout
+from tumorviewer.study.nifti_geometry import has_spacing, place
+from tumorviewer.study.nifti_pixels import (
+    Rescale,
+    StoredVoxels,
+    middle_first,
+    narrowest,
+    not_finite,
+    open_maybe_gzip,
+    read_error,
+)
+from tumorviewer.study.types import (
+    Placement,
+    Progress,
+    Series,
+    Study,
+    Volume,
+    VolumeSource,
+    Window,
+)
+
+SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz")
+"""In lower case; files by these names are worth trying even if `recognises` says no."""
+
+_HEAD_BYTES = 560
+_MAX_EXTENT = 65_535
+_COPY_AGAIN = "Copy it again from where it came from."
+_NOT_NIFTI = "It is not a NIfTI or Analyze file, or its header is damaged."
+
+_SILENT = logging.Logger("nibabel", logging.CRITICAL + 1)
+"""nibabel's own logger writes to the terminal."""
+
+
+def recognises(head: bytes) -> bool:
+    """Whether a file that begins like this, 560 bytes or more, is NIfTI or Analyze; gzip or not."""
+    if head[:2] == b"\x1f\x8b":
+        try:
+            head = zlib.decompressobj(31).decompress(head, _HEAD_BYTES)
+        except zlib.error:
+            return False
+    return _header_class(head) is not None
+
+
+def header_path(path: Path) -> Path:
+    """The file that speaks for this one: the ``.hdr`` of an ``.img`` that has one, else itself."""
+    return _partner(path, ".img", ".hdr") or path
+
+
+def read(path: Path, source: str) -> Study:
+    """Read the header of a NIfTI or Analyze file, or of a pair of which either is named.
+
+    Parameters
+    ----------
+    path
+        The file.
+    source
+        What the user knows it as.
+
+    Returns
+    -------
+    Study
+        One series with a volume for each time point and component; no pixels are read yet.
+
+    Raises
+    ------
+    InputError
+        If it is not such a file, is damaged, or declares what it cannot hold.
+    """
+    limits.check_regular_file(path, source)
+    header_file = header_path(path)
+    head, compressed = _read_head(header_file, source)
+    header = _parse(head, source, path)
+    if _is_single(header):
+        data = header_file
+    else:
+        data = _partner(header_file, ".hdr", ".img") or _missing(source, ".img", "voxels")
+        compressed = _read_head(data, source)[1]
+    image = _image(header, data, compressed, source)
+    _check_extension(header, head, image)
+    return Study(path.name, (Series(path.name, _volumes(image, header), source),))
+
+
+def _missing(source: str, suffix: str, content: str) -> Path:
+    raise InputError(
+        source,
+        f"Its {suffix} file, which holds the {content}, is not beside it.",
+        "Put the .hdr and the .img file into one folder and open either.",
+    )
+
+
+def _partner(path: Path, ours: str, theirs: str) -> Path | None:
+    """The other file of a pair, whatever the case of its suffix, compressed or not."""
+    lower = path.name.lower()
+    suffix = next((ours + gz for gz in ("", ".gz") if lower.endswith(ours + gz)), None)
+    if suffix is None:
+        return None
+    stem = path.name[: -len(suffix)]
+    names = (stem + form(theirs + gz) for gz in ("", ".gz") for form in (str.lower, str.upper))
+    return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
+
+
+def _read_head(path: Path, source: str) -> tuple[bytes, bool]:
+    limits.check_regular_file(path, source)
+    try:
+        stream, compressed = open_maybe_gzip(path)
+        with stream:
+            return stream.read(_HEAD_BYTES), compressed
+    except (OSError, EOFError, zlib.error) as error:
+        raise read_error(source, error) from error
+
+
+def _header_class(head: bytes) -> type[Any] | None:
+    by_magic: dict[bytes, type[Any]] = {
+        b"n+1": Nifti1Header,
+        b"ni1": Nifti1PairHeader,
+        b"n+2": Nifti2Header,
+        b"ni2": Nifti2PairHeader,
+    }
+    for magic in (head[344:347], head[4:7]):
+        if magic in by_magic:
+            return by_magic[magic]
+    is_analyze = len(head) >= 348 and 348 in (
+        int.from_bytes(head[:4], "little"),
+        int.from_bytes(head[:4], "big"),
+    )
+    return Spm2AnalyzeHeader if is_analyze else None
+
+
+def _is_single(header: Any) -> bool:
+    return type(header) in (Nifti1Header, Nifti2Header)
+
+
+def _parse(head: bytes, source: str, path: Path) -> Any:
+    """A header that nibabel has checked, with what it mends by itself mended."""
+    kind = _header_class(head)
+    if kind is None or len(head) < kind.sizeof_hdr:
+        if path.name.lower().endswith((".img", ".img.gz")):
+            _missing(source, ".hdr", "size and orientation")
+        raise InputError(source, _NOT_NIFTI, _COPY_AGAIN)
+    try:
+        header = kind(head[: kind.sizeof_hdr], check=False)
+        unknown_spacing = not has_spacing(header)
+        header.check_fix(logger=_SILENT, error_level=40)
+    except (HeaderDataError, ValueError, KeyError) as error:
+        raise InputError(source, f"Its header is not valid: {error}.", _COPY_AGAIN) from error
+    if unknown_spacing:
+        header["pixdim"][1:4] = math.nan
+    return header
+
+
+@dataclass(frozen=True, eq=False)
+class _Image:
+    """What a header says, once for all the volumes of a file."""
+
+    voxels: StoredVoxels
+    rescale: Rescale
+    layout: Layout
+    affine: NDArray[np.float64]
+    """Of the array in display layout, to LPS+ mm."""
+    placement: Placement
+    windows: tuple[Window, ...]
+    notes: tuple[str, ...]
+
+
+def _image(header: Any, data: Path, compressed: bool, source: str) -> _Image:
+    shape = [int(extent) for extent in header.get_data_shape()]
+    if len(shape) < 2:
+        raise InputError(source, "It holds no image: fewer than two dimensions.")
+    space = (shape[0], shape[1], shape[2] if len(shape) > 2 else 1)
+    stored = _stored_dtype(header, source)
+    volumes = math.prod(shape[3:])
+    voxels = StoredVoxels(source, data, _offset(header, source), stored, space, volumes, compressed)
+    _check_size(voxels, shape)
+    rescale = Rescale(stored, *_slope(header, source))
+    placed = place(header, space)
+    layout = display_layout(placed.affine, space)
+    return _Image(
+        voxels,
+        rescale,
+        layout,
+        layout.affine(placed.affine, space),
+        placed.placement,
+        _windows(header),
+        placed.notes + _dtype_notes(stored),
+    )
+
+
+def _stored_dtype(header: Any, source: str) -> np.dtype[Any]:
+    dtype: np.dtype[Any] = header.get_data_dtype()
+    if dtype.itemsize == 0 or dtype.kind not in "iufcV":
+        raise InputError(source, "Its voxels are of a kind that is not supported.")
+    return dtype
+
+
+def _dtype_notes(stored: np.dtype[Any]) -> tuple[str, ...]:
+    if stored.kind == "c":
+        return ("Complex values are shown as their magnitudes.",)
+    if len(stored.names or ()) == 4:
+        return ("Colours are shown without their transparency.",)
+    if stored.kind == "f" and stored.itemsize > 8:
+        return ("Extended-precision values are shown in double precision.",)
+    return ()
+
+
+def _offset(header: Any, source: str) -> int:
+    offset = float(header["vox_offset"])
+    if not math.isfinite(offset) or offset < 0:
+        raise InputError(source, "Its header does not say where the voxels begin.", _COPY_AGAIN)
+    return max(int(offset), header.single_vox_offset if _is_single(header) else 0)
+
+
+def _check_size(voxels: StoredVoxels, shape: list[int]) -> None:
+    if min(shape) < 1:
+        raise InputError(voxels.source, "It declares an image without any voxels.")
+    if max(voxels.shape) > _MAX_EXTENT or voxels.volumes > limits.MAX_VOLUMES:
+        sizes = " × ".join(map(str, shape))
+        raise InputError(voxels.source, f"It declares more voxels than any image has: {sizes}.")
+    stored = voxels.path.stat().st_size
+    ratio = limits.DEFLATE_RATIO if voxels.compressed else 1
+    needed = voxels.offset + math.prod(shape) * voxels.dtype.itemsize
+    limits.check_expansion(voxels.source, needed, stored, ratio)
+
+
+def _slope(header: Any, source: str) -> tuple[float, float]:
+    if header.get_data_dtype().names:
+        return 1.0, 0.0
+    try:
+        slope, inter = header.get_slope_inter()
+    except HeaderDataError as error:
+        raise InputError(source, f"Its header is not valid: {error}.", _COPY_AGAIN) from error
+    return (1.0, 0.0) if slope is None else (float(slope), float(inter or 0.0))
+
+
+def _windows(header: Any) -> tuple[Window, ...]:
+    low, high = float(header["cal_min"]), float(header["cal_max"])
+    if not (math.isfinite(low) and math.isfinite(high) and high > low):
+        return ()
+    return (Window((low + high) / 2, high - low, "From the file", "LINEAR_EXACT"),)
+
+
+def _check_extension(header: Any, head: bytes, image: _Image) -> None:
+    """Refuse a header extension that would reach into the voxels: one of the two is not true."""
+    if not _is_single(header):
+        return
+    size = header.sizeof_hdr
+    room = image.voxels.offset - size - 4
+    if room < 16 or head[size : size + 1] in (b"", b"\0"):
+        return
+    length = int.from_bytes(
+        head[size + 4 : size + 8], "big" if header.endianness == ">" else "little", signed=True
+    )
+    if not 8 <= length <= room:
+        raise InputError(
+            image.voxels.source,
+            "Its header extension does not fit between the header and the voxels.",
+            _COPY_AGAIN,
+        )
+
+
+def _volumes(image: _Image, header: Any) -> tuple[VolumeSource, ...]:
+    extents = [int(extent) for extent in header.get_data_shape()[3:]]
+    times = extents[0] if extents else 1
+    components = math.prod(extents[1:])
+    return tuple(
+        NiftiVolume(
+            image, component * times + time, _label(time, times, component, components), time > 0
+        )
+        for component in range(components)
+        for time in range(times)
+    )
+
+
+def _label(time: int, times: int, component: int, components: int) -> str:
+    parts = []
+    if times > 1:
+        parts.append(f"volume {time + 1} of {times}")
+    if components > 1:
+        parts.append(f"component {component + 1} of {components}")
+    return ", ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class NiftiVolume:
+    """One volume of a file; a :class:`~tumorviewer.study.types.VolumeSource`."""
+
+    image: _Image
+    index: int
+    label: str
+    repeats: bool
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows, columns."""
+        return self.image.layout.shape(self.image.voxels.shape)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is known before loading."""
+        return self.image.notes
+
+    def load(self, progress: Progress | None = None) -> Volume:
+        """Read the voxels: the middle slice first, or in the file's order if it is compressed."""
+        image = self.image
+        colours = (3,) if image.voxels.dtype.names else ()
+        array = limits.allocate(image.voxels.source, self.shape + colours, image.rescale.dtype)
+        volume = Volume(
+            array,
+            image.affine,
+            image.placement,
+            image.voxels.source,
+            label=self.label,
+            windows=image.windows,
+            notes=image.notes,
+        )
+        notes = self._fill(volume, progress or (lambda _volume, _index: None))
+        return replace(volume, array=narrowest(array), notes=image.notes + notes)
+
+    def _fill(self, volume: Volume, progress: Progress) -> tuple[str, ...]:
+        image, slices = self.image, len(volume.array)
+        extent = image.voxels.shape[2]
+        stored_IJK = image.layout.stored(volume.array)
+        along_slices = image.layout.axes[0] == 2
+        nan = infinite = 0
+        waiting = lambda: progress(volume, slices // 2)  # noqa: E731
+        for k, plane_JI in image.voxels.planes(self.index, middle_first(extent), waiting):
+            values = image.rescale(plane_JI)
+            stored_IJK[:, :, k] = values.swapaxes(0, 1)
+            odd = not_finite(values)
+            nan, infinite = nan + odd[0], infinite + odd[1]
+            backwards = image.layout.reversed[0]
+            shown = (extent - 1 - k if backwards else k) if along_slices else slices // 2
+            progress(volume, shown)
+        return _not_finite_notes(nan, infinite)
+
+
+def _not_finite_notes(nan: int, infinite: int) -> tuple[str, ...]:
+    notes = []
+    if nan:
+        notes.append(f"{nan} voxels are not a number (NaN).")
+    if infinite:
+        notes.append(f"{infinite} voxels are infinite.")
+    return tuple(notes)
