@@ -1,0 +1,44 @@
+# Every job in the checkout. `make demo` and `make test` set up .venv themselves.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types contracts format unit benchmark
+
+python := .venv/bin/python
+unit: export QT_QPA_PLATFORM = offscreen
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make .venv, or refresh it after a change of requirements.lock
+	@bash packaging/setup.sh
+
+demo: ## open the window on the demonstration study (without a display: the same into demo-output/)
+	@bash packaging/setup.sh screen
+	@$(python) -m tumorviewer demo
+
+test: setup check unit ## everything that CI runs
+
+check: lint types contracts
+
+lint: setup ## style of the code, without changing it
+	@echo "Style (ruff)"
+	@$(python) -m ruff check
+	@$(python) -m ruff format --check
+
+types: setup
+	@echo "Types (mypy)"
+	@$(python) -m mypy
+
+contracts: setup
+	@echo "Which room may import which (import-linter)"
+	@.venv/bin/lint-imports
+
+unit: setup
+	@echo "Tests (pytest)"
+	@$(python) -m pytest
+
+format: setup ## put the code into the house style
+	@$(python) -m ruff check --fix
+	@$(python) -m ruff format
+
+benchmark: setup ## measure speed and memory
+	@$(python) -m pytest tests/benchmarks
