@@ -69,13 +69,13 @@ def full_range(volume: Volume) -> Window:
     if volume.array.dtype == np.uint8:
         return IDENTITY
     array = volume.array
-    if not _is_float(array):
-        return _between(float(array.min()), float(array.max()), "Full range")
-    finite = np.isfinite(array)
-    if not finite.any():
-        return IDENTITY
-    low = np.min(array, where=finite, initial=np.inf)
-    high = np.max(array, where=finite, initial=-np.inf)
+    low, high = array.min(), array.max()
+    if not np.isfinite([low, high]).all():
+        finite = np.isfinite(array)
+        if not finite.any():
+            return IDENTITY
+        low = np.min(array, where=finite, initial=np.inf)
+        high = np.max(array, where=finite, initial=-np.inf)
     return _between(float(low), float(high), "Full range")
 
 

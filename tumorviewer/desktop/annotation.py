@@ -1,0 +1,115 @@
+"""What is written over an image: outlined text, edge letters, scale bar, cursor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+
+from tumorviewer.imaging.geometry import Edges, scale_bar
+
+INK = QColor(238, 238, 238)
+OUTLINE = QColor(0, 0, 0, 220)
+ACCENT = QColor(255, 214, 102)
+MARGIN = 8.0
+_LONGEST_TEXT = 300
+_OFFSETS = ((-1, -1), (0, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (0, 1), (1, 1))
+
+
+def plain(text: str) -> str:
+    """Text from a file on one line, without control or direction-changing characters."""
+    return "".join(c if c.isprintable() else " " for c in text[:_LONGEST_TEXT])
+
+
+def number(value: float, precision: float) -> str:
+    """A value with as many decimals as a range of ``precision`` calls for."""
+    if not math.isfinite(value) or not 1e-5 < precision < 1e7:
+        return f"{value:.4g}"
+    decimals = max(0, 2 - math.floor(math.log10(precision)))
+    text = f"{value:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
+
+
+def draw_text(
+    painter: QPainter, box: QRectF, align: Qt.AlignmentFlag, text: str, ink: QColor = INK
+) -> None:
+    """One line of text, elided to its box, readable on any picture."""
+    elided = QFontMetricsF(painter.font()).elidedText(
+        plain(text), Qt.TextElideMode.ElideRight, box.width()
+    )
+    painter.setPen(OUTLINE)
+    for dx, dy in _OFFSETS:
+        painter.drawText(box.translated(dx, dy), align, elided)
+    painter.setPen(ink)
+    painter.drawText(box, align, elided)
+
+
+def draw_corner(
+    painter: QPainter, area: QRectF, align: Qt.AlignmentFlag, lines: Sequence[str]
+) -> None:
+    """Lines of text in one corner of ``area``, none wider than 44 % of it."""
+    height = QFontMetricsF(painter.font()).height()
+    inside = area.adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+    width = inside.width() * 0.44
+    left = inside.left() if align & Qt.AlignmentFlag.AlignLeft else inside.right() - width
+    shown = [line for line in lines if line]
+    bottom = align & Qt.AlignmentFlag.AlignBottom
+    top = inside.bottom() - height * len(shown) if bottom else inside.top()
+    side = align & Qt.AlignmentFlag.AlignHorizontal_Mask
+    for at, line in enumerate(shown):
+        draw_text(painter, QRectF(left, top + at * height, width, height), side, line)
+
+
+def draw_edges(painter: QPainter, area: QRectF, edges: Edges) -> None:
+    """The letters in the middle of the four edges."""
+    font = painter.font()
+    large = painter.font()
+    large.setBold(True)
+    large.setPointSizeF(font.pointSizeF() * 1.25)
+    painter.setFont(large)
+    inside = area.adjusted(MARGIN, MARGIN / 2, -MARGIN, -MARGIN / 2)
+    across, down = Qt.AlignmentFlag.AlignHCenter, Qt.AlignmentFlag.AlignVCenter
+    for align, letters in (
+        (Qt.AlignmentFlag.AlignLeft | down, edges.left),
+        (Qt.AlignmentFlag.AlignRight | down, edges.right),
+        (Qt.AlignmentFlag.AlignTop | across, edges.top),
+        (Qt.AlignmentFlag.AlignBottom | across, edges.bottom),
+    ):
+        draw_text(painter, inside, align, letters, ACCENT)
+    painter.setFont(font)
+
+
+def draw_scale_bar(painter: QPainter, area: QRectF, mm_per_unit: float) -> None:
+    """A bar of a round length above the bottom edge, at most a quarter of the width."""
+    mm = scale_bar(mm_per_unit, area.width() / 4)
+    length = mm / mm_per_unit
+    height = QFontMetricsF(painter.font()).height()
+    y = area.bottom() - MARGIN - 1.6 * height
+    left = area.center().x() - length / 2
+    ends = QPointF(left, y), QPointF(left + length, y)
+    for colour, width in ((OUTLINE, 4.0), (INK, 2.0)):
+        painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.SquareCap))
+        painter.drawLine(*ends)
+        for end in ends:
+            painter.drawLine(end - QPointF(0, 4), end)
+    text = QRectF(area.center().x() - 80, y - 4 - height, 160, height)
+    draw_text(painter, text, Qt.AlignmentFlag.AlignHCenter, f"{mm:g} mm")
+
+
+def draw_cursor(painter: QPainter, at: QPointF) -> None:
+    """A small open cross at the point that the pointer shows in another viewport."""
+    for colour, width in ((OUTLINE, 3.0), (ACCENT, 1.0)):
+        painter.setPen(QPen(colour, width))
+        for step in (QPointF(1, 0), QPointF(-1, 0), QPointF(0, 1), QPointF(0, -1)):
+            painter.drawLine(at + step * 4, at + step * 12)
+
+
+def draw_message(painter: QPainter, area: QRectF, text: str) -> None:
+    """Words in the middle of an image area that has nothing to show."""
+    width = min(area.width() - 4 * MARGIN, 360.0)
+    box = QRectF(area.center().x() - width / 2, area.top(), width, area.height())
+    painter.setPen(QColor(190, 190, 190))
+    flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+    painter.drawText(box, flags, text)

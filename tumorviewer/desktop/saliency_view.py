@@ -1,0 +1,65 @@
+"""A finding's saliency as the window draws it: colours, key and words."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtGui import QImage
+
+from tumorviewer.analysis.finding import Finding, Saliency
+from tumorviewer.imaging.colormap import overlay
+
+_CACHED_SLICES = 32
+NO_MAP = "No saliency map yet.\nAsk the model, and the evidence for its answer is drawn here."
+
+
+class SaliencyView:
+    """The maps of one finding at one opacity; the last few drawn slices are kept."""
+
+    def __init__(self, finding: Finding, saliency: Saliency, opacity: float) -> None:
+        self._finding = finding
+        self._saliency = saliency
+        self._opacity = opacity
+        self.image = lru_cache(maxsize=_CACHED_SLICES)(self._image)
+        self._map = lru_cache(maxsize=1)(saliency.on_slice)
+
+    def _image(self, index: int) -> QImage | None:
+        values = self._map(index)
+        if values is None:
+            return None
+        pixels = overlay(values, self._opacity)
+        rows, columns = values.shape
+        layout = QImage.Format.Format_ARGB32_Premultiplied
+        return QImage(pixels.data, columns, rows, pixels.strides[0], layout).copy()
+
+    def value_text(self, index: int, row: int, column: int) -> str:
+        """The saliency under the cursor."""
+        values: NDArray[np.float32] | None = self._map(index)
+        return "No map" if values is None else f"Saliency {values[row, column]:.2f}"
+
+    def caption(self) -> str:
+        """Method and class."""
+        return f"{self._saliency.method}: {self._target()}"
+
+    def key(self) -> str:
+        """What low and high mean."""
+        if self._saliency.class_agnostic:
+            return "Low → high activation, the same for every class"
+        return f"Low → high evidence for {self._target()}"
+
+    def note(self, index: int) -> str:
+        """How this slice's map was scaled, or why there is nothing to see."""
+        if index not in self._saliency.slices:
+            return "This slice has no map."
+        at = self._saliency.slices.index(index)
+        if not self._saliency.maps[at].any():
+            return f"No positive evidence for {self._target()} on this slice."
+        strength = float(self._saliency.strength[at])
+        if strength < 0.995:
+            return f"Scaled by this slice's tumour probability, {strength:.2f}."
+        return "Scaled to this slice's maximum."
+
+    def _target(self) -> str:
+        return self._finding.labels.get(self._saliency.target, self._saliency.target)

@@ -1,0 +1,192 @@
+"""A slider over the slices with the probability of a tumour drawn along it."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QColor,
+    QHelpEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QPolygonF,
+)
+from PySide6.QtWidgets import QSlider, QToolTip, QWidget
+
+from tumorviewer.analysis.finding import Finding
+from tumorviewer.imaging.colormap import class_colour
+
+_SCALE_WIDTH = 30
+_MARK = 5.0
+
+
+class SliceBar(QSlider):
+    """Horizontal; the value is the slice. Deciding slices carry a triangle above the curve."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self._finding: Finding | None = None
+        self._probability: dict[int, float] = {}
+        self.setAccessibleName("Slice")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setInvertedControls(True)
+        self.setRange(0, 0)
+        self.setPageStep(10)
+        self.setEnabled(False)
+        self.valueChanged.connect(self._describe)
+
+    def sizeHint(self) -> QSize:
+        return QSize(400, round(self.fontMetrics().height() * 2.2 + 2 * _MARK + 8))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, self.sizeHint().height())
+
+    def set_count(self, count: int) -> None:
+        self.setRange(0, max(0, count - 1))
+        self.setEnabled(count > 1)
+        self._describe()
+
+    def set_finding(self, finding: Finding | None) -> None:
+        """Draw the finding's probabilities; None draws a bare slider."""
+        self._finding = finding
+        self._probability = {} if finding is None else tumour_probabilities(finding)
+        self._describe()
+        self.update()
+
+    def _describe(self) -> None:
+        count = self.maximum() + 1
+        text = f"Slice {self.value() + 1} of {count}"
+        if self._finding is not None:
+            text += f": {self._judgement(self.value())}"
+        self.setAccessibleDescription(text)
+
+    def _judgement(self, index: int) -> str:
+        if index not in self._probability:
+            return "not judged"
+        deciding = self._finding is not None and index in self._finding.key_slices
+        text = f"probability of a tumour {self._probability[index]:.2f}"
+        return text + ", deciding slice" if deciding else text
+
+    # Where things are
+
+    def _track(self) -> QRectF:
+        top = _MARK + 3
+        return QRectF(self.rect()).adjusted(_SCALE_WIDTH, top, -6, -4)
+
+    def x_of(self, index: float) -> float:
+        """Where a slice begins on the widget; its middle is at ``index + 0.5``."""
+        track = self._track()
+        return track.left() + track.width() * index / (self.maximum() + 1)
+
+    def index_at(self, x: float) -> int:
+        track = self._track()
+        share = (x - track.left()) / max(1.0, track.width())
+        return int(np.clip(np.floor(share * (self.maximum() + 1)), 0, self.maximum()))
+
+    # Drawing
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        track, palette = self._track(), self.palette()
+        painter.fillRect(track, palette.base())
+        if self._finding is not None:
+            self._draw_scale(painter, track)
+            self._draw_curve(painter, track, self._finding)
+        painter.setPen(palette.color(QPalette.ColorRole.Mid))
+        painter.drawRect(track)
+        if self._finding is not None:
+            self._draw_marks(painter, track, self._finding)
+        self._draw_handle(painter, track)
+        painter.end()
+
+    def _draw_scale(self, painter: QPainter, track: QRectF) -> None:
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        height = float(self.fontMetrics().height())
+        for text, y in (("1", track.top()), ("0", track.bottom() - height)):
+            box = QRectF(0, y, _SCALE_WIDTH - 5, height)
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight, text)
+        painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Mid), 1, Qt.PenStyle.DotLine))
+        half = track.center().y()
+        painter.drawLine(QPointF(track.left(), half), QPointF(track.right(), half))
+
+    def _draw_curve(self, painter: QPainter, track: QRectF, finding: Finding) -> None:
+        colour = QColor(*class_colour(finding.predicted_class, finding.classes, finding.no_tumour))
+        painter.setPen(QPen(colour, 1.5))
+        fill = QColor(colour)
+        fill.setAlpha(110)
+        painter.setBrush(fill)
+        for run in _runs(sorted(self._probability)):
+            painter.drawPolygon(self._outline(track, run))
+
+    def _outline(self, track: QRectF, run: list[int]) -> QPolygonF:
+        """Steps, one as wide as its slice, closed along the bottom."""
+        points = [QPointF(self.x_of(run[0]), track.bottom())]
+        for index in run:
+            y = track.bottom() - track.height() * self._probability[index]
+            points += [QPointF(self.x_of(index), y), QPointF(self.x_of(index + 1), y)]
+        return QPolygonF([*points, QPointF(self.x_of(run[-1] + 1), track.bottom())])
+
+    def _draw_marks(self, painter: QPainter, track: QRectF, finding: Finding) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.palette().windowText())
+        for index in finding.key_slices:
+            x, y = self.x_of(index + 0.5), track.top()
+            tip = [QPointF(x - _MARK, y - _MARK - 1), QPointF(x + _MARK, y - _MARK - 1)]
+            painter.drawPolygon(QPolygonF([*tip, QPointF(x, y - 1)]))
+
+    def _draw_handle(self, painter: QPainter, track: QRectF) -> None:
+        left, right = self.x_of(self.value()), self.x_of(self.value() + 1)
+        middle = (left + right) / 2
+        width = max(4.0, min(right - left, 14.0))
+        handle = QRectF(middle - width / 2, track.top() - 1, width, track.height() + 2)
+        role = QPalette.ColorRole.Highlight if self.isEnabled() else QPalette.ColorRole.Mid
+        colour = self.palette().color(role)
+        fill = QColor(colour)
+        fill.setAlpha(90)
+        painter.setBrush(fill)
+        painter.setPen(QPen(colour, 2.5 if self.hasFocus() else 1.5))
+        painter.drawRoundedRect(handle, 2, 2)
+
+    # Mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() is Qt.MouseButton.LeftButton:
+            self.setValue(self.index_at(event.position().x()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self.setValue(self.index_at(event.position().x()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
+            index = self.index_at(event.pos().x())
+            text = f"Slice {index + 1}"
+            if self._finding is not None:
+                text += f": {self._judgement(index)}"
+            QToolTip.showText(event.globalPos(), text, self)
+            return True
+        return super().event(event)
+
+
+def tumour_probabilities(finding: Finding) -> dict[int, float]:
+    """For each judged slice the probability of any tumour; of the predicted class where the model
+    has no class without one."""
+    table = finding.slice_probabilities
+    if finding.no_tumour is None:
+        values = table[:, finding.classes.index(finding.predicted_class)]
+    else:
+        values = 1 - table[:, finding.classes.index(finding.no_tumour)]
+    return dict(zip(finding.slices, np.clip(values, 0, 1).tolist(), strict=True))
+
+
+def _runs(indices: list[int]) -> list[list[int]]:
+    """Stretches of neighbours."""
+    breaks = np.flatnonzero(np.diff(indices) > 1) + 1
+    return [part.tolist() for part in np.split(np.array(indices, int), breaks) if part.size]

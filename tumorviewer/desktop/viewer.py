@@ -1,0 +1,290 @@
+"""The image and its saliency map side by side, with the controls that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QToolButton,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tumorviewer.analysis.finding import Finding
+from tumorviewer.desktop.colour_bar import ColourBar
+from tumorviewer.desktop.saliency_view import NO_MAP, SaliencyView
+from tumorviewer.desktop.slice_bar import SliceBar
+from tumorviewer.desktop.view_state import ViewState
+from tumorviewer.desktop.viewport import HINTS, Viewport, no_overlay
+from tumorviewer.imaging.display import presets
+from tumorviewer.imaging.geometry import plane
+from tumorviewer.study import Volume, Window
+
+NO_VOLUME = "No study is open.\nDrop a DICOM folder, a NIfTI file or a picture on the window."
+
+
+class Mode(Enum):
+    """How image and saliency map share the space."""
+
+    SIDE_BY_SIDE = "Side by side"
+    BLENDED = "Blended"
+    IMAGE = "Image only"
+
+
+class Viewer(QWidget):
+    """Shows a volume with, if there is one, a model's finding.
+
+    A volume may still be loading: ``show_volume(volume, complete=False)``, ``slice_filled(k)`` for
+    each slice that has been read, and at the end ``show_volume(volume)`` once more; slice, window
+    and place stay as long as the array is the same.
+    """
+
+    sliceChanged = Signal(int)  # noqa: N815 - Qt's own style
+    windowChanged = Signal(object)  # noqa: N815 - Qt's own style
+    modeChanged = Signal(object)  # noqa: N815 - Qt's own style
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state = ViewState(self)
+        self.image = Viewport(self.state, "Image", self)
+        self.map = Viewport(self.state, "Saliency map", self)
+        self.map.window_text_shown = False
+        self.slice_bar = SliceBar(self)
+        self.colour_bar = ColourBar(self)
+        self.mode = Mode.SIDE_BY_SIDE
+        self._mode_with_map = Mode.SIDE_BY_SIDE
+        self._finding: Finding | None = None
+        self._saliency: SaliencyView | None = None
+        self._series_lines: Sequence[str] = ()
+        self._presets: tuple[Window, ...] = ()
+        self._map_message = NO_MAP
+        self._build()
+        self._connect()
+        self.show_volume(None)
+
+    # What is shown
+
+    def show_volume(self, volume: Volume | None, *, complete: bool = True) -> None:
+        """Show a volume, or with None the invitation to open one."""
+        same = volume is not None and self.state.volume is not None
+        if not (same and volume.array is self.state.volume.array):  # type: ignore[union-attr]
+            self.show_finding(None)
+        self.image.message = NO_VOLUME if volume is None else ""
+        self.slice_bar.set_count(0 if volume is None else len(volume.array))
+        self.state.show(volume, complete=complete)
+        self._fill_presets()
+        self._caption()
+
+    def slice_filled(self, index: int) -> None:
+        """A slice of the volume, which is still loading, has been read."""
+        self.state.fill(index)
+
+    def show_finding(self, finding: Finding | None) -> None:
+        """Show a model's finding of the volume; None takes it away."""
+        self._finding = finding
+        self.slice_bar.set_finding(finding)
+        self._draw_saliency()
+
+    def set_patient_text(self, lines: Sequence[str]) -> None:
+        """Lines for the top left corner, which :meth:`toggle_patient_text` hides."""
+        self.image.patient_lines = tuple(lines)
+        self.image.update()
+
+    def set_series_text(self, lines: Sequence[str]) -> None:
+        """Lines for the top right corner, before the volume's label and plane."""
+        self._series_lines = tuple(lines)
+        self._caption()
+
+    def set_map_message(self, text: str) -> None:
+        """What the map's pane says while there is no map: that it is being computed, or why it
+        could not be; empty for the usual invitation."""
+        self._map_message = text or NO_MAP
+        self._draw_saliency()
+
+    # Actions
+
+    def set_mode(self, mode: Mode) -> None:
+        if mode is not Mode.IMAGE:
+            self._mode_with_map = mode
+        if mode is not self.mode:
+            self.mode = mode
+            self.modeChanged.emit(mode)
+        self._mode_buttons[mode].setChecked(True)
+        self._draw_saliency()
+
+    def toggle_map(self) -> None:
+        """Hide the map, or show it as it was shown before."""
+        self.set_mode(self._mode_with_map if self.mode is Mode.IMAGE else Mode.IMAGE)
+
+    def set_opacity(self, opacity: float) -> None:
+        """0–1."""
+        self._opacity.setValue(round(opacity * 100))
+
+    def opacity(self) -> float:
+        return float(self._opacity.value()) / 100
+
+    def slice(self) -> int:
+        return self.state.index
+
+    def set_slice(self, index: int) -> None:
+        self.state.set_slice(index)
+
+    def next_slice(self) -> None:
+        self.state.step(1)
+
+    def previous_slice(self) -> None:
+        self.state.step(-1)
+
+    def set_window(self, window: Window) -> None:
+        self.state.set_window(window)
+
+    def windows(self) -> tuple[Window, ...]:
+        """The presets for this volume."""
+        return self._presets
+
+    def reset_view(self) -> None:
+        """Fit the image and take the default window."""
+        self.state.reset_place()
+        self.state.reset_window()
+
+    def toggle_patient_text(self) -> None:
+        self.state.set_patient_text_shown(not self.state.patient_text_shown)
+
+    def toggle_smooth(self) -> None:
+        """Interpolate between pixels, or show them as squares."""
+        self.state.set_smooth(not self.state.smooth)
+
+    # Parts
+
+    def _build(self) -> None:
+        panes = QHBoxLayout()
+        panes.setSpacing(2)
+        panes.addWidget(self.image, 1)
+        panes.addWidget(self.map, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(self._tool_row())
+        layout.addLayout(panes, 1)
+        layout.addWidget(self.slice_bar)
+        layout.addWidget(self._map_row())
+
+    def _tool_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(6, 4, 6, 0)
+        group = QButtonGroup(self)
+        self._mode_buttons: dict[Mode, QToolButton] = {}
+        for mode in Mode:
+            button = QToolButton(self)
+            button.setText(mode.value)
+            button.setCheckable(True)
+            button.setAccessibleName(f"Show image and map: {mode.value}")
+            button.clicked.connect(lambda _checked, mode=mode: self.set_mode(mode))
+            group.addButton(button)
+            row.addWidget(button)
+            self._mode_buttons[mode] = button
+        row.addStretch(1)
+        self._window_box = QComboBox(self)
+        self._window_box.setAccessibleName("Window preset")
+        self._window_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        label = QLabel("Window", self)
+        label.setBuddy(self._window_box)
+        row.addWidget(label)
+        row.addWidget(self._window_box)
+        row.addWidget(self._help_button())
+        return row
+
+    def _help_button(self) -> QToolButton:
+        button = QToolButton(self)
+        button.setText("?")
+        button.setToolTip("\n".join(HINTS))
+        button.setAccessibleName("Mouse and keys")
+        button.setAccessibleDescription("\n".join(HINTS))
+        button.clicked.connect(
+            lambda: QToolTip.showText(button.mapToGlobal(button.rect().center()), button.toolTip())
+        )
+        return button
+
+    def _map_row(self) -> QWidget:
+        self._map_controls = QWidget(self)
+        row = QHBoxLayout(self._map_controls)
+        row.setContentsMargins(6, 0, 6, 4)
+        self._opacity = QSlider(Qt.Orientation.Horizontal, self)
+        self._opacity.setAccessibleName("Map opacity")
+        self._opacity.setRange(0, 100)
+        self._opacity.setPageStep(10)
+        self._opacity.setValue(60)
+        self._opacity_text = QLabel(self)
+        label = QLabel("Map opacity", self)
+        label.setBuddy(self._opacity)
+        row.addWidget(label)
+        row.addWidget(self._opacity, 1)
+        row.addWidget(self._opacity_text)
+        row.addSpacing(16)
+        row.addWidget(self.colour_bar, 2)
+        return self._map_controls
+
+    def _connect(self) -> None:
+        self.state.slice_changed.connect(self._on_slice)
+        self.state.window_changed.connect(self._on_window)
+        self.slice_bar.valueChanged.connect(self.state.set_slice)
+        self._window_box.activated.connect(lambda at: self.set_window(self._presets[at]))
+        self._opacity.valueChanged.connect(self._draw_saliency)
+
+    def _on_slice(self, index: int) -> None:
+        self.slice_bar.setValue(index)
+        self._describe_map()
+        self.sliceChanged.emit(index)
+
+    def _on_window(self, window: Window) -> None:
+        at = self._presets.index(window) if window in self._presets else -1
+        self._window_box.setCurrentIndex(at)
+        self.windowChanged.emit(window)
+
+    def _fill_presets(self) -> None:
+        volume = self.state.volume
+        known = volume is not None and self.state.is_complete and not volume.is_colour
+        self._presets = presets(volume) if volume is not None and known else ()
+        self._window_box.clear()
+        self._window_box.addItems([window.name for window in self._presets])
+        self._window_box.setEnabled(bool(self._presets))
+        self._on_window(self.state.window)
+
+    def _caption(self) -> None:
+        volume = self.state.volume
+        own = () if volume is None else (volume.label, plane(volume).capitalize())
+        self.image.series_lines = (*self._series_lines, *own)
+        self.image.update()
+
+    def _draw_saliency(self) -> None:
+        """Make mode, finding and opacity visible."""
+        finding = self._finding
+        saliency = None if finding is None else finding.saliency
+        view = None
+        if finding is not None and saliency is not None:
+            view = SaliencyView(finding, saliency, self.opacity())
+        self._saliency = view
+        self._opacity_text.setText(f"{self._opacity.value()} %")
+        self.map.setVisible(self.mode is Mode.SIDE_BY_SIDE)
+        self._map_controls.setVisible(view is not None and self.mode is not Mode.IMAGE)
+        self.map.message = self._map_message if view is None else ""
+        self.map.patient_lines = () if view is None else (view.caption(),)
+        self.map.value_text = self.map.intensity_text if view is None else view.value_text
+        self.map.overlay = no_overlay if view is None else view.image
+        blended = view is not None and self.mode is Mode.BLENDED
+        self.image.overlay = view.image if view is not None and blended else no_overlay
+        self._describe_map()
+        self.image.refresh()
+        self.map.refresh()
+
+    def _describe_map(self) -> None:
+        if self._saliency is not None:
+            self.colour_bar.set_text(self._saliency.key(), self._saliency.note(self.state.index))
