@@ -1,0 +1,149 @@
+"""Everything that can be done, in one table: menus, tool bar, keys and the sheet of keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
+
+from tumorviewer.desktop import theme
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that can be done."""
+
+    name: str
+    menu: str
+    text: str
+    keys: tuple[str, ...] = ()
+    icon: str = ""
+    """In the tool bar if it has one."""
+    short: str = ""
+    """Its text in the tool bar."""
+    group: str = ""
+    """Entries of one group exclude each other."""
+    checkable: bool = False
+    starts_section: bool = False
+
+
+MENUS = ("File", "View", "Go to", "Assessment", "Help")
+TABLE = (
+    Entry("open_files", "File", "Open files…", ("Ctrl+O",), "open", "Files"),
+    Entry("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "folder", "Folder"),
+    Entry("open_demonstration", "File", "Open the demonstration study", ("Ctrl+D",)),
+    Entry("close_study", "File", "Close study", ("Ctrl+W",), starts_section=True),
+    Entry("close_all", "File", "Close all studies", ("Ctrl+Shift+W",)),
+    Entry("quit", "File", "Quit", ("Ctrl+Q",), starts_section=True),
+    Entry(
+        "side_by_side", "View", "Image and map side by side", ("1",),
+        "side_by_side", "Side by side", group="mode", starts_section=True,
+    ),
+    Entry("blended", "View", "Map blended over the image", ("2",),
+          "blended", "Blended", group="mode"),
+    Entry("image_only", "View", "Image alone", ("3",), "image_only", "Image", group="mode"),
+    Entry("toggle_map", "View", "Show the map", ("M",), "map", "Map",
+          checkable=True, starts_section=True),
+    Entry("more_opaque", "View", "Map more opaque", ("+", "=")),
+    Entry("less_opaque", "View", "Map less opaque", ("-",)),
+    Entry("next_window", "View", "Next window preset", ("W",), starts_section=True),
+    Entry("reset_view", "View", "Reset window, zoom and pan", ("R",), "reset", "Reset"),
+    Entry("hide_patient", "View", "Hide patient text", ("P",), "patient", "Hide patient",
+          checkable=True, starts_section=True),
+    Entry("full_screen", "View", "Full screen", ("F11",), checkable=True),
+    Entry("system", "View", "Colours as the system has them", group="scheme",
+          starts_section=True),
+    Entry("dark", "View", "Dark colours", group="scheme"),
+    Entry("light", "View", "Light colours", group="scheme"),
+    Entry("previous_slice", "Go to", "Previous slice", ("PgUp", ",")),
+    Entry("next_slice", "Go to", "Next slice", ("PgDown", ".")),
+    Entry("first_slice", "Go to", "First slice", ("Ctrl+Home",)),
+    Entry("last_slice", "Go to", "Last slice", ("Ctrl+End",)),
+    Entry("next_key_slice", "Go to", "Next deciding slice", ("K",), starts_section=True),
+    Entry("previous_volume", "Go to", "Previous volume of the series", ("[",),
+          starts_section=True),
+    Entry("next_volume", "Go to", "Next volume of the series", ("]",)),
+    Entry("previous_series", "Go to", "Previous series", ("Ctrl+Up", "Ctrl+PgUp")),
+    Entry("next_series", "Go to", "Next series", ("Ctrl+Down", "Ctrl+PgDown")),
+    Entry("analyse", "Assessment", "Analyse the shown series again", ("Ctrl+R", "F5")),
+    Entry("cancel", "Assessment", "Cancel what is running", ("Esc",)),
+    Entry("restart_worker", "Assessment", "Restart the analysis process", starts_section=True),
+    Entry("self_test", "Assessment", "Device and self-test…"),
+    Entry("shortcuts", "Help", "Keyboard shortcuts…", ("F1", "?")),
+    Entry("about", "Help", "About TumorViewer…", starts_section=True),
+)  # fmt: skip
+
+
+class Actions(QObject):
+    """The table as Qt has it; ``actions["open_files"]`` is a QAction."""
+
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._actions: dict[str, QAction] = {}
+        groups: dict[str, QActionGroup] = {}
+        for entry in TABLE:
+            action = self._make(entry, window)
+            if entry.group:
+                group = groups.setdefault(entry.group, QActionGroup(self))
+                group.addAction(action)
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._actions[name]
+
+    def _make(self, entry: Entry, window: QMainWindow) -> QAction:
+        action = QAction(entry.text, self)
+        action.setObjectName(entry.name)
+        action.setCheckable(entry.checkable or bool(entry.group))
+        action.setShortcuts([QKeySequence(key) for key in entry.keys])
+        action.setIconText(entry.short or entry.text)
+        action.setToolTip(_tip(entry))
+        window.addAction(action)
+        self._actions[entry.name] = action
+        return action
+
+    def fill_menus(self, window: QMainWindow) -> dict[str, QMenu]:
+        """Put the menus into the window's menu bar."""
+        menus = {title: window.menuBar().addMenu(title) for title in MENUS}
+        for entry in TABLE:
+            if entry.starts_section:
+                menus[entry.menu].addSeparator()
+            menus[entry.menu].addAction(self._actions[entry.name])
+        return menus
+
+    def tool_bar(self) -> QToolBar:
+        """A bar of the entries that have an icon, a gap between menus."""
+        bar = QToolBar("Tools")
+        bar.setObjectName("tools")
+        bar.setMovable(False)
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        menu = MENUS[0]
+        for entry in TABLE:
+            if not entry.icon:
+                continue
+            if entry.starts_section or entry.menu != menu:
+                bar.addSeparator()
+            menu = entry.menu
+            bar.addAction(self._actions[entry.name])
+            bar.widgetForAction(self._actions[entry.name]).setAccessibleName(entry.text)
+        self.draw_icons()
+        return bar
+
+    def draw_icons(self) -> None:
+        """Draw the icons in the colours that the window has now."""
+        for entry in TABLE:
+            if entry.icon:
+                self._actions[entry.name].setIcon(theme.icon(entry.icon))
+                self._actions[entry.name].setIconVisibleInMenu(False)
+
+
+def keys_text(entry: Entry) -> str:
+    """The keys of an entry as this system writes them."""
+    native = QKeySequence.SequenceFormat.NativeText
+    return " or ".join(QKeySequence(key).toString(native) for key in entry.keys)
+
+
+def _tip(entry: Entry) -> str:
+    return f"{entry.text} ({keys_text(entry)})" if entry.keys else entry.text

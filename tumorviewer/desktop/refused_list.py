@@ -1,0 +1,80 @@
+"""What was brought and is not shown, with reasons that can be read and copied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
+
+from tumorviewer.desktop.labels import button
+from tumorviewer.study.types import Refused
+
+
+class RefusedList(QWidget):
+    """A line that says how many, and opens to say which and why."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._refused: Sequence[Refused] = ()
+        self._hides_names = False
+        self._header = button("", "link")
+        self._header.setCheckable(True)
+        self._header.toggled.connect(self._toggle)
+        self._text = QPlainTextEdit()
+        self._text.setReadOnly(True)
+        self._text.setTabChangesFocus(True)
+        self._text.setMinimumHeight(140)
+        self._text.setAccessibleName("What is not shown, and why")
+        self._copy = button("Copy", "chip", "Copy the list of what is not shown")
+        self._copy.clicked.connect(self._copy_text)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(4)
+        for each in (self._header, self._text, self._copy):
+            layout.addWidget(each)
+        self.show_refused(())
+
+    def show_refused(self, refused: Sequence[Refused]) -> None:
+        """List these; nothing at all is seen where there are none."""
+        self._refused = refused
+        self.setVisible(bool(refused))
+        self._toggle(self._header.isChecked())
+        self._text.setPlainText(refused_text(refused, self._hides_names))
+
+    def hide_names(self, hide: bool) -> None:
+        """Show or hide file names."""
+        self._hides_names = hide
+        self.show_refused(self._refused)
+
+    def _toggle(self, is_open: bool) -> None:
+        self._text.setVisible(is_open)
+        self._copy.setVisible(is_open)
+        summary = refused_summary(self._refused)
+        self._header.setText(f"{'▾' if is_open else '▸'} {summary}")
+        self._header.setAccessibleName(f"{summary}: {'hide' if is_open else 'show'} the list")
+
+    def _copy_text(self) -> None:
+        QGuiApplication.clipboard().setText(self._text.toPlainText())
+
+
+def refused_summary(refused: Sequence[Refused]) -> str:
+    """How many are not shown, and how many of those are faults."""
+    errors = sum(item.is_error for item in refused)
+    count = f"{len(refused):,} not shown"
+    if not errors or errors == len(refused):
+        return count
+    return f"{count}, {errors:,} with an error"
+
+
+def refused_text(refused: Sequence[Refused], hide_names: bool = False) -> str:
+    """Reasons with the things that they hold for, errors first."""
+    groups: dict[str, list[str]] = {}
+    for item in sorted(refused, key=lambda item: not item.is_error):
+        reason = f"{item.reason} {item.remedy}".strip()
+        groups.setdefault(reason, []).append(item.source)
+    blocks = []
+    for reason, sources in groups.items():
+        names = [f"{len(sources):,} hidden names"] if hide_names else sources
+        blocks.append("\n".join([reason, *(f"  • {name}" for name in names)]))
+    return "\n\n".join(blocks)

@@ -1,0 +1,119 @@
+"""What the middle of the window says while no image is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from tumorviewer.desktop import theme
+from tumorviewer.desktop.labels import button, clear, heading, label, plain_tip
+from tumorviewer.desktop.recent import Recent
+
+_WIDTH = 440
+
+
+class StartPage(QWidget):
+    """How to begin: drop something, choose something, or something from before."""
+
+    files_wanted = Signal()
+    folder_wanted = Signal()
+    demonstration_wanted = Signal()
+    recent_chosen = Signal(object)
+    """A :class:`Recent`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._icon = QLabel()
+        self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(0)
+        self._recent_heading = heading("Recent")
+        column = QVBoxLayout()
+        column.setSpacing(8)
+        column.addWidget(self._icon)
+        column.addWidget(_centred("Drop a study here", "title"))
+        column.addWidget(
+            _centred(
+                "A DICOM folder, DICOMDIR or zip file, a NIfTI file, or a picture "
+                "(PNG, JPEG, TIFF, BMP). Several at once are fine.",
+                "secondary",
+            )
+        )
+        column.addSpacing(8)
+        column.addLayout(self._buttons())
+        column.addSpacing(16)
+        column.addWidget(self._recent_heading)
+        column.addLayout(self._recent)
+        _centre(self, column)
+        self.draw()
+
+    def _buttons(self) -> QHBoxLayout:
+        files = button("Open files…")
+        files.clicked.connect(self.files_wanted)
+        folder = button("Open folder…", "primary")
+        folder.clicked.connect(self.folder_wanted)
+        demonstration = button("Open the demonstration study", "", "Open the demonstration study")
+        demonstration.clicked.connect(self.demonstration_wanted)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for each in (folder, files, demonstration):
+            row.addWidget(each)
+        return row
+
+    def show_recent(self, entries: Sequence[Recent], hide_names: bool = False) -> None:
+        """List what was opened before."""
+        clear(self._recent)
+        self._recent_heading.setVisible(bool(entries))
+        for number, entry in enumerate(entries[:5], 1):
+            title = f"Recent study {number}" if hide_names else entry.title
+            shown = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, _WIDTH - 24)
+            made = button(shown.replace("&", "&&"), "link", f"Open again: {title}")
+            made.setToolTip("" if hide_names else plain_tip("\n".join(entry.paths[:10])))
+            made.clicked.connect(lambda _=False, chosen=entry: self.recent_chosen.emit(chosen))
+            self._recent.addWidget(made)
+
+    def draw(self) -> None:
+        """Draw the icon in the colours of now."""
+        self._icon.setPixmap(theme.icon("drop").pixmap(40, 40))
+
+
+class MessagePage(QWidget):
+    """Why there is no image here, and what can be done."""
+
+    retry_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._title = _centred("", "subtitle")
+        self._text = label("", "error")
+        self._retry = button("Try again")
+        self._retry.clicked.connect(self.retry_wanted)
+        column = QVBoxLayout()
+        column.setSpacing(16)
+        column.addWidget(self._title)
+        column.addWidget(self._text)
+        column.addWidget(self._retry, 0, Qt.AlignmentFlag.AlignHCenter)
+        _centre(self, column)
+
+    def show_message(self, title: str, text: str, can_retry: bool) -> None:
+        self._title.setText(title)
+        self._text.setText(text)
+        self._retry.setVisible(can_retry)
+
+
+def _centred(text: str, role: str) -> QLabel:
+    made = label(text, role)
+    made.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    return made
+
+
+def _centre(page: QWidget, column: QVBoxLayout) -> None:
+    inner = QFrame()
+    inner.setFixedWidth(_WIDTH)
+    inner.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Maximum)
+    column.setContentsMargins(0, 0, 0, 0)
+    inner.setLayout(column)
+    layout = QHBoxLayout(page)
+    layout.addWidget(inner, 0, Qt.AlignmentFlag.AlignCenter)

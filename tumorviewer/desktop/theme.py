@@ -1,0 +1,175 @@
+"""Dark and light: one palette of names, one style sheet, icons that follow them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from string import Template
+
+from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtWidgets import QApplication, QWidget
+
+from tumorviewer.resources import resource
+
+
+class Scheme(Enum):
+    """What the user chose."""
+
+    SYSTEM = "system"
+    DARK = "dark"
+    LIGHT = "light"
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Every colour of the window, by what it is for."""
+
+    window: str
+    panel: str
+    raised: str
+    hover: str
+    border: str
+    text: str
+    secondary: str
+    disabled: str
+    accent: str
+    on_accent: str
+    accent_soft: str
+    warning: str
+    warning_soft: str
+    error: str
+    error_soft: str
+
+
+DARK = Colours(
+    window="#151618",
+    panel="#1c1e21",
+    raised="#292c31",
+    hover="#34383e",
+    border="#33373d",
+    text="#eceef1",
+    secondary="#a9afb8",
+    disabled="#6c727b",
+    accent="#5fb0f2",
+    on_accent="#0b1824",
+    accent_soft="#20364a",
+    warning="#f0c05a",
+    warning_soft="#352d1b",
+    error="#ff9c92",
+    error_soft="#3b2323",
+)
+LIGHT = Colours(
+    window="#e9ebee",
+    panel="#f7f8f9",
+    raised="#ffffff",
+    hover="#e6eaef",
+    border="#cdd2d9",
+    text="#17191c",
+    secondary="#545b65",
+    disabled="#969ca5",
+    accent="#1667a8",
+    on_accent="#ffffff",
+    accent_soft="#d8e7f4",
+    warning="#6e4800",
+    warning_soft="#fbefd2",
+    error="#a31b14",
+    error_soft="#fbe3e1",
+)
+
+
+def apply(scheme: Scheme) -> None:
+    """Give the whole application the colours that the user chose."""
+    hints = QGuiApplication.styleHints()
+    hints.setColorScheme(
+        {
+            Scheme.SYSTEM: Qt.ColorScheme.Unknown,
+            Scheme.DARK: Qt.ColorScheme.Dark,
+            Scheme.LIGHT: Qt.ColorScheme.Light,
+        }[scheme]
+    )
+    is_light = scheme is Scheme.LIGHT or (
+        scheme is Scheme.SYSTEM and hints.colorScheme() is Qt.ColorScheme.Light
+    )
+    colours = LIGHT if is_light else DARK
+    application = _application()
+    application.setPalette(_palette(colours))
+    sheet = Template(resource("desktop", "style.qss").read_text("utf-8"))
+    application.setStyleSheet(sheet.substitute(asdict(colours)))
+
+
+def current() -> Colours:
+    """The colours that the application has now."""
+    window = QGuiApplication.palette().color(QPalette.ColorRole.Window)
+    return DARK if window == QColor(DARK.window) else LIGHT
+
+
+def icon(name: str) -> QIcon:
+    """One of our own line drawings, in the colours of the text around it."""
+    colours = current()
+    drawn = QIcon()
+    for mode, colour in (
+        (QIcon.Mode.Normal, colours.text),
+        (QIcon.Mode.Disabled, colours.disabled),
+    ):
+        drawn.addPixmap(_draw(name, colour), mode)
+    return drawn
+
+
+def set_role(widget: QWidget, role: str) -> None:
+    """Say what a widget is for; the style sheet does the rest."""
+    widget.setProperty("role", role)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+def _draw(name: str, colour: str, side: int = 20) -> QPixmap:
+    from PySide6.QtSvg import QSvgRenderer
+
+    drawing = resource("desktop", "icons", f"{name}.svg").read_text("utf-8")
+    renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", colour).encode()))
+    ratio = _application().devicePixelRatio()
+    pixmap = QPixmap(QSize(side, side) * ratio)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    renderer.render(painter)
+    painter.end()
+    return pixmap
+
+
+def _palette(colours: Colours) -> QPalette:
+    role = QPalette.ColorRole
+    palette = QPalette()
+    for which, colour in (
+        (role.Window, colours.window),
+        (role.WindowText, colours.text),
+        (role.Base, colours.panel),
+        (role.AlternateBase, colours.raised),
+        (role.Text, colours.text),
+        (role.PlaceholderText, colours.secondary),
+        (role.Button, colours.raised),
+        (role.ButtonText, colours.text),
+        (role.BrightText, colours.error),
+        (role.ToolTipBase, colours.raised),
+        (role.ToolTipText, colours.text),
+        (role.Highlight, colours.accent),
+        (role.HighlightedText, colours.on_accent),
+        (role.Accent, colours.accent),
+        (role.Link, colours.accent),
+        (role.Light, colours.hover),
+        (role.Midlight, colours.hover),
+        (role.Mid, colours.border),
+        (role.Dark, colours.border),
+        (role.Shadow, colours.window),
+    ):
+        palette.setColor(which, QColor(colour))
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, which, QColor(colours.disabled))
+    return palette
+
+
+def _application() -> QApplication:
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    return application
