@@ -42,6 +42,8 @@ class Saliency:
     """Where each map lies on its slice."""
     shape: tuple[int, int]
     """Rows and columns of a slice."""
+    notes: tuple[str, ...] = ()
+    """What the reader must know of these maps, in words: empty ones, one map for all classes."""
 
     def on_slice(self, index: int) -> NDArray[np.float32] | None:
         """The map of one slice in the volume's grid, ``(rows, columns)`` in 0–1 times strength;
@@ -49,7 +51,9 @@ class Saliency:
         if index not in self.slices:
             return None
         at = self.slices.index(index)
-        return restore(self.maps[at], self.boxes[at], self.shape) * self.strength[at]
+        restored = restore(self.maps[at], self.boxes[at], self.shape)
+        restored *= self.strength[at]
+        return restored
 
 
 @dataclass(frozen=True, eq=False)

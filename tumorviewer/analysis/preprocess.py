@@ -22,16 +22,21 @@ class Box(NamedTuple):
     side: int
 
 
+def bright(picture_HW: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pixels are brighter than the background: than a tenth of the 99th percentile."""
+    return picture_HW > max(8.0, 0.1 * float(np.percentile(picture_HW, 99)))
+
+
 def foreground(picture_HW: NDArray[np.uint8], margin: float) -> tuple[int, int, int, int]:
     """Top, left, bottom, right of what is brighter than the background, with a margin.
 
-    A row or column belongs to the foreground if at least 1 % of its pixels are brighter than a
-    tenth of the picture's 99th percentile; the whole picture is answered where nothing is.
+    A row or column belongs to the foreground if at least 1 % of its pixels are :func:`bright`;
+    the whole picture is answered where nothing is.
     """
     rows, columns = picture_HW.shape
-    bright = picture_HW > max(8.0, 0.1 * float(np.percentile(picture_HW, 99)))
-    inside_rows = np.flatnonzero(bright.mean(axis=1) > 0.01)
-    inside_columns = np.flatnonzero(bright.mean(axis=0) > 0.01)
+    inside = bright(picture_HW)
+    inside_rows = np.flatnonzero(inside.mean(axis=1) > 0.01)
+    inside_columns = np.flatnonzero(inside.mean(axis=0) > 0.01)
     if not len(inside_rows) or not len(inside_columns):
         return 0, 0, rows, columns
     top, bottom = int(inside_rows[0]), int(inside_rows[-1]) + 1

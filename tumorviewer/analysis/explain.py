@@ -1,0 +1,132 @@
+"""Class activation maps by pytorch-grad-cam, from feature maps that are already there.
+
+pytorch-grad-cam runs the whole network forwards and backwards for every picture. Here it is given
+the network's head alone, with the feature map as its input: the trunk, which is nearly all of the
+network, is neither run again nor differentiated, and the maps are the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_grad_cam import (
+    EigenCAM,
+    GradCAM,
+    GradCAMPlusPlus,
+    HiResCAM,
+    LayerCAM,
+    ScoreCAM,
+)
+from pytorch_grad_cam.utils.image import scale_cam_image
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+from tumorviewer.networks import Classifier
+
+# Shape suffixes: N slices, C channels, S input side, H W feature map, K classes.
+
+_CLASSES: dict[str, type[Any]] = {
+    "gradcam": GradCAM,
+    "gradcam++": GradCAMPlusPlus,
+    "hirescam": HiResCAM,
+    "layercam": LayerCAM,
+    "scorecam": ScoreCAM,
+    "eigencam": EigenCAM,
+}
+NEEDS_PICTURE = frozenset({"scorecam"})
+"""Methods that mask the picture and run the whole network on it again."""
+
+
+class _Cut(nn.Module):
+    """Two halves of a network; the map is made where they meet."""
+
+    def __init__(
+        self, before: nn.Module, after: nn.Module, tick: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__()
+        self.before = before
+        self.after = after
+        self._tick = tick
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``(N, K)``."""
+        if self._tick:
+            self._tick()
+        logits: Tensor = self.after(self.before(x))
+        return logits
+
+
+def maps_of_features(
+    method: str, network: Classifier, features_NCHW: Tensor, target: int
+) -> NDArray[np.float32]:
+    """Raw maps from the feature maps of some slices; differentiates the head alone.
+
+    Parameters
+    ----------
+    method
+        Any of :data:`tumorviewer.analysis.methods.METHODS` that is not in :data:`NEEDS_PICTURE`.
+    target
+        The class to explain, by its place among the logits.
+
+    Returns
+    -------
+    ndarray
+        ``(N, H, W)`` in the method's own units, negative values included.
+    """
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        features_NCHW = features_NCHW.clone().requires_grad_()
+        return _raw(method, _Cut(nn.Identity(), network.head), features_NCHW, target)
+
+
+def maps_of_pictures(
+    method: str,
+    network: Classifier,
+    pictures_N1SS: Tensor,
+    target: int,
+    tick: Callable[[], None] | None = None,
+) -> NDArray[np.float32]:
+    """As :func:`maps_of_features`, for methods that need the pictures themselves.
+
+    ``tick`` is called before each forward pass and may raise to stop.
+    """
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        return _raw(method, _Cut(network.trunk, network.head, tick), pictures_N1SS, target)
+
+
+def scaled(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Raw maps as pytorch-grad-cam returns them: negative evidence dropped, each map scaled to
+    0–1, resized to ``(N, side, side)`` and scaled again."""
+    answer: NDArray[np.float32] = scale_cam_image(
+        scale_cam_image(np.maximum(raw_NHW, 0), (side, side))
+    )
+    return answer
+
+
+def _raw(method: str, cut: _Cut, x: Tensor, target: int) -> NDArray[np.float32]:
+    cam = _keeping_raw(_CLASSES[method])(cut, [cut.before])
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # Score-CAM draws a progress bar
+            cam(x, [ClassifierOutputTarget(target)] * len(x))
+        return np.asarray(cam.raw, np.float32)
+    finally:
+        cam.activations_and_grads.release()
+
+
+def _keeping_raw(method: type[Any]) -> type[Any]:
+    """The method, with its map kept as it is before pytorch-grad-cam scales it to 0–1."""
+
+    class KeepingRaw(method):  # type: ignore[misc]
+        def get_cam_image(self, *args: Any, **kwargs: Any) -> NDArray[np.float32]:
+            # Score-CAM runs the network again in here, and would hoard every activation.
+            self.activations_and_grads.release()
+            raw: NDArray[np.float32] = super().get_cam_image(*args, **kwargs)
+            self.raw = raw
+            return raw
+
+    return KeepingRaw

@@ -1,0 +1,167 @@
+"""Volume and model to Finding: prepare, predict, pool, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorviewer.analysis import device as devices
+from tumorviewer.analysis import explain
+from tumorviewer.analysis.examination import Examination
+from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
+from tumorviewer.analysis.methods import DEFAULT_METHOD, Method, method_named
+from tumorviewer.analysis.pooling import Pooled, pool
+from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.slices import Progress, prepare_volume
+from tumorviewer.errors import InputError
+from tumorviewer.models import ModelCard
+from tumorviewer.study.types import Volume
+
+
+def analyse(
+    volume: Volume,
+    model: Model,
+    *,
+    method: str | None = DEFAULT_METHOD,
+    target: str | None = None,
+    slices: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> Finding:
+    """Ask a model about a volume.
+
+    Parameters
+    ----------
+    method
+        One of :data:`tumorviewer.analysis.methods.METHODS`; None for no saliency maps.
+    target
+        The class to explain; None for the predicted one.
+    slices
+        Which slices to explain; None for all that were judged, or the deciding ones if the method
+        is slow.
+    progress
+        Called before and after each batch; it may raise to stop.
+
+    Raises
+    ------
+    InputError
+        If no slice can be judged, or the method, the class or a slice does not exist.
+    """
+    prepared = prepare_volume(volume, model.card.preprocessing, progress)
+    return find(Examination(prepared, model), method, target, slices, progress)
+
+
+def find(
+    examination: Examination,
+    method: str | None = DEFAULT_METHOD,
+    target: str | None = None,
+    slices: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> Finding:
+    """As :func:`analyse`, for a volume that is prepared."""
+    card, prepared = examination.model.card, examination.prepared
+    _check(card, method, target)
+    probabilities_NK = examination.probabilities(progress)
+    pooled = _pooled(examination, probabilities_NK)
+    predicted = card.classes[int(np.argmax(pooled.probabilities))]
+    saliency = (
+        explain_slices(examination, method, target or predicted, slices, progress)
+        if method
+        else None
+    )
+    return Finding(
+        source=prepared.source,
+        series_instance_uid=prepared.series_instance_uid,
+        volume=prepared.label,
+        model=ModelIdentity(card.name, card.version, card.weights.sha256),
+        classes=card.classes,
+        labels=card.labels,
+        no_tumour=card.no_tumour,
+        probabilities=pooled.probabilities,
+        slices=prepared.slices,
+        slice_probabilities=probabilities_NK,
+        pooling=pooled.rule,
+        key_slices=tuple(prepared.slices[position] for position in pooled.key),
+        saliency=saliency,
+        flags=prepared.flags + examination.flags,
+        device=devices.in_words(examination.model.device),
+    )
+
+
+def explain_slices(
+    examination: Examination,
+    method: str,
+    target: str,
+    slices: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> Saliency:
+    """Saliency maps of a volume for one class; what prediction computed is not computed again.
+
+    Parameters and errors as for :func:`analyse`.
+    """
+    card, prepared = examination.model.card, examination.prepared
+    _check(card, method, target)
+    chosen = method_named(method)
+    probabilities_NK = examination.probabilities(progress)
+    if slices is not None:
+        positions = _positions(prepared.slices, slices)
+    elif chosen.is_slow:
+        positions = sorted(_pooled(examination, probabilities_NK).key)
+    else:
+        positions = list(range(len(prepared.slices)))
+    raw = examination.raw_maps(method, card.classes.index(target), positions, progress)
+    peaks = np.maximum(raw, 0).max(axis=(1, 2))
+    return Saliency(
+        method=method,
+        target=target,
+        class_agnostic=chosen.class_agnostic,
+        slices=tuple(prepared.slices[position] for position in positions),
+        maps=explain.scaled(raw, prepared.settings.size),
+        peaks=peaks,
+        strength=_strength(card, probabilities_NK[positions]),
+        boxes=tuple(prepared.boxes[position] for position in positions),
+        shape=prepared.shape,
+        notes=_notes(chosen, card.labels.get(target, target), peaks),
+    )
+
+
+def _check(card: ModelCard, method: str | None, target: str | None) -> None:
+    if method is not None:
+        method_named(method)
+    if target is not None and target not in card.classes:
+        raise InputError(
+            target, f"{card.name} knows no such class.", f"It knows {', '.join(card.classes)}."
+        )
+
+
+def _pooled(examination: Examination, probabilities_NK: NDArray[np.float64]) -> Pooled:
+    card, prepared = examination.model.card, examination.prepared
+    no_tumour = card.classes.index(card.no_tumour) if card.no_tumour else None
+    return pool(probabilities_NK, prepared.areas, no_tumour, ordered=prepared.ordered)
+
+
+def _positions(judged: Sequence[int], asked: Sequence[int]) -> list[int]:
+    position = {index: at for at, index in enumerate(judged)}
+    if not asked or (missing := sorted(set(asked) - set(position))):
+        which = f"Slice {missing[0] + 1}" if asked else "No slice"
+        raise InputError(which, "It was not judged, so it cannot be explained.")
+    return sorted({position[index] for index in asked})
+
+
+def _strength(card: ModelCard, probabilities_NK: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Probability of a tumour on each slice; 1 if the model knows no "no tumour"."""
+    if card.no_tumour is None:
+        return np.ones(len(probabilities_NK), np.float32)
+    absent = probabilities_NK[:, card.classes.index(card.no_tumour)]
+    return (1 - absent).astype(np.float32)
+
+
+def _notes(method: Method, label: str, peaks: NDArray[np.float32]) -> tuple[str, ...]:
+    notes = []
+    if method.class_agnostic:
+        notes.append(f"{method.title} shows the same map whatever the class.")
+    if empty := int(np.count_nonzero(peaks <= 0)):
+        of = f"{empty} of {len(peaks)} slices" if len(peaks) > 1 else "the slice"
+        notes.append(f"No positive evidence for {label} on {of}: the map is empty there.")
+    return tuple(notes)

@@ -1,0 +1,54 @@
+"""Whether this computer can analyse, and if not, why. Imports torch only when it is run."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from dataclasses import dataclass
+
+LIBRARIES = {"torch": "torch", "torchvision": "torchvision", "grad-cam": "pytorch_grad_cam"}
+"""Distribution to module, of what an analysis cannot do without."""
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What the start-up self-test found."""
+
+    ok: bool
+    """Whether models can run, if only on the CPU."""
+    versions: dict[str, str]
+    """Of each library that could be imported."""
+    device: str
+    """Where ``auto`` computes, in words; empty if nowhere."""
+    problems: tuple[str, ...]
+    """What cannot be used and why; an unusable GPU is one, and does not prevent an answer."""
+
+
+def run() -> SelfTest:
+    """Import every library, and compute something on the GPU if there is one. Never raises."""
+    versions: dict[str, str] = {}
+    problems: list[str] = []
+    for distribution, module in LIBRARIES.items():
+        try:
+            importlib.import_module(module)
+            versions[distribution] = importlib.metadata.version(distribution)
+        except Exception as error:  # noqa: BLE001 - a broken library may raise anything
+            problems.append(f"{distribution} cannot be used: {_reason(error)}")
+    if problems:
+        return SelfTest(False, versions, "", tuple(problems))
+    return _try_devices(versions)
+
+
+def _try_devices(versions: dict[str, str]) -> SelfTest:
+    try:
+        from tumorviewer.analysis import device
+
+        chosen = device.choose("auto")
+        problems = (f"No GPU is used. {device.problem('cuda')}",) if chosen.type == "cpu" else ()
+        return SelfTest(True, versions, device.in_words(chosen), problems)
+    except Exception as error:  # noqa: BLE001 - a broken driver may raise anything
+        return SelfTest(False, versions, "", (f"torch cannot compute: {_reason(error)}",))
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"

@@ -1,0 +1,135 @@
+"""A volume to what a network sees of it: its judgeable slices, prepared. No torch.
+
+This is what travels to the worker process: 155 slices are 8 MB, whatever the volume weighs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorviewer.analysis.preprocess import Box, bright, prepare
+from tumorviewer.errors import InputError
+from tumorviewer.imaging.display import grey
+from tumorviewer.models.card import Preprocessing
+from tumorviewer.study.types import Placement, Volume
+
+Progress = Callable[[int, int, str], None]
+"""Told how much of how much is done, and of what. The callback may raise
+:class:`tumorviewer.errors.Cancelled`."""
+
+_CONTRAST = 8
+"""Grey levels that all but 1 % of a slice must span for there to be anything to judge."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedVolume:
+    """The slices of a volume that can be judged, as the network sees them."""
+
+    source: str
+    series_instance_uid: str | None
+    label: str
+    count: int
+    """Slices of the volume, those that cannot be judged included."""
+    shape: tuple[int, int]
+    """Rows and columns of a slice."""
+    ordered: bool
+    """Whether neighbours in the stack are neighbours in the patient."""
+    settings: Preprocessing
+    slices: tuple[int, ...]
+    """Index in the volume of each prepared slice, ascending."""
+    pictures: NDArray[np.uint8]
+    """``(len(slices), S, S)``."""
+    boxes: tuple[Box, ...]
+    areas: NDArray[np.float64]
+    """``(len(slices),)`` pixels of each slice that are brighter than the background."""
+    flags: tuple[str, ...]
+    """What was left out or changed, in words."""
+
+
+def prepare_volume(
+    volume: Volume, settings: Preprocessing, progress: Progress | None = None
+) -> PreparedVolume:
+    """Prepare every slice that shows something.
+
+    A slice is left out if it has no finite value, or if its finite pixels look the same at the
+    volume's default window: if all but 1 % of them lie within 8 grey levels.
+
+    Raises
+    ------
+    InputError
+        If no slice is left.
+    """
+    count, rows, columns = volume.array.shape[:3]
+    judged: list[int] = []
+    prepared: list[tuple[NDArray[np.uint8], Box]] = []
+    areas: list[float] = []
+    for index, picture in _pictures(volume, progress):
+        judged.append(index)
+        prepared.append(prepare(picture, settings))
+        areas.append(float(np.count_nonzero(bright(picture))))
+    if not judged:
+        raise _nothing_to_judge(volume)
+    return PreparedVolume(
+        source=volume.source,
+        series_instance_uid=volume.series_instance_uid,
+        label=volume.label,
+        count=count,
+        shape=(rows, columns),
+        ordered=volume.placement is not Placement.NONE,
+        settings=settings,
+        slices=tuple(judged),
+        pictures=np.stack([picture for picture, _ in prepared]),
+        boxes=tuple(box for _, box in prepared),
+        areas=np.array(areas),
+        flags=_flags(volume, len(judged)),
+    )
+
+
+def _pictures(volume: Volume, progress: Progress | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    count = len(volume.array)
+    for index in range(count):
+        if progress:
+            progress(index, count, "Preparing slices")
+        picture = grey(volume, index)
+        if not _is_blank(picture[_finite(volume, index)]):
+            yield index, picture
+
+
+def _finite(volume: Volume, index: int) -> NDArray[np.bool_]:
+    if volume.is_colour:
+        return np.ones(volume.array.shape[1:3], np.bool_)
+    finite: NDArray[np.bool_] = np.isfinite(volume.array[index])
+    return finite
+
+
+def _is_blank(levels: NDArray[np.uint8]) -> bool:
+    """Whether all but the darkest and the brightest 0.5 % lie within 8 grey levels."""
+    cumulated = np.bincount(levels.ravel(), minlength=256).cumsum()
+    low, high = np.searchsorted(cumulated, np.array([0.005, 0.995]) * cumulated[-1], side="right")
+    return bool(not levels.size or high - low < _CONTRAST)
+
+
+def _nothing_to_judge(volume: Volume) -> InputError:
+    if not volume.array.size:
+        return InputError(volume.source, "It holds no pixels.")
+    what = "The picture is" if len(volume.array) == 1 else "All slices are"
+    reason = f"{what} blank, of one value, or not finite: there is nothing to judge."
+    return InputError(volume.source, reason, "Check that the right file was opened.")
+
+
+def _flags(volume: Volume, judged: int) -> tuple[str, ...]:
+    count = len(volume.array)
+    flags = []
+    if left_out := count - judged:
+        flags.append(
+            f"Not judged, as blank, of one value or not finite: {left_out} of {count} slices."
+        )
+    if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).all():
+        flags.append("Some pixels have no finite value; the model sees them as they are shown.")
+    if volume.is_colour:
+        flags.append("The colour picture was reduced to its brightness for the model.")
+    return tuple(flags)
