@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -21,15 +20,6 @@ _OFFSETS = ((-1, -1), (0, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (0, 1), (1, 1)
 def plain(text: str) -> str:
     """Text from a file on one line, without control or direction-changing characters."""
     return "".join(c if c.isprintable() else " " for c in text[:_LONGEST_TEXT])
-
-
-def number(value: float, precision: float) -> str:
-    """A value with as many decimals as a range of ``precision`` calls for."""
-    if not math.isfinite(value) or not 1e-5 < precision < 1e7:
-        return f"{value:.4g}"
-    decimals = max(0, 2 - math.floor(math.log10(precision)))
-    text = f"{value:.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def draw_text(
@@ -104,6 +94,14 @@ def draw_cursor(painter: QPainter, at: QPointF) -> None:
         painter.setPen(QPen(colour, width))
         for step in (QPointF(1, 0), QPointF(-1, 0), QPointF(0, 1), QPointF(0, -1)):
             painter.drawLine(at + step * 4, at + step * 12)
+
+
+def draw_remark(painter: QPainter, area: QRectF, text: str) -> None:
+    """A line over the lower part of the image."""
+    height = QFontMetricsF(painter.font()).height()
+    box = area.adjusted(MARGIN, 0, -MARGIN, -MARGIN - 4.5 * height)
+    align = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
+    draw_text(painter, box, align, text, ACCENT)
 
 
 def draw_message(painter: QPainter, area: QRectF, text: str) -> None:

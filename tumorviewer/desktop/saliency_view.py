@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,9 @@ from PySide6.QtGui import QImage
 from tumorviewer.analysis.finding import Finding, Saliency
 from tumorviewer.imaging.colormap import overlay
 
-_CACHED_SLICES = 32
-NO_MAP = "No saliency map yet.\nAsk the model, and the evidence for its answer is drawn here."
+_FULL_STRENGTH = 0.995
+_CACHED_BYTES = 64 * 2**20
+NO_MAP = "No saliency map yet.\nAsk the model to see where the evidence for its answer lies."
 
 
 class SaliencyView:
@@ -21,18 +22,10 @@ class SaliencyView:
     def __init__(self, finding: Finding, saliency: Saliency, opacity: float) -> None:
         self._finding = finding
         self._saliency = saliency
-        self._opacity = opacity
-        self.image = lru_cache(maxsize=_CACHED_SLICES)(self._image)
+        rows, columns = saliency.shape
+        kept = max(2, _CACHED_BYTES // (4 * rows * columns))
+        self.image = lru_cache(maxsize=kept)(partial(_image, saliency, opacity))
         self._map = lru_cache(maxsize=1)(saliency.on_slice)
-
-    def _image(self, index: int) -> QImage | None:
-        values = self._map(index)
-        if values is None:
-            return None
-        pixels = overlay(values, self._opacity)
-        rows, columns = values.shape
-        layout = QImage.Format.Format_ARGB32_Premultiplied
-        return QImage(pixels.data, columns, rows, pixels.strides[0], layout).copy()
 
     def value_text(self, index: int, row: int, column: int) -> str:
         """The saliency under the cursor."""
@@ -50,16 +43,31 @@ class SaliencyView:
         return f"Low → high evidence for {self._target()}"
 
     def note(self, index: int) -> str:
-        """How this slice's map was scaled, or why there is nothing to see."""
-        if index not in self._saliency.slices:
-            return "This slice has no map."
-        at = self._saliency.slices.index(index)
-        if not self._saliency.maps[at].any():
-            return f"No positive evidence for {self._target()} on this slice."
-        strength = float(self._saliency.strength[at])
-        if strength < 0.995:
+        """How this slice's map was scaled; empty where :meth:`absence` has the word."""
+        if self.absence(index):
+            return ""
+        strength = float(self._saliency.strength[self._saliency.slices.index(index)])
+        if strength < _FULL_STRENGTH:
             return f"Scaled by this slice's tumour probability, {strength:.2f}."
         return "Scaled to this slice's maximum."
 
+    def absence(self, index: int) -> str:
+        """Why there is nothing to see on a slice; empty if there is."""
+        if index not in self._saliency.slices:
+            return "This slice was not explained: it has no map."
+        if not self._saliency.maps[self._saliency.slices.index(index)].any():
+            return f"No positive evidence for {self._target()} on this slice."
+        return ""
+
     def _target(self) -> str:
         return self._finding.labels.get(self._saliency.target, self._saliency.target)
+
+
+def _image(saliency: Saliency, opacity: float, index: int) -> QImage | None:
+    values = saliency.on_slice(index)
+    if values is None:
+        return None
+    pixels = overlay(values, opacity)
+    rows, columns = values.shape
+    layout = QImage.Format.Format_ARGB32_Premultiplied
+    return QImage(pixels.data, columns, rows, pixels.strides[0], layout).copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
@@ -19,7 +19,8 @@ from PySide6.QtWidgets import QSlider, QToolTip, QWidget
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.imaging.colormap import class_colour
 
-_SCALE_WIDTH = 30
+_TITLE = "Tumour\nprobability"
+_BARE_TITLE = "Slices"
 _MARK = 5.0
 
 
@@ -35,7 +36,6 @@ class SliceBar(QSlider):
         self.setInvertedControls(True)
         self.setRange(0, 0)
         self.setPageStep(10)
-        self.setEnabled(False)
         self.valueChanged.connect(self._describe)
 
     def sizeHint(self) -> QSize:
@@ -45,8 +45,10 @@ class SliceBar(QSlider):
         return QSize(160, self.sizeHint().height())
 
     def set_count(self, count: int) -> None:
+        """Make room for so many slices, without announcing a new value."""
+        blocker = QSignalBlocker(self)
         self.setRange(0, max(0, count - 1))
-        self.setEnabled(count > 1)
+        blocker.unblock()
         self._describe()
 
     def set_finding(self, finding: Finding | None) -> None:
@@ -74,7 +76,10 @@ class SliceBar(QSlider):
 
     def _track(self) -> QRectF:
         top = _MARK + 3
-        return QRectF(self.rect()).adjusted(_SCALE_WIDTH, top, -6, -4)
+        return QRectF(self.rect()).adjusted(self._title_width() + 24, top, -6, -4)
+
+    def _title_width(self) -> int:
+        return max(map(self.fontMetrics().horizontalAdvance, _TITLE.split("\n"))) + 8
 
     def x_of(self, index: float) -> float:
         """Where a slice begins on the widget; its middle is at ``index + 0.5``."""
@@ -93,21 +98,28 @@ class SliceBar(QSlider):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         track, palette = self._track(), self.palette()
         painter.fillRect(track, palette.base())
+        self._draw_title(painter, track)
         if self._finding is not None:
             self._draw_scale(painter, track)
             self._draw_curve(painter, track, self._finding)
         painter.setPen(palette.color(QPalette.ColorRole.Mid))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(track)
         if self._finding is not None:
             self._draw_marks(painter, track, self._finding)
         self._draw_handle(painter, track)
         painter.end()
 
-    def _draw_scale(self, painter: QPainter, track: QRectF) -> None:
+    def _draw_title(self, painter: QPainter, track: QRectF) -> None:
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        box = QRectF(6, track.top(), self._title_width(), track.height())
+        text = _BARE_TITLE if self._finding is None else _TITLE
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    def _draw_scale(self, painter: QPainter, track: QRectF) -> None:
         height = float(self.fontMetrics().height())
         for text, y in (("1", track.top()), ("0", track.bottom() - height)):
-            box = QRectF(0, y, _SCALE_WIDTH - 5, height)
+            box = QRectF(0, y, track.left() - 5, height)
             painter.drawText(box, Qt.AlignmentFlag.AlignRight, text)
         painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Mid), 1, Qt.PenStyle.DotLine))
         half = track.center().y()
@@ -143,8 +155,7 @@ class SliceBar(QSlider):
         middle = (left + right) / 2
         width = max(4.0, min(right - left, 14.0))
         handle = QRectF(middle - width / 2, track.top() - 1, width, track.height() + 2)
-        role = QPalette.ColorRole.Highlight if self.isEnabled() else QPalette.ColorRole.Mid
-        colour = self.palette().color(role)
+        colour = self.palette().color(QPalette.ColorRole.Highlight)
         fill = QColor(colour)
         fill.setAlpha(90)
         painter.setBrush(fill)

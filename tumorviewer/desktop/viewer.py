@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QComboBox,
     QHBoxLayout,
     QLabel,
@@ -23,12 +24,15 @@ from tumorviewer.desktop.colour_bar import ColourBar
 from tumorviewer.desktop.saliency_view import NO_MAP, SaliencyView
 from tumorviewer.desktop.slice_bar import SliceBar
 from tumorviewer.desktop.view_state import ViewState
-from tumorviewer.desktop.viewport import HINTS, Viewport, no_overlay
+from tumorviewer.desktop.viewport import HINTS, Viewport, no_overlay, no_remark
 from tumorviewer.imaging.display import presets
 from tumorviewer.imaging.geometry import plane
 from tumorviewer.study import Volume, Window
 
 NO_VOLUME = "No study is open.\nDrop a DICOM folder, a NIfTI file or a picture on the window."
+
+
+PANE_GAP = QColor(64, 64, 64)
 
 
 class Mode(Enum):
@@ -59,6 +63,10 @@ class Viewer(QWidget):
         self.map.window_text_shown = False
         self.slice_bar = SliceBar(self)
         self.colour_bar = ColourBar(self)
+        self._window_box = QComboBox(self)
+        self._map_row = QWidget(self)
+        self._opacity = QSlider(Qt.Orientation.Horizontal, self)
+        self._opacity_text = QLabel(self)
         self.mode = Mode.SIDE_BY_SIDE
         self._mode_with_map = Mode.SIDE_BY_SIDE
         self._finding: Finding | None = None
@@ -78,7 +86,9 @@ class Viewer(QWidget):
         if not (same and volume.array is self.state.volume.array):  # type: ignore[union-attr]
             self.show_finding(None)
         self.image.message = NO_VOLUME if volume is None else ""
-        self.slice_bar.set_count(0 if volume is None else len(volume.array))
+        count = 0 if volume is None else len(volume.array)
+        self.slice_bar.set_count(count)
+        self.slice_bar.setVisible(count > 1)
         self.state.show(volume, complete=complete)
         self._fill_presets()
         self._caption()
@@ -117,7 +127,6 @@ class Viewer(QWidget):
         if mode is not self.mode:
             self.mode = mode
             self.modeChanged.emit(mode)
-        self._mode_buttons[mode].setChecked(True)
         self._draw_saliency()
 
     def toggle_map(self) -> None:
@@ -146,6 +155,12 @@ class Viewer(QWidget):
     def set_window(self, window: Window) -> None:
         self.state.set_window(window)
 
+    def next_window(self) -> None:
+        """The preset after the one that is shown; the first after a window set by hand."""
+        if self._presets:
+            at = (self._window_box.currentIndex() + 1) % len(self._presets)
+            self.set_window(self._presets[at])
+
     def windows(self) -> tuple[Window, ...]:
         """The presets for this volume."""
         return self._presets
@@ -165,42 +180,56 @@ class Viewer(QWidget):
     # Parts
 
     def _build(self) -> None:
-        panes = QHBoxLayout()
+        self._window_box.setAccessibleName("Window preset")
+        self._window_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        pane_area = QWidget(self)
+        pane_area.setAutoFillBackground(True)
+        pane_area.setPalette(QPalette(PANE_GAP))
+        panes = QHBoxLayout(pane_area)
+        panes.setContentsMargins(0, 0, 0, 0)
         panes.setSpacing(2)
         panes.addWidget(self.image, 1)
         panes.addWidget(self.map, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(self._tool_row())
-        layout.addLayout(panes, 1)
+        layout.addWidget(pane_area, 1)
         layout.addWidget(self.slice_bar)
-        layout.addWidget(self._map_row())
+        layout.addLayout(self._control_row())
 
-    def _tool_row(self) -> QHBoxLayout:
+    def _control_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.setContentsMargins(6, 4, 6, 0)
-        group = QButtonGroup(self)
-        self._mode_buttons: dict[Mode, QToolButton] = {}
-        for mode in Mode:
-            button = QToolButton(self)
-            button.setText(mode.value)
-            button.setCheckable(True)
-            button.setAccessibleName(f"Show image and map: {mode.value}")
-            button.clicked.connect(lambda _checked, mode=mode: self.set_mode(mode))
-            group.addButton(button)
-            row.addWidget(button)
-            self._mode_buttons[mode] = button
-        row.addStretch(1)
-        self._window_box = QComboBox(self)
-        self._window_box.setAccessibleName("Window preset")
-        self._window_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        label = QLabel("Window", self)
-        label.setBuddy(self._window_box)
-        row.addWidget(label)
+        row.setContentsMargins(6, 0, 6, 4)
+        row.addWidget(self._label("Window", self._window_box))
         row.addWidget(self._window_box)
+        row.addSpacing(12)
+        row.addWidget(self._map_controls(), 1)
+        row.addStretch(0)
         row.addWidget(self._help_button())
         return row
+
+    def _map_controls(self) -> QWidget:
+        row = QHBoxLayout(self._map_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        self._opacity.setAccessibleName("Map opacity")
+        self._opacity.setRange(0, 100)
+        self._opacity.setPageStep(10)
+        self._opacity.setValue(60)
+        self._opacity.setMinimumWidth(70)
+        row.addWidget(self._label("Map opacity", self._opacity))
+        row.addWidget(self._opacity, 1)
+        self._opacity_text.setFixedWidth(
+            self._opacity_text.fontMetrics().horizontalAdvance("100 % ")
+        )
+        row.addWidget(self._opacity_text)
+        row.addSpacing(12)
+        row.addWidget(self.colour_bar, 3)
+        return self._map_row
+
+    def _label(self, text: str, buddy: QWidget) -> QLabel:
+        label = QLabel(text, self)
+        label.setBuddy(buddy)
+        return label
 
     def _help_button(self) -> QToolButton:
         button = QToolButton(self)
@@ -212,25 +241,6 @@ class Viewer(QWidget):
             lambda: QToolTip.showText(button.mapToGlobal(button.rect().center()), button.toolTip())
         )
         return button
-
-    def _map_row(self) -> QWidget:
-        self._map_controls = QWidget(self)
-        row = QHBoxLayout(self._map_controls)
-        row.setContentsMargins(6, 0, 6, 4)
-        self._opacity = QSlider(Qt.Orientation.Horizontal, self)
-        self._opacity.setAccessibleName("Map opacity")
-        self._opacity.setRange(0, 100)
-        self._opacity.setPageStep(10)
-        self._opacity.setValue(60)
-        self._opacity_text = QLabel(self)
-        label = QLabel("Map opacity", self)
-        label.setBuddy(self._opacity)
-        row.addWidget(label)
-        row.addWidget(self._opacity, 1)
-        row.addWidget(self._opacity_text)
-        row.addSpacing(16)
-        row.addWidget(self.colour_bar, 2)
-        return self._map_controls
 
     def _connect(self) -> None:
         self.state.slice_changed.connect(self._on_slice)
@@ -245,8 +255,8 @@ class Viewer(QWidget):
         self.sliceChanged.emit(index)
 
     def _on_window(self, window: Window) -> None:
-        at = self._presets.index(window) if window in self._presets else -1
-        self._window_box.setCurrentIndex(at)
+        alike = [replace(preset, name=window.name) == window for preset in self._presets]
+        self._window_box.setCurrentIndex(alike.index(True) if any(alike) else -1)
         self.windowChanged.emit(window)
 
     def _fill_presets(self) -> None:
@@ -274,17 +284,26 @@ class Viewer(QWidget):
         self._saliency = view
         self._opacity_text.setText(f"{self._opacity.value()} %")
         self.map.setVisible(self.mode is Mode.SIDE_BY_SIDE)
-        self._map_controls.setVisible(view is not None and self.mode is not Mode.IMAGE)
-        self.map.message = self._map_message if view is None else ""
+        self._map_row.setVisible(self.mode is not Mode.IMAGE)
+        self._map_row.setEnabled(view is not None)
+        self.map.message = "" if view is not None else self._map_message
         self.map.patient_lines = () if view is None else (view.caption(),)
         self.map.value_text = self.map.intensity_text if view is None else view.value_text
-        self.map.overlay = no_overlay if view is None else view.image
-        blended = view is not None and self.mode is Mode.BLENDED
-        self.image.overlay = view.image if view is not None and blended else no_overlay
+        _lay_over(self.map, view)
+        _lay_over(self.image, view if self.mode is Mode.BLENDED else None)
         self._describe_map()
-        self.image.refresh()
-        self.map.refresh()
 
     def _describe_map(self) -> None:
-        if self._saliency is not None:
-            self.colour_bar.set_text(self._saliency.key(), self._saliency.note(self.state.index))
+        if self._saliency is None:
+            self.colour_bar.set_text("No saliency map")
+            return
+        index = self.state.index
+        self.colour_bar.set_text(
+            self._saliency.key(), self._saliency.note(index) or self._saliency.absence(index)
+        )
+
+
+def _lay_over(viewport: Viewport, view: SaliencyView | None) -> None:
+    viewport.overlay = no_overlay if view is None else view.image
+    viewport.remark = no_remark if view is None else view.absence
+    viewport.refresh()

@@ -22,16 +22,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from tumorviewer.desktop import annotation
+from tumorviewer.desktop import annotation, readout
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.imaging.display import TABLE, render
-from tumorviewer.imaging.geometry import (
-    edge_letters,
-    pixel_aspect,
-    position_text,
-    slice_position_text,
-    to_patient,
-)
+from tumorviewer.imaging.geometry import edge_letters, pixel_aspect
 from tumorviewer.study import Placement, Volume, Window
 
 HINTS = (
@@ -40,8 +34,8 @@ HINTS = (
     "Ctrl + wheel: zoom about the pointer",
     "Middle-drag or Shift + left-drag: move the image",
     "Double-click: fit the image",
-    "Up, Down, Page Up, Page Down, Home, End: slices",
-    "+, -, 0: zoom in, zoom out, fit; Shift + arrows: move; Ctrl + arrows: window",
+    "Up, Down, Home, End: slices; Alt + arrows: window",
+    "Ctrl and +, - or 0: zoom in, zoom out, fit; Shift + arrows: move the image",
 )
 BACKGROUND = QColor(0, 0, 0)
 _WHEEL_STEP = 120
@@ -86,6 +80,8 @@ class Viewport(QWidget):
         self.window_text_shown = True
         self.message = ""
         """Shown in place of the image while it is not empty."""
+        self.remark: Callable[[int], str] = no_remark
+        """What must be said of a slice, over the image."""
         self._picture: QImage | None = None
         self._drag: _Drag | None = None
         self._wheel = 0
@@ -210,46 +206,34 @@ class Viewport(QWidget):
             annotation.draw_corner(painter, area, top | left, self.patient_lines)
         annotation.draw_corner(painter, area, top | right, self.series_lines)
         annotation.draw_corner(painter, area, bottom | left, self._place_lines(volume))
-        annotation.draw_corner(painter, area, bottom | right, self._slice_lines(volume))
+        slice_lines = readout.slice_lines(volume, self.state.index)
+        annotation.draw_corner(painter, area, bottom | right, slice_lines)
         edges = edge_letters(volume)
         if edges is not None:
             annotation.draw_edges(painter, area, edges)
         if volume.placement is not Placement.NONE:
             annotation.draw_scale_bar(painter, area, volume.spacing()[2] / self.scale())
+        annotation.draw_remark(painter, area, self.remark(self.state.index))
         if self.state.cursor is not None and not self.underMouse():
             annotation.draw_cursor(painter, self.transform().map(self.state.cursor))
 
-    def _slice_lines(self, volume: Volume) -> list[str]:
-        index = self.state.index
-        return [slice_position_text(volume, index), f"Slice {index + 1} / {self.state.count}"]
-
     def _place_lines(self, volume: Volume) -> list[str]:
-        lines = self._cursor_lines(volume)
+        state = self.state
+        pixel = None if state.cursor is None else self.pixel_at(state.cursor)
+        lines = []
+        if pixel is not None and state.is_filled:
+            value = self.value_text(state.index, *pixel)
+            lines = [value, *readout.pixel_lines(volume, state.index, *pixel)]
         if self.window_text_shown:
-            lines += [window_text(self.state.window), f"Zoom {self.scale() * 100:.0f} %"]
-        return lines
-
-    def _cursor_lines(self, volume: Volume) -> list[str]:
-        pixel = None if self.state.cursor is None else self.pixel_at(self.state.cursor)
-        if pixel is None or not self.state.is_filled:
-            return []
-        row, column = pixel
-        value = self.value_text(self.state.index, row, column)
-        lines = [value, f"Column {column}, row {row}"]
-        if volume.placement is Placement.PATIENT:
-            lines.insert(1, position_text(to_patient(volume, self.state.index, row, column)))
+            lines += [readout.window_text(state.window), f"Zoom {self.scale() * 100:.0f} %"]
         return lines
 
     def intensity_text(self, index: int, row: int, column: int) -> str:
         """The value of a voxel with its unit."""
-        volume = self.state.volume
-        assert volume is not None
-        value = volume.array[index, row, column]
-        if volume.is_colour:
-            return "R {}  G {}  B {}".format(*value)
-        if np.issubdtype(volume.array.dtype, np.integer):
-            return f"{value} {volume.units}".rstrip()
-        return f"{annotation.number(float(value), self.state.window.width)} {volume.units}".rstrip()
+        assert self.state.volume is not None
+        return readout.intensity_text(
+            self.state.volume, (index, row, column), self.state.window.width
+        )
 
     # Mouse and keys
 
@@ -317,48 +301,51 @@ class Viewport(QWidget):
         self.state.set_window(Window(centre, width, function=function))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            handled = self._window_key(event.key())
-        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self._pan_key(event.key()):
-            handled = True
-        else:
-            handled = self._slice_key(event.key()) or self._zoom_key(event.text())
-        if not handled:
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        act = {
+            Qt.KeyboardModifier.NoModifier: self._slice_key,
+            Qt.KeyboardModifier.ShiftModifier: self._pan_key,
+            Qt.KeyboardModifier.AltModifier: self._window_key,
+        }.get(held, self._zoom_key if held & Qt.KeyboardModifier.ControlModifier else None)
+        if act is None or not act(Qt.Key(event.key())):
             super().keyPressEvent(event)
 
-    def _slice_key(self, key: int) -> bool:
-        last = self.state.count - 1
+    def _slice_key(self, key: Qt.Key) -> bool:
         target = {
             Qt.Key.Key_Up: self.state.index - 1,
             Qt.Key.Key_Down: self.state.index + 1,
             Qt.Key.Key_PageUp: self.state.index - _PAGE,
             Qt.Key.Key_PageDown: self.state.index + _PAGE,
             Qt.Key.Key_Home: 0,
-            Qt.Key.Key_End: last,
-        }.get(Qt.Key(key))
+            Qt.Key.Key_End: self.state.count - 1,
+        }.get(key)
         if target is not None:
             self.state.set_slice(target)
         return target is not None
 
-    def _zoom_key(self, text: str) -> bool:
-        if text == "0":
-            self.state.reset_place()
-        elif text in ("+", "=", "-"):
-            factor = 1 / _ZOOM_STEP if text == "-" else _ZOOM_STEP
+    def _zoom_key(self, key: Qt.Key) -> bool:
+        factor = {
+            Qt.Key.Key_Plus: _ZOOM_STEP,
+            Qt.Key.Key_Equal: _ZOOM_STEP,
+            Qt.Key.Key_Minus: 1 / _ZOOM_STEP,
+        }.get(key)
+        if factor is not None:
             self.state.zoom_about(self.state.centre, factor)
+        elif key is Qt.Key.Key_0:
+            self.state.reset_place()
         else:
             return False
         return True
 
-    def _pan_key(self, key: int) -> bool:
-        direction = _ARROWS.get(Qt.Key(key))
+    def _pan_key(self, key: Qt.Key) -> bool:
+        direction = _ARROWS.get(key)
         if direction is not None:
             step = 0.1 * min(self.width(), self.height()) / self.scale()
             self.state.move_to(self.state.centre + direction * step)
         return direction is not None
 
-    def _window_key(self, key: int) -> bool:
-        direction = _ARROWS.get(Qt.Key(key))
+    def _window_key(self, key: Qt.Key) -> bool:
+        direction = _ARROWS.get(key)
         if direction is not None:
             self._drag_window(self.state.window, direction * 10)
         return direction is not None
@@ -380,13 +367,9 @@ def no_overlay(_index: int) -> None:
     """The overlay of every slice where there is none."""
 
 
-def window_text(window: Window) -> str:
-    """``"W 80  C 40  Brain"``; the name alone for a lookup table."""
-    if window.function == TABLE:
-        return window.name
-    width = annotation.number(window.width, window.width)
-    centre = annotation.number(window.centre, window.width)
-    return f"W {width}  C {centre}  {window.name}".rstrip()
+def no_remark(_index: int) -> str:
+    """The remark on every slice where there is none."""
+    return ""
 
 
 def _image(levels: NDArray[np.uint8]) -> QImage:
