@@ -21,7 +21,7 @@ RLE_RATIO = 64
 """Two bytes of PackBits, and so of DICOM RLE (PS3.5 annex G), expand to at most 128."""
 PLAUSIBLE_RATIO = 500
 """Real images stay below it; empty masks do not, and they are small."""
-UNQUESTIONED_BYTES = 512 << 20
+UNQUESTIONED_BYTES = 640 << 20
 """Pixels that may be taken on a compressed file's word alone, whatever their ratio."""
 MAX_PICTURE_PIXELS = 89_478_485
 """Of one slice or page; where Pillow begins to warn of decompression bombs."""
