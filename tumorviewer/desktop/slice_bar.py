@@ -136,11 +136,12 @@ class SliceBar(QSlider):
 
     def _outline(self, track: QRectF, run: list[int]) -> QPolygonF:
         """Steps, one as wide as its slice, closed along the bottom."""
-        points = [QPointF(self.x_of(run[0]), track.bottom())]
-        for index in run:
-            y = track.bottom() - track.height() * self._probability[index]
-            points += [QPointF(self.x_of(index), y), QPointF(self.x_of(index + 1), y)]
-        return QPolygonF([*points, QPointF(self.x_of(run[-1] + 1), track.bottom())])
+        start, step, floor = self.x_of(run[0]), track.width() / (self.maximum() + 1), track.bottom()
+        points = [QPointF(start, floor)]
+        for at, index in enumerate(run):
+            y = floor - track.height() * self._probability[index]
+            points += [QPointF(start + at * step, y), QPointF(start + (at + 1) * step, y)]
+        return QPolygonF([*points, QPointF(start + len(run) * step, floor)])
 
     def _draw_marks(self, painter: QPainter, track: QRectF, finding: Finding) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
