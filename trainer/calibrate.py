@@ -1,0 +1,24 @@
+"""Temperature scaling (Guo et al., ICML 2017)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+
+def temperature(logits_NK: NDArray[np.float64], labels_N: NDArray[np.int64]) -> float:
+    """What logits are divided by for the least log loss on held-out items, within 0.05–20."""
+    logits, labels = torch.from_numpy(logits_NK), torch.from_numpy(labels_N)
+    logarithm = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([logarithm], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        loss = F.cross_entropy(logits / logarithm.exp(), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
+
+    optimiser.step(closure)
+    return float(np.clip(float(logarithm.detach().exp()), 0.05, 20))

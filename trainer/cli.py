@@ -1,0 +1,210 @@
+"""The command line: ``tumorviewer-train`` and ``python -m trainer``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tumorviewer.errors import InputError
+
+if TYPE_CHECKING:
+    from trainer.config import Config
+    from trainer.fit import Run
+    from trainer.material import Source
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0: done, 1: something that the user brought cannot be used, 2: usage."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(given)
+    options.command_line = shlex.join(["tumorviewer-train", *given])
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"tumorviewer-train: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; --resume continues after the last finished epoch", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "tumorviewer-train", description="Train and judge classifiers. Research use only."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    config = commands.add_parser("config", help="print every setting with its default")
+    _add_config(config)
+    config.set_defaults(run=_config)
+    fit = commands.add_parser("fit", help="train one model and write its bundle")
+    _add_training(fit)
+    fit.add_argument(
+        "--figures-from",
+        type=Path,
+        metavar="DIR",
+        help='a finished crossval, whose figures a model of all data (validation = "none") takes',
+    )
+    fit.set_defaults(run=_fit)
+    crossval = commands.add_parser("crossval", help="judge by grouped cross-validation")
+    _add_training(crossval)
+    crossval.add_argument("--jobs", type=int, default=1, help="folds trained at the same time")
+    crossval.set_defaults(run=_crossval)
+    evaluate = commands.add_parser("evaluate", help="judge a bundle on labelled data")
+    evaluate.add_argument("bundle", type=Path)
+    _add_data(evaluate)
+    evaluate.add_argument("--json", action="store_true", help="every figure as one object")
+    evaluate.add_argument("--split", choices=("train", "val", "test"), help="of the official split")
+    evaluate.add_argument("--training-data", type=Path, help="to count twins in")
+    evaluate.add_argument("--predictions", type=Path, help="write path,label,group,fold,p_…")
+    evaluate.set_defaults(run=_evaluate)
+    audit = commands.add_parser("audit", help="duplicates, conflicts and balance of a data set")
+    _add_data(audit)
+    audit.add_argument("--out", type=Path, required=True, help="folder for groups and pairs")
+    audit.set_defaults(run=_audit)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="one setting"
+    )
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, help="folder with a folder per class, or a CSV")
+    parser.add_argument("--groups", default="", metavar="FILE[:COLUMN]", help="CSV path,group")
+    parser.add_argument("--classes", default="", metavar="A,B,…", help="those only")
+    parser.add_argument("--cache", type=Path, default=None, metavar="DIR", help="decoded pictures")
+    parser.add_argument("--skip-unreadable", action="store_true")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--progress", default="human", choices=("human", "json", "none"))
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    _add_config(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--resume", action="store_true")
+
+
+def _source(options: argparse.Namespace, classes: tuple[str, ...] = ()) -> Source:
+    from trainer.material import Source
+
+    named = tuple(name for name in options.classes.split(",") if name)
+    return Source(
+        options.data,
+        options.cache or _default_cache(),
+        options.groups,
+        named or classes,
+        options.skip_unreadable,
+    )
+
+
+def _default_cache() -> Path:
+    if home := os.environ.get("TUMORVIEWER_HOME"):
+        return Path(home) / "cache" / "trainer"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("tumorviewer") / "trainer"
+
+
+def _read_config(options: argparse.Namespace) -> Config:
+    from trainer import config
+
+    return config.read(options.config, options.set)
+
+
+def _run(options: argparse.Namespace) -> Run:
+    from trainer.fit import Run, choose_device
+
+    return Run(
+        options.out,
+        choose_device(options.device),
+        options.resume,
+        getattr(options, "figures_from", None),
+        options.command_line,
+    )
+
+
+def _config(options: argparse.Namespace) -> None:
+    from trainer.options import to_toml
+    from tumorviewer.networks import architectures
+
+    print(f"# architectures: {', '.join(architectures())}")
+    print(to_toml(_read_config(options)), end="")
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from trainer.fit import fit
+    from trainer.material import gather
+    from trainer.progress import Progress
+
+    config, progress = _read_config(options), Progress(options.progress)
+    run = _run(options)
+    material = gather(_source(options, config.data.classes), config.preprocessing, progress)
+    _print_summary(fit(material, config, run, progress))
+
+
+def _crossval(options: argparse.Namespace) -> None:
+    from trainer.crossval import crossval
+    from trainer.material import gather
+    from trainer.progress import Progress
+
+    config, progress = _read_config(options), Progress(options.progress)
+    run, source = _run(options), _source(options, config.data.classes)
+    material = gather(source, config.preprocessing, progress)
+    shared = [str(source.data), "--cache", str(source.cache), "--progress", options.progress]
+    shared += ["--classes", ",".join(source.classes)] if source.classes else []
+    shared += ["--skip-unreadable"] if source.skip_unreadable else []
+    _print_summary(crossval(material, config, run, progress, options.jobs, shared))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from trainer import evaluate
+    from trainer.fit import choose_device
+    from trainer.progress import Progress
+
+    parts = (options.split,) if options.split else ("", "train", "val", "test")
+    result = evaluate.on_data(
+        options.bundle,
+        _source(options),
+        parts,
+        choose_device(options.device),
+        Progress(options.progress),
+        training_data=options.training_data,
+        predictions=options.predictions,
+    )
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        _print_figures("", result)
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from trainer import audit
+    from trainer.progress import Progress
+
+    result = audit.audit(_source(options), options.out, Progress(options.progress))
+    print(json.dumps(result, indent=2, ensure_ascii=False))
+
+
+def _print_summary(result: dict[str, Any]) -> None:
+    for name, figures in result["figures"].items():
+        _print_figures(name, figures)
+
+
+def _print_figures(name: str, figures: dict[str, Any]) -> None:
+    print(f"{name} n {figures['n']}, {figures['groups']} groups".strip())
+    for key, (low, high) in figures["intervals"].items():
+        print(f"  {key:18} {figures[key]:.4f}  ({low:.4f}–{high:.4f})")
+    for key in ("twin_share", "copyist_accuracy"):
+        if key in figures:
+            print(f"  {key:18} {figures[key]:.4f}")

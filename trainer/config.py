@@ -1,0 +1,117 @@
+"""The configuration of a run: tables that the components own, composed."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trainer.augment import Augmentation
+from trainer.optimise import TrainingSettings
+from trainer.options import build, option
+from trainer.split import SplitSettings
+from tumorviewer.errors import InputError
+from tumorviewer.models.card import Preprocessing
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """The table ``[data]``."""
+
+    name: str = option("", "of the data set, for the card; empty: its folder's name")
+    licence: str = option("", "of the data set, for the card")
+    classes: tuple[str, ...] = option((), "folders or labels to use; empty: all")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The table ``[model]``."""
+
+    architecture: str = option("light_residual", "as `tumorviewer-train config` lists them")
+    options: dict[str, Any] = option({}, "of the architecture: width, depth, dropout, …")
+    initial_weights: str = option(
+        "", "a safetensors file to start from (torchvision's names or ours); empty: at random"
+    )
+
+
+@dataclass(frozen=True)
+class DistillationSettings:
+    """The table ``[distillation]``."""
+
+    teachers: tuple[str, ...] = option(
+        (), "bundle folders, averaged; {fold} becomes the number of the validation fold"
+    )
+    weight: float = option(0.7, "of the teachers in the loss, the labels have the rest")
+    temperature: float = option(2.0, "that softens both")
+
+
+@dataclass(frozen=True)
+class CardSettings:
+    """The table ``[card]``: what only a person can say of the model."""
+
+    name: str = option("", "folder name in the catalogue; empty: the architecture's")
+    version: str = option("1", "")
+    title: str = option("", "what a list shows")
+    summary: str = option("", "one paragraph")
+    intended_use: str = option("Research use only; not a medical device.", "")
+    limits: tuple[str, ...] = option((), "what it must not be used for, a sentence each")
+    licence: str = option("", "of the weights")
+    labels: dict[str, str] = option({}, "what a reader sees for each class")
+    no_tumour: str = option("", "the class that means that there is no tumour")
+    references: tuple[str, ...] = option((), "papers and sources")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run, together with the data."""
+
+    data: DataSettings = field(default_factory=DataSettings)
+    split: SplitSettings = field(default_factory=SplitSettings)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    distillation: DistillationSettings = field(default_factory=DistillationSettings)
+    card: CardSettings = field(default_factory=CardSettings)
+
+
+def read(path: Path | None, overrides: Sequence[str] = ()) -> Config:
+    """The defaults, changed by a TOML file, changed by ``table.key=value`` overrides.
+
+    Raises
+    ------
+    InputError
+        If the file is no TOML, or a key or value is not known.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InputError(str(path), f"The configuration cannot be read: {error}.") from error
+    for override in overrides:
+        _override(values, override)
+    return build(Config, values, str(path or "--set"))
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    table, dot, name = key.strip().partition(".")
+    if not equals or not dot:
+        raise InputError(override, "--set takes table.key=value.")
+    section = values.setdefault(table, {})
+    *path, last = name.split(".")
+    for step in path:
+        section = section.setdefault(step, {})
+    section[last] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    """A TOML value; what is none is text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return json.loads(json.dumps(text))

@@ -1,0 +1,208 @@
+"""Figures of a classifier from probabilities, with intervals by bootstrap over groups.
+
+Shapes: N items, K classes. Every function takes item weights, so that a bootstrap resample is a
+vector of weights and not a copy of the data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+ECE_BINS = 15
+
+
+def log_softmax(logits_NK: Floats) -> Floats:
+    """Logarithms of probabilities."""
+    shifted = logits_NK - logits_NK.max(1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+
+
+def softmax(logits_NK: Floats) -> Floats:
+    """Probabilities."""
+    return np.exp(log_softmax(logits_NK))
+
+
+def log_loss(logits_NK: Floats, labels_N: Integers) -> float:
+    """Mean negative log likelihood, nats."""
+    return float(-log_softmax(logits_NK)[np.arange(len(labels_N)), labels_N].mean())
+
+
+def macro_f1(predicted_N: Integers, labels_N: Integers, classes: int) -> float:
+    """Mean of the classes' F1."""
+    matrix = confusion(predicted_N, labels_N, classes, np.ones(len(labels_N)))
+    return float(np.nanmean(_per_class(matrix)["f1"]))
+
+
+def confusion(predicted_N: Integers, labels_N: Integers, classes: int, weight_N: Floats) -> Floats:
+    """``(K, K)``: rows are true classes, columns predicted ones."""
+    counts = np.bincount(labels_N * classes + predicted_N, weight_N, classes * classes)
+    return np.asarray(counts.reshape(classes, classes), np.float64)
+
+
+def _per_class(matrix_KK: Floats) -> dict[str, Floats]:
+    true = np.diag(matrix_KK)
+    actual, predicted, total = matrix_KK.sum(1), matrix_KK.sum(0), matrix_KK.sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = true / actual
+        precision = np.where(predicted > 0, true / predicted, 0.0)
+        negatives = total - actual
+        specificity = (negatives - (predicted - true)) / negatives
+        f1 = 2 * true / (actual + predicted)
+    f1[actual == 0] = np.nan
+    precision[actual == 0] = np.nan
+    return {"precision": precision, "recall": recall, "specificity": specificity, "f1": f1}
+
+
+class _Ranking:
+    """One class against the rest, sorted once, so that an AUC costs two cumulative sums."""
+
+    def __init__(self, scores_N: Floats, positive_N: NDArray[np.bool_]) -> None:
+        self._level = np.unique(scores_N, return_inverse=True)[1]
+        self._levels = int(self._level.max()) + 1
+        self._positive = positive_N
+
+    def auc(self, weight_N: Floats) -> float:
+        """Area under the ROC curve; ties count half; NaN without both kinds."""
+        of_positive = np.where(self._positive, weight_N, 0.0)
+        positive = np.bincount(self._level, of_positive, self._levels)
+        negative = np.bincount(self._level, weight_N - of_positive, self._levels)
+        pairs = positive.sum() * negative.sum()
+        if not pairs:
+            return float("nan")
+        below = np.cumsum(negative) - negative / 2
+        return float((positive * below).sum() / pairs)
+
+
+class Scorer:
+    """All figures of one set of predictions, for any weights of its items."""
+
+    def __init__(self, probabilities_NK: Floats, labels_N: Integers) -> None:
+        n, self._classes = probabilities_NK.shape
+        self._labels = labels_N
+        self._predicted = probabilities_NK.argmax(1)
+        confidence = probabilities_NK.max(1)
+        self._bin = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+        self._gap = (self._predicted == labels_N) - confidence
+        truth = np.eye(self._classes)[labels_N]
+        self._brier = ((probabilities_NK - truth) ** 2).sum(1)
+        smallest = np.finfo(np.float64).tiny
+        self._loss = -np.log(np.maximum(probabilities_NK[np.arange(n), labels_N], smallest))
+        self._rankings = [
+            _Ranking(probabilities_NK[:, one], labels_N == one) for one in range(self._classes)
+        ]
+
+    def matrix(self, weight_N: Floats) -> Floats:
+        """The confusion matrix."""
+        return confusion(self._predicted, self._labels, self._classes, weight_N)
+
+    def per_class(self, weight_N: Floats) -> dict[str, Floats]:
+        """``(K,)`` of each figure; recall is sensitivity, and AUC is one class against the rest."""
+        auc = np.array([ranking.auc(weight_N) for ranking in self._rankings])
+        return _per_class(self.matrix(weight_N)) | {"roc_auc": auc}
+
+    def overall(self, weight_N: Floats) -> dict[str, float]:
+        """Scalars; macro figures are means over the classes that occur."""
+        per_class = self.per_class(weight_N)
+        total = weight_N.sum()
+        accuracy = ((self._predicted == self._labels) * weight_N).sum() / total
+        gaps = np.abs(np.bincount(self._bin, weight_N * self._gap, ECE_BINS))
+        return {
+            "accuracy": float(accuracy),
+            "balanced_accuracy": _mean(per_class["recall"]),
+            "macro_precision": _mean(per_class["precision"]),
+            "macro_recall": _mean(per_class["recall"]),
+            "macro_specificity": _mean(per_class["specificity"]),
+            "macro_f1": _mean(per_class["f1"]),
+            "roc_auc": _mean(per_class["roc_auc"]),
+            "log_loss": float((self._loss * weight_N).sum() / total),
+            "ece": float(gaps.sum() / total),
+            "brier": float((self._brier * weight_N).sum() / total),
+        }
+
+
+def _mean(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def figures(
+    probabilities_NK: Floats,
+    labels_N: Integers,
+    groups_N: Integers,
+    classes: tuple[str, ...],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Every figure of ``evaluate --json``, each with a 95 % interval.
+
+    Parameters
+    ----------
+    probabilities_NK
+        As the reader sees them, after the temperature.
+    groups_N
+        Patients, or near-duplicate groups: what the bootstrap draws.
+    """
+    scorer = Scorer(probabilities_NK, labels_N)
+    ones = np.ones(len(labels_N))
+    overall, per_class = scorer.overall(ones), scorer.per_class(ones)
+    drawn_overall, drawn_per_class = _bootstrap(scorer, groups_N, resamples, seed)
+    counts = np.bincount(labels_N, minlength=len(classes))
+    return {
+        "n": len(labels_N),
+        "groups": len(np.unique(groups_N)),
+        **{name: _number(value) for name, value in overall.items()},
+        "intervals": {name: _interval(values) for name, values in drawn_overall.items()},
+        "confusion": {
+            "classes": list(classes),
+            "matrix": scorer.matrix(ones).astype(int).tolist(),
+            "rows": "true class",
+        },
+        "per_class": {
+            name: {
+                "n": int(counts[index]),
+                **{figure: _number(values[index]) for figure, values in per_class.items()},
+                "intervals": {
+                    figure: _interval(values[:, index])
+                    for figure, values in drawn_per_class.items()
+                },
+            }
+            for index, name in enumerate(classes)
+        },
+        "interval": f"95 %, percentiles of {resamples} bootstrap resamples of groups",
+    }
+
+
+def _bootstrap(
+    scorer: Scorer, groups_N: Integers, resamples: int, seed: int
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    generator = np.random.default_rng(seed)
+    index = np.unique(groups_N, return_inverse=True)[1]
+    count = int(index.max()) + 1
+    overall: list[dict[str, float]] = []
+    per_class: list[dict[str, Floats]] = []
+    for _ in range(resamples):
+        drawn = np.bincount(generator.integers(0, count, count), minlength=count)
+        weight = drawn[index].astype(np.float64)
+        overall.append(scorer.overall(weight))
+        per_class.append(scorer.per_class(weight))
+    return (
+        {name: np.array([one[name] for one in overall]) for name in overall[0]},
+        {name: np.stack([one[name] for one in per_class]) for name in per_class[0]},
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 6)
+
+
+def _interval(values: Floats) -> list[float | None]:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return [None, None]
+    return [_number(float(end)) for end in np.percentile(known, (2.5, 97.5))]

@@ -1,0 +1,148 @@
+"""A finished run to a bundle with a true card."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainer import duplicates
+from trainer.config import Config
+from trainer.material import Material
+from trainer.options import plain
+from trainer.split import Split
+from tumorviewer.models import Architecture, ModelCard, Weights, bundle as bundles
+
+if TYPE_CHECKING:
+    from trainer.fit import Run
+
+
+def bundle(
+    folder: Path,
+    material: Material,
+    config: Config,
+    parts: Split,
+    result: dict[str, Any],
+    weights: dict[str, Tensor],
+    run: Run,
+) -> ModelCard:
+    """Write ``card.json`` and ``model.safetensors``."""
+    said, classes = config.card, material.dataset.classes
+    card = ModelCard(
+        name=said.name or config.model.architecture,
+        version=said.version,
+        title=said.title or said.name or config.model.architecture,
+        architecture=Architecture(config.model.architecture, dict(config.model.options)),
+        classes=classes,
+        labels={name: said.labels.get(name, name) for name in classes},
+        no_tumour=said.no_tumour or None,
+        preprocessing=config.preprocessing,
+        weights=Weights("", 0),
+        created=datetime.now(UTC).date().isoformat(),
+        summary=said.summary,
+        intended_use=said.intended_use,
+        limits=said.limits,
+        licence=said.licence,
+        training=_training(material, config, parts, result, run),
+        figures=result["figures"],
+        temperature=result["temperature"],
+        references=said.references,
+    )
+    return bundles.write(folder, card, weights)
+
+
+def _training(
+    material: Material, config: Config, parts: Split, result: dict[str, Any], run: Run
+) -> dict[str, Any]:
+    rows = range(len(material.dataset.items))
+    held = parts.validation.tolist()
+    return {
+        "data": {
+            "name": config.data.name or material.dataset.root.name,
+            "items": len(rows),
+            "groups": len(np.unique(material.groups)),
+            "classes": material.dataset.counts(),
+            "licence": config.data.licence,
+            "sha256": material.pictures.fingerprint(rows),
+        },
+        "split": {
+            "validation": config.split.validation,
+            "folds": config.split.folds,
+            "seed": config.split.seed,
+            "grouped_by": material.grouped_by,
+            "train_items": len(parts.train),
+            "validation_items": len(held),
+            "validation_sha256": material.pictures.fingerprint(held) if held else "",
+        },
+        "audit": duplicates.summary(material),
+        "selection": _selection(config, parts, result),
+        "config": plain(config),
+        "epoch": result["epoch"],
+        "hours": result["hours"],
+        **{key: result[key] for key in ("figures_from",) if key in result},
+        **provenance(run.device, run.command),
+    }
+
+
+def _selection(config: Config, parts: Split, result: dict[str, Any]) -> str:
+    if not len(parts.validation):
+        source = (
+            "Figures and temperature are out-of-fold ones of a grouped cross-validation."
+            if result["figures"]
+            else "No figures: no validation was made."
+        )
+        return f"Trained on every item for a fixed number of epochs. {source}"
+    if config.training.keep == "last":
+        return "The last epoch; the temperature was fitted on the validation part."
+    return (
+        f"The best epoch by {config.training.monitor} on the validation part, on which the "
+        "temperature was fitted too: the figures are slightly optimistic."
+    )
+
+
+def provenance(device: torch.device, command: str) -> dict[str, Any]:
+    """What is needed to do it again."""
+    on = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "command": command,
+        "commit": _commit(),
+        "source_sha256": _source_sha256(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": f"{device.type}: {on or platform.machine()}",
+    }
+
+
+def _root() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
+def _commit() -> str:
+    """The commit of the checkout; empty outside one."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(_root()), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()
+
+
+def _source_sha256() -> str:
+    """Of this program's own source files, so that a copy without a commit can be told too."""
+    digest = hashlib.sha256()
+    for room in ("trainer", "tumorviewer/networks", "tumorviewer/analysis"):
+        for path in sorted((_root() / room).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
