@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -163,7 +164,18 @@ class SliceBar(QSlider):
         painter.setPen(QPen(colour, 2.5 if self.hasFocus() else 1.5))
         painter.drawRoundedRect(handle, 2, 2)
 
-    # Mouse
+    # Mouse and keys
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Inverted controls turn Up and the wheel to the previous slice, but Left and Right too."""
+        action = {
+            Qt.Key.Key_Left: QSlider.SliderAction.SliderSingleStepSub,
+            Qt.Key.Key_Right: QSlider.SliderAction.SliderSingleStepAdd,
+        }.get(Qt.Key(event.key()))
+        if action is None:
+            super().keyPressEvent(event)
+        else:
+            self.triggerAction(action)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() is Qt.MouseButton.LeftButton:

@@ -85,6 +85,7 @@ class Viewport(QWidget):
         self._picture: QImage | None = None
         self._drag: _Drag | None = None
         self._wheel = 0
+        self._has_pointer = False
         self.setAccessibleName(name)
         self.setAccessibleDescription("\n".join(HINTS))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -214,7 +215,7 @@ class Viewport(QWidget):
         if volume.placement is not Placement.NONE:
             annotation.draw_scale_bar(painter, area, volume.spacing()[2] / self.scale())
         annotation.draw_remark(painter, area, self.remark(self.state.index))
-        if self.state.cursor is not None and not self.underMouse():
+        if self.state.cursor is not None and not self._has_pointer:
             annotation.draw_cursor(painter, self.transform().map(self.state.cursor))
 
     def _place_lines(self, volume: Volume) -> list[str]:
@@ -256,6 +257,7 @@ class Viewport(QWidget):
             self._drag = _Drag(kind, event.position(), state.index, state.window, state.centre)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._has_pointer = True
         if self._drag is None:
             inside = self.state.volume is not None and not self.message
             self.state.point_at(self.to_image(event.position()) if inside else None)
@@ -278,6 +280,7 @@ class Viewport(QWidget):
             self.state.reset_place()
 
     def leaveEvent(self, event: QEvent) -> None:
+        self._has_pointer = False
         self.state.point_at(None)
         super().leaveEvent(event)
 
