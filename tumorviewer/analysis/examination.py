@@ -16,7 +16,7 @@ from tumorviewer.analysis.slices import PreparedVolume, Progress
 
 # Shape suffixes: N slices, C channels, H W feature map, K classes.
 
-_KEPT_BYTES = 2**28
+_KEPT_BYTES = 2**27
 """Feature maps kept after prediction; what is over is computed again when it is explained."""
 _T = TypeVar("_T")
 

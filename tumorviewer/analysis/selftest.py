@@ -1,27 +1,14 @@
-"""Whether this computer can analyse, and if not, why. Imports torch only when it is run."""
+"""The start-up self-test: can this computer analyse, and if not, why."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from dataclasses import dataclass
+
+from tumorviewer.analysis.messages import SelfTest
 
 LIBRARIES = {"torch": "torch", "torchvision": "torchvision", "grad-cam": "pytorch_grad_cam"}
 """Distribution to module, of what an analysis cannot do without."""
-
-
-@dataclass(frozen=True)
-class SelfTest:
-    """What the start-up self-test found."""
-
-    ok: bool
-    """Whether models can run, if only on the CPU."""
-    versions: dict[str, str]
-    """Of each library that could be imported."""
-    device: str
-    """Where ``auto`` computes, in words; empty if nowhere."""
-    problems: tuple[str, ...]
-    """What cannot be used and why; an unusable GPU is one, and does not prevent an answer."""
 
 
 def run() -> SelfTest:
