@@ -203,7 +203,7 @@ def _control_group_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
     try:
         limit = int((group / "memory.max").read_text())
         used = int((group / "memory.current").read_text())
-        statistics = dict(line.split() for line in (group / "memory.stat").open())
+        statistics = dict(map(str.split, (group / "memory.stat").read_text().splitlines()))
         return max(0, limit - used + int(statistics["inactive_file"]))
     except (OSError, KeyError, ValueError):
         return _NO_LIMIT

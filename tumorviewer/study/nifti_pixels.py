@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tumorviewer.errors import InputError
 from tumorviewer.study.limits import unreadable
 
-_CHUNK = 4 << 20
+_CHUNK = 1 << 20
 _TRAILER = 64 << 20
 
 
@@ -159,7 +159,8 @@ class StoredVoxels:
             if not passed:
                 raise self._too_short()
             count -= passed
-            waiting()
+            if count:
+                waiting()
 
     def _fill(self, stream: io.BufferedIOBase, plane: NDArray[Any]) -> None:
         buffer = plane.view(np.uint8).reshape(-1).data
