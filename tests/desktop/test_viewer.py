@@ -206,7 +206,7 @@ def test_key_names_the_class_or_says_that_there_is_none(viewer) -> None:
     viewer.show_finding(finding())
     assert "evidence for Glioma" in viewer.colour_bar.accessibleDescription()
     viewer.show_finding(finding(method="EigenCAM", class_agnostic=True))
-    assert "the same for every class" in viewer.colour_bar.accessibleDescription()
+    assert "activation, of any class" in viewer.colour_bar.accessibleDescription()
     assert viewer.map.value_text(2, 24, 40).startswith("Saliency 1")
 
 

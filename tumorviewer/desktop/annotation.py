@@ -37,12 +37,16 @@ def draw_text(
 
 
 def draw_corner(
-    painter: QPainter, area: QRectF, align: Qt.AlignmentFlag, lines: Sequence[str]
+    painter: QPainter,
+    area: QRectF,
+    align: Qt.AlignmentFlag,
+    lines: Sequence[str],
+    share: float = 0.44,
 ) -> None:
-    """Lines of text in one corner of ``area``, none wider than 44 % of it."""
+    """Lines of text in one corner of ``area``, none wider than a share of it."""
     height = QFontMetricsF(painter.font()).height()
     inside = area.adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
-    width = inside.width() * 0.44
+    width = inside.width() * share
     left = inside.left() if align & Qt.AlignmentFlag.AlignLeft else inside.right() - width
     shown = [line for line in lines if line]
     bottom = align & Qt.AlignmentFlag.AlignBottom
@@ -96,10 +100,14 @@ def draw_cursor(painter: QPainter, at: QPointF) -> None:
             painter.drawLine(at + step * 4, at + step * 12)
 
 
+def above_scale_bar(painter: QPainter, area: QRectF, lines: float = 0) -> QRectF:
+    """``area`` without what scale bar, bottom letter and ``lines`` of text take."""
+    return area.adjusted(0, 0, 0, -QFontMetricsF(painter.font()).height() * (3 + lines))
+
+
 def draw_remark(painter: QPainter, area: QRectF, text: str) -> None:
     """A line over the lower part of the image."""
-    height = QFontMetricsF(painter.font()).height()
-    box = area.adjusted(MARGIN, 0, -MARGIN, -MARGIN - 4.5 * height)
+    box = above_scale_bar(painter, area, 3.5).adjusted(MARGIN, 0, -MARGIN, 0)
     align = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
     draw_text(painter, box, align, text, ACCENT)
 

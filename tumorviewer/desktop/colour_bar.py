@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QWidget
 from tumorviewer.desktop.annotation import plain
 from tumorviewer.imaging.colormap import COLOURS
 
+_USUAL_NOTE = "Scaled by tumour probability 0.00"
+_WIDEST = 340
 _TICKS = ("0", "0.5", "1")
 
 
@@ -31,14 +33,11 @@ class ColourBar(QWidget):
 
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
-        width = max(240, *(metrics.horizontalAdvance(text) + 8 for text in self._lines()))
-        return QSize(width, 3 * metrics.height() + 16)
+        width = max(map(metrics.horizontalAdvance, (self._title, _USUAL_NOTE)))
+        return QSize(min(width + 4, _WIDEST), 3 * metrics.height() + 16)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(200, self.sizeHint().height())
-
-    def _lines(self) -> tuple[str, str]:
-        return self._title, self._note
+        return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -46,7 +45,9 @@ class ColourBar(QWidget):
         height = float(self.fontMetrics().height())
         self._draw_line(painter, 0, self._title)
         bar = QRectF(0, height + 2, self.width() - 1, 10)
+        painter.setOpacity(1.0 if self.isEnabled() else 0.3)
         painter.drawImage(bar, self._colours)
+        painter.setOpacity(1.0)
         painter.drawRect(bar)
         self._draw_ticks(painter, QRectF(0, bar.bottom() + 1, self.width(), height))
         self._draw_line(painter, bar.bottom() + 1 + height, self._note)

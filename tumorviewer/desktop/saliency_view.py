@@ -39,7 +39,7 @@ class SaliencyView:
     def key(self) -> str:
         """What low and high mean."""
         if self._saliency.class_agnostic:
-            return "Low → high activation, the same for every class"
+            return "Low → high activation, of any class"
         return f"Low → high evidence for {self._target()}"
 
     def note(self, index: int) -> str:
@@ -48,15 +48,15 @@ class SaliencyView:
             return ""
         strength = float(self._saliency.strength[self._saliency.slices.index(index)])
         if strength < _FULL_STRENGTH:
-            return f"Scaled by this slice's tumour probability, {strength:.2f}."
-        return "Scaled to this slice's maximum."
+            return f"Scaled by tumour probability {strength:.2f}"
+        return "Scaled to this slice's maximum"
 
     def absence(self, index: int) -> str:
         """Why there is nothing to see on a slice; empty if there is."""
         if index not in self._saliency.slices:
-            return "This slice was not explained: it has no map."
+            return "No map for this slice: it was not explained"
         if not self._saliency.maps[self._saliency.slices.index(index)].any():
-            return f"No positive evidence for {self._target()} on this slice."
+            return f"No positive evidence for {self._target()} on this slice"
         return ""
 
     def _target(self) -> str:

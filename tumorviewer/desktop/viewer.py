@@ -216,7 +216,7 @@ class Viewer(QWidget):
         self._opacity.setPageStep(10)
         self._opacity.setValue(60)
         self._opacity.setMinimumWidth(70)
-        row.addWidget(self._label("Map opacity", self._opacity))
+        row.addWidget(self._label("Opacity", self._opacity))
         row.addWidget(self._opacity, 1)
         self._opacity_text.setFixedWidth(
             self._opacity_text.fontMetrics().horizontalAdvance("100 % ")

@@ -206,7 +206,9 @@ class Viewport(QWidget):
         if self.state.patient_text_shown:
             annotation.draw_corner(painter, area, top | left, self.patient_lines)
         annotation.draw_corner(painter, area, top | right, self.series_lines)
-        annotation.draw_corner(painter, area, bottom | left, self._place_lines(volume))
+        annotation.draw_corner(painter, area, bottom | left, self._window_lines())
+        higher = annotation.above_scale_bar(painter, area)
+        annotation.draw_corner(painter, higher, bottom | left, self._cursor_lines(volume), 0.9)
         slice_lines = readout.slice_lines(volume, self.state.index)
         annotation.draw_corner(painter, area, bottom | right, slice_lines)
         edges = edge_letters(volume)
@@ -218,16 +220,18 @@ class Viewport(QWidget):
         if self.state.cursor is not None and not self._has_pointer:
             annotation.draw_cursor(painter, self.transform().map(self.state.cursor))
 
-    def _place_lines(self, volume: Volume) -> list[str]:
+    def _cursor_lines(self, volume: Volume) -> list[str]:
         state = self.state
         pixel = None if state.cursor is None else self.pixel_at(state.cursor)
-        lines = []
-        if pixel is not None and state.is_filled:
-            value = self.value_text(state.index, *pixel)
-            lines = [value, *readout.pixel_lines(volume, state.index, *pixel)]
-        if self.window_text_shown:
-            lines += [readout.window_text(state.window), f"Zoom {self.scale() * 100:.0f} %"]
-        return lines
+        if pixel is None or not state.is_filled:
+            return []
+        value = self.value_text(state.index, *pixel)
+        return [value, *readout.pixel_lines(volume, state.index, *pixel)]
+
+    def _window_lines(self) -> list[str]:
+        if not self.window_text_shown:
+            return []
+        return [readout.window_text(self.state.window), f"Zoom {self.scale() * 100:.0f} %"]
 
     def intensity_text(self, index: int, row: int, column: int) -> str:
         """The value of a voxel with its unit."""
