@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAccessible, QColor, QPalette
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 
 from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
 from tumorviewer.analysis.preprocess import Box
@@ -144,26 +144,25 @@ def test_filling_volume_keeps_what_the_reader_chose(viewer) -> None:
     made = volume()
     viewer.show_volume(made, complete=False)
     viewer.slice_filled(6)
-    assert viewer.state.is_filled
+    assert viewer.state.absence() == ""
     viewer.set_slice(2)
-    assert not viewer.state.is_filled
+    assert "Loading" in viewer.state.absence()
     viewer.slice_filled(2)
-    assert viewer.state.is_filled
+    assert viewer.state.absence() == ""
     viewer.show_volume(made)
     assert viewer.slice() == 2
     assert viewer.windows()
 
 
-def test_presets_cycle(viewer) -> None:
+def test_presets_are_offered_and_follow_the_window(qtbot, viewer) -> None:
     viewer.show_volume(volume())
-    names = [viewer.windows()[0].name]
-    for _ in viewer.windows():
-        viewer.next_window()
-        names.append(viewer.state.window.name)
-    assert names == ["Default", "Full range", "Narrow", "Default"]
+    box = viewer.findChild(QComboBox)
+    assert [box.itemText(at) for at in range(box.count())] == ["Default", "Full range", "Narrow"]
+    assert box.currentText() == "Default"
+    QTest.keyClick(box, Qt.Key.Key_Down)
+    assert viewer.state.window == viewer.windows()[1]
     viewer.set_window(Window(1, 2))
-    viewer.next_window()
-    assert viewer.state.window.name == "Default"
+    assert box.currentIndex() == -1
 
 
 # The map
@@ -211,7 +210,7 @@ def test_key_names_the_class_or_says_that_there_is_none(viewer) -> None:
 
 
 def test_empty_states_are_words(viewer) -> None:
-    assert "Drop" in viewer.image.message
+    assert "Waiting" in viewer.image.message
     viewer.show_volume(volume())
     assert viewer.image.message == ""
     assert "No saliency map" in viewer.map.message

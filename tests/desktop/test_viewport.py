@@ -297,6 +297,14 @@ def test_unread_slice_says_that_it_is_loading(viewport, state, monkeypatch) -> N
     assert said == ["Loading this slice…"]
 
 
+def test_missing_slice_says_so(viewport, state, monkeypatch) -> None:
+    state.show(volume(np.zeros((3, 10, 10), np.int16), missing=(1,)))
+    said: list[str] = []
+    monkeypatch.setattr(annotation, "draw_message", lambda _p, _a, text: said.append(text))
+    levels(viewport)
+    assert said == ["This slice could not be read."]
+
+
 # Mouse and keys
 
 

@@ -96,7 +96,7 @@ def test_first_usable_window_of_the_file_wins() -> None:
     array = np.arange(1000, dtype=np.int16).reshape(1, 25, 40)
     bad = (Window(np.nan, 1), Window(0, 0), Window(-5000, 10))
     made = volume(array, windows=(*bad, Window(500, 200), Window(1, 2)))
-    assert default_window(made) == Window(500, 200)
+    assert default_window(made) == Window(500, 200, "Default")
 
 
 def test_voi_lut_is_the_default_without_a_window() -> None:
@@ -126,6 +126,16 @@ def test_huge_range_does_not_overflow() -> None:
     made = volume(np.array([[[-1.7e308, 0.0, 1e-308, 1.7e308]]]))
     assert grey(made, 0).tolist()[0][0] == 0
     assert full_range(made).width > 0
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_padding_is_black_and_not_counted(inverted) -> None:
+    array = np.full((1, 20, 20), -2000, np.int16)
+    array[0, 5:15, 5:15] = np.arange(100).reshape(10, 10)
+    made = volume(array, padding=(-2000, -1500), inverted=inverted)
+    assert default_window(made).width < 110
+    assert grey(made, 0)[0, 0] == 0
+    assert grey(made, 0)[5:15, 5:15].mean() == pytest.approx(127, abs=3)
 
 
 def test_a_mask_is_seen() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,13 @@ def test_voxel_to_millimetres() -> None:
     assert position_text(to_patient(made, 2, 3, 4)) == "L 0.0  A 0.5  H 50.0 mm"
     assert slice_position_text(made, 2) == "H 50.0 mm"
     assert position_text(np.array([-0.04, -1.0, -2.0])) == "L 0.0  A 1.0  F 2.0 mm"
+
+
+def test_uneven_slices_lie_where_they_say() -> None:
+    positions = np.array([[0.0, 0, 40], [0, 0, 45], [0, 0, 60]])
+    made = replace(volume(AXIAL), positions=positions)
+    np.testing.assert_allclose(to_patient(made, 2, 3, 4), (1.0, 1.5, 60.0))
+    assert slice_position_text(made, 2) == "H 60.0 mm"
 
 
 def test_pixel_aspect_is_height_over_width() -> None:

@@ -40,10 +40,11 @@ class ViewState(QObject):
     def count(self) -> int:
         return 0 if self.volume is None else len(self.volume.array)
 
-    @property
-    def is_filled(self) -> bool:
-        """Whether the slice that is shown has been read."""
-        return bool(self.count and self._filled[self.index])
+    def absence(self) -> str:
+        """Why the slice has no pixels to show; empty if it has."""
+        if self.volume is None or not self._filled[self.index]:
+            return "Loading this slice…"
+        return "This slice could not be read." if self.index in self.volume.missing else ""
 
     @property
     def is_complete(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import Enum
 
 from PySide6.QtCore import Qt, Signal
@@ -29,7 +28,7 @@ from tumorviewer.imaging.display import presets
 from tumorviewer.imaging.geometry import plane
 from tumorviewer.study import Volume, Window
 
-NO_VOLUME = "No study is open.\nDrop a DICOM folder, a NIfTI file or a picture on the window."
+NO_VOLUME = "Waiting for the first slice…"
 
 
 PANE_GAP = QColor(64, 64, 64)
@@ -81,7 +80,7 @@ class Viewer(QWidget):
     # What is shown
 
     def show_volume(self, volume: Volume | None, *, complete: bool = True) -> None:
-        """Show a volume, or with None the invitation to open one."""
+        """Show a volume, or with None that one is awaited."""
         same = volume is not None and self.state.volume is not None
         if not (same and volume.array is self.state.volume.array):  # type: ignore[union-attr]
             self.show_finding(None)
@@ -154,12 +153,6 @@ class Viewer(QWidget):
 
     def set_window(self, window: Window) -> None:
         self.state.set_window(window)
-
-    def next_window(self) -> None:
-        """The preset after the one that is shown; the first after a window set by hand."""
-        if self._presets:
-            at = (self._window_box.currentIndex() + 1) % len(self._presets)
-            self.set_window(self._presets[at])
 
     def windows(self) -> tuple[Window, ...]:
         """The presets for this volume."""
@@ -255,8 +248,8 @@ class Viewer(QWidget):
         self.sliceChanged.emit(index)
 
     def _on_window(self, window: Window) -> None:
-        alike = [replace(preset, name=window.name) == window for preset in self._presets]
-        self._window_box.setCurrentIndex(alike.index(True) if any(alike) else -1)
+        at = self._presets.index(window) if window in self._presets else -1
+        self._window_box.setCurrentIndex(at)
         self.windowChanged.emit(window)
 
     def _fill_presets(self) -> None:

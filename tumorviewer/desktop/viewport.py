@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QWidget
 
 from tumorviewer.desktop import annotation, readout
 from tumorviewer.desktop.view_state import ViewState
-from tumorviewer.imaging.display import TABLE, render
+from tumorviewer.imaging.display import TABLE, levels
 from tumorviewer.imaging.geometry import edge_letters, pixel_aspect
 from tumorviewer.study import Placement, Volume, Window
 
@@ -156,8 +156,9 @@ class Viewport(QWidget):
         painter.end()
 
     def _draw_picture(self, painter: QPainter) -> None:
-        if not self.state.is_filled:
-            annotation.draw_message(painter, QRectF(self.rect()), "Loading this slice…")
+        absence = self.state.absence()
+        if absence:
+            annotation.draw_message(painter, QRectF(self.rect()), absence)
             return
         if self._picture is None:
             self._picture = self._compose()
@@ -172,11 +173,7 @@ class Viewport(QWidget):
         """The slice at its own resolution with the overlay blended in."""
         volume, index = self.state.volume, self.state.index
         assert volume is not None
-        window = self.state.window
-        levels = render(
-            volume.array[index], window, inverted=volume.inverted, voi_lut=volume.voi_lut
-        )
-        picture = _image(levels)
+        picture = _image(levels(volume, index, self.state.window))
         overlay = self.overlay(index)
         if overlay is not None:
             blend = QPainter(picture)
@@ -223,7 +220,7 @@ class Viewport(QWidget):
     def _cursor_lines(self, volume: Volume) -> list[str]:
         state = self.state
         pixel = None if state.cursor is None else self.pixel_at(state.cursor)
-        if pixel is None or not state.is_filled:
+        if pixel is None or state.absence():
             return []
         value = self.value_text(state.index, *pixel)
         return [value, *readout.pixel_lines(volume, state.index, *pixel)]
@@ -379,9 +376,9 @@ def no_remark(_index: int) -> str:
     return ""
 
 
-def _image(levels: NDArray[np.uint8]) -> QImage:
-    levels = np.ascontiguousarray(levels)
-    rows, columns = levels.shape[:2]
-    layout = QImage.Format.Format_RGB888 if levels.ndim == 3 else QImage.Format.Format_Grayscale8
-    picture = QImage(levels.data, columns, rows, levels.strides[0], layout)
+def _image(pixels: NDArray[np.uint8]) -> QImage:
+    pixels = np.ascontiguousarray(pixels)
+    rows, columns = pixels.shape[:2]
+    layout = QImage.Format.Format_RGB888 if pixels.ndim == 3 else QImage.Format.Format_Grayscale8
+    picture = QImage(pixels.data, columns, rows, pixels.strides[0], layout)
     return picture.convertToFormat(QImage.Format.Format_RGB32)

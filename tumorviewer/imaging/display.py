@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +18,7 @@ from tumorviewer.study.types import Placement, Volume, Window
 
 IDENTITY = Window(128.0, 256.0, "Full range")
 """Leaves 8-bit values as they are."""
+DEFAULT = "Default"
 TABLE = "TABLE"
 """``Window.function`` of the file's own VOI LUT: centre and width only describe its range."""
 CT_PRESETS = (
@@ -27,7 +29,7 @@ CT_PRESETS = (
     Window(600.0, 2800.0, "Bone"),
     Window(40.0, 400.0, "Soft tissue"),
 )
-_SAMPLES = 2**20
+_SAMPLES = 2**18
 
 _defaults: WeakKeyDictionary[Volume, Window] = WeakKeyDictionary()
 
@@ -52,16 +54,15 @@ def provisional_window(volume: Volume, index: int) -> Window:
 def presets(volume: Volume) -> tuple[Window, ...]:
     """Windows to choose from, the default first; CT windows where the units are HU."""
     default = default_window(volume)
-    first = replace(default, name=default.name or "Default")
     stated = tuple(
         replace(window, name=window.name or f"From file {number}")
         for number, window in enumerate(volume.windows, 1)
-        if window != default and _is_usable(window)
+        if replace(window, name=default.name) != default and _is_usable(window)
     )
     if volume.units == "HU":
-        return first, *stated, *CT_PRESETS
+        return default, *stated, *CT_PRESETS
     narrow = Window(default.centre, default.width / 2, "Narrow")
-    return first, *stated, full_range(volume), narrow
+    return default, *stated, full_range(volume), narrow
 
 
 def full_range(volume: Volume) -> Window:
@@ -87,18 +88,31 @@ def grey(volume: Volume, index: int) -> NDArray[np.uint8]:
     ndarray
         ``(rows, columns)`` uint8 in the orientation of ``volume.array[index]``.
     """
+    picture = levels(volume, index, default_window(volume))
+    if not volume.is_colour:
+        return picture
+    return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).convert("L"))
+
+
+def levels(volume: Volume, index: int, window: Window) -> NDArray[np.uint8]:
+    """One slice at a window, ``(rows, columns)`` or ``(rows, columns, 3)`` RGB.
+
+    Inversion, VOI LUT and pixel padding (PS3.3 C.7.5.1.1.2: black) are the volume's own.
+    """
     pixels = volume.array[index]
-    if volume.is_colour:
-        pixels = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).convert("L"))
-    return render(pixels, default_window(volume), inverted=volume.inverted, voi_lut=volume.voi_lut)
+    picture = render(pixels, window, inverted=volume.inverted, voi_lut=volume.voi_lut)
+    if volume.padding is not None:
+        low, high = volume.padding
+        picture[(pixels >= low) & (pixels <= high)] = 0
+    return picture
 
 
 def render(
-    pixels: NDArray[np.generic],
+    pixels: NDArray[Any],
     window: Window,
     *,
     inverted: bool = False,
-    voi_lut: tuple[float, NDArray[np.generic]] | None = None,
+    voi_lut: tuple[float, NDArray[Any]] | None = None,
 ) -> NDArray[np.uint8]:
     """Map intensities to grey levels (PS3.3 C.11.2.1), rounded to the nearest.
 
@@ -133,7 +147,7 @@ def render(
     return np.take(table, unsigned, mode="clip")
 
 
-def _every_value(dtype: str) -> NDArray[np.generic]:
+def _every_value(dtype: str) -> NDArray[Any]:
     bits = np.iinfo(dtype).bits
     return np.arange(2**bits, dtype=f"u{bits // 8}").view(dtype)
 
@@ -144,10 +158,10 @@ def _cached_table(dtype: str, window: Window, inverted: bool) -> NDArray[np.uint
 
 
 def _map(
-    pixels: NDArray[np.generic],
+    pixels: NDArray[Any],
     window: Window,
     inverted: bool,
-    voi_lut: tuple[float, NDArray[np.generic]] | None,
+    voi_lut: tuple[float, NDArray[Any]] | None,
 ) -> NDArray[np.uint8]:
     values = np.asarray(pixels, np.float64)
     with np.errstate(over="ignore"):
@@ -177,50 +191,53 @@ def _window(values: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
     return levels
 
 
-def _look_up(
-    values: NDArray[np.float64], first: float, table: NDArray[np.generic]
-) -> NDArray[np.float64]:
+def _look_up(values: NDArray[np.float64], first: float, table: NDArray[Any]) -> NDArray[np.float64]:
     at = np.nan_to_num(values - first, nan=0.0)
     np.clip(np.rint(at, out=at), 0, len(table) - 1, out=at)
     return np.asarray(table, np.float64)[at.astype(np.intp)]
 
 
-def _choose(volume: Volume, pixels: NDArray[np.generic]) -> Window:
+def _choose(volume: Volume, pixels: NDArray[Any]) -> Window:
     if volume.is_colour:
-        return IDENTITY
-    sample = _sample(pixels)
+        return replace(IDENTITY, name=DEFAULT)
+    sample = _sample(pixels, volume.padding)
     for window in volume.windows:
         if _is_usable(window) and _shows(window, sample):
-            return window
+            return replace(window, name=window.name or DEFAULT)
     if volume.voi_lut is not None:
         first, table = volume.voi_lut
         return Window(first + len(table) / 2, len(table), "VOI LUT", TABLE)
     if pixels.dtype == np.uint8 and volume.placement is not Placement.PATIENT:
-        return IDENTITY
+        return replace(IDENTITY, name=DEFAULT)
     return _percentile_window(sample)
 
 
-def _sample(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Finite values of at most about a million pixels, evenly spread over rows and columns."""
+def _sample(pixels: NDArray[Any], padding: tuple[float, float] | None) -> NDArray[Any]:
+    """Finite values, but padding, of at most about a quarter of a million pixels, evenly spread
+    over rows and columns."""
     step = max(1, int(np.ceil(np.sqrt(pixels.size / _SAMPLES))))
     sample = pixels[..., ::step, ::step]
-    return sample[np.isfinite(sample)] if _is_float(pixels) else sample.ravel()
+    keep = np.isfinite(sample)
+    if padding is not None:
+        keep &= (sample < padding[0]) | (sample > padding[1])
+    finite: NDArray[Any] = sample[keep]
+    return finite
 
 
-def _percentile_window(sample: NDArray[np.generic]) -> Window:
+def _percentile_window(sample: NDArray[Any]) -> Window:
     if not sample.size:
-        return IDENTITY
+        return replace(IDENTITY, name=DEFAULT)
     foreground = sample[sample > sample.min()]
     if not foreground.size:
-        return _between(float(sample[0]), float(sample[0]))
+        return _between(float(sample[0]), float(sample[0]), DEFAULT)
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = np.percentile(foreground.astype(np.float64), (0.5, 99.5))
     if low == high:
         low = float(sample.min())
-    return _between(float(low), float(high))
+    return _between(float(low), float(high), DEFAULT)
 
 
-def _between(low: float, high: float, name: str = "") -> Window:
+def _between(low: float, high: float, name: str) -> Window:
     """The window that shows ``low`` as black and ``high`` as white."""
     width = min(high - low, float(np.finfo(np.float64).max)) if high > low else 1.0
     return Window(low + width / 2, width, name, "LINEAR_EXACT")
@@ -230,7 +247,7 @@ def _is_usable(window: Window) -> bool:
     return bool(np.isfinite([window.centre, window.width]).all()) and window.width > 0
 
 
-def _shows(window: Window, sample: NDArray[np.generic]) -> bool:
+def _shows(window: Window, sample: NDArray[Any]) -> bool:
     """Whether not everything is black and not everything white."""
     if not sample.size or sample.min() == sample.max():
         return True
@@ -238,5 +255,5 @@ def _shows(window: Window, sample: NDArray[np.generic]) -> bool:
     return bool(sample.max() > low and sample.min() < high)
 
 
-def _is_float(pixels: NDArray[np.generic]) -> bool:
+def _is_float(pixels: NDArray[Any]) -> bool:
     return pixels.dtype.kind == "f"

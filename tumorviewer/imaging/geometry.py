@@ -68,15 +68,19 @@ def plane(volume: Volume) -> str:
     return _PLANES[axis] if across[axis] >= _PLANE_COSINE else "oblique"
 
 
-def to_patient(volume: Volume, index: float, row: float, column: float) -> NDArray[np.float64]:
-    """LPS+ mm of a voxel position; integers are voxel centres.
+def to_patient(volume: Volume, index: int, row: float, column: float) -> NDArray[np.float64]:
+    """LPS+ mm of a point on a slice; whole rows and columns are voxel centres.
 
     Returns
     -------
     ndarray
         ``(3,)``; meaningful only where ``volume.placement`` is ``PATIENT``.
     """
-    position: NDArray[np.float64] = volume.affine[:3] @ (index, row, column, 1.0)
+    if volume.positions is None:
+        first = volume.affine[:3, 3] + volume.affine[:3, 0] * index
+    else:
+        first = volume.positions[index]
+    position: NDArray[np.float64] = first + volume.affine[:3, 1:3] @ (row, column)
     return position
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tumorviewer.errors import Cancelled
-from tumorviewer.imaging.display import provisional_window, render
+from tumorviewer.imaging.display import levels, provisional_window
 from tumorviewer.imaging.geometry import pixel_aspect
 from tumorviewer.study.types import Volume, VolumeSource
 
@@ -22,11 +22,11 @@ def thumbnail(volume: Volume, index: int | None = None, side: int = 96) -> NDArr
     """
     at = len(volume.array) // 2 if index is None else index
     window = provisional_window(volume, at)
-    levels = render(volume.array[at], window, inverted=volume.inverted, voi_lut=volume.voi_lut)
-    rows, columns = levels.shape[0] * pixel_aspect(volume), float(levels.shape[1])
+    shown = levels(volume, at, window)
+    rows, columns = shown.shape[0] * pixel_aspect(volume), float(shown.shape[1])
     scale = side / max(rows, columns)
     size = max(1, round(columns * scale)), max(1, round(rows * scale))
-    picture = Image.fromarray(np.ascontiguousarray(levels))
+    picture = Image.fromarray(np.ascontiguousarray(shown))
     return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
 
 
