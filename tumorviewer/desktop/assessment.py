@@ -1,4 +1,4 @@
-"""What the model says of the shown volume: class, probabilities, where it looked, how far to trust."""
+"""What the model says of the shown volume: class, probabilities, deciding slices, map, model."""
 
 from __future__ import annotations
 
@@ -85,6 +85,11 @@ class AssessmentPanel(QFrame):
         self.maps.show_finding(finding)
         self.model.show_finding(finding)
         self._show_answer(True)
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether an answer is shown."""
+        return not self.answer.isHidden()
 
     def set_slice(self, index: int) -> None:
         """Say what the model finds on the slice that is shown."""

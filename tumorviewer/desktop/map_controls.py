@@ -14,12 +14,10 @@ WHAT_A_MAP_IS = (
     "It is coarse: it is not an outline, not a measurement and not a proof. A map can look "
     "right while the class is wrong."
 )
-SAME_FOR_ALL = "EigenCAM shows what the network responds to most, the same whatever the class."
 NOTHING_TO_POINT_AT = (
     "For “no tumour” there is nothing to point at. The map is drawn as faint as a tumour is "
     "unlikely, and is not stretched to full scale."
 )
-NO_EVIDENCE = "The model found no support for this class on any slice: the map is empty."
 
 
 class MapControls(QWidget):
@@ -84,15 +82,11 @@ class MapControls(QWidget):
 def map_words(finding: Finding) -> str:
     """What the reader must know of the map that is shown."""
     saliency = finding.saliency
-    words = [WHAT_A_MAP_IS]
     if saliency is None:
         return WHAT_A_MAP_IS
-    if saliency.class_agnostic:
-        words.append(SAME_FOR_ALL)
-    elif saliency.target == finding.no_tumour:
+    words = [WHAT_A_MAP_IS, *saliency.notes]
+    if saliency.target == finding.no_tumour and not saliency.class_agnostic:
         words.append(NOTHING_TO_POINT_AT)
-    if not saliency.maps.any():
-        words.append(NO_EVIDENCE)
     return "\n\n".join(words)
 
 

@@ -42,6 +42,10 @@ class RefusedList(QWidget):
         self._toggle(self._header.isChecked())
         self._text.setPlainText(refused_text(refused, self._hides_names))
 
+    def open(self) -> None:
+        """Show the whole list."""
+        self._header.setChecked(True)
+
     def hide_names(self, hide: bool) -> None:
         """Show or hide file names."""
         self._hides_names = hide

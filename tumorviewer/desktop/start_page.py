@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.labels import button, clear, heading, label, plain_tip
@@ -43,6 +51,7 @@ class StartPage(QWidget):
         )
         column.addSpacing(8)
         column.addLayout(self._buttons())
+        column.addWidget(self._demonstration_button(), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addSpacing(16)
         column.addWidget(self._recent_heading)
         column.addLayout(self._recent)
@@ -54,13 +63,18 @@ class StartPage(QWidget):
         files.clicked.connect(self.files_wanted)
         folder = button("Open folder…", "primary")
         folder.clicked.connect(self.folder_wanted)
-        demonstration = button("Open the demonstration study", "", "Open the demonstration study")
-        demonstration.clicked.connect(self.demonstration_wanted)
         row = QHBoxLayout()
         row.setSpacing(8)
-        for each in (folder, files, demonstration):
-            row.addWidget(each)
+        row.addStretch(1)
+        row.addWidget(folder)
+        row.addWidget(files)
+        row.addStretch(1)
         return row
+
+    def _demonstration_button(self) -> QPushButton:
+        made = button("Open the demonstration study", "link")
+        made.clicked.connect(self.demonstration_wanted)
+        return made
 
     def show_recent(self, entries: Sequence[Recent], hide_names: bool = False) -> None:
         """List what was opened before."""
@@ -76,7 +90,7 @@ class StartPage(QWidget):
 
     def draw(self) -> None:
         """Draw the icon in the colours of now."""
-        self._icon.setPixmap(theme.icon("drop").pixmap(40, 40))
+        self._icon.setPixmap(theme.drawing("drop", theme.current().secondary, 48))
 
 
 class MessagePage(QWidget):

@@ -95,7 +95,8 @@ def apply(scheme: Scheme) -> None:
     application = _application()
     application.setPalette(_palette(colours))
     sheet = Template(resource("desktop", "style.qss").read_text("utf-8"))
-    application.setStyleSheet(sheet.substitute(asdict(colours)))
+    icons = resource("desktop", "icons").as_posix()
+    application.setStyleSheet(sheet.substitute(asdict(colours), icons=icons))
 
 
 def current() -> Colours:
@@ -112,7 +113,7 @@ def icon(name: str) -> QIcon:
         (QIcon.Mode.Normal, colours.text),
         (QIcon.Mode.Disabled, colours.disabled),
     ):
-        drawn.addPixmap(_draw(name, colour), mode)
+        drawn.addPixmap(drawing(name, colour), mode)
     return drawn
 
 
@@ -123,11 +124,12 @@ def set_role(widget: QWidget, role: str) -> None:
     widget.style().polish(widget)
 
 
-def _draw(name: str, colour: str, side: int = 20) -> QPixmap:
+def drawing(name: str, colour: str, side: int = 20) -> QPixmap:
+    """One of our own line drawings, `side` pixels wide."""
     from PySide6.QtSvg import QSvgRenderer
 
-    drawing = resource("desktop", "icons", f"{name}.svg").read_text("utf-8")
-    renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", colour).encode()))
+    lines = resource("desktop", "icons", f"{name}.svg").read_text("utf-8")
+    renderer = QSvgRenderer(QByteArray(lines.replace("currentColor", colour).encode()))
     ratio = _application().devicePixelRatio()
     pixmap = QPixmap(QSize(side, side) * ratio)
     pixmap.setDevicePixelRatio(ratio)

@@ -1,0 +1,163 @@
+"""Opening paths and loading volumes, off the GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from tumorviewer.desktop.jobs import Executor, Job, Jobs
+from tumorviewer.desktop.kept import Kept
+from tumorviewer.errors import InputError
+from tumorviewer.study.types import Opened, Refused, Series, Volume, VolumeSource
+
+_KEPT_BYTES = 256 << 20
+"""Pixels of volumes that were shown before and are shown again at once."""
+
+
+class Opener(QObject):
+    """Reads what paths hold, one drop after another."""
+
+    progressed = Signal(str)
+    """What is being read, in words."""
+    opened = Signal(object, object)
+    """The paths and their :class:`Opened`."""
+    ended = Signal()
+    """Nothing waits any more."""
+
+    def __init__(self, executor: Executor | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs = Jobs(executor, self)
+
+    def open(self, paths: Sequence[Path]) -> None:
+        """Queue some paths."""
+        chosen = tuple(paths)
+        self.progressed.emit("Reading…")
+        self._jobs.start(
+            partial(self._read, chosen), partial(self._done, chosen), partial(self._failed, chosen)
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        return self._jobs.is_busy
+
+    def cancel(self) -> None:
+        self._jobs.cancel()
+        self.ended.emit()
+
+    def close(self) -> bool:
+        return self._jobs.close()
+
+    def _read(self, paths: tuple[Path, ...], job: Job) -> Opened:
+        from tumorviewer.study import open_paths
+
+        def progress(done: int, total: int) -> None:
+            job.check()
+            of = f" of {total:,}" if total else ""
+            job.tell(self.progressed.emit, f"Reading {done:,}{of} files…")
+
+        return open_paths(paths, progress)
+
+    def _done(self, paths: tuple[Path, ...], opened: Opened) -> None:
+        self.opened.emit(paths, opened)
+        if not self.is_busy:
+            self.ended.emit()
+
+    def _failed(self, paths: tuple[Path, ...], error: InputError) -> None:
+        source = error.source or ", ".join(path.name for path in paths)
+        self._done(paths, Opened((), (Refused(source, error.reason, error.remedy),)))
+
+
+class Loader(QObject):
+    """Loads the pixels of one volume at a time; asking for another gives up the first."""
+
+    filled = Signal(object, int)
+    """The volume while it loads, and the slice that was just read."""
+    loaded = Signal(object)
+    """The whole :class:`Volume`."""
+    failed = Signal(object)
+    """An :class:`InputError`."""
+
+    def __init__(self, executor: Executor | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs = Jobs(executor, self)
+        self._kept: Kept[Volume] = Kept(_KEPT_BYTES, lambda volume: volume.array.nbytes)
+
+    def load(self, source: VolumeSource) -> None:
+        self.cancel()
+        if (volume := self._kept.get(id(source))) is not None:
+            self.loaded.emit(volume)
+            return
+        self._jobs.start(partial(self._read, source), partial(self._done, source), self.failed.emit)
+
+    @property
+    def is_busy(self) -> bool:
+        return self._jobs.is_busy
+
+    def cancel(self) -> None:
+        self._jobs.cancel()
+
+    def forget(self, source: VolumeSource) -> None:
+        """Give back the memory of a volume that was closed."""
+        self._kept.drop(id(source))
+
+    def close(self) -> bool:
+        return self._jobs.close()
+
+    def _read(self, source: VolumeSource, job: Job) -> Volume:
+        def progress(volume: Volume, index: int) -> None:
+            job.check()
+            job.tell(self.filled.emit, volume, index)
+
+        return source.load(progress)
+
+    def _done(self, source: VolumeSource, volume: Volume) -> None:
+        self._kept.put(id(source), volume)
+        self.loaded.emit(volume)
+
+
+class Thumbnails(QObject):
+    """Small pictures of series, made one by one while nothing else is loading."""
+
+    made = Signal(object, object)
+    """A :class:`Series` and its picture."""
+
+    def __init__(self, executor: Executor | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs = Jobs(executor, self)
+        self._wanted: list[Series] = []
+        self._paused = False
+
+    def want(self, series: Sequence[Series]) -> None:
+        """Make pictures of these and of nothing else."""
+        self._wanted = [one for one in series if one.volumes]
+        self._next()
+
+    def pause(self, paused: bool) -> None:
+        """Let something more urgent have the processor."""
+        self._paused = paused
+        self._next()
+
+    def close(self) -> bool:
+        self._wanted.clear()
+        return self._jobs.close()
+
+    def _next(self) -> None:
+        if self._paused or self._jobs.is_busy or not self._wanted:
+            return
+        series = self._wanted.pop(0)
+        self._jobs.start(
+            partial(self._make, series), partial(self._done, series), lambda _: self._next()
+        )
+
+    def _make(self, series: Series, job: Job) -> object:
+        from tumorviewer.imaging.thumbnails import thumbnail_of_source
+
+        job.check()
+        return thumbnail_of_source(series.volumes[0])
+
+    def _done(self, series: Series, picture: object) -> None:
+        self.made.emit(series, picture)
+        self._next()

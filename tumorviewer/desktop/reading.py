@@ -1,0 +1,154 @@
+"""What is open, what is shown, and what becomes of it: drop, open, load, ask. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PySide6.QtCore import QObject, Signal
+
+from tumorviewer.desktop.analyst import Analyst
+from tumorviewer.desktop.library import Library
+from tumorviewer.desktop.loading import Loader, Opener, Thumbnails
+from tumorviewer.errors import InputError
+from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeSource
+
+
+class Shown(NamedTuple):
+    """The volume that the window is about, loaded or not."""
+
+    study: Study
+    series: Series
+    volume: int
+
+    @property
+    def source(self) -> VolumeSource:
+        return self.series.volumes[self.volume]
+
+
+class Reading(QObject):
+    """Carries a drop to a shown volume and the model's answer, one at a time.
+
+    Parameters
+    ----------
+    analyst
+        Who is asked about each volume once it is loaded.
+    """
+
+    library_changed = Signal()
+    opened = Signal(object, object)
+    """The paths, and their :class:`Opened`."""
+    shown_changed = Signal(object)
+    """:class:`Shown` or None: its loading begins."""
+    volume_filled = Signal(object, int)
+    """The volume while it loads, and the slice that was just read."""
+    volume_loaded = Signal(object)
+    load_failed = Signal(object)
+    """An :class:`InputError`: the shown volume cannot be read."""
+
+    def __init__(self, analyst: Analyst, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.library = Library()
+        self.shown: Shown | None = None
+        self.analyst = analyst
+        self.opener = Opener(parent=self)
+        self.thumbnails = Thumbnails(parent=self)
+        self._loader = Loader(parent=self)
+        self.opener.opened.connect(self._take)
+        self._loader.filled.connect(self.volume_filled)
+        self._loader.loaded.connect(self._loaded)
+        self._loader.failed.connect(self._failed)
+
+    def open(self, paths: Sequence[Path]) -> None:
+        """Open paths beside what is open; the first series of the new ones will be shown."""
+        if paths:
+            self.opener.open(paths)
+
+    def show_series(self, series: Series, volume: int = 0) -> None:
+        """Load and show a volume of a series, and ask about it."""
+        if not series.volumes:
+            return
+        self.shown = Shown(self.library.study_of(series), series, volume)
+        self.analyst.show(None)
+        self.thumbnails.pause(True)
+        self.shown_changed.emit(self.shown)
+        self._loader.load(self.shown.source)
+
+    def show_volume(self, index: int) -> None:
+        """Another volume of the shown series."""
+        if self.shown is not None and 0 <= index < len(self.shown.series.volumes):
+            self.show_series(self.shown.series, index)
+
+    def step_volume(self, step: int) -> None:
+        if self.shown is not None:
+            self.show_volume(self.shown.volume + step)
+
+    def step_series(self, step: int) -> None:
+        if self.shown is None:
+            return
+        if (series := self.library.neighbour(self.shown.series, step)) is not None:
+            self.show_series(series)
+
+    def load_again(self) -> None:
+        """Try once more to read the shown volume."""
+        if self.shown is not None:
+            self.show_volume(self.shown.volume)
+
+    def cancel_loading(self) -> None:
+        if self._loader.is_busy:
+            self._loader.cancel()
+            self._failed(InputError("", "Loading was cancelled."))
+
+    def close_study(self) -> None:
+        """Close the shown study and give back its memory."""
+        if self.shown is not None:
+            self._forget(self.shown.study)
+            self.library.remove(self.shown.study)
+            self._show_first()
+
+    def close_all(self) -> None:
+        for study in self.library.studies:
+            self._forget(study)
+        self.library.clear()
+        self._show_first()
+
+    def close(self) -> bool:
+        """End all work; False if some of it does not heed that in time."""
+        ended = [each.close() for each in (self.opener, self._loader, self.thumbnails)]
+        self.analyst.close()
+        return all(ended)
+
+    def _take(self, paths: tuple[Path, ...], opened: Opened) -> None:
+        first = self.library.add(opened)
+        self.library_changed.emit()
+        self.opened.emit(paths, opened)
+        self.thumbnails.want(self.library.series())
+        if first is not None:
+            self.show_series(first)
+
+    def _show_first(self) -> None:
+        self._loader.cancel()
+        self.analyst.show(None)
+        self.shown = None
+        self.library_changed.emit()
+        self.shown_changed.emit(None)
+        everything = self.library.series()
+        if everything:
+            self.show_series(everything[0])
+
+    def _loaded(self, volume: Volume) -> None:
+        self.thumbnails.pause(False)
+        self.volume_loaded.emit(volume)
+        if self.shown is not None:
+            self.analyst.show(volume, id(self.shown.source))
+
+    def _failed(self, error: InputError) -> None:
+        self.thumbnails.pause(False)
+        self.load_failed.emit(error)
+
+    def _forget(self, study: Study) -> None:
+        for series in study.series:
+            for source in series.volumes:
+                self._loader.forget(source)
+                self.analyst.forget(id(source))

@@ -1,0 +1,390 @@
+"""The main window: puts the parts side by side and carries what one says to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QPaintEvent
+from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QSplitter, QStackedWidget
+
+from tumorviewer.desktop import dialogs, theme
+from tumorviewer.desktop.actions import Actions
+from tumorviewer.desktop.analyst import Analyst, Phase, State
+from tumorviewer.desktop.assessment import AssessmentPanel
+from tumorviewer.desktop.drop import DropZone
+from tumorviewer.desktop.reading import Reading, Shown
+from tumorviewer.desktop.recent import Recent
+from tumorviewer.desktop.refused_list import refused_text
+from tumorviewer.desktop.settings import Settings
+from tumorviewer.desktop.start_page import MessagePage, StartPage
+from tumorviewer.desktop.status import StatusLine
+from tumorviewer.desktop.study_list import study_text
+from tumorviewer.desktop.study_panel import StudyPanel
+from tumorviewer.desktop.theme import Scheme
+from tumorviewer.desktop.viewer import Mode, Viewer
+from tumorviewer.errors import InputError
+from tumorviewer.resources import resource
+from tumorviewer.study.types import Opened, Volume
+
+_MODES = {"side_by_side": Mode.SIDE_BY_SIDE, "blended": Mode.BLENDED, "image_only": Mode.IMAGE}
+_OPACITY_STEP = 0.1
+
+
+class MainWindow(QMainWindow):
+    """Studies on the left, the image in the middle, the assessment on the right.
+
+    Parameters
+    ----------
+    analyst
+        Who asks the model.
+    settings
+        What the window remembers.
+    """
+
+    painted = Signal()
+    """The window is on the screen for the first time."""
+
+    def __init__(self, analyst: Analyst, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._is_painted = False
+        self._hides_patient = False
+        self._filled_count = 0
+        self._first_slice = 0
+        self.ended_cleanly = True
+        self.reading = Reading(analyst, self)
+        self.study_panel = StudyPanel()
+        self.viewer = Viewer()
+        self.assessment = AssessmentPanel()
+        self.start_page = StartPage()
+        self.message_page = MessagePage()
+        self.status = StatusLine()
+        self.actions_ = Actions(self)
+        self._build()
+        self._connect_parts()
+        self._connect_actions()
+        self._restore()
+
+    def open(self, paths: list[Path]) -> None:
+        """Open files and folders, as if they were dropped."""
+        self.reading.open(paths)
+
+    # Construction
+
+    def _build(self) -> None:
+        self._middle = QStackedWidget()
+        for page in (self.start_page, self.message_page, self.viewer):
+            self._middle.addWidget(page)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.setHandleWidth(4)
+        for part in (self.study_panel, self._middle, self.assessment):
+            self._splitter.addWidget(part)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setSizes([260, 1000, 320])
+        self.study_panel.setMinimumWidth(200)
+        self.assessment.setMinimumWidth(288)
+        self.assessment.setMaximumWidth(480)
+        self.setCentralWidget(self._splitter)
+        self.setStatusBar(self.status)
+        menus = self.actions_.fill_menus(self)
+        self._recent_menu = QMenu("Open recent", self)
+        menus["File"].insertMenu(self.actions_["close_study"], self._recent_menu)
+        self.addToolBar(self.actions_.tool_bar())
+        self.setMinimumSize(1000, 600)
+
+    def _connect_parts(self) -> None:
+        reading, analyst = self.reading, self.reading.analyst
+        DropZone(self).dropped.connect(self.open)
+        reading.library_changed.connect(self._show_library)
+        reading.opened.connect(self._opened)
+        reading.shown_changed.connect(self._show)
+        reading.volume_filled.connect(self._filled)
+        reading.volume_loaded.connect(self._loaded)
+        reading.load_failed.connect(self._load_failed)
+        reading.thumbnails.made.connect(self.study_panel.studies.set_thumbnail)
+        reading.opener.progressed.connect(self.study_panel.progress.show_progress)
+        reading.opener.ended.connect(self.study_panel.progress.hide)
+        analyst.changed.connect(self._show_state)
+        analyst.ready.connect(self.status.show_ready)
+        analyst.stopped.connect(self.status.show_stopped)
+        self.study_panel.studies.chosen.connect(reading.show_series)
+        self.study_panel.volume_chosen.connect(reading.show_volume)
+        self.study_panel.cancel_wanted.connect(reading.opener.cancel)
+        self.viewer.sliceChanged.connect(self.assessment.set_slice)
+        self.viewer.modeChanged.connect(self._mode_changed)
+        self.assessment.slice_wanted.connect(self.viewer.set_slice)
+        self.assessment.maps.explanation_wanted.connect(analyst.explain)
+        self.assessment.cancel_wanted.connect(analyst.cancel)
+        self.assessment.action_wanted.connect(lambda name: self.actions_[name].trigger())
+        self.status.cancel_wanted.connect(reading.cancel_loading)
+        self.status.self_test_wanted.connect(self.actions_["self_test"].trigger)
+        self.start_page.files_wanted.connect(self.actions_["open_files"].trigger)
+        self.start_page.folder_wanted.connect(self.actions_["open_folder"].trigger)
+        self.start_page.demonstration_wanted.connect(self.open_demonstration)
+        self.start_page.recent_chosen.connect(self._open_recent)
+        self.message_page.retry_wanted.connect(reading.load_again)
+
+    def _connect_actions(self) -> None:
+        reading, viewer = self.reading, self.viewer
+        for name, slot in {
+            "open_files": self._choose_files,
+            "open_folder": self._choose_folder,
+            "open_demonstration": self.open_demonstration,
+            "close_study": reading.close_study,
+            "close_all": reading.close_all,
+            "quit": self.close,
+            "toggle_map": viewer.toggle_map,
+            "more_opaque": lambda: viewer.set_opacity(viewer.opacity() + _OPACITY_STEP),
+            "less_opaque": lambda: viewer.set_opacity(viewer.opacity() - _OPACITY_STEP),
+            "next_window": self._next_window,
+            "reset_view": viewer.reset_view,
+            "previous_slice": viewer.previous_slice,
+            "next_slice": viewer.next_slice,
+            "first_slice": lambda: viewer.set_slice(0),
+            "last_slice": lambda: viewer.set_slice(viewer.state.count - 1),
+            "next_key_slice": self._next_key_slice,
+            "previous_volume": lambda: reading.step_volume(-1),
+            "next_volume": lambda: reading.step_volume(1),
+            "previous_series": lambda: reading.step_series(-1),
+            "next_series": lambda: reading.step_series(1),
+            "analyse": reading.analyst.analyse,
+            "cancel": self._cancel,
+            "restart_worker": self._restart_worker,
+            "self_test": self._show_self_test,
+            "shortcuts": lambda: dialogs.shortcuts(self).open(),
+            "about": lambda: dialogs.about(self).open(),
+        }.items():
+            self._on(name, slot)
+        for name, mode in _MODES.items():
+            self._on(name, partial(viewer.set_mode, mode))
+        for scheme in Scheme:
+            self._on(scheme.value, partial(self._set_scheme, scheme))
+        self.actions_["hide_patient"].toggled.connect(self._hide_patient)
+        self.actions_["full_screen"].toggled.connect(self._set_full_screen)
+
+    def _on(self, action: str, slot: Callable[[], object]) -> None:
+        self.actions_[action].triggered.connect(lambda _=False: slot())
+
+    # Opening and loading
+
+    def open_demonstration(self) -> None:
+        """Open the study that ships with the program."""
+        self.open([resource("demonstration")])
+
+    def _choose_files(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self, "Open files")
+        self.open([Path(path) for path in paths])
+
+    def _choose_folder(self) -> None:
+        if path := QFileDialog.getExistingDirectory(self, "Open folder"):
+            self.open([Path(path)])
+
+    def _open_recent(self, entry: Recent) -> None:
+        self.open([Path(path) for path in entry.paths])
+
+    def _opened(self, paths: tuple[Path, ...], opened: Opened) -> None:
+        if opened.studies:
+            self._settings.remember(Recent.of(paths))
+            self._show_recent()
+        elif self.reading.shown is None:
+            self._say_nothing_opened(opened)
+        elif opened.refused:
+            self.study_panel.refused.open()
+
+    def _say_nothing_opened(self, opened: Opened) -> None:
+        text = refused_text(opened.refused, self._hides_patient) or "There are no files in it."
+        self.message_page.show_message("Nothing here can be shown", text, can_retry=False)
+        self._middle.setCurrentWidget(self.message_page)
+
+    def _show_library(self) -> None:
+        self.study_panel.show_library(self.reading.library)
+
+    def _show(self, shown: Shown | None) -> None:
+        self._set_title()
+        self.viewer.show_volume(None)
+        if shown is None:
+            self.study_panel.show_volumes((), 0)
+            self._middle.setCurrentWidget(self.start_page)
+            self.assessment.show_message("No series is shown.")
+            self.status.progress.hide()
+            return
+        self.study_panel.show_series(shown.series, shown.volume)
+        self.viewer.set_patient_text(_patient_lines(shown))
+        self.viewer.set_series_text(_series_lines(shown))
+        self._middle.setCurrentWidget(self.viewer)
+        self.status.progress.show_progress("Loading…")
+        self.assessment.show_message("The analysis starts when all slices are loaded.")
+
+    def _filled(self, volume: Volume, index: int) -> None:
+        if self.viewer.state.volume is None:
+            self.viewer.show_volume(volume, complete=False)
+            self._filled_count = 0
+        self.viewer.slice_filled(index)
+        self._filled_count += 1
+        count = len(volume.array)
+        text = f"Loading slice {self._filled_count} of {count}"
+        self.status.progress.show_progress(text, self._filled_count, count)
+
+    def _loaded(self, volume: Volume) -> None:
+        self.status.progress.hide()
+        self.viewer.show_volume(volume)
+        self._first_slice = self.viewer.slice()
+
+    def _load_failed(self, error: InputError) -> None:
+        self.status.progress.hide()
+        self.message_page.show_message("This series cannot be shown", error.message, True)
+        self._middle.setCurrentWidget(self.message_page)
+        self.assessment.show_message("Not analysed: the series is not loaded.")
+
+    # The model's answer
+
+    def _show_state(self, state: State) -> None:
+        panel = self.assessment
+        match state.phase:
+            case Phase.WORKING:
+                panel.show_progress(state.text, state.done, state.total)
+                self.viewer.set_map_message(state.text)
+            case Phase.ANSWERED:
+                self._show_answer(state)
+            case Phase.CANCELLED:
+                self._explain(state, "Not analysed: it was cancelled.", "analyse", "Analyse now")
+            case Phase.FAILED:
+                self._explain(state, state.text, "analyse", "Try again", is_error=True)
+            case Phase.DIED:
+                text = f"The analysis process stopped. {state.text} The study is still open."
+                self._explain(state, text, "restart_worker", "Restart it", is_error=True)
+            case Phase.IDLE:
+                self.viewer.set_map_message("")
+
+    def _show_answer(self, state: State) -> None:
+        finding = state.finding
+        assert finding is not None
+        is_new = not self.assessment.has_answer
+        self.assessment.show_finding(finding)
+        self.assessment.set_slice(self.viewer.slice())
+        self.viewer.show_finding(finding)
+        untouched = self.viewer.slice() == self._first_slice
+        if is_new and untouched and finding.predicted_class != finding.no_tumour:
+            self.viewer.set_slice(finding.key_slices[0])
+
+    def _explain(
+        self, state: State, text: str, action: str, action_text: str, is_error: bool = False
+    ) -> None:
+        show = self.assessment.show_remark if state.finding else self.assessment.show_message
+        show(text, is_error=is_error, action=action, action_text=action_text)
+        if state.finding is None:
+            self.viewer.set_map_message(text)
+
+    def _next_key_slice(self) -> None:
+        finding = self.reading.analyst.state.finding
+        if finding is not None and finding.key_slices:
+            keys = sorted(finding.key_slices)
+            later = [index for index in keys if index > self.viewer.slice()]
+            self.viewer.set_slice((later or keys)[0])
+
+    def _restart_worker(self) -> None:
+        self.status.show_starting()
+        self.reading.analyst.restart()
+
+    def _show_self_test(self) -> None:
+        dialogs.self_test(self, self.status.tested, self.status.worker).open()
+
+    def _cancel(self) -> None:
+        self.reading.opener.cancel()
+        self.reading.cancel_loading()
+        self.reading.analyst.cancel()
+
+    # The look
+
+    def _mode_changed(self, mode: Mode) -> None:
+        for name, each in _MODES.items():
+            self.actions_[name].setChecked(mode is each)
+        self.actions_["toggle_map"].setChecked(mode is not Mode.IMAGE)
+
+    def _next_window(self) -> None:
+        windows = self.viewer.windows()
+        if windows:
+            current = self.viewer.state.window
+            at = windows.index(current) if current in windows else -1
+            self.viewer.set_window(windows[(at + 1) % len(windows)])
+
+    def _hide_patient(self, hide: bool) -> None:
+        self._hides_patient = hide
+        self.study_panel.hide_patient(hide)
+        if self.viewer.state.patient_text_shown is hide:
+            self.viewer.toggle_patient_text()
+        self._set_title()
+        self._show_recent()
+
+    def _set_title(self) -> None:
+        shown = self.reading.shown
+        if shown is None:
+            self.setWindowTitle("TumorViewer")
+            return
+        number = self.reading.library.studies.index(shown.study) + 1
+        title, _ = study_text(shown.study, number, self._hides_patient)
+        self.setWindowTitle(f"{' '.join(title.split())} – TumorViewer")
+
+    def _set_scheme(self, scheme: Scheme) -> None:
+        self._settings.scheme = scheme
+        theme.apply(scheme)
+        self.actions_.draw_icons()
+        self.start_page.draw()
+
+    def _set_full_screen(self, full: bool) -> None:
+        self.showFullScreen() if full else self.showNormal()
+
+    def _show_recent(self) -> None:
+        entries = self._settings.recent()
+        self.start_page.show_recent(entries, self._hides_patient)
+        self._recent_menu.clear()
+        for number, entry in enumerate(entries, 1):
+            title = f"Recent study {number}" if self._hides_patient else entry.title
+            action = self._recent_menu.addAction(title.replace("&", "&&"))
+            action.triggered.connect(lambda _=False, entry=entry: self._open_recent(entry))
+        self._recent_menu.setEnabled(bool(entries))
+
+    # Beginning and end
+
+    def _restore(self) -> None:
+        self.resize(1440, 900)
+        self.restoreGeometry(self._settings.layout("window"))
+        self._splitter.restoreState(self._settings.layout("splitter"))
+        self.actions_[self._settings.scheme.value].setChecked(True)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_colours_changed)
+        self._mode_changed(self.viewer.mode)
+        self._show_recent()
+        self._show(None)
+
+    def _system_colours_changed(self) -> None:
+        if self._settings.scheme is Scheme.SYSTEM:
+            self._set_scheme(Scheme.SYSTEM)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._is_painted:
+            self._is_painted = True
+            QTimer.singleShot(0, self.painted.emit)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._settings.set_layout("window", self.saveGeometry())
+        self._settings.set_layout("splitter", self._splitter.saveState())
+        self.hide()
+        self.ended_cleanly = self.reading.close()
+        super().closeEvent(event)
+
+
+def _patient_lines(shown: Shown) -> tuple[str, ...]:
+    study = shown.study
+    lines = (study.patient_name, study.patient_id, study.date)
+    return tuple(line for line in lines if line) or (study.title,)
+
+
+def _series_lines(shown: Shown) -> tuple[str, ...]:
+    series = shown.series
+    is_named_by_file = series.uid is None
+    return tuple(filter(None, ("" if is_named_by_file else series.title, series.modality)))
