@@ -4,6 +4,7 @@
 :class:`VolumeSource` is loaded.
 """
 
+from tumorviewer.study.opening import open_paths
 from tumorviewer.study.types import (
     Opened,
     Placement,
@@ -26,4 +27,5 @@ __all__ = [
     "Volume",
     "VolumeSource",
     "Window",
+    "open_paths",
 ]

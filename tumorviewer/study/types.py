@@ -63,6 +63,13 @@ class Volume:
     """``"HU"`` and the like where the file states it."""
     notes: tuple[str, ...] = ()
     """What a reader must know: gaps, uneven spacing, doubled slices, disagreeing sform, …"""
+    positions: NDArray[np.float64] | None = None
+    """``(slice, 3)`` LPS+ mm of each slice's first voxel, where slices are not evenly spaced and
+    the affine is only near the truth."""
+    missing: tuple[int, ...] = ()
+    """Slices that could not be read; they hold the least value of the others."""
+    padding: tuple[float, float] | None = None
+    """Values, from and to, that stand for "no pixel here" (PS3.3 C.7.5.1.1.2)."""
 
     @property
     def is_colour(self) -> bool:
@@ -155,6 +162,8 @@ class Study:
     date: str = ""
     """``YYYY-MM-DD`` or empty."""
     description: str = ""
+    keep: object = field(default=None, repr=False, compare=False)
+    """Holds the files of an unpacked archive for as long as the study lives."""
 
 
 @dataclass(frozen=True)

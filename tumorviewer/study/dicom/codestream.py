@@ -1,0 +1,186 @@
+"""Encapsulated pixel data (PS3.5 A.4): where each frame lies, and what its codec says of it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+
+from tumorviewer.errors import InputError
+from tumorviewer.study.dicom.elements import value
+from tumorviewer.study.dicom.header import COPY_AGAIN, PixelElement
+
+_ITEM, _END = 0xFFFEE000, 0xFFFEE0DD
+_END_OF_IMAGE = b"\xff\xd9"
+_JPEG_START, _J2K_START = b"\xff\xd8", b"\xff\x4f\xff\x51"
+_STARTS_OF_FRAME = {
+    0xC0: JPEGBaseline8Bit,
+    0xC1: JPEGExtended12Bit,
+    0xC2: JPEGExtended12Bit,
+    0xC3: JPEGLossless,
+    0xF7: JPEGLSNearLossless,
+}
+_HEAD = 64 << 10
+
+Span = tuple[int, int]
+
+
+def frame_spans(
+    path: Path, source: str, dataset: Dataset, element: PixelElement, frames: int
+) -> tuple[tuple[Span, ...], ...]:
+    """Find the pieces of each encoded frame.
+
+    Parameters
+    ----------
+    path, source
+        The file, and what the user knows it as.
+    dataset
+        Its header, for the Extended Offset Table.
+    element
+        Its pixel data.
+    frames
+        How many frames it declares.
+
+    Returns
+    -------
+    tuple of tuple of (int, int)
+        For each frame, offsets and lengths in the file.
+
+    Raises
+    ------
+    InputError
+        If the pixel data are cut short, or cannot hold as many frames.
+    """
+    with path.open("rb") as file:
+        file.seek(element.offset)
+        pieces = list(_items(file, source, element.offset + element.available))
+        if not pieces:
+            raise InputError(source, "It holds no pixels.", COPY_AGAIN)
+        (table_at, table_length), *fragments = pieces
+        if len(fragments) < frames:
+            raise InputError(
+                source, f"It holds {len(fragments)} of the {frames} frames that it declares."
+            )
+        if frames == 1:
+            return (tuple(fragments),)
+        if len(fragments) == frames:
+            return tuple((fragment,) for fragment in fragments)
+        file.seek(table_at)
+        starts = _offsets(dataset, file.read(table_length))
+        base = table_at + table_length + 8
+        found = _by_offset(fragments, {base + start for start in starts})
+        if len(found) != frames:
+            found = _by_end_marker(file, fragments)
+    if len(found) != frames:
+        raise InputError(source, "Where its frames begin cannot be told.")
+    return found
+
+
+def _items(file: BinaryIO, source: str, end: int) -> Iterator[Span]:
+    """Offset and length of every item's value, the Basic Offset Table first."""
+    while True:
+        head = file.read(8)
+        if len(head) < 8:
+            raise _cut_short(source)
+        group, element, length = struct.unpack("<HHI", head)
+        if group << 16 | element == _END:
+            return
+        at = file.tell()
+        if group << 16 | element != _ITEM or at + length > end:
+            raise _cut_short(source)
+        yield at, length
+        file.seek(at + length)
+
+
+def _cut_short(source: str) -> InputError:
+    return InputError(source, "Its compressed pixels are cut short or damaged.", COPY_AGAIN)
+
+
+def _offsets(dataset: Dataset, basic: bytes) -> list[int]:
+    extended = value(dataset, "ExtendedOffsetTable")
+    table, width = (extended, 8) if isinstance(extended, bytes) else (basic, 4)
+    return [int.from_bytes(table[at : at + width], "little") for at in range(0, len(table), width)]
+
+
+def _by_offset(fragments: list[Span], starts: set[int]) -> tuple[tuple[Span, ...], ...]:
+    frames: list[list[Span]] = []
+    for at, length in fragments:
+        if at in starts:
+            frames.append([])
+        if not frames:
+            return ()
+        frames[-1].append((at, length))
+    return tuple(map(tuple, frames))
+
+
+def _by_end_marker(file: BinaryIO, fragments: list[Span]) -> tuple[tuple[Span, ...], ...]:
+    frames: list[list[Span]] = [[]]
+    for at, length in fragments:
+        frames[-1].append((at, length))
+        file.seek(at + max(0, length - 10))
+        if _END_OF_IMAGE in file.read(min(10, length)):
+            frames.append([])
+    return tuple(tuple(frame) for frame in frames if frame)
+
+
+def read_spans(file: BinaryIO, spans: tuple[Span, ...]) -> bytes:
+    """The bytes of one encoded frame."""
+    parts = []
+    for at, length in spans:
+        file.seek(at)
+        parts.append(file.read(length))
+    return b"".join(parts)
+
+
+def recognise(path: Path, spans: tuple[Span, ...]) -> UID | None:
+    """The transfer syntax that a frame's own first bytes imply, if they do."""
+    with path.open("rb") as file:
+        file.seek(spans[0][0])
+        head = file.read(min(_HEAD, spans[0][1]))
+    if head.startswith(_JPEG_START):
+        return next((_STARTS_OF_FRAME[code] for code, _ in _segments(head)), None)
+    if _J2K_START in head[:256]:
+        return JPEG2000
+    is_rle = len(head) >= 64 and 1 <= head[0] <= 15 and head[1:8] == b"\0\0\0\x40\0\0\0"
+    return RLELossless if is_rle else None
+
+
+def declared_size(frame: bytes) -> tuple[int, int] | None:
+    """Rows and columns by the header of a JPEG, JPEG-LS or JPEG 2000 stream; None if not found."""
+    if frame.startswith(_JPEG_START):
+        for _, at in _segments(frame):
+            rows, columns = struct.unpack(">HH", frame[at + 5 : at + 9].ljust(4, b"\0"))
+            return rows, columns
+        return None
+    at = frame.find(_J2K_START, 0, 4096)
+    if at < 0 or len(frame) < at + 24:
+        return None
+    right, bottom, left, top = struct.unpack(">IIII", frame[at + 8 : at + 24])
+    return bottom - top, right - left
+
+
+def _segments(frame: bytes) -> Iterator[tuple[int, int]]:
+    """Code and offset of each start-of-frame marker (ITU-T T.81 B.1.1)."""
+    at = 2
+    while at + 4 <= len(frame) and frame[at] == 0xFF:
+        code = frame[at + 1]
+        if code == 0xFF:
+            at += 1
+            continue
+        if code in _STARTS_OF_FRAME:
+            yield code, at
+        if code in (0xD9, 0xDA):
+            return
+        at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")

@@ -1,0 +1,95 @@
+"""Reading single elements without trusting them: a bad value is as good as none."""
+
+from __future__ import annotations
+
+import logging
+import math
+import struct
+import warnings
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+
+PARSER_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,  # with RecursionError and NotImplementedError
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What pydicom and its decoders raise for damaged files."""
+
+_CODEC_LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "rle")
+
+
+def silence_pydicom() -> None:
+    """Keep pydicom's warnings, which quote the file, off the terminal and out of the log."""
+    warnings.filterwarnings("ignore", module=r"pydicom\b|pylibjpeg\b|openjpeg\b")
+    for name in _CODEC_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def value(dataset: Dataset, keyword: str) -> Any:
+    """The value of an element; None if it is missing, empty or malformed."""
+    try:
+        found = dataset.get(keyword)
+    except PARSER_ERRORS:
+        return None
+    return None if found is None or (isinstance(found, str | bytes) and not found) else found
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """The value as text, several values joined by a backslash as DICOM writes them."""
+    found = value(dataset, keyword)
+    if found is None or isinstance(found, bytes):
+        return ""
+    if isinstance(found, MultiValue):
+        return "\\".join("" if part is None else str(part) for part in found).strip()
+    return str(found).strip().strip("\0")
+
+
+def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """All values as finite floats; empty if any of them is not a number."""
+    found = value(dataset, keyword)
+    parts = found if isinstance(found, Sequence) and not isinstance(found, str | bytes) else [found]
+    try:
+        values = tuple(float(part) for part in parts)
+    except (TypeError, ValueError, OverflowError):
+        return ()
+    return values if all(map(math.isfinite, values)) else ()
+
+
+def number(dataset: Dataset, keyword: str) -> float | None:
+    """The first value as a finite float."""
+    values = numbers(dataset, keyword)
+    return values[0] if values else None
+
+
+def integer(dataset: Dataset, keyword: str) -> int | None:
+    """The first value as an integer; None if it has a fraction."""
+    found = number(dataset, keyword)
+    return int(found) if found is not None and found.is_integer() else None
+
+
+def items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
+    """The items of a sequence; empty if there are none."""
+    found = value(dataset, keyword)
+    if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+        return ()
+    return [item for item in found if isinstance(item, Dataset)]
+
+
+def first_item(dataset: Dataset, keyword: str) -> Dataset | None:
+    """The first item of a sequence."""
+    found = items(dataset, keyword)
+    return found[0] if found else None

@@ -1,0 +1,277 @@
+"""Frames: single-frame instances and the frames of multi-frame objects, alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from tumorviewer.study.dicom.elements import (
+    PARSER_ERRORS,
+    first_item,
+    integer,
+    items,
+    number,
+    numbers,
+    text,
+    value,
+)
+from tumorviewer.study.dicom.image import Image
+from tumorviewer.study.dicom.values import Rescale, rescale_of, voi_lut_of, windows_of
+from tumorviewer.study.types import Window
+
+_UNIT_TOLERANCE = 0.01
+_NOT_STATED: tuple[Hashable, ...] = (None, "", ())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Frame:
+    """Everything about one frame but its pixels."""
+
+    image: Image
+    index: int
+    """In its image, from 0."""
+    position: tuple[float, ...] | None
+    """Of the centre of the first pixel, LPS+ mm (PS3.3 C.7.6.2.1.1)."""
+    orientation: tuple[float, ...] | None
+    """Cosines of the row, towards higher columns, then of the column, towards higher rows."""
+    spacing: tuple[float, float] | None
+    """Between rows, between columns, mm."""
+    in_patient: bool
+    """Whether `spacing` is in the patient, not at the detector or on a page."""
+    thickness: float | None
+    rescale: Rescale
+    windows: tuple[Window, ...]
+    voi_lut: tuple[float, NDArray[np.float32]] | None
+    attributes: Mapping[str, Hashable]
+    """What tells stacks of one series apart, by name; absent where not stated."""
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether its place in the patient is known."""
+        return self.position is not None and self.orientation is not None
+
+
+_MACROS = (
+    "CTImageFrameTypeSequence",
+    "CardiacSynchronizationSequence",
+    "FrameAnatomySequence",
+    "FrameContentSequence",
+    "FrameVOILUTSequence",
+    "MRDiffusionSequence",
+    "MREchoSequence",
+    "MRImageFrameTypeSequence",
+    "MRModifierSequence",
+    "PETFrameTypeSequence",
+    "PixelMeasuresSequence",
+    "PixelValueTransformationSequence",
+    "PlaneOrientationSequence",
+    "PlanePositionSequence",
+    "TemporalPositionSequence",
+)
+_FRAME_TYPES = tuple(name for name in _MACROS if name.endswith("FrameTypeSequence"))
+
+
+def frames_of(image: Image, dataset: Dataset) -> list[Frame]:
+    """Describe every frame of an image, in the order in which they are stored.
+
+    Parameters
+    ----------
+    image
+        The image.
+    dataset
+        Its header.
+    """
+    per_frame = items(dataset, "PerFrameFunctionalGroupsSequence")
+    shared = first_item(dataset, "SharedFunctionalGroupsSequence")
+    common = _macros(shared) if shared is not None else {}
+    if per_frame:
+        frames = [
+            _frame(image, index, dataset, {**common, **_macros(group)})
+            for index, group in enumerate(per_frame[: image.frames])
+        ]
+    else:
+        frames = [_frame(image, 0, dataset, common)]
+    bare = replace(frames[0], position=None, orientation=None, attributes={})
+    alike = bare if per_frame else frames[0]
+    frames += [replace(alike, index=index) for index in range(len(frames), image.frames)]
+    return _on_grid(frames, dataset)
+
+
+def _macros(group: Dataset) -> dict[str, Dataset]:
+    found = {keyword: first_item(group, keyword) for keyword in _MACROS if keyword in group}
+    return {keyword: item for keyword, item in found.items() if item is not None}
+
+
+def _frame(image: Image, index: int, dataset: Dataset, macros: dict[str, Dataset]) -> Frame:
+    """Describe one frame.
+
+    Parameters
+    ----------
+    macros
+        Its functional group items (PS3.3 C.7.6.16.2) by the keyword of their sequence; what is
+        not among them is looked for in the data set itself, where single-frame objects have it.
+    """
+
+    def of(keyword: str) -> Dataset:
+        return macros.get(keyword, dataset)
+
+    image_type = _image_type(dataset, macros)
+    spacing, in_patient = _spacing(of("PixelMeasuresSequence"), dataset)
+    is_mosaic = "MOSAIC" in image_type
+    attributes = _attributes(dataset, of) | {"image_type": image_type}
+    return Frame(
+        image=image,
+        index=index,
+        position=None if is_mosaic else _triple(of("PlanePositionSequence")),
+        orientation=_orientation(of("PlaneOrientationSequence")),
+        spacing=spacing,
+        in_patient=in_patient,
+        thickness=number(of("PixelMeasuresSequence"), "SliceThickness"),
+        rescale=rescale_of(of("PixelValueTransformationSequence"), _units(dataset, image_type)),
+        windows=windows_of(of("FrameVOILUTSequence")),
+        voi_lut=voi_lut_of(of("FrameVOILUTSequence")),
+        attributes={
+            name: stated for name, stated in attributes.items() if stated not in _NOT_STATED
+        },
+    )
+
+
+def _triple(dataset: Dataset) -> tuple[float, ...] | None:
+    found = numbers(dataset, "ImagePositionPatient")
+    return found if len(found) == 3 else None
+
+
+def _orientation(dataset: Dataset) -> tuple[float, ...] | None:
+    """Row and column cosines, if they are two perpendicular unit vectors."""
+    found = numbers(dataset, "ImageOrientationPatient")
+    if len(found) != 6:
+        return None
+    row, column = np.reshape(found, (2, 3))
+    products = np.array([row @ row - 1, column @ column - 1, row @ column])
+    return found if np.abs(products).max() < _UNIT_TOLERANCE else None
+
+
+def _spacing(measures: Dataset, dataset: Dataset) -> tuple[tuple[float, float] | None, bool]:
+    """Row and column spacing, and whether it holds in the patient (PS3.3 10.7.1)."""
+    for source, keyword in (
+        (measures, "PixelSpacing"),
+        (dataset, "ImagerPixelSpacing"),
+        (dataset, "NominalScannedPixelSpacing"),
+    ):
+        found = numbers(source, keyword)
+        if len(found) == 2 and min(found) > 0:
+            return (found[0], found[1]), keyword == "PixelSpacing"
+    return None, False
+
+
+def _image_type(dataset: Dataset, macros: dict[str, Dataset]) -> tuple[str, ...]:
+    """Value 3 onwards of Frame Type or Image Type, and the complex component if stated."""
+    for keyword in _FRAME_TYPES:
+        item = macros.get(keyword)
+        if item is not None and value(item, "FrameType") is not None:
+            parts = text(item, "FrameType").split("\\")[2:]
+            return tuple(filter(None, (*parts, text(item, "ComplexImageComponent"))))
+    return tuple(filter(None, text(dataset, "ImageType").split("\\")[2:]))
+
+
+def _units(dataset: Dataset, image_type: tuple[str, ...]) -> str:
+    """Units where no Rescale Type is stated (PS3.3 C.8.2.1.1.2 for CT)."""
+    if text(dataset, "Modality") == "CT" and "LOCALIZER" not in image_type:
+        return "HU" if value(dataset, "RescaleIntercept") is not None else ""
+    return text(dataset, "Units") or text(dataset, "DoseUnits")
+
+
+def _attributes(dataset: Dataset, of: Callable[[str], Dataset]) -> dict[str, Hashable]:
+    echo, content = of("MREchoSequence"), of("FrameContentSequence")
+    diffusion, cardiac = of("MRDiffusionSequence"), of("CardiacSynchronizationSequence")
+    modifier, temporal = of("MRModifierSequence"), of("TemporalPositionSequence")
+    views = text(dataset, "ViewPosition"), _laterality(dataset, of("FrameAnatomySequence"))
+    found: dict[str, Hashable] = {
+        "frame_of_reference": text(dataset, "FrameOfReferenceUID"),
+        "stack": text(content, "StackID"),
+        "view": " ".join(filter(None, views)),
+        "echo_time": _first(number(echo, "EffectiveEchoTime"), number(echo, "EchoTime")),
+        "echo_number": integer(dataset, "EchoNumbers"),
+        "b_value": _b_value(dataset, diffusion),
+        "gradient": _gradient(diffusion),
+        "inversion_time": numbers(modifier, "InversionTimes") or numbers(modifier, "InversionTime"),
+        "temporal_position": _first(
+            integer(temporal, "TemporalPositionIdentifier"),
+            integer(content, "TemporalPositionIndex"),
+        ),
+        "contrast_phase": text(dataset, "ContrastBolusAgentPhase"),
+        "trigger": _first(
+            number(cardiac, "NominalCardiacTriggerDelayTime"), number(dataset, "TriggerTime")
+        ),
+        "time_offset": _first(
+            number(temporal, "TemporalPositionTimeOffset"), number(dataset, "FrameReferenceTime")
+        ),
+        "acquisition": _first(
+            integer(content, "FrameAcquisitionNumber"), integer(dataset, "AcquisitionNumber")
+        ),
+        "sequence": text(dataset, "SequenceName"),
+        "acquisition_time": text(content, "FrameAcquisitionDateTime")
+        or text(dataset, "AcquisitionDateTime")
+        or text(dataset, "AcquisitionTime"),
+        "content_time": text(dataset, "ContentTime"),
+    }
+    dimensions = numbers(content, "DimensionIndexValues")
+    return found | {f"dimension_{at}": int(index) for at, index in enumerate(dimensions, 1)}
+
+
+def _first(*values: float | None) -> float | None:
+    return next((found for found in values if found is not None), None)
+
+
+def _laterality(dataset: Dataset, anatomy: Dataset) -> str:
+    return (
+        text(anatomy, "FrameLaterality")
+        or text(dataset, "ImageLaterality")
+        or text(dataset, "Laterality")
+    )
+
+
+def _gradient(diffusion: Dataset) -> tuple[float, ...]:
+    direction = first_item(diffusion, "DiffusionGradientDirectionSequence")
+    found = numbers(diffusion if direction is None else direction, "DiffusionGradientOrientation")
+    return tuple(round(part, 4) for part in found)
+
+
+def _b_value(dataset: Dataset, diffusion: Dataset) -> float | None:
+    """The standard's b-value, else the vendors' (s/mm²); GE adds multiples of 1e9."""
+    stated = number(diffusion, "DiffusionBValue")
+    if stated is not None:
+        return stated
+    for creator, group, element in _PRIVATE_B_VALUES:
+        try:
+            found = dataset.private_block(group, creator)[element].value
+            first = found if isinstance(found, int | float | str) else found[0]
+            return float(first) % 1e9
+        except PARSER_ERRORS:
+            continue
+    return None
+
+
+_PRIVATE_B_VALUES = (
+    ("SIEMENS MR HEADER", 0x0019, 0x0C),
+    ("GEMS_PARM_01", 0x0043, 0x39),
+    ("Philips Imaging DD 001", 0x2001, 0x03),
+)
+
+
+def _on_grid(frames: list[Frame], dataset: Dataset) -> list[Frame]:
+    """Give the frames of a dose grid their own positions (PS3.3 C.8.8.3.2)."""
+    offsets = numbers(dataset, "GridFrameOffsetVector")
+    first = frames[0]
+    if len(offsets) != len(frames) or first.position is None or first.orientation is None:
+        return frames
+    normal = np.cross(first.orientation[:3], first.orientation[3:])
+    positions = np.add(first.position, np.outer(np.subtract(offsets, offsets[0]), normal))
+    return [
+        replace(frame, position=tuple(map(float, position)))
+        for frame, position in zip(frames, positions, strict=True)
+    ]

@@ -1,0 +1,246 @@
+"""One image object: how its pixels are stored, checked against what the file holds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    UID,
+    AllTransferSyntaxes,
+    ExplicitVRLittleEndian,
+    MPEGTransferSyntaxes,
+    RLELossless,
+)
+
+from tumorviewer.errors import InputError
+from tumorviewer.study import limits
+from tumorviewer.study.dicom import codestream
+from tumorviewer.study.dicom.elements import integer, text, value
+from tumorviewer.study.dicom.header import COPY_AGAIN, UNDEFINED_LENGTH, Header, PixelElement
+
+GREY = ("MONOCHROME1", "MONOCHROME2")
+PALETTE = "PALETTE COLOR"
+COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422")
+Spans = tuple[tuple[int, int], ...]
+"""Offsets and lengths of the pieces of one encoded frame in its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """The Image Pixel module (PS3.3 C.7.6.3) without the pixels."""
+
+    rows: int
+    columns: int
+    samples: int
+    photometric: str
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    planar: int
+    keyword: str
+    vr: str
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether it is shown as RGB."""
+        return self.samples == 3 or self.photometric == PALETTE
+
+    @property
+    def is_float(self) -> bool:
+        """Whether pixels are stored as floating point numbers."""
+        return self.keyword != "PixelData"
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Least and greatest integer that may be stored."""
+        if self.signed:
+            return -(1 << (self.bits_stored - 1)), (1 << (self.bits_stored - 1)) - 1
+        return 0, (1 << self.bits_stored) - 1
+
+    def frame_bits(self) -> int:
+        """Bits that one uncompressed frame takes in the file."""
+        bits = self.rows * self.columns * self.samples * self.bits_allocated
+        return bits * 2 // 3 if self.photometric == "YBR_FULL_422" else bits
+
+    def options(self) -> dict[str, Any]:
+        """The format of one frame in pydicom's terms."""
+        return {
+            "number_of_frames": 1,
+            "rows": self.rows,
+            "columns": self.columns,
+            "samples_per_pixel": self.samples,
+            "photometric_interpretation": self.photometric,
+            "bits_allocated": self.bits_allocated,
+            "bits_stored": self.bits_stored,
+            "pixel_representation": int(self.signed),
+            "planar_configuration": self.planar,
+            "pixel_keyword": self.keyword,
+            "pixel_vr": self.vr,
+        }
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Image:
+    """An instance with pixels: all that is needed to decode any frame of it."""
+
+    path: Path
+    source: str
+    uid: str
+    """SOP Instance UID."""
+    number: int
+    """Instance Number; 0 if there is none."""
+    format: PixelFormat
+    syntax: UID
+    offset: int
+    """Of the pixel data's value in the file, or in the inflated data set."""
+    frames: int
+    encoded: tuple[Spans, ...]
+    """The pieces of each frame if the pixel data are encapsulated, else empty."""
+    padding: tuple[int, int] | None
+    """Stored values that stand for no pixel (PS3.3 C.7.5.1.1.2)."""
+    notes: tuple[str, ...]
+
+
+def read_image(header: Header) -> Image:
+    """Describe the pixels that a header leads to.
+
+    Raises
+    ------
+    InputError
+        If they cannot be what the header declares, or are stored in a way that is not supported.
+    """
+    dataset, source, element = header.dataset, header.source, header.pixels
+    if element is None:
+        raise InputError(source, "It ends before its pixels.", COPY_AGAIN)
+    pixels, notes = _pixel_format(dataset, source, element)
+    frames = _frame_count(dataset, source)
+    syntax, encoded, found = _encoding(header, element, pixels, frames)
+    return Image(
+        path=header.path,
+        source=source,
+        uid=text(dataset, "SOPInstanceUID"),
+        number=integer(dataset, "InstanceNumber") or 0,
+        format=pixels,
+        syntax=syntax,
+        offset=element.offset,
+        frames=frames,
+        encoded=encoded,
+        padding=_padding(dataset),
+        notes=header.notes + notes + found,
+    )
+
+
+def _pixel_format(
+    dataset: Dataset, source: str, element: PixelElement
+) -> tuple[PixelFormat, tuple[str, ...]]:
+    notes = []
+    rows, columns = _required(dataset, source, "Rows"), _required(dataset, source, "Columns")
+    allocated = _required(dataset, source, "BitsAllocated")
+    photometric = text(dataset, "PhotometricInterpretation").upper()
+    samples = integer(dataset, "SamplesPerPixel") or (3 if photometric in COLOUR else 1)
+    if not photometric:
+        if samples != 1:
+            raise InputError(source, "It does not say how its colours are stored.")
+        photometric = "MONOCHROME2"
+        notes.append("The file does not say whether high values are bright; it is assumed.")
+    signed = integer(dataset, "PixelRepresentation")
+    if signed is None and element.keyword == "PixelData" and samples == 1:
+        notes.append("The file does not say whether its values are signed; unsigned is assumed.")
+    found = PixelFormat(
+        rows,
+        columns,
+        samples,
+        photometric,
+        allocated,
+        integer(dataset, "BitsStored") or allocated,
+        signed == 1,
+        integer(dataset, "PlanarConfiguration") or 0,
+        element.keyword,
+        element.vr,
+    )
+    _check_format(found, source)
+    return found, tuple(notes)
+
+
+def _required(dataset: Dataset, source: str, keyword: str) -> int:
+    found = integer(dataset, keyword)
+    if found is None or found < 1:
+        raise InputError(source, f"It does not state a valid value for {keyword}.", COPY_AGAIN)
+    return found
+
+
+def _check_format(pixels: PixelFormat, source: str) -> None:
+    kinds = {1: (*GREY, PALETTE), 3: COLOUR}.get(pixels.samples, ())
+    if pixels.photometric not in kinds:
+        what = f"{pixels.photometric} with {pixels.samples} samples per pixel"
+        raise InputError(source, f"Its colours ({what}) are stored in a way that is not supported.")
+    allowed = {"FloatPixelData": (32,), "DoubleFloatPixelData": (64,)}
+    widths = allowed.get(pixels.keyword, (1, 8, 16, 32, 64))
+    if pixels.bits_allocated not in widths or not pixels.bits_stored <= pixels.bits_allocated:
+        bits = f"{pixels.bits_stored} of {pixels.bits_allocated} bits"
+        raise InputError(source, f"It states pixels of {bits}, which is not possible.")
+    if pixels.rows * pixels.columns > limits.MAX_PICTURE_PIXELS:
+        size = f"{pixels.columns} × {pixels.rows}"
+        raise InputError(source, f"Its slices are larger than can be shown: {size} pixels.")
+
+
+def _frame_count(dataset: Dataset, source: str) -> int:
+    if value(dataset, "NumberOfFrames") is None:
+        return 1
+    frames = integer(dataset, "NumberOfFrames")
+    if frames is None or frames < 0:
+        raise InputError(source, "It does not state a valid number of frames.", COPY_AGAIN)
+    return max(1, frames)
+
+
+def _padding(dataset: Dataset) -> tuple[int, int] | None:
+    ends = [
+        integer(dataset, keyword) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
+    ]
+    stated = [end for end in ends if end is not None]
+    return (min(stated), max(stated)) if ends[0] is not None else None
+
+
+def _encoding(
+    header: Header, element: PixelElement, pixels: PixelFormat, frames: int
+) -> tuple[UID, tuple[Spans, ...], tuple[str, ...]]:
+    """The transfer syntax that holds, where the encoded frames are, and what had to be mended."""
+    syntax, source = header.syntax, header.source
+    if syntax in MPEGTransferSyntaxes:
+        raise InputError(source, "It is a video, which cannot be shown.")
+    native_bytes = math.ceil(pixels.frame_bits() * frames / 8)
+    if element.length != UNDEFINED_LENGTH:
+        _check_native(source, native_bytes, element)
+        if syntax.is_private or not _is_encapsulated(syntax):
+            return syntax, (), ()
+        note = "It claims to be compressed but is not; it is read as uncompressed."
+        return ExplicitVRLittleEndian, (), (note,)
+    spans = codestream.frame_spans(header.path, source, header.dataset, element, frames)
+    ratio = limits.RLE_RATIO if syntax == RLELossless else math.inf
+    stored = sum(length for frame in spans for _, length in frame)
+    limits.check_expansion(source, native_bytes, stored, ratio)
+    if _is_encapsulated(syntax):
+        return syntax, spans, ()
+    found = codestream.recognise(header.path, spans[0])
+    if found is None:
+        raise InputError(source, "It does not say how its pixels are compressed.")
+    return found, spans, (f"How its pixels are compressed was recognised: {found.name}.",)
+
+
+def _is_encapsulated(syntax: UID) -> bool:
+    return syntax in AllTransferSyntaxes and syntax.is_encapsulated
+
+
+def _check_native(source: str, needed: int, element: PixelElement) -> None:
+    held = min(element.length, element.available)
+    if held < needed:
+        raise InputError(
+            source,
+            f"It holds {limits.size_text(held)} of the {limits.size_text(needed)} of pixels that "
+            "it declares.",
+            f"It is cut short or damaged: {COPY_AGAIN[0].lower()}{COPY_AGAIN[1:]}",
+        )

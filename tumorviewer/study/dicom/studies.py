@@ -1,0 +1,289 @@
+"""Headers of many files to studies: sorted by patient, study and series."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from tumorviewer.errors import InputError
+from tumorviewer.study.dicom.elements import first_item, integer, silence_pydicom, text
+from tumorviewer.study.dicom.frames import Frame, frames_of
+from tumorviewer.study.dicom.geometry import locate
+from tumorviewer.study.dicom.header import COPY_AGAIN, Header, read_header
+from tumorviewer.study.dicom.image import Image, read_image
+from tumorviewer.study.dicom.labels import labels_of
+from tumorviewer.study.dicom.stacks import Stack, stacks_of
+from tumorviewer.study.dicom.volume import DicomVolume
+from tumorviewer.study.types import Refused, Series, Study
+
+DICOMDIR = UID("1.2.840.10008.1.3.10")
+_NO_PICTURE = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.7": "segmentation",
+}
+"""Storage classes with pixels that are not a picture."""
+TAGS = (
+    "AcquisitionDate",
+    "AcquisitionNumber",
+    "AcquisitionTime",
+    "BodyPartExamined",
+    "BurnedInAnnotation",
+    "ContrastBolusAgent",
+    "ConvolutionKernel",
+    "DiffusionBValue",
+    "EchoTime",
+    "EchoTrainLength",
+    "EffectiveEchoTime",
+    "FlipAngle",
+    "FrameOfReferenceUID",
+    "ImageComments",
+    "ImageType",
+    "ImagedNucleus",
+    "InstitutionName",
+    "InversionTime",
+    "KVP",
+    "Laterality",
+    "MRAcquisitionType",
+    "MagneticFieldStrength",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "Modality",
+    "PatientAge",
+    "PatientBirthDate",
+    "PatientPosition",
+    "PatientSex",
+    "ProtocolName",
+    "RepetitionTime",
+    "SOPClassUID",
+    "ScanOptions",
+    "ScanningSequence",
+    "SequenceName",
+    "SequenceVariant",
+    "SeriesDescription",
+    "SeriesNumber",
+    "SeriesTime",
+    "SliceThickness",
+    "SoftwareVersions",
+    "SpacingBetweenSlices",
+    "StudyDate",
+    "StudyDescription",
+    "StudyTime",
+)
+"""Keywords kept as text for a series: for its corner text and to recognise its sequence."""
+
+
+@dataclass
+class _Series:
+    """The images of one series as they come in."""
+
+    header: Dataset
+    """Of the first of its images."""
+    frames: list[Frame] = field(default_factory=list)
+    seen: dict[Hashable, str] = field(default_factory=dict)
+    """Sources of its images by what identifies them."""
+
+
+class Collector:
+    """Takes DICOM files one by one and sorts them into studies."""
+
+    def __init__(self) -> None:
+        silence_pydicom()
+        self._series: dict[tuple[str, ...], _Series] = {}
+
+    def add(self, path: Path, source: str) -> Refused | Header | None:
+        """Read one file.
+
+        Returns
+        -------
+        Refused, Header or None
+            Why it is not shown; the header, if it is a DICOMDIR; None if it was taken in.
+
+        Raises
+        ------
+        InputError
+            If it is damaged or not supported.
+        """
+        header = read_header(path, source)
+        storage_class = _storage_class(header)
+        if storage_class == DICOMDIR:
+            return header
+        if storage_class in _NO_PICTURE or header.pixels is None:
+            return _no_picture(header, storage_class)
+        return self._take(header, read_image(header))
+
+    def _take(self, header: Header, image: Image) -> Refused | None:
+        key = _series_key(header)
+        frames = frames_of(image, header.dataset)
+        series = self._series.setdefault(key, _Series(header.dataset))
+        identity = (image.uid, image.number, image.frames, frames[0].position)
+        if image.uid and identity in series.seen:
+            return Refused(
+                header.source,
+                f"It is the same image as {series.seen[identity]}.",
+                is_error=False,
+            )
+        series.seen[identity] = header.source
+        series.frames += frames
+        return None
+
+    def studies(self) -> list[Study]:
+        """What was taken in, by patient and date."""
+        groups: dict[tuple[str, ...], list[_Series]] = {}
+        for key, series in self._series.items():
+            groups.setdefault(key[:3], []).append(series)
+        studies = [_study(members) for members in groups.values()]
+        return sorted(studies, key=lambda study: (study.patient_name, study.patient_id, study.date))
+
+
+def _storage_class(header: Header) -> UID:
+    meta = getattr(header.dataset, "file_meta", Dataset())
+    return UID(text(header.dataset, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID"))
+
+
+def _no_picture(header: Header, storage_class: UID) -> Refused:
+    """Say what an object without pixels is."""
+    if storage_class in _NO_PICTURE:
+        name = _NO_PICTURE[storage_class]
+    else:
+        known = storage_class.name if storage_class.is_valid and storage_class.name else ""
+        name = known.removesuffix(" Storage").removesuffix(" - For Presentation")
+    is_image = name.endswith("Image") or integer(header.dataset, "Rows") is not None
+    if is_image:
+        raise InputError(header.source, "It ends before its pixels, or has none.", COPY_AGAIN)
+    if not name or name == str(storage_class):
+        name = text(header.dataset, "Modality") or "object of an unknown kind"
+    return Refused(
+        header.source, f"It holds no picture: it is DICOM of another kind ({name}).", is_error=False
+    )
+
+
+def _series_key(header: Header) -> tuple[str, ...]:
+    """Patient, study and series; by folder and number where a series has no UID."""
+    dataset = header.dataset
+    series = text(dataset, "SeriesInstanceUID")
+    if not series:
+        series = f"{header.path.parent}\n{text(dataset, 'SeriesNumber')}"
+    return (
+        text(dataset, "PatientID"),
+        text(dataset, "PatientName"),
+        text(dataset, "StudyInstanceUID"),
+        series,
+    )
+
+
+def _study(members: list[_Series]) -> Study:
+    header = members[0].header
+    series = sorted((_finished(member) for member in members), key=_series_order)
+    date = _date(text(header, "StudyDate"))
+    description = text(header, "StudyDescription")
+    modalities = "/".join(sorted({one.modality for one in series if one.modality}))
+    return Study(
+        title=description or " ".join(filter(None, (modalities, date))) or "Study",
+        series=tuple(series),
+        uid=text(header, "StudyInstanceUID") or None,
+        patient_name=person(text(header, "PatientName")),
+        patient_id=text(header, "PatientID"),
+        date=date,
+        description=description,
+    )
+
+
+def _series_order(series: Series) -> tuple[bool, int, str, str]:
+    return (
+        series.number is None,
+        series.number or 0,
+        series.tags.get("SeriesTime", ""),
+        series.title,
+    )
+
+
+def _finished(member: _Series) -> Series:
+    header = member.header
+    source = _common_source(list(member.seen.values()))
+    uid = text(header, "SeriesInstanceUID") or None
+    stacks = stacks_of(member.frames)
+    number = integer(header, "SeriesNumber")
+    return Series(
+        title=_title(header, number),
+        volumes=tuple(_volumes(stacks, source, uid)),
+        source=source,
+        uid=uid,
+        modality=text(header, "Modality"),
+        number=number,
+        tags={keyword: found for keyword in TAGS if (found := find_text(header, keyword))},
+    )
+
+
+def _title(header: Dataset, number: int | None) -> str:
+    stated = text(header, "SeriesDescription") or text(header, "ProtocolName")
+    if stated:
+        return stated
+    modality = text(header, "Modality") or "DICOM"
+    return f"{modality} series {number}" if number is not None else f"{modality} series"
+
+
+def _volumes(stacks: list[Stack], source: str, uid: str | None) -> Iterable[DicomVolume]:
+    contrasts: set[Hashable] = set()
+    for stack, label in zip(stacks, labels_of(stacks), strict=True):
+        geometry = locate(stack.frames)
+        notes = (*geometry.notes, *_stack_notes(stack), *_image_notes(stack.frames))
+        yield DicomVolume(
+            stack.frames, geometry, source, uid, label, stack.contrast in contrasts, notes
+        )
+        contrasts.add(stack.contrast)
+
+
+def _stack_notes(stack: Stack) -> tuple[str, ...]:
+    if not any(name == "repeat" for name, _ in stack.split):
+        return ()
+    return (
+        "The series has several images at the same positions, and nothing in the files tells them "
+        "apart: they are shown as separate volumes by their instance numbers.",
+    )
+
+
+def _image_notes(frames: tuple[Frame, ...]) -> tuple[str, ...]:
+    notes = dict.fromkeys(note for frame in frames for note in frame.image.notes)
+    return tuple(notes)
+
+
+def find_text(header: Dataset, keyword: str) -> str:
+    """An element as text, from the header or from its shared functional groups."""
+    found = text(header, keyword)
+    shared = first_item(header, "SharedFunctionalGroupsSequence")
+    if found or shared is None:
+        return found
+    macros = (first_item(shared, element.keyword) for element in shared if element.VR == "SQ")
+    return next(filter(None, (text(macro, keyword) for macro in macros if macro)), "")
+
+
+def person(name: str) -> str:
+    """A person's name for people: ``Yamada^Tarou=山田^太郎`` is ``Yamada Tarou (山田 太郎)``."""
+    groups = [" ".join(filter(None, group.split("^"))).strip() for group in name.split("=")]
+    first, *others = list(filter(None, groups)) or [""]
+    return f"{first} ({', '.join(others)})" if others else first
+
+
+def _date(stated: str) -> str:
+    """``YYYYMMDD`` or ``YYYY.MM.DD`` as ``YYYY-MM-DD``; empty if it is neither."""
+    match = re.fullmatch(r"(\d{4})[.-]?(\d\d)[.-]?(\d\d)", stated)
+    if match is None or not ("01" <= match[2] <= "12" and "01" <= match[3] <= "31"):
+        return ""
+    return "-".join(match.groups())
+
+
+def _common_source(sources: list[str]) -> str:
+    """The file, or the deepest folder that holds all of them."""
+    if len(sources) == 1:
+        return sources[0]
+    folders = [str(Path(source).parent) for source in sources]
+    try:
+        return os.path.commonpath(folders) or folders[0]
+    except ValueError:
+        return folders[0]

@@ -1,0 +1,155 @@
+"""Stored values to real ones: modality transformation (PS3.3 C.11.1) and VOI (C.11.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from tumorviewer.study.dicom.elements import first_item, number, numbers, text, value
+from tumorviewer.study.types import Window
+
+_INTEGERS = tuple(np.dtype(f"{kind}{size}") for size in (1, 2, 4, 8) for kind in "ui")
+_MAX_FACTOR = 1e30
+_FUNCTIONS = {"LINEAR", "LINEAR_EXACT", "SIGMOID"}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LookupTable:
+    """A modality or VOI LUT (PS3.3 C.11.1.1.1): input ``first + i`` becomes ``table[i]``."""
+
+    first: int
+    table: NDArray[Any]
+    bits: int
+
+    def __call__(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Map values; those outside the table take its ends."""
+        at = np.clip(stored.astype(np.int64) - self.first, 0, len(self.table) - 1)
+        return self.table[at]
+
+
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """Stored value to real value: ``slope * stored + intercept``, or a table."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    table: LookupTable | None = None
+    units: str = ""
+
+    def span(self, low: int, high: int) -> tuple[int, int] | None:
+        """Least and greatest value that stored values in [low, high] become; None if not whole."""
+        if self.table is not None:
+            return int(self.table.table.min()), int(self.table.table.max())
+        if not (self.slope.is_integer() and self.intercept.is_integer()):
+            return None
+        ends = [int(self.slope) * end + int(self.intercept) for end in (low, high)]
+        return min(ends), max(ends)
+
+    def __call__(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Real values in the narrowest of the stored dtype, int64 and float64 that holds them."""
+        if self.table is not None:
+            return self.table(stored)
+        if (self.slope, self.intercept) == (1.0, 0.0):
+            return stored
+        if stored.dtype.kind in "iu" and self.span(0, 1) is not None:
+            return stored.astype(np.int64) * int(self.slope) + int(self.intercept)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return stored.astype(np.float64) * self.slope + self.intercept
+
+
+def rescale_of(macro: Dataset, units: str = "") -> Rescale:
+    """Read the modality transformation of an image or of one frame's functional groups.
+
+    Parameters
+    ----------
+    macro
+        The Pixel Value Transformation item (PS3.3 C.7.6.16.2.9), or the whole data set.
+    units
+        What the values are in if the file does not say.
+    """
+    item = first_item(macro, "ModalityLUTSequence")
+    table = lookup_table(item) if item is not None else None
+    if item is not None and table is not None:
+        return Rescale(table=table, units=_units(text(item, "ModalityLUTType"), ""))
+    slope, intercept = number(macro, "RescaleSlope"), number(macro, "RescaleIntercept")
+    if slope is None or slope == 0:
+        slope = number(macro, "DoseGridScaling") or 1.0
+    if max(abs(slope), abs(intercept or 0.0)) > _MAX_FACTOR:
+        return Rescale()
+    return Rescale(slope, intercept or 0.0, units=_units(text(macro, "RescaleType"), units))
+
+
+def _units(stated: str, otherwise: str) -> str:
+    return otherwise if stated in ("", "US") else stated
+
+
+def lookup_table(item: Dataset) -> LookupTable | None:
+    """Read a LUT item; None if its descriptor and its data do not agree."""
+    descriptor = numbers(item, "LUTDescriptor")
+    data = value(item, "LUTData")
+    if len(descriptor) != 3 or data is None:
+        return None
+    count, first, bits = (int(part) for part in descriptor)
+    count = count or 65536
+    table = _table(data, count, item)
+    if table is None or len(table) < count or not 1 <= bits <= 16:
+        return None
+    return LookupTable(first, table[:count], bits)
+
+
+def _table(data: Any, count: int, item: Dataset) -> NDArray[Any] | None:
+    if not isinstance(data, bytes):
+        values = np.atleast_1d(np.asarray(data, np.int64))
+        return values.astype(np.uint16) if ((values >= 0) & (values < 65536)).all() else None
+    if len(data) in (count, count + 1):
+        return np.frombuffer(data, np.uint8)
+    order = "<" if item.original_encoding[1] is not False else ">"
+    return np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2").astype(np.uint16)
+
+
+def common_dtype(rescales: Iterable[Rescale], low: int, high: int) -> np.dtype[Any]:
+    """The narrowest dtype for all that stored integers in [low, high] can become.
+
+    Whole slopes and intercepts stay integers; else float32, or float64 where the stored integers
+    have more bits than float32's significand.
+    """
+    spans = [rescale.span(low, high) for rescale in set(rescales)]
+    ends = [end for span in spans if span is not None for end in span]
+    if None not in spans:
+        for dtype in _INTEGERS:
+            if np.iinfo(dtype).min <= min(ends) and max(ends) <= np.iinfo(dtype).max:
+                return dtype
+    wide = max(abs(low), abs(high)) > 2**24
+    return np.dtype(np.float64 if wide else np.float32)
+
+
+def windows_of(macro: Dataset) -> tuple[Window, ...]:
+    """Read the VOI windows of an image or frame, the first stated first (PS3.3 C.11.2.1.2)."""
+    function = text(macro, "VOILUTFunction").upper()
+    names = text(macro, "WindowCenterWidthExplanation").split("\\")
+    pairs = zip(numbers(macro, "WindowCenter"), numbers(macro, "WindowWidth"), strict=False)
+    return tuple(
+        Window(
+            centre,
+            width,
+            names[at] if at < len(names) else "",
+            function if function in _FUNCTIONS else "LINEAR",
+        )
+        for at, (centre, width) in enumerate(pairs)
+        if width > 0
+    )
+
+
+def voi_lut_of(macro: Dataset) -> tuple[float, NDArray[np.float32]] | None:
+    """Read the first VOI LUT: its first mapped value, and its table scaled to 0–255."""
+    item = first_item(macro, "VOILUTSequence")
+    found = lookup_table(item) if item is not None else None
+    if found is None:
+        return None
+    scale = 255 / (2**found.bits - 1)
+    return float(found.first), (found.table * np.float32(scale)).astype(np.float32)

@@ -1,0 +1,142 @@
+"""Whatever a user brings, to studies: what each file is, who reads it, and what is left out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from tumorviewer.errors import InputError
+from tumorviewer.study import limits, nifti, pictures
+from tumorviewer.study.dicom import Collector
+from tumorviewer.study.dicom.dicomdir import referenced_files
+from tumorviewer.study.dicom.header import Header
+from tumorviewer.study.files import Finder, Found
+from tumorviewer.study.sniffing import HEAD_BYTES, Kind, kind_of
+from tumorviewer.study.types import Opened, Refused, Study
+
+_log = logging.getLogger(__name__)
+
+OpeningProgress = Callable[[int, int], None]
+"""Told how many files were looked into, and how many were found so far; may raise
+:class:`tumorviewer.errors.Cancelled`."""
+
+
+def open_paths(paths: Iterable[str | Path], progress: OpeningProgress | None = None) -> Opened:
+    """Find out what some files, folders and archives hold; headers are read, pixels are not.
+
+    Parameters
+    ----------
+    paths
+        Files, folders of any depth, DICOMDIRs and zip archives, in any mixture.
+    progress
+        Told how far it is.
+
+    Returns
+    -------
+    Opened
+        All that can be shown, and everything that cannot with the reason. Nothing is raised for
+        what the files hold.
+
+    Raises
+    ------
+    Cancelled
+        If `progress` raises it.
+    """
+    opening = _Opening()
+    for path in paths:
+        opening.files += opening.finder.find(Path(path))
+    for done, file in enumerate(opening.files):  # grows with what archives and DICOMDIRs hold
+        if progress is not None:
+            progress(done, len(opening.files))
+        opening.take(file)
+    return opening.result()
+
+
+class _Opening:
+    """The state of one call of :func:`open_paths`."""
+
+    def __init__(self) -> None:
+        self.finder = Finder()
+        self.files: list[Found] = []
+        self._dicom = Collector()
+        self._studies: list[Study] = []
+        self._nifti_headers: set[Path] = set()
+
+    def take(self, file: Found) -> None:
+        """Give a file to its reader, and note down why if that refuses it."""
+        kind = None
+        try:
+            with file.path.open("rb") as stream:
+                kind = kind_of(stream.read(HEAD_BYTES), file.path)
+            self._read(file, kind)
+        except InputError as error:
+            self._refuse(error, file, kind)
+        except OSError as error:
+            self._refuse(limits.unreadable(file.source, error), file, kind)
+        except Exception as error:  # noqa: BLE001 - a parser's fault must not cost the other files
+            _log.warning("A file could not be read: %s", type(error).__name__)
+            reason = f"It could not be read ({type(error).__name__})."
+            self._refuse(InputError(file.source, reason), file, kind)
+
+    def result(self) -> Opened:
+        """All that was taken."""
+        keep = tuple(self.finder.folders) or None
+        studies = [*self._dicom.studies(), *self._studies]
+        return Opened(
+            tuple(replace(study, keep=keep) for study in studies), tuple(self.finder.refused)
+        )
+
+    def _read(self, file: Found, kind: Kind | None) -> None:
+        match kind:
+            case Kind.DICOM:
+                self._read_dicom(file)
+            case Kind.NIFTI:
+                self._read_nifti(file)
+            case Kind.PICTURE | Kind.OTHER_PICTURE:
+                self._studies.append(pictures.read(file.path, file.source))
+            case Kind.ARCHIVE:
+                self._read_archive(file)
+            case None:
+                raise InputError(file.source, "It is not a kind of file that can be shown.")
+
+    def _read_dicom(self, file: Found) -> None:
+        answer = self._dicom.add(file.path, file.source)
+        if isinstance(answer, Refused):
+            self.finder.refused.append(answer)
+        elif isinstance(answer, Header):
+            self._read_dicomdir(answer)
+
+    def _read_dicomdir(self, header: Header) -> None:
+        paths, missing = referenced_files(header)
+        folder = Path(header.source).parent
+        for path in paths:
+            source = str(folder / path.relative_to(header.path.parent))
+            self.files += self.finder.find(path, source)
+        self.finder.refused += missing
+        reason = f"It is a directory of {len(paths) + len(missing)} other files, not an image."
+        self.finder.refused.append(Refused(header.source, reason, is_error=False))
+
+    def _read_nifti(self, file: Found) -> None:
+        header = nifti.header_path(file.path)
+        if header not in self._nifti_headers:
+            self._nifti_headers.add(header)
+            self._studies.append(nifti.read(file.path, file.source))
+
+    def _read_archive(self, file: Found) -> None:
+        if file.is_unpacked:
+            raise InputError(
+                file.source,
+                "It is an archive inside an archive.",
+                "Unpack the outer one and open the inner one.",
+            )
+        if not file.is_named and file.path.suffix.lower() != ".zip":
+            raise InputError(file.source, "It is not a kind of file that can be shown.")
+        self.files += self.finder.unpack(file)
+
+    def _refuse(self, error: InputError, file: Found, kind: Kind | None) -> None:
+        """List a refusal; what nobody asked for and nobody claims is not an error."""
+        is_error = file.is_named or kind not in (None, Kind.OTHER_PICTURE)
+        refused = Refused(error.source, error.reason, error.remedy, is_error)
+        self.finder.refused.append(refused)

@@ -1,0 +1,87 @@
+"""What kind of file something is: by its content first, by its name second."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+from tumorviewer.study import nifti, pictures
+
+HEAD_BYTES = 1024
+"""How much of a file :func:`kind_of` wants to see."""
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BITMAP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_VALUE_REPRESENTATIONS = frozenset(
+    b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN "
+    b"UR US UT UV".split()
+)
+
+
+class Kind(Enum):
+    """Who reads a file."""
+
+    DICOM = "DICOM"
+    NIFTI = "NIfTI"
+    PICTURE = "picture"
+    ARCHIVE = "zip archive"
+    OTHER_PICTURE = "picture of a kind that is not supported"
+
+
+def kind_of(head: bytes, path: Path) -> Kind | None:
+    """Recognise a file.
+
+    Parameters
+    ----------
+    head
+        Its first `HEAD_BYTES` bytes, or all of them.
+    path
+        Where it is; its name counts if its content is not recognised.
+
+    Returns
+    -------
+    Kind or None
+        None if neither is known.
+    """
+    return _by_content(head) or _by_name(path.name.lower())
+
+
+def _by_content(head: bytes) -> Kind | None:
+    if head[128:132] == b"DICM":
+        return Kind.DICOM
+    if head.startswith(_PICTURES) or _is_bitmap(head):
+        return Kind.PICTURE
+    if head.startswith(_ZIP):
+        return Kind.ARCHIVE
+    if nifti.recognises(head):
+        return Kind.NIFTI
+    if _is_bare_dicom(head):
+        return Kind.DICOM
+    return Kind.OTHER_PICTURE if pictures.recognises(head) and not head.startswith(b"BM") else None
+
+
+def _by_name(name: str) -> Kind | None:
+    if name.endswith(_DICOM_SUFFIXES) or name == "dicomdir":
+        return Kind.DICOM
+    if name.endswith(nifti.SUFFIXES):
+        return Kind.NIFTI
+    if name.endswith(pictures.SUFFIXES):
+        return Kind.PICTURE
+    return Kind.ARCHIVE if name.endswith(".zip") else None
+
+
+def _is_bitmap(head: bytes) -> bool:
+    return head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BITMAP_HEADERS
+
+
+def _is_bare_dicom(head: bytes) -> bool:
+    """Whether it begins with an element of group 2 or 8, as DICOM without its preamble does."""
+    for order in ("little", "big"):
+        group = int.from_bytes(head[:2], order)
+        element = int.from_bytes(head[2:4], order)
+        length = int.from_bytes(head[4:8], order)
+        if group in (0x0002, 0x0008) and element <= 0x0100 and len(head) >= 8:
+            explicit = head[4:6] in _VALUE_REPRESENTATIONS
+            return explicit or (order == "little" and length <= 0x400)
+    return False
