@@ -120,8 +120,16 @@ def check_allocation(
     return needed
 
 
-def check_expansion(source: str, needed: int, stored: int, ratio: float = 1.0) -> None:
+def check_expansion(
+    source: str,
+    needed: int,
+    stored: int,
+    ratio: float = 1.0,
+    unquestioned: int = UNQUESTIONED_BYTES,
+) -> None:
     """Refuse a file whose `stored` bytes cannot, or not believably, hold `needed` bytes.
+
+    Up to `unquestioned` bytes, whatever is possible is believed.
 
     Raises
     ------
@@ -134,7 +142,7 @@ def check_expansion(source: str, needed: int, stored: int, ratio: float = 1.0) -
             f"It declares {size_text(needed)} of pixels but holds only {size_text(stored)}.",
             "It is cut short or damaged: copy it again from where it came from.",
         )
-    if ratio > 1 and needed > max(UNQUESTIONED_BYTES, PLAUSIBLE_RATIO * stored):
+    if ratio > 1 and needed > max(unquestioned, PLAUSIBLE_RATIO * stored):
         raise InputError(
             source,
             f"It would unpack from {size_text(stored)} to {size_text(needed)}, "

@@ -20,6 +20,11 @@ _DECODER_BYTES = 4
 _PROGRESSIVE_BYTES = 6
 """What libjpeg holds beside it for a pixel of a progressive JPEG: coefficients."""
 
+_UNQUESTIONED_BYTES = 256 << 20
+"""That decoding a page may take on the file's word alone."""
+_JPEG_RATIO = 512
+"""Pixels in a byte of a JPEG: at least one bit for the 64 of a block (Huffman coding)."""
+
 _COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
 _GREY_DTYPES = {
     "1": np.uint8,
@@ -58,6 +63,8 @@ class Page:
     """Low values are white, and Pillow leaves that to us."""
     orientation: int
     """EXIF's, 1 to 8, where it is left to us."""
+    least_bytes: int
+    """That its file must have for it."""
     notes: tuple[str, ...]
 
     @property
@@ -72,11 +79,16 @@ class Page:
 
 
 class _Raster(NamedTuple):
-    """What a page's pixels take without compression, and where that is known from."""
+    """What a page's pixels take without compression, the file has, and its coding can do."""
 
     size: int
     stored: int
     ratio: float
+
+    @property
+    def least_bytes(self) -> int:
+        """That the file must have."""
+        return math.ceil(self.size / self.ratio)
 
 
 def describe(image: Image.Image, index: int, stream: IO[bytes], source: str) -> Page:
@@ -101,9 +113,11 @@ def describe(image: Image.Image, index: int, stream: IO[bytes], source: str) -> 
     is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
     columns, rows = image.size
     dtype, is_colour = _pixels(image, source)
-    _check(image, stream, source, 3 if is_colour else dtype.itemsize)
+    raster = _raster(image, stream)
+    _check(image, raster, source, 3 if is_colour else dtype.itemsize)
     orientation = _orientation(image, stream)
-    if orientation >= 5 and not is_tiff:
+    turned_by_us = 1 if is_tiff or orientation is None else orientation
+    if turned_by_us >= 5:
         rows, columns = columns, rows
     return Page(
         index,
@@ -113,7 +127,8 @@ def describe(image: Image.Image, index: int, stream: IO[bytes], source: str) -> 
         is_colour,
         inverted=image.mode not in ("1", "L")
         and _tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 1) == 0,
-        orientation=1 if is_tiff else orientation,
+        orientation=turned_by_us,
+        least_bytes=raster.least_bytes,
         notes=tuple(_notes(image, orientation, is_colour)),
     )
 
@@ -129,16 +144,14 @@ def _pixels(image: Image.Image, source: str) -> tuple[np.dtype[Any], bool]:
     return np.dtype(_RAW_DTYPES.get(_raw_mode(image), _GREY_DTYPES[image.mode])), False
 
 
-def _check(image: Image.Image, stream: IO[bytes], source: str, bytes_per_pixel: int) -> None:
+def _check(image: Image.Image, raster: _Raster, source: str, bytes_per_pixel: int) -> None:
     pixels = math.prod(image.size)
     if pixels > limits.MAX_PICTURE_PIXELS:
         raise too_large(source)
-    raster = _raster(image, stream)
-    if raster.size:
-        limits.check_expansion(source, raster.size, raster.stored, raster.ratio)
+    limits.check_expansion(source, raster.size, raster.stored, raster.ratio)
     decoder = _DECODER_BYTES + (_PROGRESSIVE_BYTES if image.info.get("progressive") else 0)
     needed = pixels * (bytes_per_pixel + decoder)
-    limits.check_expansion(source, needed, raster.stored, math.inf)
+    limits.check_expansion(source, needed, raster.stored, math.inf, _UNQUESTIONED_BYTES)
     limits.check_memory(source, needed)
 
 
@@ -158,9 +171,15 @@ def _raster(image: Image.Image, stream: IO[bytes]) -> _Raster:
             return _bmp_raster(image, stream, size)
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             return _tiff_raster(image, size)
-        return _Raster(0, size, math.inf)
+        return _Raster(math.prod(image.size), size, _ratio_of(image))
     finally:
         stream.seek(position)
+
+
+def _ratio_of(image: Image.Image) -> float:
+    """Pixels in a byte, where no more is known."""
+    is_huffman = image.format in ("JPEG", "MPO")
+    return _JPEG_RATIO if is_huffman else math.inf
 
 
 def _png_chunks(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
@@ -203,13 +222,16 @@ def _tiff_raster(image: TiffImagePlugin.TiffImageFile, size: int) -> _Raster:
     return _Raster(rows * math.ceil(columns * bits / 8), size, ratio)
 
 
-def _orientation(image: Image.Image, stream: IO[bytes]) -> int:
-    """EXIF's orientation, 1 (as stored) to 8; 1 if it is absent or not valid."""
+def _orientation(image: Image.Image, stream: IO[bytes]) -> int | None:
+    """EXIF's orientation, 1 (as stored) to 8; 1 if it is absent, None if EXIF is damaged."""
     late = _late_exif(stream) if image.format == "PNG" and "exif" not in image.info else b""
-    exif = Image.Image.getexif(image)
-    if late:
-        exif.load(late)
-    value = exif.get(ExifTags.Base.Orientation, 1)
+    try:
+        exif = Image.Image.getexif(image)
+        if late:
+            exif.load(late)
+        value = exif.get(ExifTags.Base.Orientation, 1)
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
+        return None
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -225,8 +247,10 @@ def _late_exif(stream: IO[bytes]) -> bytes:
         stream.seek(position)
 
 
-def _notes(image: Image.Image, orientation: int, is_colour: bool) -> Iterator[str]:
-    if orientation != 1:
+def _notes(image: Image.Image, orientation: int | None, is_colour: bool) -> Iterator[str]:
+    if orientation is None:
+        yield "Its EXIF data are damaged: it is shown as it is stored."
+    elif orientation != 1:
         yield "It is turned as its EXIF orientation says."
     if getattr(image, "n_frames", 1) > 1 and not isinstance(image, TiffImagePlugin.TiffImageFile):
         yield "Only the first picture of the file is shown."

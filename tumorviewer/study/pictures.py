@@ -46,6 +46,8 @@ _OTHER_MAGIC = {
     b"%PDF": "PDF",
 }
 _HEIF = (b"heic", b"heix", b"mif1", b"avif")
+_CUT_TIFF = "Corrupt|Possibly corrupt|Truncated|Tag data larger|Tag offset"
+"""Warnings of Pillow's after which it leaves pages out."""
 _STRIP = 256
 """Rows that are converted at a time."""
 
@@ -61,6 +63,7 @@ _DAMAGE = (
     EOFError,
     struct.error,
     zlib.error,
+    UserWarning,
 )
 """What Pillow raises for files that are not as they should be."""
 
@@ -127,6 +130,7 @@ def read(path: Path, source: str) -> Study:
         PictureVolume(path, source, tuple(group), _label(group, len(groups)))
         for group in groups.values()
     )
+    limits.check_expansion(source, sum(page.least_bytes for page in pages), size)
     limits.check_expansion(source, sum(page.bytes for page in pages), size, math.inf)
     return Study(path.name, (Series(path.name, volumes, source),))
 
@@ -141,7 +145,7 @@ def _opened(path: Path, source: str) -> Iterator[tuple[IO[bytes], Image.Image]]:
         if other:
             raise InputError(source, f"{other} files are not supported.", _SUPPORTED)
         try:
-            with _decoding(source):
+            with _decoding(source, _format(head) == "TIFF"):
                 image = Image.open(stream, formats=("PNG", "JPEG", "TIFF", "BMP"))
         except UnidentifiedImageError as error:
             raise _unidentified(head, source) from error
@@ -157,11 +161,13 @@ def _stream(path: Path, source: str) -> IO[bytes]:
 
 
 @contextmanager
-def _decoding(source: str) -> Iterator[None]:
+def _decoding(source: str, is_tiff: bool) -> Iterator[None]:
     """Turn whatever Pillow raises for a damaged file into an InputError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if is_tiff:
+                warnings.filterwarnings("error", _CUT_TIFF, UserWarning)
             yield
     except UnidentifiedImageError:
         raise
@@ -187,7 +193,7 @@ def _unidentified(head: bytes, source: str) -> InputError:
 def _pages(image: Image.Image, stream: IO[bytes], source: str) -> Iterator[Page]:
     index = 0
     while True:
-        with _decoding(source):
+        with _decoding(source, _is_tiff(image)):
             page = describe(image, index, stream, source)
         yield page
         index += 1
@@ -197,11 +203,15 @@ def _pages(image: Image.Image, stream: IO[bytes], source: str) -> Iterator[Page]
             return
 
 
+def _is_tiff(image: Image.Image) -> bool:
+    return isinstance(image, TiffImagePlugin.TiffImageFile)
+
+
 def _turn_to(image: Image.Image, index: int, source: str) -> bool:
     """Go to a page of a TIFF; False if there is none."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+    if not _is_tiff(image):
         return index == 0
-    with _decoding(source):
+    with _decoding(source, is_tiff=True):
         try:
             image.seek(index)
         except EOFError:
@@ -263,7 +273,7 @@ class PictureVolume:
                 page = self.pages[index]
                 if not _turn_to(image, page.index, self.source):
                     raise InputError(self.source, "The file has changed.", "Open it again.")
-                with _decoding(self.source):
+                with _decoding(self.source, _is_tiff(image)):
                     stored = _AS_STORED[page.orientation](volume.array[index])
                     transparent |= _decode(image, stored)
                 progress(volume, index)
@@ -271,7 +281,7 @@ class PictureVolume:
 
     def _verify(self) -> None:
         """Check what the format has of checksums: PNG's."""
-        with _opened(self.path, self.source) as (_, image), _decoding(self.source):
+        with _opened(self.path, self.source) as (_, image), _decoding(self.source, False):
             image.verify()
 
 
