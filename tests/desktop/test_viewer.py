@@ -190,14 +190,18 @@ def test_weak_evidence_is_not_stretched(viewer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "words"), [(4, "No positive evidence for Glioma"), (8, "not explained")]
+    ("index", "remark", "note"),
+    [
+        (4, "No positive evidence for Glioma on this slice", "No positive evidence"),
+        (8, "No map for this slice: it was not explained", "No map for this slice"),
+    ],
 )
-def test_an_empty_map_is_put_in_words(viewer, index, words) -> None:
+def test_an_empty_map_is_put_in_words(viewer, index, remark, note) -> None:
     viewer.show_volume(volume())
     viewer.show_finding(finding())
     viewer.set_slice(index)
-    assert words in viewer.map.remark(index)
-    assert words in viewer.colour_bar.accessibleDescription()
+    assert viewer.map.remark(index) == remark
+    assert note in viewer.colour_bar.accessibleDescription()
 
 
 def test_key_names_the_class_or_says_that_there_is_none(viewer) -> None:

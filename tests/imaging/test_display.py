@@ -174,7 +174,8 @@ def test_provisional_window_is_of_its_slice_and_not_remembered() -> None:
 
 def test_presets_of_ct_and_mr() -> None:
     array = np.arange(2000, dtype=np.int16).reshape(1, 40, 50)
-    ct = presets(volume(array, units="HU", windows=(Window(50, 100), Window(300, 1500))))
+    stated = (Window(50, 100), Window(300, 1500), Window(50, 100), Window(0, 0))
+    ct = presets(volume(array, units="HU", windows=stated))
     assert [window.name for window in ct][:3] == ["Default", "From file 2", "Brain"]
     mr = presets(volume(array))
     assert [window.name for window in mr] == ["Default", "Full range", "Narrow"]

@@ -76,8 +76,8 @@ def draw_edges(painter: QPainter, area: QRectF, edges: Edges) -> None:
 
 
 def draw_scale_bar(painter: QPainter, area: QRectF, mm_per_unit: float) -> None:
-    """A bar of a round length above the bottom edge, at most a quarter of the width."""
-    mm = scale_bar(mm_per_unit, area.width() / 4)
+    """A bar of a round length above the bottom edge, at most a fifth of the width."""
+    mm = scale_bar(mm_per_unit, area.width() / 5)
     length = mm / mm_per_unit
     height = QFontMetricsF(painter.font()).height()
     y = area.bottom() - MARGIN - 1.6 * height

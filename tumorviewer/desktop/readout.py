@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tumorviewer.imaging.display import TABLE
+from tumorviewer.imaging.display import DEFAULT, TABLE
 from tumorviewer.imaging.geometry import position_text, slice_position_text, to_patient
 from tumorviewer.study import Placement, Volume, Window
 
@@ -20,12 +20,13 @@ def number(value: float, extent: float) -> str:
     return text.rstrip("0").rstrip(".") if decimals else text
 
 
-def window_text(window: Window) -> str:
-    """``"W 80  C 40  Brain"``; the name alone for a lookup table."""
+def window_lines(window: Window) -> list[str]:
+    """Name, unless it is the default, and ``"W 80  C 40"``; a lookup table has a name only."""
     if window.function == TABLE:
-        return window.name
+        return [window.name]
     width, centre = number(window.width, window.width), number(window.centre, window.width)
-    return f"W {width}  C {centre}  {window.name}".rstrip()
+    name = "" if window.name == DEFAULT else window.name
+    return [name, f"W {width}  C {centre}"]
 
 
 def intensity_text(volume: Volume, voxel: tuple[int, int, int], extent: float) -> str:

@@ -43,9 +43,11 @@ class SaliencyView:
         return f"Low → high evidence for {self._target()}"
 
     def note(self, index: int) -> str:
-        """How this slice's map was scaled; empty where :meth:`absence` has the word."""
+        """How this slice's map was scaled, or that there is none."""
+        if index not in self._saliency.slices:
+            return "No map for this slice"
         if self.absence(index):
-            return ""
+            return "No positive evidence on this slice"
         strength = float(self._saliency.strength[self._saliency.slices.index(index)])
         if strength < _FULL_STRENGTH:
             return f"Scaled by tumour probability {strength:.2f}"

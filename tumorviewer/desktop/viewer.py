@@ -254,7 +254,7 @@ class Viewer(QWidget):
 
     def _fill_presets(self) -> None:
         volume = self.state.volume
-        known = volume is not None and self.state.is_complete and not volume.is_colour
+        known = volume is not None and self.state.is_complete
         self._presets = presets(volume) if volume is not None and known else ()
         self._window_box.clear()
         self._window_box.addItems([window.name for window in self._presets])
@@ -290,10 +290,7 @@ class Viewer(QWidget):
         if self._saliency is None:
             self.colour_bar.set_text("No saliency map")
             return
-        index = self.state.index
-        self.colour_bar.set_text(
-            self._saliency.key(), self._saliency.note(index) or self._saliency.absence(index)
-        )
+        self.colour_bar.set_text(self._saliency.key(), self._saliency.note(self.state.index))
 
 
 def _lay_over(viewport: Viewport, view: SaliencyView | None) -> None:

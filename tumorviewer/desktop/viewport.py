@@ -203,11 +203,11 @@ class Viewport(QWidget):
         if self.state.patient_text_shown:
             annotation.draw_corner(painter, area, top | left, self.patient_lines)
         annotation.draw_corner(painter, area, top | right, self.series_lines)
-        annotation.draw_corner(painter, area, bottom | left, self._window_lines())
+        annotation.draw_corner(painter, area, bottom | left, self._window_lines(), 0.38)
         higher = annotation.above_scale_bar(painter, area)
         annotation.draw_corner(painter, higher, bottom | left, self._cursor_lines(volume), 0.9)
         slice_lines = readout.slice_lines(volume, self.state.index)
-        annotation.draw_corner(painter, area, bottom | right, slice_lines)
+        annotation.draw_corner(painter, area, bottom | right, slice_lines, 0.38)
         edges = edge_letters(volume)
         if edges is not None:
             annotation.draw_edges(painter, area, edges)
@@ -228,7 +228,7 @@ class Viewport(QWidget):
     def _window_lines(self) -> list[str]:
         if not self.window_text_shown:
             return []
-        return [readout.window_text(self.state.window), f"Zoom {self.scale() * 100:.0f} %"]
+        return [*readout.window_lines(self.state.window), f"Zoom {self.scale() * 100:.0f} %"]
 
     def intensity_text(self, index: int, row: int, column: int) -> str:
         """The value of a voxel with its unit."""

@@ -54,15 +54,17 @@ def provisional_window(volume: Volume, index: int) -> Window:
 def presets(volume: Volume) -> tuple[Window, ...]:
     """Windows to choose from, the default first; CT windows where the units are HU."""
     default = default_window(volume)
-    stated = tuple(
+    stated = [
         replace(window, name=window.name or f"From file {number}")
         for number, window in enumerate(volume.windows, 1)
-        if replace(window, name=default.name) != default and _is_usable(window)
-    )
-    if volume.units == "HU":
-        return default, *stated, *CT_PRESETS
+        if _is_usable(window)
+    ]
     narrow = Window(default.centre, default.width / 2, "Narrow")
-    return default, *stated, full_range(volume), narrow
+    usual = CT_PRESETS if volume.units == "HU" else (full_range(volume), narrow)
+    distinct: dict[tuple[float, float, str], Window] = {}
+    for window in (default, *stated, *usual):
+        distinct.setdefault((window.centre, window.width, window.function), window)
+    return tuple(distinct.values())
 
 
 def full_range(volume: Volume) -> Window:
