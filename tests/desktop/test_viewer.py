@@ -133,6 +133,16 @@ def test_another_volume_starts_afresh(viewer) -> None:
     assert viewer.map.message
 
 
+def test_text_of_one_patient_never_stands_on_another(viewer) -> None:
+    viewer.show_volume(volume())
+    viewer.set_patient_text(["DOE^JANE"])
+    viewer.set_series_text(["T1"])
+    viewer.show_volume(None)
+    viewer.show_volume(volume())
+    assert not viewer.image.patient_lines
+    assert "T1" not in viewer.image.series_lines
+
+
 def test_single_pictures_have_no_slice_bar(viewer) -> None:
     viewer.show_volume(volume(1))
     assert not viewer.slice_bar.isVisible()

@@ -80,7 +80,10 @@ class Viewer(QWidget):
     # What is shown
 
     def show_volume(self, volume: Volume | None, *, complete: bool = True) -> None:
-        """Show a volume, or with None that one is awaited."""
+        """Show a volume; with None, that one is awaited, and no text of the one before."""
+        if volume is None:
+            self.set_patient_text(())
+            self._series_lines = ()
         same = volume is not None and self.state.volume is not None
         if not (same and volume.array is self.state.volume.array):  # type: ignore[union-attr]
             self.show_finding(None)
