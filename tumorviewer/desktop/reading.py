@@ -123,9 +123,9 @@ class Reading(QObject):
         first = self.library.add(opened)
         self.library_changed.emit()
         self.opened.emit(paths, opened)
-        self.thumbnails.want(self.library.series())
         if first is not None:
             self.show_series(first)
+        self.thumbnails.want(self.library.series())
 
     def _show_first(self) -> None:
         self._loader.cancel()

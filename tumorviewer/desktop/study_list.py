@@ -78,8 +78,9 @@ class StudyList(QTreeView):
         self._items.clear()
         self.selectionModel().blockSignals(True)
         self._model.clear()
-        for number, study in enumerate(library.studies, 1):
-            self._model.appendRow(self._study_item(study, number))
+        self._model.setHorizontalHeaderLabels(["Studies and series"])
+        for item in self._headings(library.studies):
+            self._model.appendRow(item)
         self.expandAll()
         self.selectionModel().blockSignals(False)
         if current is not None and id(current) in known:
@@ -112,17 +113,25 @@ class StudyList(QTreeView):
         self._hides_patient = hide
         self.show_library(self._library)
 
-    def _study_item(self, study: Study, number: int) -> QStandardItem:
-        title, detail = study_text(study, number, self._hides_patient)
-        item = _item(title, detail)
-        item.setFlags(Qt.ItemFlag.ItemIsEnabled)
-        for at, series in enumerate(study.series, 1):
-            item.appendRow(self._series_item(series, at))
-        return item
+    def _headings(self, studies: list[Study]) -> list[QStandardItem]:
+        """An item for each study, and one for all files that are a study of their own."""
+        headings: list[QStandardItem] = []
+        files: QStandardItem | None = None
+        for number, study in enumerate(studies, 1):
+            if study.uid is None and files is not None:
+                heading = files
+            else:
+                heading = _item(*study_text(study, number, self._hides_patient))
+                heading.setFlags(Qt.ItemFlag.ItemIsEnabled)
+                headings.append(heading)
+                files = heading if study.uid is None else files
+            for series in study.series:
+                heading.appendRow(self._series_item(series, heading.rowCount() + 1))
+        return headings
 
     def _series_item(self, series: Series, number: int) -> QStandardItem:
         hide = self._hides_patient and series.uid is None
-        item = _item(f"Image {number}" if hide else series.title, series_detail(series))
+        item = _item(f"File {number}" if hide else series.title, series_detail(series))
         item.setData(series, _SERIES)
         item.setData(self._thumbnails.get(id(series)), _THUMBNAIL)
         self._items[id(series)] = item
@@ -181,12 +190,14 @@ class RowDelegate(QStyledItemDelegate):
 
 
 def study_text(study: Study, number: int, hide_patient: bool) -> tuple[str, str]:
-    """The two lines that stand for a study."""
+    """The two lines that stand for a study; all files without one have the same."""
+    if study.uid is None:
+        return "Files", ""
     if hide_patient:
         return f"Study {number}", study.description
-    if not study.patient_name:
-        return study.title, ""
-    return study.patient_name, " · ".join(filter(None, (study.date, study.description)))
+    title = study.patient_name or study.title
+    detail = (part for part in (study.date, study.description) if part and part not in title)
+    return title, " · ".join(detail)
 
 
 def series_detail(series: Series) -> str:

@@ -26,6 +26,8 @@ class StudyPanel(QFrame):
         self.refused = RefusedList()
         self.progress = ProgressRow("opening")
         self.progress.cancelled.connect(self.cancel_wanted)
+        self.notes = label("", "warning")
+        self.notes.setAccessibleName("What to know of this series")
         self._hint = label("Nothing is open.", "secondary")
         self._volumes = QComboBox()
         self._volumes.setAccessibleName("Volume of the series")
@@ -48,8 +50,10 @@ class StudyPanel(QFrame):
         layout.addLayout(top)
         layout.addWidget(self.studies, 1)
         layout.addWidget(self._volume_row)
+        layout.addLayout(_inset(self.notes))
         layout.addWidget(self.refused)
         self.show_volumes((), 0)
+        self.show_notes(())
 
     def show_library(self, library: Library) -> None:
         """List what is open and what could not be."""
@@ -70,7 +74,19 @@ class StudyPanel(QFrame):
         self._volumes.setCurrentIndex(current)
         self._volume_row.setVisible(len(volumes) > 1)
 
+    def show_notes(self, notes: tuple[str, ...]) -> None:
+        """Say what must be known of the shown volume: gaps, missing slices and the like."""
+        self.notes.setText("\n".join(notes))
+        self.notes.setVisible(bool(notes))
+
     def hide_patient(self, hide: bool) -> None:
         """Show or hide names, identifiers and file names."""
         self.studies.hide_patient(hide)
         self.refused.hide_names(hide)
+
+
+def _inset(widget: QWidget) -> QVBoxLayout:
+    layout = QVBoxLayout()
+    layout.setContentsMargins(12, 0, 12, 0)
+    layout.addWidget(widget)
+    return layout

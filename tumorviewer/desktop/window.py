@@ -208,11 +208,13 @@ class MainWindow(QMainWindow):
         self.viewer.show_volume(None)
         if shown is None:
             self.study_panel.show_volumes((), 0)
+            self.study_panel.show_notes(())
             self._middle.setCurrentWidget(self.start_page)
             self.assessment.show_message("No series is shown.")
             self.status.progress.hide()
             return
         self.study_panel.show_series(shown.series, shown.volume)
+        self.study_panel.show_notes(shown.source.notes)
         self.viewer.set_patient_text(_patient_lines(shown))
         self.viewer.set_series_text(_series_lines(shown))
         self._middle.setCurrentWidget(self.viewer)
@@ -232,6 +234,7 @@ class MainWindow(QMainWindow):
     def _loaded(self, volume: Volume) -> None:
         self.status.progress.hide()
         self.viewer.show_volume(volume)
+        self.study_panel.show_notes(volume.notes)
         self._first_slice = self.viewer.slice()
 
     def _load_failed(self, error: InputError) -> None:
@@ -327,6 +330,8 @@ class MainWindow(QMainWindow):
             return
         number = self.reading.library.studies.index(shown.study) + 1
         title, _ = study_text(shown.study, number, self._hides_patient)
+        if shown.study.uid is None and not self._hides_patient:
+            title = shown.study.title
         self.setWindowTitle(f"{' '.join(title.split())} – TumorViewer")
 
     def _set_scheme(self, scheme: Scheme) -> None:

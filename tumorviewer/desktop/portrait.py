@@ -1,0 +1,43 @@
+"""A picture of the window with its answer, taken where there is no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop, QTimer
+
+from tumorviewer.desktop.analyst import Phase, State
+from tumorviewer.desktop.app import make_application, make_window
+from tumorviewer.errors import InputError
+from tumorviewer.files import replacing
+
+SIZE = 1440, 900
+_WAITING = (Phase.IDLE, Phase.WORKING)
+
+
+def portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) -> None:
+    """Open paths, wait for the model's answer, and save the window as PNG.
+
+    Raises
+    ------
+    InputError
+        If no answer comes; the picture is saved all the same.
+    """
+    application = make_application()
+    window = make_window()
+    window.resize(*SIZE)
+    analyst = window.reading.analyst
+    loop = QEventLoop()
+    analyst.changed.connect(lambda state: state.phase in _WAITING or loop.quit())
+    QTimer.singleShot(round(patience_s * 1000), loop.quit)
+    window.show()
+    window.open(list(paths))
+    loop.exec()
+    state: State = analyst.state
+    application.processEvents()
+    with replacing(file) as beside:
+        window.grab().save(str(beside))
+    window.close()
+    if state.phase is not Phase.ANSWERED:
+        raise InputError(str(file), f"The model did not answer: {state.text}")
