@@ -11,8 +11,7 @@ help: ## list these commands
 setup: ## make .venv, or refresh it after a change of requirements.lock
 	@bash packaging/setup.sh
 
-demo: ## open the window on the demonstration study (without a display: the same into demo-output/)
-	@bash packaging/setup.sh screen
+demo: setup ## open the window on the demonstration study (without a display: into demo-output/)
 	@$(python) -m tumorviewer demo
 
 test: setup check unit ## everything that CI runs

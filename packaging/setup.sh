@@ -73,6 +73,16 @@ install_ourselves() {
         --no-build-isolation --editable .
 }
 
+name_missing_libraries() {  # of Qt, for a window that nobody sees; a visible one asks for itself
+    local missing
+    missing=$("$venv/bin/python" -c \
+        'from tumorviewer.desktop import screen; print(*screen.missing_libraries(x11=False))')
+    if [[ -n $missing ]]; then
+        fail "the window's toolkit (Qt) lacks system libraries. Install them:" \
+            "    sudo apt-get install $missing"
+    fi
+}
+
 is_whole() {  # not interrupted, its Python still there, made in this very place
     [[ ! -e $unfinished ]] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 \
         && head -n 2 "$venv/bin/pip" | grep -qF "$(pwd -P)/"
@@ -96,7 +106,7 @@ main() {
         mv "$done_stamp.new" "$done_stamp"
         say "The environment is ready."
     fi
-    "$venv/bin/python" packaging/qt_libraries.py "$@"
+    name_missing_libraries
 }
 
-main "$@"
+main

@@ -29,7 +29,7 @@ def portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) -> None
     window.resize(*SIZE)
     analyst = window.reading.analyst
     loop = QEventLoop()
-    analyst.changed.connect(lambda state: state.phase in _WAITING or loop.quit())
+    analyst.changed.connect(lambda state: None if state.phase in _WAITING else loop.quit())
     QTimer.singleShot(round(patience_s * 1000), loop.quit)
     window.show()
     window.open(list(paths))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError, safe_open
 
 from tumorviewer.errors import InputError
+from tumorviewer.files import flush
 from tumorviewer.models import schema
 from tumorviewer.models.card import ModelCard, Weights
 
@@ -123,7 +124,7 @@ def write(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> Model
         schema.from_json(text)
         (beside / CARD).write_text(text, "utf-8")
         for path in (beside / CARD, beside / card.weights.file, beside):
-            _flush(path)
+            flush(path)
         _replace(folder, beside)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -151,18 +152,8 @@ def _replace(folder: Path, beside: Path) -> None:
     if folder.exists():
         folder.rename(old)
     beside.rename(folder)
-    _flush(folder.parent)
+    flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _check_files(folder: Path) -> None:

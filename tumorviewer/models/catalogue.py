@@ -64,6 +64,20 @@ class Catalogue:
         known = ", ".join(entry.name for entry in self.entries()) or "none"
         raise InputError(name, "There is no model of that name.", f"Known are: {known}.")
 
+    def find(self, model: str | None) -> Path:
+        """The bundle that a user means: a name, a path with a separator in it, or the default.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if model is None:
+            return self.folder(self.default())
+        if model in (".", "..") or len(Path(model).parts) > 1:
+            return Path(model)
+        return self.folder(model)
+
     def default(self) -> str:
         """Name of the model that is used unasked.
 

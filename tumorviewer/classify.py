@@ -1,0 +1,144 @@
+"""The job without a screen: paths to findings, one for each volume, and what could not be judged.
+
+torch is imported when there is something to judge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tumorviewer.errors import InputError
+
+if TYPE_CHECKING:
+    from tumorviewer.analysis.predict import Model
+    from tumorviewer.study.types import Opened, Series, VolumeSource
+
+Tell = Callable[[str], None]
+"""Told what is being done."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to judge."""
+
+    model: Path
+    """The bundle's folder."""
+    device: str = "auto"
+    method: str | None = "gradcam"
+    """Of the saliency maps; None for none."""
+    out: Path | None = None
+    """Where to write; nothing is written without."""
+
+
+@dataclass
+class Report:
+    """What became of some paths."""
+
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    """As ``classify --json`` prints them."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """What a reader sees for each class."""
+    errors: list[dict[str, str]] = field(default_factory=list)
+    notes: list[dict[str, str]] = field(default_factory=list)
+    """Files that are in order and have nothing to judge."""
+
+    def refuse(self, error: InputError) -> None:
+        """Note down an error."""
+        self.errors.append({"source": error.source, "message": error.message})
+
+
+class Item(NamedTuple):
+    """One volume to judge."""
+
+    series: Series
+    volume: VolumeSource
+
+
+def classify(paths: Sequence[str], settings: Settings, tell: Tell) -> Report:
+    """Judge everything that some paths hold; a volume that repeats another's anatomy is left out.
+
+    Raises
+    ------
+    InputError
+        If the model or the device cannot be used.
+    OSError
+        If ``settings.out`` cannot be written.
+    """
+    from tumorviewer.study import open_paths
+
+    if settings.out:
+        settings.out.mkdir(parents=True, exist_ok=True)
+    opened = open_paths(paths, lambda done, found: tell(f"Looking into file {done + 1} of {found}"))
+    report = Report()
+    _take_refused(opened, report)
+    items = list(_items(opened))
+    if items:
+        _judge_all(items, settings, report, tell)
+    elif not opened.refused:
+        report.refuse(InputError(", ".join(paths), "There is nothing in it that can be judged."))
+    return report
+
+
+def _take_refused(opened: Opened, report: Report) -> None:
+    for refused in opened.refused:
+        message = f"{refused.reason} {refused.remedy}".strip()
+        kept = report.errors if refused.is_error else report.notes
+        kept.append({"source": refused.source, "message": message})
+
+
+def _items(opened: Opened) -> Iterator[Item]:
+    for study in opened.studies:
+        for series in study.series:
+            yield from (Item(series, volume) for volume in series.volumes if not volume.repeats)
+
+
+def _judge_all(items: list[Item], settings: Settings, report: Report, tell: Tell) -> None:
+    tell("Starting the model")
+    from tumorviewer.analysis import device, predict
+
+    device.use_threads()
+    model = predict.load(settings.model, settings.device)
+    report.labels = model.card.labels
+    for number, item in enumerate(items, 1):
+        at = f"{number} of {len(items)}"
+        try:
+            finding = _judge(item, number, model, settings, partial(_tell_at, tell, at))
+        except InputError as error:
+            report.refuse(error)
+        except MemoryError:
+            report.refuse(InputError(item.series.source, "There is not enough memory for it."))
+        else:
+            report.findings.append(finding)
+
+
+def _tell_at(tell: Tell, at: str, text: str) -> None:
+    tell(f"{at}: {text}")
+
+
+def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell) -> dict[str, Any]:
+    from tumorviewer.analysis.pipeline import analyse
+    from tumorviewer.analysis.serialise import to_json
+    from tumorviewer.export import export
+
+    tell("Loading")
+    volume = item.volume.load()
+    finding = analyse(
+        volume,
+        model,
+        method=settings.method,
+        progress=lambda done, total, text: tell(f"{text} {done} of {total}"),
+    )
+    if settings.out is None:
+        return to_json(finding)
+    return export(finding, volume, settings.out, f"{number:03}-{_file_name(item)}")
+
+
+def _file_name(item: Item) -> str:
+    """A name for files from a series' title and the volume's label, safe on every system."""
+    words = f"{item.series.title} {item.volume.label}"
+    return re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-").lower()[:60] or "volume"

@@ -1,0 +1,244 @@
+"""The command line. Nothing heavy is imported before it is known what is wanted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from tumorviewer import __version__
+from tumorviewer.errors import InputError
+
+if TYPE_CHECKING:
+    from tumorviewer.classify import Report
+    from tumorviewer.models.card import ModelCard
+
+OK, SOME_REFUSED, USAGE = 0, 1, 2
+INTERRUPTED = 130
+DEVICES = ("auto", "cpu", "cuda", "mps")
+METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "scorecam", "eigencam", "none")
+
+_EPILOG = """\
+commands:
+  tumorviewer [PATH…]             open the window, on files, folders, DICOMDIRs, zips
+  tumorviewer demo                open it on the demonstration study
+  tumorviewer classify PATH…      answer without a window
+  tumorviewer models list|show|verify
+A file that is called like a command is written ./demo. Research use only.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; answers the exit code."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.getLogger().addHandler(logging.NullHandler())  # libraries log what they read
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _complain("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_REFUSED
+    except InputError as error:
+        _complain(f"{plain(error.source)}: {error.message}")
+        return USAGE
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    return command(arguments[1:]) if command else _window(arguments)
+
+
+def _window(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="tumorviewer",
+        description="Review brain-tumour studies with a classifier and its saliency map.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="what to open")
+    parser.add_argument("--version", action="version", version=f"TumorViewer {__version__}")
+    paths = parser.parse_args(arguments).paths
+    from tumorviewer.desktop.app import main as show
+
+    return show(paths)
+
+
+def _demo(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="tumorviewer demo",
+        description="Open the window on the demonstration study. Where there is no display, write "
+        "its findings, saliency maps and a picture of the window to a folder instead.",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo-output"), help="that folder (default: %(default)s)"
+    )
+    out = parser.parse_args(arguments).out
+    from tumorviewer.demonstration import demonstrate
+
+    return demonstrate(out, print)
+
+
+def _classify(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="tumorviewer classify",
+        description="Judge every volume in some files, folders, DICOMDIRs or zips. "
+        "Exit code 0: all answered; 1: some inputs refused, the rest answered; 2: wrong usage.",
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="what to judge")
+    parser.add_argument(
+        "--model", metavar="M", help="a name of `models list`, or a bundle's folder"
+    )
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument(
+        "--explain", choices=METHODS, default=METHODS[0], metavar="METHOD",
+        help=f"saliency method: {', '.join(METHODS)} (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write JSON, maps, pictures here")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    from tumorviewer.classify import Settings, classify
+    from tumorviewer.models.catalogue import Catalogue
+
+    method = None if options.explain == "none" else options.explain
+    settings = Settings(Catalogue().find(options.model), options.device, method, options.out)
+    with StatusLine() as status:
+        try:
+            report = classify(options.paths, settings, status.tell)
+        except OSError as error:
+            if isinstance(error, BrokenPipeError) or options.out is None:
+                raise
+            reason = f"It cannot be written: {error.strerror or error}."
+            raise InputError(str(options.out), reason, "Choose another --out.") from error
+    _print_report(report, as_json=options.json)
+    return SOME_REFUSED if report.errors else OK
+
+
+class StatusLine:
+    """One line on standard error that is written over; nothing where that is not a terminal."""
+
+    def __init__(self) -> None:
+        self._is_shown = sys.stderr.isatty()
+
+    def tell(self, text: str) -> None:
+        """Show what is being done."""
+        if self._is_shown:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tell("")
+
+
+def _print_report(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"findings": report.findings, "errors": report.errors}, indent=2))
+        return
+    for finding in report.findings:
+        print("\n".join(_lines(finding, report.labels)) + "\n")
+    for title, entries in (("Not judged", report.errors), ("Nothing to judge in", report.notes)):
+        for entry in entries:
+            _complain(f"{title}: {plain(entry['source'])}: {plain(entry['message'])}")
+    if report.findings:
+        print("Research use only: not for diagnosis.")
+
+
+def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
+    ranked = sorted(finding["probabilities"].items(), key=lambda item: -item[1])
+    volume = f" ({plain(finding['volume'])})" if finding["volume"] else ""
+    shown = ", ".join(str(index + 1) for index in finding["key_slices"])
+    lines = [f"{plain(finding['source'])}{volume}"]
+    lines += [f"  {labels.get(name, name):20} {share:7.1%}" for name, share in ranked]
+    lines += [f"  deciding slices: {shown} of {len(finding['slices'])} judged"]
+    lines += [
+        f"  model: {finding['model']['name']} {finding['model']['version']}, {finding['device']}"
+    ]
+    if finding["saliency"] and finding["saliency"]["file"]:
+        lines += [f"  saliency map: {finding['saliency']['file']}"]
+    return lines + [f"  note: {plain(flag)}" for flag in finding["flags"]]
+
+
+def _models(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="tumorviewer models", description="The models here.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show|verify")
+    actions.add_parser("list", help="name, version and title of each")
+    for name, about in (("show", "print a card"), ("verify", "check every byte of a model")):
+        action = actions.add_parser(name, help=about)
+        action.add_argument("model", nargs="?", help="name or folder (default: the default model)")
+    options = parser.parse_args(arguments)
+    if options.action == "list":
+        return _list_models()
+    from tumorviewer.models.catalogue import Catalogue
+
+    folder = Catalogue().find(options.model)
+    return _show_model(folder) if options.action == "show" else _verify_model(folder)
+
+
+def _list_models() -> int:
+    from tumorviewer.models.catalogue import Catalogue
+
+    catalogue = Catalogue()
+    try:
+        default = catalogue.default()
+    except InputError as error:
+        _complain(f"{error.source}: {error.message}")
+        default = ""
+    for entry in catalogue.entries():
+        mark = "*" if entry.name == default else " "
+        if entry.card:
+            print(f"{mark} {entry.name:24} {plain(entry.card.version):8} {plain(entry.card.title)}")
+        elif entry.problem:
+            print(f"{mark} {plain(entry.name):24} refused: {plain(entry.problem.message)}")
+    print("* is used unless --model says otherwise.")
+    return OK
+
+
+def _show_model(folder: Path) -> int:
+    from tumorviewer.models import bundle, schema
+
+    print(schema.to_json(bundle.read_card(folder)), end="")
+    return OK
+
+
+def _verify_model(folder: Path) -> int:
+    from tumorviewer.models import weights
+
+    try:
+        card: ModelCard = weights.load(folder)[0]
+    except InputError as error:
+        _complain(f"{plain(error.source)}: {error.message}")
+        return SOME_REFUSED
+    print(f"{card.name} {plain(card.version)}: in order, SHA-256 {card.weights.sha256}")
+    return OK
+
+
+def plain(text: str) -> str:
+    """Text from a file as a terminal may show it: no control characters, nothing invisible."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "demo": _demo,
+    "classify": _classify,
+    "models": _models,
+}

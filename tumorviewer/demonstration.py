@@ -1,0 +1,65 @@
+"""The demonstration: the window on a study that no patient is in, or the same job into a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from tumorviewer.errors import InputError
+from tumorviewer.resources import resource
+
+
+def demonstrate(out: Path, say: Callable[[str], None]) -> int:
+    """Show the demonstration study; answers the exit code.
+
+    Parameters
+    ----------
+    out
+        Where findings, maps and a picture of the window go if there is no display.
+    """
+    from tumorviewer.desktop import screen
+
+    if screen.has_display():
+        from tumorviewer.desktop.app import main
+
+        return main([str(resource("demonstration"))])
+    say("There is no display: writing what the window would show to a folder.")
+    return _write(out, say)
+
+
+def _write(out: Path, say: Callable[[str], None]) -> int:
+    from tumorviewer.classify import Settings, classify
+    from tumorviewer.models.catalogue import Catalogue
+
+    say("Asking the model about the demonstration study and its pictures.")
+    study = resource("demonstration")
+    report = classify([str(study)], Settings(Catalogue().find(None), out=out), lambda _: None)
+    for error in report.errors:
+        say(f"Not judged: {error['source']}: {error['message']}")
+    for finding in report.findings:
+        best = finding["predicted_class"]
+        share = finding["probabilities"][best]
+        say(f"  {Path(finding['source']).name}: {report.labels.get(best, best)}, {share:.0%}")
+    problem = _take_picture(study, out / "window.png", say)
+    if problem:
+        say(f"There is no picture of the window: {problem}")
+    say(f"Findings (JSON), saliency maps and pictures are in {out.resolve()}")
+    return 1 if report.errors or problem else 0
+
+
+def _take_picture(study: Path, path: Path, say: Callable[[str], None]) -> str:
+    """Answers what is wrong, if anything."""
+    from tumorviewer.desktop import screen
+
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    if missing := screen.missing_libraries(x11=False):
+        return f"install what Qt needs: sudo apt-get install {' '.join(missing)}"
+    from tumorviewer.desktop.portrait import portrait
+
+    say("Opening the window where nobody sees it, to take its picture.")
+    try:
+        portrait([study], path)
+    except InputError as error:
+        return str(error)
+    return ""

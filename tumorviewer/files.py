@@ -1,0 +1,35 @@
+"""Written is written: beside, flushed, and renamed into place."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside ``path``, with the same suffixes, to write to; it takes the place of ``path``
+    at the end, or vanishes if there is an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{uuid.uuid4().hex}{''.join(path.suffixes[-2:])}")
+    try:
+        yield beside
+        flush(beside)
+        beside.replace(path)
+        flush(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Let a file, or a folder's list of files, reach the disk."""
+    if path.is_dir() and os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
