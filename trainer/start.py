@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -19,19 +19,19 @@ PREFIXES = (("", ""), ("features.", "trunk.1."))
 
 
 def load_weights(network: Classifier, path: Path) -> None:
-    """Start the trunk (and the head, where it fits) from a file, in place.
+    """Start what the family has pretrained (and the rest, where it fits) from a file, in place.
 
     Raises
     ------
     InputError
-        If the file cannot be read or does not hold every tensor of the trunk.
+        If the file cannot be read or does not hold every tensor of that part.
     """
     try:
         stored = load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, SafetensorError) as error:
         raise InputError(str(path), f"The weights cannot be read: {error}.") from error
     wanted = network.state_dict()
-    trunk = {name for name in wanted if name.startswith("trunk.")}
+    needed = {name for name in wanted if name.startswith(network.pretrained)}
     for theirs, ours in PREFIXES:
         renamed = {
             ours + name.removeprefix(theirs): tensor
@@ -43,7 +43,7 @@ def load_weights(network: Classifier, path: Path) -> None:
             for name, tensor in wanted.items()
             if name in renamed and renamed[name].shape == tensor.shape
         }
-        if trunk <= fitting.keys():
+        if needed <= fitting.keys():
             network.load_state_dict(fitting, strict=False)
             return
     raise InputError(str(path), "The weights are of another architecture.")
@@ -62,13 +62,14 @@ def has_folded_norms(network: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def restore_norms(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Give folded batch normalisations the statistics of real pictures, in place.
+def restore_norms(network: nn.Module, part: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Give the folded batch normalisations of a part of the network the statistics of real
+    pictures, in place.
 
     Each gets the mean m and variance v of what enters it, weight √(v + ε) and bias b + m: the
     function is unchanged, and training in train mode starts from it.
     """
-    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    norms = [layer for layer in part.modules() if isinstance(layer, nn.BatchNorm2d)]
     sums: dict[nn.Module, tuple[float, Tensor, Tensor]] = {}
 
     def measure(layer: nn.Module, inputs: tuple[Any, ...]) -> None:

@@ -24,6 +24,8 @@ class Classifier(nn.Module):
     head: nn.Module
     input_size: int
     """The side that the family was designed for; other sizes work."""
+    pretrained = "trunk."
+    """Prefix of the tensors that published weights of the family fill."""
 
     def forward(self, x_N1SS: Tensor) -> Tensor:
         """Logits of grey pictures in 0–1."""
