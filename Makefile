@@ -1,5 +1,6 @@
 # Every job in the checkout. `make demo` and `make test` set up .venv themselves.
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help setup demo test check lint types contracts format unit benchmark
 
 python := .venv/bin/python

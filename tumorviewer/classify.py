@@ -6,6 +6,7 @@ torch is imported when there is something to judge.
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,14 +66,12 @@ def classify(paths: Sequence[str], settings: Settings, tell: Tell) -> Report:
     Raises
     ------
     InputError
-        If the model or the device cannot be used.
-    OSError
-        If ``settings.out`` cannot be written.
+        If the model, the device or ``settings.out`` cannot be used.
     """
     from tumorviewer.study import open_paths
 
     if settings.out:
-        settings.out.mkdir(parents=True, exist_ok=True)
+        _make_folder(settings.out)
     opened = open_paths(paths, lambda done, found: tell(f"Looking into file {done + 1} of {found}"))
     report = Report()
     _take_refused(opened, report)
@@ -82,6 +81,19 @@ def classify(paths: Sequence[str], settings: Settings, tell: Tell) -> Report:
     elif not opened.refused:
         report.refuse(InputError(", ".join(paths), "There is nothing in it that can be judged."))
     return report
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    reason = f"It cannot be written to: {error.strerror or error}."
+    return InputError(str(folder), reason, "Make room or choose another folder.")
 
 
 def _take_refused(opened: Opened, report: Report) -> None:
@@ -135,7 +147,10 @@ def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell
     )
     if settings.out is None:
         return to_json(finding)
-    return export(finding, volume, settings.out, f"{number:03}-{_file_name(item)}")
+    try:
+        return export(finding, volume, settings.out, f"{number:03}-{_file_name(item)}")
+    except OSError as error:
+        raise _unwritable(settings.out, error) from error
 
 
 def _file_name(item: Item) -> str:

@@ -116,13 +116,7 @@ def _classify(arguments: list[str]) -> int:
     method = None if options.explain == "none" else options.explain
     settings = Settings(Catalogue().find(options.model), options.device, method, options.out)
     with StatusLine() as status:
-        try:
-            report = classify(options.paths, settings, status.tell)
-        except OSError as error:
-            if isinstance(error, BrokenPipeError) or options.out is None:
-                raise
-            reason = f"It cannot be written: {error.strerror or error}."
-            raise InputError(str(options.out), reason, "Choose another --out.") from error
+        report = classify(options.paths, settings, status.tell)
     _print_report(report, as_json=options.json)
     return SOME_REFUSED if report.errors else OK
 
