@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from trainer.options import option
 
@@ -109,8 +109,8 @@ class Augment:
             (sin * mirror_x, (sin * shear + cos) * mirror_y, self._uniform(x, -2, 2) * s.shift), 2
         )
         theta_N23 = torch.cat((first, second), 3).squeeze(1).transpose(1, 2)
-        grid = F.affine_grid(theta_N23, list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, align_corners=False)
+        grid = functional.affine_grid(theta_N23, list(x.shape), align_corners=False)
+        return functional.grid_sample(x, grid, align_corners=False)
 
     def _intensity(self, x: Tensor) -> Tensor:
         s = self.settings
@@ -118,7 +118,9 @@ class Augment:
             x = x.clamp_min(1e-4) ** torch.exp(self._uniform(x, -s.gamma, s.gamma))
         if s.bias_field:
             coarse = torch.rand((len(x), 1, 4, 4), generator=self._generator, device=x.device)
-            field = F.interpolate(coarse * 2 - 1, x.shape[2:], mode="bicubic", align_corners=False)
+            field = functional.interpolate(
+                coarse * 2 - 1, x.shape[2:], mode="bicubic", align_corners=False
+            )
             x = x * torch.exp(field * s.bias_field)
         if s.contrast or s.brightness:
             contrast = 1 + self._uniform(x, -s.contrast, s.contrast)
@@ -127,17 +129,21 @@ class Augment:
         return x
 
     def _blur(self, x: Tensor) -> Tensor:
-        """A Gaussian of its own for each picture; others get one that changes nothing."""
-        sigma = self._uniform(x, 0.1, self.settings.blur_sigma)
-        sigma = torch.where(self._chance(x, self.settings.blur), sigma, 0.05)
+        """A Gaussian of its own for each of the first pictures: batches come shuffled."""
+        chosen = x[: round(self.settings.blur * len(x))]
+        if not len(chosen):
+            return x
         reach = max(1, math.ceil(2 * self.settings.blur_sigma))
         offset = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
+        sigma = self._uniform(chosen, 0.1, self.settings.blur_sigma)
         kernel = torch.exp(-0.5 * (offset / sigma) ** 2)
         kernel = kernel / kernel.sum(-1, keepdim=True)
-        rows = x.transpose(0, 1)
-        rows = F.conv2d(rows, kernel, padding=(0, reach), groups=len(x))
-        rows = F.conv2d(rows, kernel.transpose(2, 3), padding=(reach, 0), groups=len(x))
-        return rows.transpose(0, 1)
+        rows = chosen.transpose(0, 1)
+        rows = functional.conv2d(rows, kernel, padding=(0, reach), groups=len(chosen))
+        rows = functional.conv2d(
+            rows, kernel.transpose(2, 3), padding=(reach, 0), groups=len(chosen)
+        )
+        return torch.cat((rows.transpose(0, 1), x[len(chosen) :]))
 
     def _erase(self, x: Tensor) -> Tensor:
         at = torch.linspace(0, 1, x.shape[-1], device=x.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def temperature(logits_NK: NDArray[np.float64], labels_N: NDArray[np.int64]) -> float:
@@ -16,8 +16,8 @@ def temperature(logits_NK: NDArray[np.float64], labels_N: NDArray[np.int64]) -> 
 
     def closure() -> float:
         optimiser.zero_grad()
-        loss = F.cross_entropy(logits / logarithm.exp(), labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = functional.cross_entropy(logits / logarithm.exp(), labels)
+        loss.backward()
         return float(loss.detach())
 
     optimiser.step(closure)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
-from safetensors.torch import safe_open, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from trainer.files import write_bytes
@@ -61,7 +61,7 @@ def read(path: Path) -> Checkpoint:
         with safe_open(path, "pt") as stored:
             notes = json.loads((stored.metadata() or {})[_NOTES])
             return Checkpoint({name: stored.get_tensor(name) for name in stored.keys()}, notes)  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise InputError(str(path), f"The checkpoint cannot be read: {error}.") from error
 
 

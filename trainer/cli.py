@@ -123,11 +123,12 @@ def _read_config(options: argparse.Namespace) -> Config:
 
 
 def _run(options: argparse.Namespace) -> Run:
-    from trainer.fit import Run, choose_device
+    from trainer.fit import Run
+    from tumorviewer.analysis import device
 
     return Run(
         options.out,
-        choose_device(options.device),
+        device.choose(options.device),
         options.resume,
         getattr(options, "figures_from", None),
         options.command_line,
@@ -169,18 +170,16 @@ def _crossval(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from trainer import evaluate
-    from trainer.fit import choose_device
     from trainer.progress import Progress
 
-    parts = (options.split,) if options.split else ("", "train", "val", "test")
     result = evaluate.on_data(
         options.bundle,
         _source(options),
-        parts,
-        choose_device(options.device),
+        (options.split,) if options.split else ("", "train", "val", "test"),
+        options.device,
         Progress(options.progress),
-        training_data=options.training_data,
-        predictions=options.predictions,
+        options.training_data,
+        options.predictions,
     )
     if options.json:
         print(json.dumps(result, indent=2))

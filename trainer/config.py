@@ -31,7 +31,10 @@ class ModelSettings:
     """The table ``[model]``."""
 
     architecture: str = option("light_residual", "as `tumorviewer-train config` lists them")
-    options: dict[str, Any] = option({}, "of the architecture: width, depth, dropout, …")
+    options: dict[str, Any] = field(
+        default_factory=dict,
+        metadata={"description": "of the architecture: width, depth, dropout, …"},
+    )
     initial_weights: str = option(
         "", "a safetensors file to start from (torchvision's names or ours); empty: at random"
     )
@@ -59,7 +62,9 @@ class CardSettings:
     intended_use: str = option("Research use only; not a medical device.", "")
     limits: tuple[str, ...] = option((), "what it must not be used for, a sentence each")
     licence: str = option("", "of the weights")
-    labels: dict[str, str] = option({}, "what a reader sees for each class")
+    labels: dict[str, str] = field(
+        default_factory=dict, metadata={"description": "what a reader sees for each class"}
+    )
     no_tumour: str = option("", "the class that means that there is no tumour")
     references: tuple[str, ...] = option((), "papers and sources")
 

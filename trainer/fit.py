@@ -38,22 +38,6 @@ class Run:
     command: str = ""
 
 
-def choose_device(name: str) -> torch.device:
-    """``auto`` is cuda, else mps, else cpu.
-
-    Raises
-    ------
-    InputError
-        If the device is not there.
-    """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next((kind for kind, there in available.items() if there), "cpu")
-    if not available.get(name, name == "cpu"):
-        raise InputError(f"--device {name}", "This computer has none that torch can use.")
-    return torch.device(name)
-
-
 def fit(material: Material, config: Config, run: Run, progress: Progress) -> dict[str, Any]:
     """Train, judge on the validation part and publish; answers what ``figures.json`` holds.
 
@@ -134,11 +118,12 @@ def _network(
         raise InputError("[model]", f"The network cannot be built: {error}.") from error
     if model.initial_weights:
         start.load_weights(network, Path(model.initial_weights))
-        if start.has_folded_norms(network.trunk):
-            network = network.to(device)
+        network = network.to(device)
+        part = network.get_submodule(network.pretrained.rstrip("."))
+        if start.has_folded_norms(part):
             drawn = np.random.default_rng(config.training.seed).permutation(parts.train)
             some = torch.from_numpy(drawn[:_CALIBRATION_PICTURES]).to(device)
-            start.restore_norms(network, map(store.batch, some.split(64)))
+            start.restore_norms(network, part, map(store.batch, some.split(64)))
     return network
 
 

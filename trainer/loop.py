@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from trainer import checkpoint
 from trainer.augment import Augment, Augmentation
@@ -163,27 +163,31 @@ class Trainer:
         return iter(order[:whole].to(self._device).split(size))
 
     def _step(self, rows: Tensor) -> Tensor:
-        target = F.one_hot(self._labels[rows], self._classes).float()
+        target = functional.one_hot(self._labels[rows], self._classes).float()
         pictures, target = self._augment.mix(self._augment(self._store.batch(rows)), target)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with self._autocast():
             logits = self.network(pictures)
         loss = self._loss(logits.float(), target, pictures)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimiser.step()
         return loss.detach()
 
     def _loss(self, logits: Tensor, target: Tensor, pictures: Tensor) -> Tensor:
         smoothing = self._settings.label_smoothing
-        loss = F.cross_entropy(logits, target, self._weights, label_smoothing=smoothing)
+        loss = functional.cross_entropy(logits, target, self._weights, label_smoothing=smoothing)
         if (distillation := self._distillation) is None:
             return loss
         t = distillation.temperature
         with torch.no_grad(), self._autocast():
             soft = distillation.teacher(pictures)
         soft = torch.softmax(soft.clamp_min(1e-8).log() / t, 1)
-        taught = F.kl_div(F.log_softmax(logits / t, 1), soft, reduction="batchmean") * t * t
+        taught = (
+            functional.kl_div(functional.log_softmax(logits / t, 1), soft, reduction="batchmean")
+            * t
+            * t
+        )
         return loss.lerp(taught, distillation.weight)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,7 @@ class TrainingSettings:
 def make_optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     """AdamW or SGD; no weight decay on vectors (biases, normalisation)."""
     parameters = [one for one in network.parameters() if one.requires_grad]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [one for one in parameters if one.ndim > 1]},
         {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
     ]
@@ -95,4 +96,4 @@ class MovingAverage:
                 current.append(theirs)
             else:
                 mine.copy_(theirs)
-        torch._foreach_lerp_(averaged, current, 1 - decay)  # noqa: SLF001 - torch.optim's own
+        torch._foreach_lerp_(averaged, current, 1 - decay)

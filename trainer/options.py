@@ -15,11 +15,7 @@ T = TypeVar("T")
 
 def option(default: T, description: str, choices: tuple[str, ...] = ()) -> T:
     """A dataclass field that explains itself in the configuration file."""
-    metadata = {"description": description, "choices": choices}
-    if isinstance(default, (dict, list)):
-        copy = type(default)(default)
-        return cast("T", field(default_factory=lambda: copy, metadata=metadata))
-    return cast("T", field(default=default, metadata=metadata))
+    return field(default=default, metadata={"description": description, "choices": choices})
 
 
 def build(kind: type[T], values: Mapping[str, Any], source: str, where: str = "") -> T:

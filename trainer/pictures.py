@@ -25,7 +25,9 @@ from trainer.files import write_json
 from trainer.progress import Progress
 from tumorviewer.analysis.preprocess import prepare
 from tumorviewer.errors import InputError
+from tumorviewer.imaging.display import grey
 from tumorviewer.models.card import Preprocessing
+from tumorviewer.study import open_paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +55,15 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     InputError
         If it cannot be read or is not one slice.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("L"))
-    except OSError as error:
-        raise InputError(str(path), f"It cannot be read: {error}.") from error
+    opened = open_paths([path])
+    volumes = [one for study in opened.studies for series in study.series for one in series.volumes]
+    if refused := opened.refused:
+        raise InputError(str(path), refused[0].reason, refused[0].remedy)
+    if len(volumes) != 1 or volumes[0].shape[0] != 1:
+        slices = sum(one.shape[0] for one in volumes)
+        reason = f"It holds {slices} slices, and one label cannot be given to all of them."
+        raise InputError(str(path), reason, "Save the slices that show it as pictures.")
+    return grey(volumes[0].load(), 0)
 
 
 def load(dataset: Dataset, settings: Preprocessing, folder: Path, progress: Progress) -> Pictures:

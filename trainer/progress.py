@@ -58,7 +58,7 @@ class Progress:
             self._line(f"{stage} {done}/{total}{measured}{remaining}")
 
     def _line(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)  # noqa: T201 - the terminal is the point
+        print(text, file=self._stream, flush=True)
 
 
 def _short(value: Any) -> str:

@@ -13,12 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer import duplicates
+from trainer import audit
 from trainer.config import Config
 from trainer.material import Material
 from trainer.options import plain
 from trainer.split import Split
-from tumorviewer.models import Architecture, ModelCard, Weights, bundle as bundles
+from tumorviewer.analysis import device as devices
+from tumorviewer.models import Architecture, ModelCard, Weights
+from tumorviewer.models import bundle as bundles
 
 if TYPE_CHECKING:
     from trainer.fit import Run
@@ -81,7 +83,7 @@ def _training(
             "validation_items": len(held),
             "validation_sha256": material.pictures.fingerprint(held) if held else "",
         },
-        "audit": duplicates.summary(material),
+        "audit": audit.summary(material),
         "selection": _selection(config, parts, result),
         "config": plain(config),
         "epoch": result["epoch"],
@@ -109,14 +111,13 @@ def _selection(config: Config, parts: Split, result: dict[str, Any]) -> str:
 
 def provenance(device: torch.device, command: str) -> dict[str, Any]:
     """What is needed to do it again."""
-    on = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "command": command,
         "commit": _commit(),
         "source_sha256": _source_sha256(),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "device": f"{device.type}: {on or platform.machine()}",
+        "device": devices.in_words(device),
     }
 
 

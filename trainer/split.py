@@ -80,7 +80,7 @@ def folds(
     InputError
         If a class has fewer groups than there are folds.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import StratifiedGroupKFold  # type: ignore[import-untyped]
 
     labels = dataset.labels()
     for label, name in enumerate(dataset.classes):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from trainer.loop import SoftTargets
 from tumorviewer.errors import InputError
@@ -52,7 +52,7 @@ def load(
         for network, size, temperature in teachers:
             seen = pictures_N1SS
             if seen.shape[-1] != size:
-                seen = F.interpolate(seen, (size, size), mode="bilinear", antialias=True)
+                seen = functional.interpolate(seen, (size, size), mode="bilinear", antialias=True)
             probabilities = torch.softmax(network(seen).float() / temperature, 1)
             total = probabilities if total is None else total + probabilities
         assert total is not None
