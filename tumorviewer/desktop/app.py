@@ -30,9 +30,10 @@ def main(paths: list[str]) -> int:
         return 2
     application = make_application()
     window = make_window()
-    window.painted.connect(window.reading.analyst.start)
+    window.painted.connect(window.reading.opener.warm_up)
     if paths:
         window.painted.connect(lambda: window.open([Path(path) for path in paths]))
+    window.painted.connect(window.reading.analyst.start)
     window.show()
     code = application.exec()
     if not window.ended_cleanly:

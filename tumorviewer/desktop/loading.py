@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,27 @@ _KEPT_BYTES = 256 << 20
 """Pixels of volumes that were shown before and are shown again at once."""
 
 
+class Pace:
+    """Lets progress through at a rate that eyes can follow and the GUI thread does not feel."""
+
+    def __init__(self, seconds: float = 0.05) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+
+    def is_due(self) -> bool:
+        """Whether it is time to say something; the first time always."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+
 class Opener(QObject):
     """Reads what paths hold, one drop after another."""
 
-    progressed = Signal(str)
-    """What is being read, in words."""
+    progressed = Signal(str, int, int)
+    """What is being read, in words, and how much of how much is done (0 of 0: not known)."""
     opened = Signal(object, object)
     """The paths and their :class:`Opened`."""
     ended = Signal()
@@ -34,7 +51,7 @@ class Opener(QObject):
     def open(self, paths: Sequence[Path]) -> None:
         """Queue some paths."""
         chosen = tuple(paths)
-        self.progressed.emit("Reading…")
+        self.progressed.emit("Looking for files…", 0, 0)
         self._jobs.start(
             partial(self._read, chosen), partial(self._done, chosen), partial(self._failed, chosen)
         )
@@ -42,6 +59,10 @@ class Opener(QObject):
     @property
     def is_busy(self) -> bool:
         return self._jobs.is_busy
+
+    def warm_up(self) -> None:
+        """Import the readers, so that the first drop does not have to."""
+        self._jobs.start(_import_readers, lambda _: None, lambda _: None)
 
     def cancel(self) -> None:
         self._jobs.cancel()
@@ -53,10 +74,13 @@ class Opener(QObject):
     def _read(self, paths: tuple[Path, ...], job: Job) -> Opened:
         from tumorviewer.study import open_paths
 
+        pace = Pace()
+
         def progress(done: int, total: int) -> None:
             job.check()
-            of = f" of {total:,}" if total else ""
-            job.tell(self.progressed.emit, f"Reading {done:,}{of} files…")
+            if pace.is_due():
+                text = f"Reading file {done + 1:,} of {total:,}"
+                job.tell(self.progressed.emit, text, done, total)
 
         return open_paths(paths, progress)
 
@@ -73,8 +97,8 @@ class Opener(QObject):
 class Loader(QObject):
     """Loads the pixels of one volume at a time; asking for another gives up the first."""
 
-    filled = Signal(object, int)
-    """The volume while it loads, and the slice that was just read."""
+    filled = Signal(object, list)
+    """The volume while it loads, and the slices that were read since it was last said."""
     loaded = Signal(object)
     """The whole :class:`Volume`."""
     failed = Signal(object)
@@ -107,11 +131,21 @@ class Loader(QObject):
         return self._jobs.close()
 
     def _read(self, source: VolumeSource, job: Job) -> Volume:
+        pace = Pace()
+        fresh: list[int] = []
+
         def progress(volume: Volume, index: int) -> None:
             job.check()
-            job.tell(self.filled.emit, volume, index)
+            fresh.append(index)
+            if pace.is_due():
+                job.tell(self.filled.emit, volume, fresh.copy())
+                fresh.clear()
 
-        return source.load(progress)
+        from tumorviewer.imaging.display import default_window
+
+        volume = source.load(progress)
+        default_window(volume)  # remembered for the GUI thread, which would have to wait for it
+        return volume
 
     def _done(self, source: VolumeSource, volume: Volume) -> None:
         self._kept.put(id(source), volume)
@@ -161,3 +195,7 @@ class Thumbnails(QObject):
     def _done(self, series: Series, picture: object) -> None:
         self.made.emit(series, picture)
         self._next()
+
+
+def _import_readers(_job: Job) -> None:
+    import tumorviewer.study.opening  # noqa: F401

@@ -41,8 +41,8 @@ class Reading(QObject):
     """The paths, and their :class:`Opened`."""
     shown_changed = Signal(object)
     """:class:`Shown` or None: its loading begins."""
-    volume_filled = Signal(object, int)
-    """The volume while it loads, and the slice that was just read."""
+    volume_filled = Signal(object, list)
+    """The volume while it loads, and the slices that were just read."""
     volume_loaded = Signal(object)
     load_failed = Signal(object)
     """An :class:`InputError`: the shown volume cannot be read."""

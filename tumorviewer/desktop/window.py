@@ -221,12 +221,13 @@ class MainWindow(QMainWindow):
         self.status.progress.show_progress("Loading…")
         self.assessment.show_message("The analysis starts when all slices are loaded.")
 
-    def _filled(self, volume: Volume, index: int) -> None:
+    def _filled(self, volume: Volume, slices: list[int]) -> None:
         if self.viewer.state.volume is None:
             self.viewer.show_volume(volume, complete=False)
             self._filled_count = 0
-        self.viewer.slice_filled(index)
-        self._filled_count += 1
+        for index in slices:
+            self.viewer.slice_filled(index)
+        self._filled_count += len(slices)
         count = len(volume.array)
         text = f"Loading slice {self._filled_count} of {count}"
         self.status.progress.show_progress(text, self._filled_count, count)
