@@ -7,7 +7,8 @@ fields with a fixed seed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -69,38 +70,48 @@ def _sample(cube: Field, place: Place, order: int) -> Field:
     return map_coordinates(cube, samples, np.float32, order, "grid-wrap", prefilter=False)
 
 
-@dataclass
 class Irregular:
     """The random fields of one head."""
 
-    rng: np.random.Generator
-    drift: list[Noise] = field(init=False)
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.drift = [Noise(rng, 110) for _ in range(3)]
+        self.fold = Noise(rng, 21)
+        self.crossing = Noise(rng, 30)
+        self.coarse = Noise(rng, 55)
+        self.fine = Noise(rng, 10)
 
-    def __post_init__(self) -> None:
-        self.drift = [Noise(self.rng, 110) for _ in range(3)]
-        self.fold = Noise(self.rng, 21)
-        self.crossing = Noise(self.rng, 30)
-        self.coarse = Noise(self.rng, 55)
-        self.fine = Noise(self.rng, 10)
+
+irregular = lru_cache(maxsize=1)(Irregular)
+
+
+class Texture(NamedTuple):
+    """Random fields, those at hand that are used often."""
+
+    fold: Noise
+    crossing: Noise
+    coarse: Field
+    fine: Field
 
 
 def paint(head: Head, place: Place) -> Field:
     """Signal at some places: white matter 0.8, fat 1.4."""
-    noise = Irregular(np.random.default_rng(head.seed))
+    noise = irregular(head.seed)
     place = Place(
         *(axis + 1.0 * drift.at(place) for axis, drift in zip(place, noise.drift, strict=True))
     )
     if head.tumour:
         place = _pushed(place, head.tumour, head.radius)
-    signal = _around_the_brain(place, noise)
+    texture = Texture(noise.fold, noise.crossing, noise.coarse.at(place), noise.fine.at(place))
+    signal = _around_the_brain(place, texture)
     inside = _brain_depth(place)
     signal = np.where(inside > -2.4, CSF, signal)
-    signal = _cerebrum(signal, place, inside, noise)
+    signal = _cerebrum(signal, place, inside, texture)
     signal = _deep(signal, place)
-    signal = _hindbrain(signal, place, noise)
+    signal = _hindbrain(signal, place, texture)
     signal = _membranes(signal, place, inside)
     if head.tumour:
-        signal = _mass(signal, place, head, noise)
+        signal = _mass(signal, place, head, texture)
     return np.where(_head_depth(place) > 0, signal, AIR).astype(np.float32)
 
 
@@ -159,21 +170,21 @@ def _head_depth(place: Place) -> Field:
     return np.maximum(_smooth_union(depth, nose, 3), ears)
 
 
-def _around_the_brain(place: Place, noise: Irregular) -> Field:
+def _around_the_brain(place: Place, texture: Texture) -> Field:
     """Scalp, skull and face; the brain is painted over them."""
     x, y, z = place
     depth = _head_depth(place)
     vault = _vault_depth(place)
-    fine = noise.fine.at(place)
-    scalp = 6.0 + 1.2 * noise.coarse.at(place)
+    fine = texture.fine
+    scalp = 6.0 + 1.2 * texture.coarse
     signal = np.where(depth < 1.8, SKIN, FAT - 0.12 * np.abs(fine))
     signal = np.where(depth > scalp, BONE, signal)
-    diploe = (vault > 8.2) & (vault < 10.6 + 0.7 * noise.coarse.at(place)) & (z > -18)
+    diploe = (vault > 8.2) & (vault < 10.6 + 0.7 * texture.coarse) & (z > -18)
     signal = np.where(diploe, MARROW + 0.1 * fine, signal)
     temporal = (_pair(place, (68, -22, -18), (9, 34, 42)) > 0) & (depth > 3.5) & (vault < 10)
     signal = np.where(temporal, MUSCLE + 0.03 * fine, signal)
     below = (z < -20 + 0.12 * (y + 30)) & (vault > 12)
-    base = np.clip(0.30 + 0.13 * fine + 0.12 * noise.coarse.at(place), 0.06, 0.8)
+    base = np.clip(0.30 + 0.13 * fine + 0.12 * texture.coarse, 0.06, 0.8)
     signal = np.where(below | ((depth > scalp) & (vault < 6)), base, signal)
     soft = (depth > scalp) & (vault < 4) & (np.abs(x) > 30)
     signal = np.where(soft, MUSCLE + 0.5 * np.clip(fine - 0.5, 0, 1.4), signal)
@@ -246,23 +257,23 @@ def _tent(place: Place) -> Field:
     return 22 * np.exp(-((place.x / 27) ** 2) - ((place.y - 26) / 34) ** 2) - 26
 
 
-def _cerebrum(signal: Field, place: Place, inside: Field, noise: Irregular) -> Field:
+def _cerebrum(signal: Field, place: Place, inside: Field, texture: Texture) -> Field:
     """Cortex in folds around white matter: sulci are zeros of a field that is stretched inwards."""
     middle, semi = (0.0, 2.0, 2.0), (60.0, 81.0, 77.0)
     offset = [axis - centre for axis, centre in zip(place, middle, strict=True)]
     scaled = np.sqrt(sum((part / axis) ** 2 for part, axis in zip(offset, semi, strict=True)))
     stretch = 0.68 + 0.32 / np.maximum(scaled, 0.35)
     folded = Place(*(part * stretch for part in offset))
-    sulcus = noise.fold.distance(folded)
-    reach = 14 + 5 * noise.coarse.at(place)
+    sulcus = texture.fold.distance(folded)
+    reach = 14 + 5 * texture.coarse
     width = 0.35 + 0.75 * np.clip(1 - inside / 14, 0, 1)
-    ribbon = 2.7 + 0.3 * noise.fine.at(place)
+    ribbon = 2.7 + 0.3 * texture.fine
     in_reach = inside < reach
-    tissue = WHITE + 0.02 * noise.fine.at(place)
+    tissue = WHITE + 0.02 * texture.fine
     cortex = (inside < ribbon) | (in_reach & (sulcus < width + ribbon)) & (inside < reach + ribbon)
     tissue = np.where(cortex, GREY, tissue)
     tissue = np.where(in_reach & (sulcus < width), CSF, tissue)
-    vessel = (sulcus < 0.8) & (noise.crossing.distance(folded) < 0.6) & (inside < 13)
+    vessel = (sulcus < 0.8) & (texture.crossing.distance(folded) < 0.6) & (inside < 13)
     signal = np.where(inside > 0, tissue, signal)
     return np.where(vessel & (inside > -2.4), BLOOD, signal)
 
@@ -297,7 +308,7 @@ def _deep(signal: Field, place: Place) -> Field:
     return np.where(plexus > 0, MASS * 0.9, signal)
 
 
-def _hindbrain(signal: Field, place: Place, noise: Irregular) -> Field:
+def _hindbrain(signal: Field, place: Place, texture: Texture) -> Field:
     """Brain stem, cerebellum and the cisterns around them."""
     x, y, z = place
     stem = np.maximum(
@@ -312,10 +323,10 @@ def _hindbrain(signal: Field, place: Place, noise: Irregular) -> Field:
     chiasm = _ellipsoid(place, (0, -8, -16), (15, 12, 8))
     signal = np.where(np.maximum(cistern, chiasm) > 0, CSF, signal)
     signal = np.where(stem > 0, WHITE * 0.92, signal)
-    warp = 2.2 * noise.coarse.at(place) + 0.6 * noise.fine.at(place)
+    warp = 2.2 * texture.coarse + 0.6 * texture.fine
     phase = np.sin((0.62 * z - 0.5 * (y - 46) + 0.16 * np.abs(x) + warp) * (2 * np.pi / 5.2))
     folia = np.where(phase > 0.72, CSF + 0.16, GREY * 0.98)
-    core = cerebellum + 1.6 * phase + 2 * noise.fine.at(place) > 10
+    core = cerebellum + 1.6 * phase + 2 * texture.fine > 10
     signal = np.where(cerebellum > 0, np.where(core, WHITE * 0.95, folia), signal)
     fourth = _ellipsoid(place, (0, 29, -34), (6.5, 5.5, 14)) > 0
     signal = np.where(fourth, CSF * 0.85, signal)
@@ -342,18 +353,16 @@ def _membranes(signal: Field, place: Place, inside: Field) -> Field:
     return np.where(transverse, BLOOD, signal)
 
 
-def _mass(signal: Field, place: Place, head: Head, noise: Irregular) -> Field:
+def _mass(signal: Field, place: Place, head: Head, texture: Texture) -> Field:
     """A ring of enhancement around necrosis, in oedema that follows the white matter."""
     assert head.tumour
     offset = [axis - middle for axis, middle in zip(place, head.tumour, strict=True)]
     distance = np.sqrt(sum(part * part for part in offset))
-    shape = head.radius * (0.8 + 0.13 * noise.fold.at(place) + 0.04 * noise.fine.at(place))
+    shape = head.radius * (0.8 + 0.13 * texture.fold.at(place) + 0.04 * texture.fine)
     beyond = distance - shape
-    halo = beyond < 13 + 6 * noise.crossing.at(place)
+    halo = beyond < 13 + 6 * texture.crossing.at(place)
     white = (signal > WHITE - 0.09) & (signal < WHITE + 0.12)
-    signal = np.where(halo & white, OEDEMA + 0.02 * noise.fine.at(place), signal)
-    rim = 3.1 + 1.0 * noise.fine.at(place) + 0.8 * noise.coarse.at(place)
-    core = NECROSIS + 0.07 * noise.fine.at(place)
-    return np.where(
-        beyond < 0, np.where(beyond > -rim, MASS + 0.08 * noise.fine.at(place), core), signal
-    )
+    signal = np.where(halo & white, OEDEMA + 0.02 * texture.fine, signal)
+    rim = 3.1 + 1.0 * texture.fine + 0.8 * texture.coarse
+    core = NECROSIS + 0.07 * texture.fine
+    return np.where(beyond < 0, np.where(beyond > -rim, MASS + 0.08 * texture.fine, core), signal)
