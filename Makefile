@@ -4,7 +4,7 @@
 .PHONY: help setup demo test check lint types contracts format unit benchmark
 
 python := .venv/bin/python
-unit: export QT_QPA_PLATFORM = offscreen
+unit benchmark: export QT_QPA_PLATFORM = offscreen
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,4 +41,4 @@ format: setup ## put the code into the house style
 	@$(python) -m ruff format
 
 benchmark: setup ## measure speed and memory
-	@$(python) -m pytest tests/benchmarks
+	@for each in tests/benchmarks/*.py; do echo "$$each"; $(python) "$$each" || exit; done
