@@ -31,7 +31,7 @@ def thumbnail(volume: Volume, index: int | None = None, side: int = 96) -> NDArr
 
 
 def thumbnail_of_source(source: VolumeSource, side: int = 96) -> NDArray[np.uint8]:
-    """As :func:`thumbnail`, of the first slice that loads: the rest is not read.
+    """As :func:`thumbnail`, of the middle slice: what comes after it is not read.
 
     Raises
     ------
@@ -41,8 +41,9 @@ def thumbnail_of_source(source: VolumeSource, side: int = 96) -> NDArray[np.uint
     pictures: list[NDArray[np.uint8]] = []
 
     def stop(volume: Volume, index: int) -> None:
-        pictures.append(thumbnail(volume, index, side))
-        raise Cancelled
+        if index == len(volume.array) // 2 and volume.array[index].any():
+            pictures.append(thumbnail(volume, index, side))
+            raise Cancelled
 
     try:
         return thumbnail(source.load(stop), side=side)
