@@ -11,7 +11,6 @@ from functools import cache
 
 import nibabel as nib
 import numpy as np
-from corpus.case import PATIENT_MARK
 from PIL import Image
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -23,6 +22,8 @@ from pydicom.uid import (
     MRImageStorage,
     RLELossless,
 )
+
+from corpus.case import PATIENT_MARK
 
 ROOT = "1.2.826.0.1.3680043.8.498.1"
 GREY = np.random.default_rng(1).integers(0, 256, (15, 17), np.uint8)

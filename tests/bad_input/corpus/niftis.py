@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import nibabel as nib
 import numpy as np
+
 from corpus.bases import SHOWN, VOXELS, gzipped, nifti, zeros_gzipped
 from corpus.case import Case, Check, Make, files, one_file, opens, refused
 
@@ -166,6 +167,8 @@ def _pairs() -> Iterator[Row]:
         )
         maps = {key: nib.FileHolder(fileobj=io.BytesIO()) for key in ("header", "image")}
         analyze.to_file_map(maps)
-        parts = {f"a.{e}": maps[k].fileobj.getvalue() for e, k in zip(("hdr", "img"), maps, strict=True)}
+        parts = {
+            f"a.{e}": maps[k].fileobj.getvalue() for e, k in zip(("hdr", "img"), maps, strict=True)
+        }
         yield f"analyze-{order}", files(parts), opens(placement="SCALED", shape=(5, 7, 6))
     yield "envi-header", one_file("a.hdr", b"ENVI\nsamples = 5\n" * 30), refused("not a NIfTI")

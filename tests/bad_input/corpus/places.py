@@ -38,7 +38,9 @@ NAMES = {
 def cases() -> Iterator[Case]:
     """All of them."""
     for name, spelled in NAMES.items():
-        yield Case(f"name/{name}", one_file(os.fsdecode(spelled), picture("PNG")), opens(array=GREY))
+        yield Case(
+            f"name/{name}", one_file(os.fsdecode(spelled), picture("PNG")), opens(array=GREY)
+        )
         yield Case(f"name/{name}-in-folder", _in_folder(spelled), opens(array=DEEP))
     for name, make in _OBJECTS.items():
         check = refused(quietly=True) if name.endswith("beside") else refused()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-
 import tarfile
 from collections.abc import Iterator
 
+from PIL import Image
+
 from corpus.bases import GREY, archive, gzipped, picture
 from corpus.case import Case, files, one_file, opens, refused
-from PIL import Image
 
 
 def cases() -> Iterator[Case]:
@@ -19,6 +19,8 @@ def cases() -> Iterator[Case]:
     for name, content in _other_pictures().items():
         check = refused("not supported", remedy=True)
         yield Case(f"strange/{name}", one_file(name, content), check)
+    for name, content in _other_archives().items():
+        yield Case(f"strange/{name}", one_file(name, content), refused(quietly=True))
     many = {f"{number // 100}/{number}.txt": b"unrelated" for number in range(10_000)}
     many["50/head.png"] = picture("PNG")
     yield Case(
@@ -54,8 +56,6 @@ def _not_images() -> dict[str, bytes]:
         "text.png": b"not an image " * 100,
         "text.zip": b"not an archive " * 100,
         "pickled.pkl": b"\x80\x04\x95\x10\0\0\0\0\0\0\0\x8c\x02os\x94.",
-        "model.pt": archive({"archive/data.pkl": b"\x80\x02}q\0."}),
-        "report.docx": archive({"word/document.xml": b"<w/>", "[Content_Types].xml": b"<t/>"}),
         "files.tar": tar.getvalue(),
         "files.7z": b"7z\xbc\xaf\x27\x1c" + bytes(200),
         "files.rar": b"Rar!\x1a\x07\x01\0" + bytes(200),
@@ -67,6 +67,13 @@ def _not_images() -> dict[str, bytes]:
         "only-magic.nii.gz": b"\x1f\x8b\x08",
         "only-magic.zip": b"PK\x03\x04",
         "DICOMDIR": b"nothing of the kind",
+    }
+
+
+def _other_archives() -> dict[str, bytes]:
+    return {
+        "model.pt": archive({"archive/data.pkl": b"\x80\x02}q\0."}),
+        "report.docx": archive({"word/document.xml": b"<w/>", "[Content_Types].xml": b"<t/>"}),
     }
 
 
