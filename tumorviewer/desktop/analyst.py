@@ -208,7 +208,7 @@ class Analyst(QObject):
 
     def _begin(self, selftest: SelfTest) -> None:
         if selftest.ok:
-            self._set(replace(self.state, text=self._waiting()))
+            self._set(replace(self.state, text=self._waiting(), done=0, total=0))
             return
         self._give_up()
         text = "The model cannot run on this computer. " + " ".join(selftest.problems)
@@ -217,8 +217,10 @@ class Analyst(QObject):
     def _hear(self, event: Progress | Done | Failed | Cancelled) -> None:
         finding = self.state.finding
         if isinstance(event, Progress):
-            state = State(Phase.WORKING, event.text, event.done, event.total, finding)
-            self._set(state)
+            is_prepared = not self._is_ready and event.done >= event.total
+            text = self._waiting() if is_prepared else event.text
+            done, total = (0, 0) if is_prepared else (event.done, event.total)
+            self._set(State(Phase.WORKING, text, done, total, finding))
             return
         self._request = self._question = None
         match event:

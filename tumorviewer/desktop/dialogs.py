@@ -52,7 +52,7 @@ def self_test(parent: QWidget, tested: SelfTest | None, worker: str) -> QDialog:
 
 
 def about(parent: QWidget) -> QDialog:
-    dialog, layout = _dialog(parent, "About TumorViewer", 440, 0)
+    dialog, layout = _dialog(parent, "About TumorViewer", 440, 232)
     layout.addWidget(label("TumorViewer", "title"))
     layout.addWidget(label(f"Version {__version__}", "secondary"))
     layout.addWidget(label(ABOUT))
@@ -104,7 +104,7 @@ def _table(rows: Iterable[tuple[str, str, str]], name: str) -> QTableWidget:
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-    table.resizeRowsToContents()
+    table.verticalHeader().setDefaultSectionSize(28)
     return table
 
 

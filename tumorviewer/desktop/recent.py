@@ -20,7 +20,3 @@ class Recent:
         absolute = tuple(str(path.absolute()) for path in paths)
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         return cls(Path(absolute[0]).name + more, absolute)
-
-    def exists(self) -> bool:
-        """Whether all of it is still there."""
-        return bool(self.paths) and all(Path(path).exists() for path in self.paths)

@@ -71,14 +71,33 @@ def refused_summary(refused: Sequence[Refused]) -> str:
     return f"{count}, {errors:,} with an error"
 
 
-def refused_text(refused: Sequence[Refused], hide_names: bool = False) -> str:
-    """Reasons with the things that they hold for, errors first."""
+def refused_text(
+    refused: Sequence[Refused], hide_names: bool = False, most_names: int | None = None
+) -> str:
+    """Reasons with the things that they hold for, errors first.
+
+    Parameters
+    ----------
+    hide_names
+        Say only how many things each reason holds for.
+    most_names
+        How many names follow each reason; all of them by default.
+    """
     groups: dict[str, list[str]] = {}
     for item in sorted(refused, key=lambda item: not item.is_error):
         reason = f"{item.reason} {item.remedy}".strip()
         groups.setdefault(reason, []).append(item.source)
-    blocks = []
-    for reason, sources in groups.items():
-        names = [f"{len(sources):,} hidden names"] if hide_names else sources
-        blocks.append("\n".join([reason, *(f"  • {name}" for name in names)]))
-    return "\n\n".join(blocks)
+    most = 0 if hide_names else most_names
+    return "\n\n".join(
+        "\n".join([reason, *_names(sources, most)]) for reason, sources in groups.items()
+    )
+
+
+def _names(sources: list[str], most: int | None) -> list[str]:
+    shown = [f"  • {source}" for source in sources[:most]]
+    left = len(sources) - len(shown)
+    if left and shown:
+        shown.append(f"  • and {left:,} more")
+    elif left:
+        shown.append(f"  • {left:,} of them")
+    return shown

@@ -49,11 +49,10 @@ class Settings:
         self._store.setValue(f"layout/{name}", layout)
 
     def recent(self) -> tuple[Recent, ...]:
-        """What was opened, the latest first, as far as it still exists."""
+        """What was opened, the latest first; it may be gone by now."""
         try:
             stored = json.loads(str(self._store.value("recent", "[]")))
-            entries = [Recent(str(item["title"]), tuple(item["paths"])) for item in stored]
-            return tuple(entry for entry in entries if entry.exists())
+            return tuple(Recent(str(item["title"]), tuple(item["paths"])) for item in stored)
         except (ValueError, TypeError, KeyError):
             return ()
 

@@ -97,6 +97,7 @@ class MessagePage(QWidget):
     """Why there is no image here, and what can be done."""
 
     retry_wanted = Signal()
+    back_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,17 +105,21 @@ class MessagePage(QWidget):
         self._text = label("", "error")
         self._retry = button("Try again")
         self._retry.clicked.connect(self.retry_wanted)
+        self._back = button("Back")
+        self._back.clicked.connect(self.back_wanted)
         column = QVBoxLayout()
         column.setSpacing(16)
         column.addWidget(self._title)
         column.addWidget(self._text)
-        column.addWidget(self._retry, 0, Qt.AlignmentFlag.AlignHCenter)
+        for each in (self._retry, self._back):
+            column.addWidget(each, 0, Qt.AlignmentFlag.AlignHCenter)
         _centre(self, column)
 
     def show_message(self, title: str, text: str, can_retry: bool) -> None:
         self._title.setText(title)
         self._text.setText(text)
         self._retry.setVisible(can_retry)
+        self._back.setVisible(not can_retry)
 
 
 def _centred(text: str, role: str) -> QLabel:

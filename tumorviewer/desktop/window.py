@@ -127,6 +127,7 @@ class MainWindow(QMainWindow):
         self.start_page.demonstration_wanted.connect(self.open_demonstration)
         self.start_page.recent_chosen.connect(self._open_recent)
         self.message_page.retry_wanted.connect(reading.load_again)
+        self.message_page.back_wanted.connect(partial(self._show, None))
 
     def _connect_actions(self) -> None:
         reading, viewer = self.reading, self.viewer
@@ -196,7 +197,8 @@ class MainWindow(QMainWindow):
             self.study_panel.refused.open()
 
     def _say_nothing_opened(self, opened: Opened) -> None:
-        text = refused_text(opened.refused, self._hides_patient) or "There are no files in it."
+        text = refused_text(opened.refused, self._hides_patient, most_names=3)
+        text = text or "There are no files in it."
         self.message_page.show_message("Nothing here can be shown", text, can_retry=False)
         self._middle.setCurrentWidget(self.message_page)
 
@@ -282,6 +284,8 @@ class MainWindow(QMainWindow):
         show(text, is_error=is_error, action=action, action_text=action_text)
         if state.finding is None:
             self.viewer.set_map_message(text)
+        else:
+            self.assessment.maps.show_finding(state.finding)
 
     def _next_key_slice(self) -> None:
         finding = self.reading.analyst.state.finding
