@@ -112,14 +112,14 @@ def _open(case: Case, paths: list[Path]) -> dict[str, Any]:
     signal.alarm(WALL_SECONDS)
     try:
         report = _report(open_paths(paths))
-    except (Exception, Hang) as error:
+    except (Exception, Hang) as error:  # noqa: BLE001 - faults are what is looked for
         report = {"fault": f"{type(error).__name__}: {error}"}
     signal.alarm(0)
     gc.collect()
     return report | {
         "seconds": time.process_time() - began,
         "memory": _peak() - before,
-        "leaked": os.listdir(tempfile.gettempdir()),
+        "leaked": [path.name for path in Path(tempfile.gettempdir()).iterdir()],
     }
 
 
@@ -149,6 +149,7 @@ def main(root: Path, names: list[str], out: TextIO) -> None:
     tempfile.tempdir = str(root / "temporary")
     Path(tempfile.tempdir).mkdir(parents=True)
     warnings.simplefilter("default")
+    gc.freeze()
     for number, name in enumerate(names):
         log = io.StringIO()
         logging.basicConfig(stream=log, level=logging.DEBUG, force=True)

@@ -69,6 +69,7 @@ def _dcm(content: bytes) -> Make:
 
 def replaced(content: bytes, tag: str, vr: str, value: bytes) -> bytes:
     """The file with the value of a short explicit little-endian element of top level changed."""
+    value += b"\0" * (len(value) % 2) if vr == "UI" else b" " * (len(value) % 2)
     group, element = (int(part, 16) for part in tag.split(","))
     head = struct.pack("<HH2s", group, element, vr.encode())
     at = content.index(head)
@@ -238,7 +239,7 @@ def _values() -> Iterator[Row]:
             dicom(RescaleSlope=1, RescaleIntercept=0),
             "0028,1053",
             "DS",
-            value.ljust(len(value) + len(value) % 2),
+            value,
         )
         yield f"slope-{value.decode() or 'empty'}", _dcm(content), answered
     for value in (b"nan", b"inf", b"text", b"-1e300"):
@@ -246,7 +247,7 @@ def _values() -> Iterator[Row]:
             dicom(RescaleSlope=1, RescaleIntercept=0),
             "0028,1052",
             "DS",
-            value.ljust(len(value) + len(value) % 2),
+            value,
         )
         yield f"intercept-{value.decode()}", _dcm(content), answered
     for centre, width in (
@@ -258,7 +259,7 @@ def _values() -> Iterator[Row]:
         (b"1\\2 ", b"3 "),
     ):
         content = dicom(WindowCenter=1, WindowWidth=2)
-        content = replaced(content, "0028,1050", "DS", centre.ljust(len(centre) + len(centre) % 2))
+        content = replaced(content, "0028,1050", "DS", centre)
         content = replaced(content, "0028,1051", "DS", width)
         yield f"window-{centre.decode()}-{width.decode()}", _dcm(content), opens(array=DEEP)
     yield "monochrome-1", _dcm(dicom(PhotometricInterpretation="MONOCHROME1")), opens(array=DEEP)
@@ -306,20 +307,20 @@ def _geometry() -> Iterator[Row]:
         b"nan\\0\\0\\0\\1\\0 ",
         b"a\\b\\c\\d\\e\\f ",
     ):
-        content = replaced(dicom(), "0020,0037", "DS", value.ljust(len(value) + len(value) % 2))
+        content = replaced(dicom(), "0020,0037", "DS", value)
         yield f"orientation-{value.decode().strip()}", _dcm(content), answered
     for value in (b"nan\\0\\0 ", b"1e400\\0\\0", b"x\\y\\z ", b"1\\2 ", b""):
-        content = replaced(dicom(), "0020,0032", "DS", value.ljust(len(value) + len(value) % 2))
+        content = replaced(dicom(), "0020,0032", "DS", value)
         yield f"position-{value.decode().strip() or 'empty'}", _dcm(content), opens(array=DEEP)
     for value in (b"0\\0 ", b"-1\\1", b"1 ", b"nan\\nan ", b"", b"1e-30\\1 ", b"1\\1\\1 "):
-        content = replaced(dicom(), "0028,0030", "DS", value.ljust(len(value) + len(value) % 2))
+        content = replaced(dicom(), "0028,0030", "DS", value)
         yield f"spacing-{value.decode().strip() or 'empty'}", _dcm(content), opens(array=DEEP)
 
 
 def _named(text: str, charset: str, raw: bytes | None = None) -> bytes:
     content = dicom(SpecificCharacterSet=charset) if charset else dicom()
     name = f"{PATIENT_MARK}^{text}".encode("utf-8", "replace") if raw is None else raw
-    return replaced(content, "0010,0010", "PN", name + b" " * (len(name) % 2))
+    return replaced(content, "0010,0010", "PN", name)
 
 
 def _text() -> Iterator[Row]:
