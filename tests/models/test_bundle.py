@@ -85,6 +85,10 @@ def test_writing_is_reproducible_and_leaves_nothing_beside(folder) -> None:
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
+def test_others_may_read_what_the_umask_lets_them(folder) -> None:
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "card.json").stat().st_mode
+
+
 def test_a_failed_write_keeps_what_was_there(folder) -> None:
     card, network = weights.load(folder)
     with pytest.raises(ValueError, match="temperature"):

@@ -132,7 +132,7 @@ def write(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> Model
 
 
 def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> Weights:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     own = {
         name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
@@ -143,7 +143,7 @@ def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> Weights:
         if tensor.is_floating_point()
     }
     path = folder / Weights.file
-    save_file(own, path)
+    path.write_bytes(save(own))  # save_file would keep it from other users
     return Weights(_sha256(path), path.stat().st_size, dtype="/".join(sorted(floats)))
 
 
