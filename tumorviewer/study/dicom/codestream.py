@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -157,18 +158,36 @@ def recognise(path: Path, spans: tuple[Span, ...]) -> UID | None:
     return RLELossless if is_rle else None
 
 
-def declared_size(frame: bytes) -> tuple[int, int] | None:
-    """Rows and columns by the header of a JPEG, JPEG-LS or JPEG 2000 stream; None if not found."""
-    if frame.startswith(_JPEG_START):
-        for _, at in _segments(frame):
-            rows, columns = struct.unpack(">HH", frame[at + 5 : at + 9].ljust(4, b"\0"))
-            return rows, columns
+@dataclass(frozen=True)
+class StreamHeader:
+    """What a compressed frame says of itself."""
+
+    rows: int
+    columns: int
+    components: int
+    precision: int
+    """Bits of the first component."""
+
+
+def stream_header(frame: bytes) -> StreamHeader | None:
+    """Read the header of a JPEG, JPEG-LS or JPEG 2000 stream.
+
+    Returns
+    -------
+    StreamHeader or None
+        None if it is cut short or not one of these (ITU-T T.81 B.2.2, T.87 C.2.2, T.800 A.5.1).
+    """
+    try:
+        if frame.startswith(_JPEG_START):
+            at = next((at for _, at in _segments(frame)), len(frame))
+            precision, rows, columns, components = struct.unpack_from(">BHHB", frame, at + 4)
+            return StreamHeader(rows, columns, components, precision)
+        at = frame.find(_J2K_START, 0, _HEAD)
+        right, bottom, left, top = struct.unpack_from(">4I", frame, at + 8)
+        components, precision = struct.unpack_from(">HB", frame, at + 40)
+    except struct.error:
         return None
-    at = frame.find(_J2K_START, 0, 4096)
-    if at < 0 or len(frame) < at + 24:
-        return None
-    right, bottom, left, top = struct.unpack(">IIII", frame[at + 8 : at + 24])
-    return bottom - top, right - left
+    return StreamHeader(bottom - top, right - left, components, (precision & 0x7F) + 1)
 
 
 def _segments(frame: bytes) -> Iterator[tuple[int, int]]:

@@ -8,10 +8,12 @@ import struct
 import warnings
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
 
 PARSER_ERRORS = (
     ArithmeticError,
@@ -39,13 +41,21 @@ def silence_pydicom() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
+@cache
+def _tag(keyword: str) -> BaseTag:
+    return Tag(keyword)
+
+
 def value(dataset: Dataset, keyword: str) -> Any:
     """The value of an element; None if it is missing, empty or malformed."""
+    tag = _tag(keyword)
+    if tag not in dataset.keys():  # noqa: SIM118 - several times quicker
+        return None
     try:
-        found = dataset.get(keyword)
+        found = dataset[tag].value
     except PARSER_ERRORS:
         return None
-    return None if found is None or (isinstance(found, str | bytes) and not found) else found
+    return None if isinstance(found, str | bytes) and not found else found
 
 
 def text(dataset: Dataset, keyword: str) -> str:
@@ -60,10 +70,18 @@ def text(dataset: Dataset, keyword: str) -> str:
 
 def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     """All values as finite floats; empty if any of them is not a number."""
-    found = value(dataset, keyword)
-    parts = found if isinstance(found, Sequence) and not isinstance(found, str | bytes) else [found]
+    tag = _tag(keyword)
+    if tag not in dataset.keys():  # noqa: SIM118 - several times quicker
+        return ()
+    found: Any = dataset.get_item(tag, keep_deferred=True)
+    if found.VR in ("DS", "IS") and isinstance(found.value, bytes):
+        parts = found.value.rstrip(b" \0").split(b"\\")
+    else:
+        found = value(dataset, keyword)
+        is_list = isinstance(found, Sequence) and not isinstance(found, str | bytes)
+        parts = found if is_list else [found]
     try:
-        values = tuple(float(part) for part in parts)
+        values = tuple(map(float, parts))
     except (TypeError, ValueError, OverflowError):
         return ()
     return values if all(map(math.isfinite, values)) else ()

@@ -246,9 +246,11 @@ def _b_value(dataset: Dataset, diffusion: Dataset) -> float | None:
     stated = number(diffusion, "DiffusionBValue")
     if stated is not None:
         return stated
-    for creator, group, element in _PRIVATE_B_VALUES:
+    for creator, tag in _PRIVATE_B_VALUES:
+        if tag not in dataset.keys():  # noqa: SIM118 - several times quicker
+            continue
         try:
-            found = dataset.private_block(group, creator)[element].value
+            found = dataset.private_block(tag >> 16, creator)[tag & 0xFF].value
             first = found if isinstance(found, int | float | str) else found[0]
             return float(first) % 1e9
         except PARSER_ERRORS:
@@ -257,9 +259,9 @@ def _b_value(dataset: Dataset, diffusion: Dataset) -> float | None:
 
 
 _PRIVATE_B_VALUES = (
-    ("SIEMENS MR HEADER", 0x0019, 0x0C),
-    ("GEMS_PARM_01", 0x0043, 0x39),
-    ("Philips Imaging DD 001", 0x2001, 0x03),
+    ("SIEMENS MR HEADER", 0x0019100C),
+    ("GEMS_PARM_01", 0x00431039),
+    ("Philips Imaging DD 001", 0x20011003),
 )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset, read_partial
+from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import (
     UID,
@@ -25,12 +26,14 @@ from tumorviewer.study import limits
 from tumorviewer.study.dicom.elements import PARSER_ERRORS, text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
+_NOT_DICOM = "It is damaged, or it is not a DICOM file."
 COPY_AGAIN = "Copy it again from where it came from."
 _PIXEL_KEYWORDS = {
     0x7FE00008: "FloatPixelData",
     0x7FE00009: "DoubleFloatPixelData",
     0x7FE00010: "PixelData",
 }
+_PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _LARGE_ELEMENT = 256 << 10
 """Larger ones, mostly private, are left in the file."""
 _INFLATED_HEADER = 16 << 20
@@ -58,6 +61,8 @@ class Header:
     path: Path
     source: str
     dataset: Dataset
+    meta: Dataset
+    """File meta information (PS3.10 7.1)."""
     syntax: UID
     """Transfer syntax; of the encoding that was found if the file does not state one."""
     pixels: PixelElement | None
@@ -80,18 +85,25 @@ def read_header(path: Path, source: str) -> Header:
     size = limits.check_regular_file(path, source)
     try:
         with path.open("rb") as file:
-            deflated_from = _deflated_from(file)
-            if deflated_from is None:
-                return _read_plain(file, size, path, source)
-            return _read_deflated(file, deflated_from, path, source)
+            meta, start = _read_meta(file)
+            stated = UID(text(meta, "TransferSyntaxUID"))
+            stream, end = _data_set(file, start, size, stated)
+            dataset = read_dataset(
+                stream, *_encoding(stream, stated), stop_when=_at_pixels, defer_size=_LARGE_ELEMENT
+            )
+            pixels = _find_pixels(stream, dataset, end)
     except PARSER_ERRORS as error:
         raise _not_readable(source, error) from error
+    if not len(dataset):
+        raise InputError(source, _NOT_DICOM, COPY_AGAIN)
+    notes = () if stated else ("The file does not state its transfer syntax; it was recognised.",)
+    return Header(path, source, dataset, meta, stated or _found_syntax(dataset), pixels, notes)
 
 
 def _not_readable(source: str, error: Exception) -> InputError:
     if isinstance(error, OSError) and error.errno is not None:
         return limits.unreadable(source, error)
-    return InputError(source, "It is damaged, or it is not a DICOM file.", COPY_AGAIN)
+    return InputError(source, _NOT_DICOM, COPY_AGAIN)
 
 
 def inflate(file: BinaryIO, start: int, needed: int) -> bytes:
@@ -110,50 +122,64 @@ def inflate(file: BinaryIO, start: int, needed: int) -> bytes:
     return zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(), needed)
 
 
-def deflated_start(path: Path) -> int:
-    """Where the deflated data set of a file begins."""
-    with path.open("rb") as file:
-        return _deflated_from(file) or 0
+def open_data_set(path: Path, syntax: UID, needed: int) -> BinaryIO:
+    """A stream in which the offsets of a :class:`PixelElement` hold.
+
+    Parameters
+    ----------
+    path
+        The file.
+    syntax
+        Its transfer syntax.
+    needed
+        How many bytes of it are going to be read.
+    """
+    file = path.open("rb")
+    if syntax != DeflatedExplicitVRLittleEndian:
+        return file
+    with file:
+        return io.BytesIO(inflate(file, _read_meta(file)[1], needed))
 
 
-def _deflated_from(file: BinaryIO) -> int | None:
-    """Where a deflated data set begins, from the group length; None if it is not deflated."""
-    head = file.read(1024)
-    file.seek(0)
-    uid = DeflatedExplicitVRLittleEndian.encode()
-    at = head.find(b"\x02\x00\x10\x00UI", 132)
-    stated = head[at + 8 : at + 8 + len(uid) + 1].rstrip(b"\0 ")
-    if at < 0 or stated != uid or head[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
-        return None
-    return 144 + int.from_bytes(head[140:144], "little")
+def _read_meta(file: BinaryIO) -> tuple[Dataset, int]:
+    """The file meta information, empty if there is none, and where the data set begins."""
+    is_bare = file.read(132)[128:] != b"DICM"
+    if is_bare:
+        file.seek(0)
+    meta = read_dataset(
+        file,
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, _vr, _length: tag >> 16 != 2,
+    )
+    return meta, file.tell()
+
+
+def _data_set(file: BinaryIO, start: int, size: int, syntax: UID) -> tuple[BinaryIO, int]:
+    """A stream positioned at the data set, and where it ends."""
+    if syntax != DeflatedExplicitVRLittleEndian:
+        file.seek(start)
+        return file, size
+    # only the header is inflated now: loading tells whether the rest is there
+    return io.BytesIO(inflate(file, start, _INFLATED_HEADER)), sys.maxsize
+
+
+def _encoding(stream: BinaryIO, syntax: UID) -> tuple[bool, bool]:
+    """Whether VRs are implicit and whether numbers are little endian.
+
+    Without a transfer syntax both are told from the first element, which is of a group below 0100.
+    """
+    if syntax:
+        return syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
+    start = stream.tell()
+    head = stream.read(6)
+    stream.seek(start)
+    is_implicit = not head[4:6].isalpha()
+    return is_implicit, is_implicit or head[:1] != b"\0"
 
 
 def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag in _PIXEL_KEYWORDS
-
-
-def _read_plain(file: BinaryIO, size: int, path: Path, source: str) -> Header:
-    dataset = read_partial(file, _at_pixels, defer_size=_LARGE_ELEMENT, force=True)
-    if not len(dataset):
-        raise InputError(source, "It is damaged, or it is not a DICOM file.", COPY_AGAIN)
-    stated = text(dataset.file_meta, "TransferSyntaxUID")
-    notes = () if stated else ("The file does not state its transfer syntax; it was recognised.",)
-    syntax = UID(stated) if stated else _found_syntax(dataset)
-    return Header(path, source, dataset, syntax, _find_pixels(file, dataset, size), notes)
-
-
-def _read_deflated(file: BinaryIO, start: int, path: Path, source: str) -> Header:
-    inflated = inflate(file, start, _INFLATED_HEADER)
-    stream = io.BytesIO(inflated)
-    dataset = read_dataset(
-        stream,
-        is_implicit_VR=False,
-        is_little_endian=True,
-        stop_when=_at_pixels,
-    )
-    # what lies beyond the header is inflated, and found to be too short, when it is loaded
-    pixels = _find_pixels(stream, dataset, 1 << 62)
-    return Header(path, source, dataset, DeflatedExplicitVRLittleEndian, pixels, ())
 
 
 def _found_syntax(dataset: Dataset) -> UID:
@@ -164,19 +190,23 @@ def _found_syntax(dataset: Dataset) -> UID:
 
 
 def _find_pixels(stream: BinaryIO, dataset: Dataset, size: int) -> PixelElement | None:
-    """Parse the element at which the reading stopped (PS3.5 7.1.2)."""
-    implicit, little = dataset.original_encoding
-    order = "<" if little is not False else ">"
+    """Parse the element at which the reading stopped (PS3.5 7.1.2).
+
+    Whether its VR is explicit is told from its bytes: a VR of pixel data, read as a length, would
+    be odd, which lengths never are.
+    """
+    little = dataset.original_encoding[1] is not False
     start = stream.tell()
     head = stream.read(12)
     if len(head) < 8:
         return None
-    group, element = struct.unpack(f"{order}HH", head[:4])
+    group, element = struct.unpack("<HH" if little else ">HH", head[:4])
     keyword = _PIXEL_KEYWORDS.get(group << 16 | element)
     if keyword is None:
         return None
-    vr = "OW" if implicit else head[4:6].decode("ascii", "replace")
-    at = 4 if implicit else 8
-    (length,) = struct.unpack(f"{order}I", head[at : at + 4].ljust(4, b"\0"))
+    is_explicit = head[4:6] in _PIXEL_VRS
+    at = 8 if is_explicit else 4
+    length = int.from_bytes(head[at : at + 4], "little" if little else "big")
+    vr = head[4:6].decode("ascii") if is_explicit else "OW"
     offset = start + at + 4
     return PixelElement(keyword, vr, offset, length, max(0, size - offset))

@@ -213,7 +213,7 @@ def _encoding(
     if syntax in MPEGTransferSyntaxes:
         raise InputError(source, "It is a video, which cannot be shown.")
     native_bytes = math.ceil(pixels.frame_bits() * frames / 8)
-    if element.length != UNDEFINED_LENGTH:
+    if element.length != UNDEFINED_LENGTH and not _holds_items(header, element, syntax):
         _check_native(source, native_bytes, element)
         if syntax.is_private or not _is_encapsulated(syntax):
             return syntax, (), ()
@@ -229,6 +229,15 @@ def _encoding(
     if found is None:
         raise InputError(source, "It does not say how its pixels are compressed.")
     return found, spans, (f"How its pixels are compressed was recognised: {found.name}.",)
+
+
+def _holds_items(header: Header, element: PixelElement, syntax: UID) -> bool:
+    """Whether pixel data of a wrongly stated length are encapsulated all the same."""
+    if not _is_encapsulated(syntax):
+        return False
+    with header.path.open("rb") as file:
+        file.seek(element.offset)
+        return file.read(4) == b"\xfe\xff\x00\xe0"
 
 
 def _is_encapsulated(syntax: UID) -> bool:

@@ -12,24 +12,28 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
+    UID,
     JPEG2000TransferSyntaxes,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSTransferSyntaxes,
     RLELossless,
 )
 
 from tumorviewer.errors import InputError
-from tumorviewer.study.dicom import codestream
+from tumorviewer.study.dicom import codestream, jpeg
 from tumorviewer.study.dicom.elements import PARSER_ERRORS
 from tumorviewer.study.dicom.frames import Frame
-from tumorviewer.study.dicom.header import COPY_AGAIN, deflated_start, inflate, read_header
+from tumorviewer.study.dicom.header import COPY_AGAIN, open_data_set, read_header
 from tumorviewer.study.dicom.image import PALETTE, Image
 
 _PLUGINS = {
     JPEGBaseline8Bit: "pillow",
     JPEGExtended12Bit: "pillow",
+    JPEGLossless: "gdcm",
+    JPEGLosslessSV1: "gdcm",
     RLELossless: "pylibjpeg",
     **dict.fromkeys(JPEG2000TransferSyntaxes, "pylibjpeg"),
     **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
@@ -74,47 +78,58 @@ class PixelReader:
             if image.format.photometric == PALETTE:
                 stored = _through_palette(image, stored)
         except PARSER_ERRORS as error:
-            raise InputError(image.source, _reason(image, error), COPY_AGAIN) from error
+            raise _refusal(image, error) from error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of Rust, which is no Exception
+                raise
+            raise _refusal(image, error) from error
         return _to_8_bit(stored, image) if image.format.is_colour else stored
 
     def _decode(self, image: Image, index: int) -> NDArray[Any]:
         stream = self._open(image)
-        decoder = get_decoder(image.syntax)
+        decoder = get_decoder(_decoder_syntax(image))
         options = image.format.options()
         if not image.encoded:
             stream.seek(image.offset)
             options["number_of_frames"] = image.frames
             return decoder.as_array(stream, index=index, **options)[0]
         encoded = codestream.read_spans(stream, image.encoded[index])
-        _check_size(encoded, image)
+        _check_stream(encoded, image)
         source = encapsulate([encoded], has_bot=False)
-        plugin = _PLUGINS.get(image.syntax, "")
+        plugin = _PLUGINS[decoder.UID]
         return decoder.as_array(source, index=0, decoding_plugin=plugin, **options)[0]
 
     def _open(self, image: Image) -> BinaryIO:
         if image is not self._image:
             self._stream.close()
             self._image = None
-            self._stream = _open(image)
+            needed = image.offset + (image.format.frame_bits() * image.frames + 7) // 8
+            self._stream = open_data_set(image.path, image.syntax, needed)
             self._image = image
         return self._stream
 
 
-def _open(image: Image) -> BinaryIO:
-    if image.syntax != DeflatedExplicitVRLittleEndian:
-        return image.path.open("rb")
-    needed = image.offset + (image.format.frame_bits() * image.frames + 7) // 8
-    with image.path.open("rb") as file:
-        return io.BytesIO(inflate(file, deflated_start(image.path), needed))
+def _decoder_syntax(image: Image) -> UID:
+    """The syntax to decode as: 12-bit JPEG, too, is for GDCM, where pydicom's decoder of JPEG
+    Extended would not let it."""
+    is_12_bit = image.syntax == JPEGExtended12Bit and image.format.bits_stored > 8
+    return JPEGLossless if is_12_bit else image.syntax
 
 
-def _check_size(encoded: bytes, image: Image) -> None:
-    """Refuse a stream whose own size is not that of the image, before a decoder sees it."""
+def _check_stream(encoded: bytes, image: Image) -> None:
+    """Refuse a stream that is not of the image's size and kind, before a decoder sees it."""
     if image.syntax == RLELossless:
         return
-    size = codestream.declared_size(encoded)
-    if size != (image.format.rows, image.format.columns):
-        raise ValueError("The size in the compressed pixels is not the one that the image states.")
+    header, pixels = codestream.stream_header(encoded), image.format
+    if (
+        header is None
+        or (header.rows, header.columns) != (pixels.rows, pixels.columns)
+        or header.components != pixels.samples
+        or not 2 <= header.precision <= pixels.bits_allocated
+    ):
+        raise ValueError("The compressed pixels are not what the image states.")
+    if _PLUGINS[_decoder_syntax(image)] == "gdcm":
+        jpeg.check_structure(encoded)
 
 
 def _through_palette(image: Image, stored: NDArray[Any]) -> NDArray[Any]:
@@ -129,7 +144,8 @@ def _to_8_bit(stored: NDArray[Any], image: Image) -> NDArray[np.uint8]:
     return (stored >> max(0, bits - 8)).astype(np.uint8)
 
 
-def _reason(image: Image, error: Exception) -> str:
+def _refusal(image: Image, error: BaseException) -> InputError:
     if isinstance(error, NotImplementedError):
-        return f"Its compression ({image.syntax.name}) is not supported."
-    return f"Its pixels cannot be decoded ({image.syntax.name})."
+        return InputError(image.source, f"Its compression ({image.syntax.name}) is not supported.")
+    reason = f"Its pixels cannot be decoded ({image.syntax.name})."
+    return InputError(image.source, reason, COPY_AGAIN)

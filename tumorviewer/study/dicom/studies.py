@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.uid import (
+    UID,
+    MediaStorageDirectoryStorage,
+    SegmentationStorage,
+)
 
 from tumorviewer.errors import InputError
 from tumorviewer.study.dicom.elements import first_item, integer, silence_pydicom, text
@@ -22,11 +26,7 @@ from tumorviewer.study.dicom.stacks import Stack, stacks_of
 from tumorviewer.study.dicom.volume import DicomVolume
 from tumorviewer.study.types import Refused, Series, Study
 
-DICOMDIR = UID("1.2.840.10008.1.3.10")
-_NO_PICTURE = {
-    "1.2.840.10008.5.1.4.1.1.66.4": "segmentation",
-    "1.2.840.10008.5.1.4.1.1.66.7": "segmentation",
-}
+_NO_PICTURE = (SegmentationStorage, "1.2.840.10008.5.1.4.1.1.66.7")
 """Storage classes with pixels that are not a picture."""
 TAGS = (
     "AcquisitionDate",
@@ -111,7 +111,7 @@ class Collector:
         """
         header = read_header(path, source)
         storage_class = _storage_class(header)
-        if storage_class == DICOMDIR:
+        if storage_class == MediaStorageDirectoryStorage:
             return header
         if storage_class in _NO_PICTURE or header.pixels is None:
             return _no_picture(header, storage_class)
@@ -142,38 +142,30 @@ class Collector:
 
 
 def _storage_class(header: Header) -> UID:
-    meta = getattr(header.dataset, "file_meta", Dataset())
-    return UID(text(header.dataset, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID"))
+    stated = text(header.dataset, "SOPClassUID") or text(header.meta, "MediaStorageSOPClassUID")
+    return UID(stated)
 
 
 def _no_picture(header: Header, storage_class: UID) -> Refused:
     """Say what an object without pixels is."""
-    if storage_class in _NO_PICTURE:
-        name = _NO_PICTURE[storage_class]
-    else:
-        known = storage_class.name if storage_class.is_valid and storage_class.name else ""
-        name = known.removesuffix(" Storage").removesuffix(" - For Presentation")
+    name = storage_class.name.removesuffix(" Storage") if storage_class.is_valid else ""
+    is_known = bool(name) and name != str(storage_class)
     is_image = name.endswith("Image") or integer(header.dataset, "Rows") is not None
-    if is_image:
+    if storage_class not in _NO_PICTURE and (is_image or not is_known):
         raise InputError(header.source, "It ends before its pixels, or has none.", COPY_AGAIN)
-    if not name or name == str(storage_class):
-        name = text(header.dataset, "Modality") or "object of an unknown kind"
-    return Refused(
-        header.source, f"It holds no picture: it is DICOM of another kind ({name}).", is_error=False
-    )
+    reason = f"It is DICOM, but not a picture: {name if is_known else 'Segmentation'}."
+    return Refused(header.source, reason, is_error=False)
 
 
 def _series_key(header: Header) -> tuple[str, ...]:
     """Patient, study and series; by folder and number where a series has no UID."""
     dataset = header.dataset
-    series = text(dataset, "SeriesInstanceUID")
-    if not series:
-        series = f"{header.path.parent}\n{text(dataset, 'SeriesNumber')}"
+    folder = str(header.path.parent)
     return (
         text(dataset, "PatientID"),
         text(dataset, "PatientName"),
-        text(dataset, "StudyInstanceUID"),
-        series,
+        text(dataset, "StudyInstanceUID") or folder,
+        text(dataset, "SeriesInstanceUID") or f"{folder}\n{text(dataset, 'SeriesNumber')}",
     )
 
 
@@ -229,14 +221,13 @@ def _title(header: Dataset, number: int | None) -> str:
 
 
 def _volumes(stacks: list[Stack], source: str, uid: str | None) -> Iterable[DicomVolume]:
-    contrasts: set[Hashable] = set()
+    most: dict[Hashable, int] = {}
     for stack, label in zip(stacks, labels_of(stacks), strict=True):
         geometry = locate(stack.frames)
         notes = (*geometry.notes, *_stack_notes(stack), *_image_notes(stack.frames))
-        yield DicomVolume(
-            stack.frames, geometry, source, uid, label, stack.contrast in contrasts, notes
-        )
-        contrasts.add(stack.contrast)
+        repeats = len(stack.frames) <= most.get(stack.contrast, 0)
+        yield DicomVolume(stack.frames, geometry, source, uid, label, repeats, notes)
+        most[stack.contrast] = max(len(stack.frames), most.get(stack.contrast, 0))
 
 
 def _stack_notes(stack: Stack) -> tuple[str, ...]:
