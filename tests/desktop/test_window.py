@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAccessible, QDragEnterEvent, QDropEvent, QGuiApplication
@@ -67,6 +69,7 @@ def test_starts_with_what_to_do(window):
 
 
 def test_drop_shows_the_study_and_then_the_answer(qtbot, opened, client):
+    assert opened.focusWidget() is opened.viewer.image
     assert opened.study_panel.studies.model().rowCount() == 1
     assert opened.viewer.isVisible()
     assert opened.viewer.state.is_complete
@@ -129,11 +132,20 @@ def test_what_is_not_shown_is_listed_as_plain_text(opened):
     assert BROKEN.source in QGuiApplication.clipboard().text()
 
 
-def test_nothing_shown_says_why(qtbot, window, on_disk):
+def test_nothing_shown_says_why_and_the_way_back(qtbot, window, on_disk):
     on_disk[SCAN] = Opened((), (BROKEN,))
     drop(window, mime(SCAN))
     qtbot.waitUntil(window.message_page.isVisible)
     assert BROKEN.reason in visible_text(window.message_page)
+    QTest.mouseClick(window.message_page._back, Qt.MouseButton.LeftButton)
+    assert window.start_page.isVisible()
+
+
+def test_nothing_new_beside_an_open_study_opens_the_list_of_reasons(qtbot, opened, on_disk):
+    on_disk[Path("/scans/bad")] = Opened((), (Refused("/scans/bad", "It is empty."),))
+    drop(opened, mime(Path("/scans/bad")))
+    qtbot.waitUntil(lambda: "It is empty." in opened.study_panel.refused._text.toPlainText())
+    assert opened.viewer.isVisible()
 
 
 def test_a_series_that_cannot_be_read_says_so_in_place_and_is_tried_again(
@@ -216,6 +228,12 @@ def test_failed_maps_leave_the_answer(opened, client):
     assert "94.0 %" in visible_text(opened.assessment)
 
 
+def test_a_close_call_names_the_runner_up(opened, client):
+    close = finding(client.last.volume)
+    client.answer(replace(close, probabilities=np.array([0.45, 0.41, 0.1, 0.04])))
+    assert "Not clear: Meningioma has 41.0 %" in visible_text(opened.assessment)
+
+
 def test_deciding_slices_are_jumped_to(qtbot, opened, client):
     client.answer()
     assert opened.viewer.slice() == 4
@@ -256,6 +274,7 @@ def test_keys(opened):
 
 
 def test_one_key_hides_the_patient_everywhere(opened, request):
+    opened.study_panel.refused.open()
     QAccessible.setActive(True)  # else Qt does not tell accessible items of a changed model
     request.addfinalizer(lambda: QAccessible.setActive(False))
     assert "Jane" in opened.windowTitle()

@@ -20,7 +20,9 @@ from tumorviewer.desktop.labels import (
 from tumorviewer.desktop.map_controls import MapControls
 
 RESEARCH_USE = "Research use only. Not for clinical decisions."
-_MAX_KEY_SLICES = 6
+_MAX_KEY_SLICES, _KEY_COLUMNS = 6, 3
+_CLEAR = 0.6
+"""Below this probability the runner-up is named beside the predicted class."""
 
 
 class AssessmentPanel(QFrame):
@@ -147,6 +149,8 @@ class Answer(QWidget):
         self._flags.setSpacing(4)
         self._key_slices = QGridLayout()
         self._key_slices.setSpacing(4)
+        for column in range(_KEY_COLUMNS):
+            self._key_slices.setColumnStretch(column, 1)
         self._key_heading = heading("Deciding slices")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -190,7 +194,7 @@ class Answer(QWidget):
             made = button(f"Slice {index + 1}", "chip", f"Show deciding slice {index + 1}")
             made.setToolTip(_slice_words(finding, index))
             made.clicked.connect(lambda _=False, to=index: self.slice_wanted.emit(to))
-            self._key_slices.addWidget(made, at // 3, at % 3)
+            self._key_slices.addWidget(made, at // _KEY_COLUMNS, at % _KEY_COLUMNS)
 
 
 class ModelLines(QWidget):
@@ -227,7 +231,15 @@ def _scope(finding: Finding) -> str:
     probability = percent(float(finding.probabilities.max()))
     judged = len(finding.slices)
     of = f"for the volume, from {judged} slices" if judged > 1 else "for this picture"
-    return f"{probability} {of}"
+    return f"{probability} {of}{_runner_up(finding)}"
+
+
+def _runner_up(finding: Finding) -> str:
+    if finding.probabilities.max() >= _CLEAR or len(finding.classes) < 2:
+        return ""
+    second = int(finding.probabilities.argsort()[-2])
+    share = percent(float(finding.probabilities[second]))
+    return f". Not clear: {finding.labels[finding.classes[second]]} has {share}."
 
 
 def _slice_words(finding: Finding, index: int) -> str:

@@ -122,9 +122,9 @@ class Reading(QObject):
     def _take(self, paths: tuple[Path, ...], opened: Opened) -> None:
         first = self.library.add(opened)
         self.library_changed.emit()
-        self.opened.emit(paths, opened)
         if first is not None:
             self.show_series(first)
+        self.opened.emit(paths, opened)
         self.thumbnails.want(self.library.series())
 
     def _show_first(self) -> None:

@@ -40,7 +40,6 @@ class RefusedList(QWidget):
         self._refused = refused
         self.setVisible(bool(refused))
         self._toggle(self._header.isChecked())
-        self._text.setPlainText(refused_text(refused, self._hides_names))
 
     def open(self) -> None:
         """Show the whole list."""
@@ -54,6 +53,7 @@ class RefusedList(QWidget):
     def _toggle(self, is_open: bool) -> None:
         self._text.setVisible(is_open)
         self._copy.setVisible(is_open)
+        self._text.setPlainText(refused_text(self._refused, self._hides_names) if is_open else "")
         summary = refused_summary(self._refused)
         self._header.setText(f"{'▾' if is_open else '▸'} {summary}")
         self._header.setAccessibleName(f"{summary}: {'hide' if is_open else 'show'} the list")

@@ -87,6 +87,6 @@ class StudyPanel(QFrame):
 
 def _inset(widget: QWidget) -> QVBoxLayout:
     layout = QVBoxLayout()
-    layout.setContentsMargins(12, 0, 12, 0)
+    layout.setContentsMargins(12, 4, 12, 8)
     layout.addWidget(widget)
     return layout

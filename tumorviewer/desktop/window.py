@@ -191,6 +191,7 @@ class MainWindow(QMainWindow):
         if opened.studies:
             self._settings.remember(Recent.of(paths))
             self._show_recent()
+            self.viewer.image.setFocus()
         elif self.reading.shown is None:
             self._say_nothing_opened(opened)
         elif opened.refused:
