@@ -60,5 +60,6 @@ def window(qtbot, analyst, settings):
     qtbot.addWidget(made)
     made.resize(1366, 768)
     made.show()
+    made.activateWindow()
     qtbot.waitExposed(made)
     return made

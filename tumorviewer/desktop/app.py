@@ -35,6 +35,7 @@ def main(paths: list[str]) -> int:
         window.painted.connect(lambda: window.open([Path(path) for path in paths]))
     window.painted.connect(window.reading.analyst.start)
     window.show()
+    window.activateWindow()
     code = application.exec()
     if not window.ended_cleanly:
         leave_at_once(code)
