@@ -30,6 +30,9 @@ MAX_VOLUMES = 10_000
 MEMORY_SHARE = 0.6
 """Of the memory that is free now, what one volume may take."""
 
+MIN_SPACING_MM, MAX_SPACING_MM = 1e-6, 1e6
+"""Beyond them a spacing is a mistake, or a way to overflow what is computed from it."""
+
 _NO_LIMIT = sys.maxsize
 
 

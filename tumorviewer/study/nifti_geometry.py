@@ -10,11 +10,11 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
+from tumorviewer.study.limits import MAX_SPACING_MM, MIN_SPACING_MM
 from tumorviewer.study.types import Placement
 
 _DISAGREEMENT_MM = 0.1
 _TO_MM = {"meter": 1000.0, "micron": 0.001}
-_FINEST, _COARSEST = 1e-6, 1e6
 
 
 class Placed(NamedTuple):
@@ -30,7 +30,7 @@ def has_spacing(header: Any) -> bool:
     """Whether the header states a spacing along every axis that has more than one voxel."""
     extents = header["dim"][1 : 1 + min(3, max(1, int(header["dim"][0])))]
     spacing = np.abs(header["pixdim"][1:4].astype(np.float64))[: len(extents)][extents != 1]
-    return bool(np.all((spacing > _FINEST) & (spacing < _COARSEST)))
+    return bool(np.all((spacing > MIN_SPACING_MM) & (spacing < MAX_SPACING_MM)))
 
 
 def place(header: Any, shape: tuple[int, int, int]) -> Placed:
@@ -90,7 +90,7 @@ def _is_invertible(affine: NDArray[np.float64]) -> bool:
     if not np.isfinite(affine).all():
         return False
     steps = np.linalg.norm(affine[:3, :3], axis=0)
-    if steps.min() < _FINEST or steps.max() > _COARSEST:
+    if steps.min() < MIN_SPACING_MM or steps.max() > MAX_SPACING_MM:
         return False
     return bool(abs(np.linalg.det(affine[:3, :3] / steps)) > 1e-3)
 
@@ -117,7 +117,7 @@ def _spacing_affine(
     """nibabel's affine of spacing alone, RAS, the origin in the middle."""
     spacing = np.abs(header["pixdim"][1:4].astype(np.float64))
     known = not np.isnan(spacing).all()
-    usable = (spacing > _FINEST) & (spacing < _COARSEST)
+    usable = (spacing > MIN_SPACING_MM) & (spacing < MAX_SPACING_MM)
     affine = np.diag([*np.where(usable, spacing, 1.0), 1.0])
     affine[0, 0] *= -1 if header.default_x_flip else 1
     affine[:3, 3] = -affine[:3, :3] @ (np.array(shape) - 1) / 2

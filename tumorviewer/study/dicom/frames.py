@@ -21,6 +21,7 @@ from tumorviewer.study.dicom.elements import (
 )
 from tumorviewer.study.dicom.image import Image
 from tumorviewer.study.dicom.values import Rescale, rescale_of, voi_lut_of, windows_of
+from tumorviewer.study.limits import MAX_SPACING_MM, MIN_SPACING_MM
 from tumorviewer.study.types import Window
 
 _UNIT_TOLERANCE = 0.01
@@ -163,7 +164,7 @@ def _spacing(measures: Dataset, dataset: Dataset) -> tuple[tuple[float, float] |
         (dataset, "NominalScannedPixelSpacing"),
     ):
         found = numbers(source, keyword)
-        if len(found) == 2 and min(found) > 0:
+        if len(found) == 2 and MIN_SPACING_MM < min(found) <= max(found) < MAX_SPACING_MM:
             return (found[0], found[1]), keyword == "PixelSpacing"
     return None, False
 

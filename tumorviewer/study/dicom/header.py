@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +39,8 @@ _PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _LARGE_ELEMENT = 256 << 10
 """Larger ones, mostly private, are left in the file."""
 _INFLATED_HEADER = 16 << 20
+_MAX_ELEMENTS = 100_000
+"""Of the top level, before the pixels."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,10 @@ def read_header(path: Path, source: str) -> Header:
             stated = UID(text(meta, "TransferSyntaxUID"))
             stream, end = _data_set(file, start, size, stated)
             dataset = read_dataset(
-                stream, *_encoding(stream, stated), stop_when=_at_pixels, defer_size=_LARGE_ELEMENT
+                stream,
+                *_encoding(stream, stated),
+                stop_when=_until_pixels(),
+                defer_size=_LARGE_ELEMENT,
             )
             pixels = _find_pixels(stream, dataset, end)
     except PARSER_ERRORS as error:
@@ -178,8 +185,16 @@ def _encoding(stream: BinaryIO, syntax: UID) -> tuple[bool, bool]:
     return is_implicit, is_implicit or head[:1] != b"\0"
 
 
-def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return tag in _PIXEL_KEYWORDS
+def _until_pixels() -> Callable[[BaseTag, str | None, int], bool]:
+    """Stops a reader at the pixels, and one that is lost among zeros or noise by an error."""
+    count = itertools.count()
+
+    def stop(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        if next(count) > _MAX_ELEMENTS:
+            raise ValueError("more elements than any header has")
+        return tag in _PIXEL_KEYWORDS
+
+    return stop
 
 
 def _found_syntax(dataset: Dataset) -> UID:
