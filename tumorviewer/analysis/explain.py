@@ -25,6 +25,7 @@ from pytorch_grad_cam import (
 )
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from tumorviewer.networks import Classifier
@@ -111,7 +112,10 @@ def scaled(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 def _raw(method: str, cut: _Cut, x: Tensor, target: int) -> NDArray[np.float32]:
     cam = _keeping_raw(_CLASSES[method])(cut, [cut.before])
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # Score-CAM draws a progress bar
+        with (
+            contextlib.redirect_stderr(io.StringIO()),  # Score-CAM draws a progress bar
+            threadpool_limits(1, "blas"),  # EigenCAM's small decompositions gain nothing from more
+        ):
             cam(x, [ClassifierOutputTarget(target)] * len(x))
         return np.asarray(cam.raw, np.float32)
     finally:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 # Shape suffixes: N slices, K classes.
 
-LEAST_AREA = 0.3
+LEAST_AREA = 0.5
 """Slices that show less of the head than this share of the fullest slice have no vote: a
 classifier of slices is trained on pictures through the brain, not on vertex, skull base or neck."""
 DECIDING_SHARE = 0.1
@@ -59,29 +59,28 @@ def pool(
         return Pooled(probabilities_NK[0], (0,), "A single slice.")
     voters = np.flatnonzero(areas_N >= LEAST_AREA * areas_N.max())
     votes = probabilities_NK[voters]
-    smooth = ordered and len(votes) > 2
-    if smooth:
+    is_smooth = ordered and len(voters) > 2
+    if is_smooth:
         votes = _with_neighbours(votes)
+    every = len(voters)
+    deciding = max(1, round(DECIDING_SHARE * every))
     if no_tumour is None:
         pooled = votes.mean(axis=0)
-        telling = votes[:, int(np.argmax(pooled))]
-        rule = f"Mean over {len(voters)} slices"
-        count = _deciding(len(voters))
+        telling = _descending(votes[:, int(np.argmax(pooled))])[:deciding]
+        rule = f"Mean over {every} slices"
     else:
-        telling = 1 - votes[:, no_tumour]
-        count = _deciding(len(voters))
-        pooled = votes[np.argsort(-telling, kind="stable")[:count]].mean(axis=0)
-        rule = f"Mean over the {count} of {len(voters)} slices where a tumour is most probable"
-    key = voters[np.argsort(-telling, kind="stable")[:count]]
+        telling = _descending(1 - votes[:, no_tumour])[:deciding]
+        pooled = votes[telling].mean(axis=0)
+        rule = f"Mean over the {deciding} of {every} slices where a tumour is most probable"
     return Pooled(
         pooled / pooled.sum(),
-        tuple(int(position) for position in key),
-        _in_words(rule, smooth, len(probabilities_NK) - len(voters)),
+        tuple(int(position) for position in voters[telling]),
+        _in_words(rule, is_smooth, len(probabilities_NK) - every),
     )
 
 
-def _deciding(voters: int) -> int:
-    return max(1, round(DECIDING_SHARE * voters))
+def _descending(values_N: NDArray[np.float64]) -> NDArray[np.intp]:
+    return np.argsort(-values_N, kind="stable")
 
 
 def _with_neighbours(votes_NK: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -91,13 +90,11 @@ def _with_neighbours(votes_NK: NDArray[np.float64]) -> NDArray[np.float64]:
     return mean
 
 
-def _in_words(rule: str, smooth: bool, without_vote: int) -> str:
-    parts = [rule]
-    if smooth:
-        parts.append("each averaged with its neighbours")
+def _in_words(rule: str, is_smooth: bool, without_vote: int) -> str:
+    if is_smooth:
+        rule += ", each averaged with its neighbours"
     if without_vote:
-        parts.append(
-            f"{without_vote} slices that show less than {LEAST_AREA:.0%} of the largest section "
-            "of the head have no vote"
+        rule += (
+            f"; no vote for {without_vote} that show less than half of the head's largest section"
         )
-    return "; ".join(parts).replace("; each", ", each") + "."
+    return f"{rule}."

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tumorviewer.analysis.finding import Saliency
+from tumorviewer.analysis.preprocess import Box, prepare, restore
+from tumorviewer.models import Preprocessing
+
+
+def bright_square(rows, columns):
+    """A dim head with a bright square, off centre, and where the square is."""
+    picture = np.zeros((rows, columns), np.uint8)
+    picture[rows // 8 : -rows // 8, columns // 6 : -columns // 6] = 60
+    where = (slice(rows // 4, rows // 4 + rows // 6), slice(columns // 2, columns // 2 + rows // 6))
+    picture[where] = 255
+    return picture, where
+
+
+@pytest.mark.parametrize("crop", [True, False])
+@pytest.mark.parametrize("shape", [(200, 200), (180, 260), (320, 150)])
+def test_what_the_network_sees_maps_back_to_where_it_was(shape, crop):
+    picture, where = bright_square(*shape)
+    seen, box = prepare(picture, Preprocessing(size=128, crop=crop))
+    back = restore((seen / 255).astype(np.float32), box, shape)
+    found = back > 0.6
+    rows, columns = np.nonzero(found)
+    assert rows.min() == pytest.approx(where[0].start, abs=2)
+    assert rows.max() == pytest.approx(where[0].stop - 1, abs=2)
+    assert columns.min() == pytest.approx(where[1].start, abs=2)
+    assert columns.max() == pytest.approx(where[1].stop - 1, abs=2)
+
+
+def test_a_map_is_drawn_times_its_strength_and_only_where_there_is_one():
+    maps = np.ones((2, 8, 8), np.float32)
+    saliency = Saliency(
+        method="gradcam",
+        target="glioma",
+        class_agnostic=False,
+        slices=(3, 7),
+        maps=maps,
+        peaks=np.ones(2, np.float32),
+        strength=np.array([0.25, 1.0], np.float32),
+        boxes=(Box(-5, 10, 30), Box(0, 0, 20)),
+        shape=(20, 50),
+    )
+    assert saliency.on_slice(4) is None
+    drawn = saliency.on_slice(3)
+    assert drawn.dtype == np.float32
+    assert drawn.shape == (20, 50)
+    np.testing.assert_allclose(drawn[:, 10:40], 0.25)
+    assert not drawn[:, :10].any()
+    assert not drawn[:, 40:].any()
+    assert saliency.on_slice(7)[:, :20].min() == 1
+    assert maps.min() == 1  # untouched

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from tumorviewer.analysis import device, selftest
+
+
+def test_this_machine_can_analyse():
+    found = selftest.run()
+    assert found.ok
+    assert found.device
+    assert set(found.versions) == set(selftest.LIBRARIES)
+    if found.device.startswith("cpu"):
+        assert found.problems[0].startswith("No GPU is used. ")
+
+
+@pytest.mark.parametrize("error", [ImportError("libtorch.so"), OSError("a\nb"), ValueError()])
+def test_a_broken_library_is_named_with_the_reason(monkeypatch, error):
+    real = importlib.import_module
+
+    def broken(name, *rest):
+        if name == "torchvision":
+            raise error
+        return real(name, *rest)
+
+    monkeypatch.setattr(selftest.importlib, "import_module", broken)
+    found = selftest.run()
+    assert not found.ok
+    assert "torchvision" not in found.versions
+    assert found.problems[0].startswith(f"torchvision cannot be used: {type(error).__name__}")
+    assert "\n" not in found.problems[0]
+
+
+def test_a_broken_driver_does_not_raise(monkeypatch):
+    def broken(_):
+        raise RuntimeError("driver fault")
+
+    monkeypatch.setattr(device, "choose", broken)
+    found = selftest.run()
+    assert not found.ok
+    assert found.problems == ("torch cannot compute: RuntimeError: driver fault",)
+
+
+def test_the_windows_side_imports_neither_torch_nor_qt():
+    modules = "client finding link messages methods pooling preprocess serialise slices worker"
+    code = "import sys\n" + "".join(
+        f"import tumorviewer.analysis.{name}\n" for name in modules.split()
+    )
+    code += "print({'torch', 'torchvision', 'pytorch_grad_cam', 'PySide6'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
