@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(given)
     options.command_line = shlex.join(["tumorviewer-train", *given])
+    # Before torch is imported: spinning OpenMP threads cost three times the time on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         options.run(options)
     except InputError as error:
@@ -203,7 +205,8 @@ def _print_summary(result: dict[str, Any]) -> None:
 def _print_figures(name: str, figures: dict[str, Any]) -> None:
     print(f"{name} n {figures['n']}, {figures['groups']} groups".strip())
     for key, (low, high) in figures["intervals"].items():
-        print(f"  {key:18} {figures[key]:.4f}  ({low:.4f}–{high:.4f})")
+        if figures[key] is not None:
+            print(f"  {key:18} {figures[key]:.4f}  ({low:.4f}–{high:.4f})")
     for key in ("twin_share", "copyist_accuracy"):
         if key in figures:
             print(f"  {key:18} {figures[key]:.4f}")

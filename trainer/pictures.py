@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,19 +16,25 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from trainer.dataset import Dataset, Item
 from trainer.files import write_json
 from trainer.progress import Progress
+from tumorviewer.analysis import preprocess
 from tumorviewer.analysis.preprocess import prepare
 from tumorviewer.errors import InputError
+from tumorviewer.imaging import display
 from tumorviewer.imaging.display import grey
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.study import open_paths
+from tumorviewer.study import pictures as decoders
+
+_FEW = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +111,8 @@ def decoded_once(
 
 def _key(dataset: Dataset, what: str) -> str:
     digest = hashlib.sha256(f"{dataset.root}\n{what}\n".encode())
+    for module in (decoders, display, preprocess):
+        digest.update(Path(str(module.__file__)).read_bytes())
     for item in dataset.items:
         status = item.path.stat()
         digest.update(f"{item.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
@@ -118,33 +127,42 @@ def _build(
     notes: Path,
     progress: Progress,
 ) -> None:
-    array.parent.mkdir(parents=True, exist_ok=True)
     beside = array.with_name(f".{os.getpid()}.{array.name}")
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(dataset.items), *shape)}
     hashes, unreadable = [], {}
     try:
-        rows = open_memmap(beside, mode="w+", dtype=np.uint8, shape=(len(dataset.items), *shape))
-        for row, (made, sha256, reason) in enumerate(_parallel(work, dataset.items, progress)):
-            hashes.append(sha256)
-            if made is None:
-                unreadable[dataset.items[row].name] = reason
-            else:
-                rows[row] = made
-        rows.flush()
+        array.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as stream:
+            write_array_header_1_0(stream, header)
+            for item, made in zip(
+                dataset.items, _parallel(work, dataset.items, progress), strict=True
+            ):
+                hashes.append(made.sha256)
+                if made.rows is None:
+                    unreadable[item.name] = made.reason
+                stream.write(bytes(math.prod(shape)) if made.rows is None else made.rows.tobytes())
         beside.replace(array)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         reason = f"The cache cannot be written: {error.strerror or error}."
         raise InputError(str(array.parent), reason, "Make room or give --cache.") from error
+    finally:
+        beside.unlink(missing_ok=True)
     write_json(notes, {"sha256": hashes, "unreadable": unreadable})
 
 
-_Made = tuple[NDArray[np.uint8] | None, str, str]
+class _Made(NamedTuple):
+    rows: NDArray[np.uint8] | None
+    sha256: str
+    reason: str = ""
 
 
 def _parallel(
     work: Callable[[Path], NDArray[np.uint8]], items: Sequence[Item], progress: Progress
 ) -> Iterator[_Made]:
-    """``work`` on each item, in order, on every core."""
+    """``work`` on each item, in order; on every core where that is worth starting processes."""
+    if len(items) <= _FEW:
+        yield from (_attempt(work, item.path) for item in items)
+        return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     context = multiprocessing.get_context("spawn")
     paths = [item.path for item in items]
@@ -158,8 +176,8 @@ def _attempt(work: Callable[[Path], NDArray[np.uint8]], path: Path) -> _Made:
     sha256 = ""
     try:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        return work(path), sha256, ""
+        return _Made(work(path), sha256)
     except InputError as error:
-        return None, sha256, error.message
+        return _Made(None, sha256, error.message)
     except OSError as error:
-        return None, sha256, f"It cannot be read: {error.strerror}."
+        return _Made(None, sha256, f"It cannot be read: {error.strerror}.")
