@@ -24,10 +24,11 @@ SIDE, PIXEL = 256, 0.898
 THICKNESS, STEP, BOTTOM, SLICES = 4.5, 5.0, -54.0, 28
 SIGNAL = 800
 """Stored value of a signal of 1."""
-WINDOW = 520, 1040
-STUDY = Head(seed=7, tumour=(30.0, 22.0, 27.0))
+WINDOW = 540, 1080
+STUDY = Head(seed=7, tumour=(43.0, 22.0, 27.0), radius=22.0, is_solid=True)
+RING = Head(seed=7, tumour=(30.0, 22.0, 27.0))
 HEALTHY = Head(seed=11, tumour=None)
-FRONTAL = Head(seed=23, tumour=(-27.0, -38.0, 21.0), radius=19.0)
+FRONTAL = Head(seed=23, tumour=(-40.0, -34.0, 25.0), radius=24.0, is_solid=True)
 STATEMENT = "SYNTHETIC: painted by a program, shows no person"
 
 
@@ -44,7 +45,7 @@ def acquire(head: Head, z: float) -> NDArray[np.uint16]:
     signal = gaussian_filter(paint(head, Place(xx, yy, zz)).mean(axis=0), 0.55)
     signal *= _bias(axis, z)
     rng = np.random.default_rng([head.seed, round(z * 10) + 1000])
-    real, imaginary = rng.normal(0, 0.02, (2, SIDE, SIDE))
+    real, imaginary = rng.normal(0, 0.013, (2, SIDE, SIDE))
     magnitude = np.hypot(signal + real, imaginary)
     return np.clip(np.rint(magnitude * SIGNAL), 0, 4095).astype(np.uint16)
 
@@ -154,7 +155,7 @@ def write_pictures(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     said = PngInfo()
     said.add_text("Description", STATEMENT)
-    picture(STUDY, 26.0).save(folder / "tumour-parietal.png", pnginfo=said, optimize=True)
+    picture(RING, 40.0).save(folder / "tumour-parietal.png", pnginfo=said, optimize=True)
     picture(FRONTAL, 22.0).save(folder / "tumour-frontal.jpg", quality=90, comment=STATEMENT)
     picture(HEALTHY, 16.0).save(folder / "no-tumour.jpg", quality=90, comment=STATEMENT)
 

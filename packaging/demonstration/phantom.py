@@ -19,9 +19,9 @@ from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 Field = NDArray[np.float32]
 Point = tuple[float, float, float]
 
-AIR, BONE, CSF, OEDEMA, GREY, NUCLEUS, WHITE = 0.02, 0.09, 0.17, 0.50, 0.58, 0.66, 0.80
-MUSCLE, SKIN, FAT, MARROW, DURA, BLOOD = 0.46, 0.66, 1.18, 0.74, 1.00, 1.30
-MASS, NECROSIS, MUCOSA, VITREOUS = 1.30, 0.32, 1.15, 0.22
+AIR, BONE, CSF, OEDEMA, GREY, NUCLEUS, WHITE = 0.02, 0.08, 0.24, 0.37, 0.46, 0.49, 0.55
+MUSCLE, SKIN, FAT, MARROW, DURA, BLOOD = 0.40, 0.62, 1.20, 0.62, 0.80, 1.05
+MASS, NECROSIS, MUCOSA, VITREOUS = 0.95, 0.27, 0.85, 0.22
 CUBE, STEP = 96, 2.5
 """Samples, and millimetres per sample, of a random field; it repeats beyond."""
 
@@ -41,6 +41,8 @@ class Head:
     seed: int
     tumour: Point | None
     radius: float = 16.0
+    is_solid: bool = False
+    """Whether the mass enhances as a whole, rather than as a ring around necrosis."""
 
 
 class Noise:
@@ -354,15 +356,16 @@ def _membranes(signal: Field, place: Place, inside: Field) -> Field:
 
 
 def _mass(signal: Field, place: Place, head: Head, texture: Texture) -> Field:
-    """A ring of enhancement around necrosis, in oedema that follows the white matter."""
+    """An enhancing mass, in oedema that follows the white matter."""
     assert head.tumour
     offset = [axis - middle for axis, middle in zip(place, head.tumour, strict=True)]
     distance = np.sqrt(sum(part * part for part in offset))
-    shape = head.radius * (0.8 + 0.13 * texture.fold.at(place) + 0.04 * texture.fine)
+    shape = head.radius * (0.8 + 0.11 * texture.fold.at(place) + 0.04 * texture.fine)
     beyond = distance - shape
     halo = beyond < 13 + 6 * texture.crossing.at(place)
-    white = (signal > WHITE - 0.09) & (signal < WHITE + 0.12)
+    white = (signal > (NUCLEUS + WHITE) / 2) & (signal < WHITE + 0.1)
     signal = np.where(halo & white, OEDEMA + 0.02 * texture.fine, signal)
     rim = 3.1 + 1.0 * texture.fine + 0.8 * texture.coarse
-    core = NECROSIS + 0.07 * texture.fine
-    return np.where(beyond < 0, np.where(beyond > -rim, MASS + 0.08 * texture.fine, core), signal)
+    is_alive = head.is_solid | (beyond > -rim)
+    tissue = np.where(is_alive, MASS, NECROSIS) + 0.06 * texture.fine
+    return np.where(beyond < 0, tissue, signal)
