@@ -18,6 +18,8 @@ from tumorviewer.study.types import Opened, Refused, Study
 
 _log = logging.getLogger(__name__)
 
+_OPENABLE = "DICOM, NIfTI, PNG, JPEG, TIFF and BMP files can be, and folders and zips of them."
+
 OpeningProgress = Callable[[int, int], None]
 """Told how many files were looked into, and how many were found so far; may raise
 :class:`tumorviewer.errors.Cancelled`."""
@@ -45,13 +47,24 @@ def open_paths(paths: Iterable[str | Path], progress: OpeningProgress | None = N
         If `progress` raises it.
     """
     opening = _Opening()
-    for path in paths:
-        opening.files += opening.finder.find(Path(path))
+    named = [Path(path) for path in paths]
+    for path in named:
+        opening.files += opening.finder.find(path)
     for done, file in enumerate(opening.files):  # grows with what archives and DICOMDIRs hold
         if progress is not None:
             progress(done, len(opening.files))
         opening.take(file)
-    return opening.result()
+    return _without_silence(opening.result(), named)
+
+
+def _without_silence(opened: Opened, named: list[Path]) -> Opened:
+    """Say of a folder or archive that there is nothing to show in it, if nothing else was said."""
+    if opened.studies or any(refused.is_error for refused in opened.refused):
+        return opened
+    explained = {refused.source for refused in opened.refused}
+    silent = [str(path) for path in named if str(path) not in explained]
+    nothing = tuple(Refused(source, "Nothing in it can be shown.", _OPENABLE) for source in silent)
+    return replace(opened, refused=opened.refused + nothing)
 
 
 class _Opening:

@@ -80,7 +80,7 @@ def refused(pattern: str = "", *, remedy: bool = False, quietly: bool = False) -
     def check(report: Report) -> None:
         assert not _shown(report)
         found = [r for r in _reasons(report) if re.search(pattern, r["reason"], re.IGNORECASE)]
-        assert found, _reasons(report)
+        assert found, _reasons(report)[:5]
         assert quietly or any(reason["is_error"] for reason in found)
         assert not remedy or any(reason["remedy"] for reason in found)
 
@@ -102,14 +102,14 @@ def opens(
 
     def check(report: Report) -> None:
         shown = _shown(report)
-        assert len(shown) == count, report
+        assert len(shown) == count, _reasons(report)[:5]
         if array is not None:
             assert shown[0]["crc"] == crc(array)
         for name, value in properties.items():
             assert shown[0][name] == (list(value) if isinstance(value, tuple) else value)
         assert re.search(note, " ".join(shown[0]["notes"]), re.IGNORECASE), shown[0]["notes"]
         others = " ".join(reason["reason"] for reason in _reasons(report))
-        assert re.search(left_out or "^$", others, re.IGNORECASE), others
+        assert re.search(left_out or "^$", others, re.IGNORECASE), others[:500]
 
     return check
 

@@ -20,7 +20,7 @@ def cases() -> Iterator[Case]:
         check = refused("not supported", remedy=True)
         yield Case(f"strange/{name}", one_file(name, content), check)
     for name, content in _other_archives().items():
-        yield Case(f"strange/{name}", one_file(name, content), refused(quietly=True))
+        yield Case(f"strange/{name}", one_file(name, content), refused("nothing in it"))
     many = {f"{number // 100}/{number}.txt": b"unrelated" for number in range(10_000)}
     many["50/head.png"] = picture("PNG")
     yield Case(
