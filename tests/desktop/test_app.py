@@ -30,6 +30,14 @@ def make_and_close():
 app.make_window = make_and_close
 raise SystemExit(app.main([]))
 """
+ICON = """
+from tumorviewer.desktop import app, theme
+application = app.make_application()
+image = theme.drawing("side_by_side", "#ffffff").toImage()
+assert image.width() == 40, image.width()
+inked = [x for x in range(40) for y in range(40) if image.pixelColor(x, y).alpha() > 100]
+assert 34 <= max(inked) <= 37 and 2 <= min(inked) <= 6, (min(inked), max(inked))
+"""
 
 
 def run(program: str, tmp_path, **environment) -> subprocess.CompletedProcess[str]:
@@ -44,6 +52,11 @@ def run(program: str, tmp_path, **environment) -> subprocess.CompletedProcess[st
 
 def test_the_window_is_up_before_anything_heavy_is_imported(tmp_path):
     ended = run(WINDOW, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_icons_are_whole_on_a_sharp_screen(tmp_path):
+    ended = run(ICON, tmp_path, QT_SCALE_FACTOR="2")
     assert ended.returncode == 0, ended.stderr
 
 

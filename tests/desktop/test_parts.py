@@ -247,7 +247,7 @@ def test_refused_text_groups_by_reason_errors_first():
     assert "and 3 more" in refused_text(refused, most_names=2)
     assert "dcm" not in refused_text(refused, hide_names=True)
     assert "5 of them" in refused_text(refused, hide_names=True)
-    assert refused_summary(refused) == "6 not shown, 5 with an error"
+    assert refused_summary(refused) == "6 not shown · 5 errors"
 
 
 # The answer

@@ -68,7 +68,7 @@ def refused_summary(refused: Sequence[Refused]) -> str:
     count = f"{len(refused):,} not shown"
     if not errors or errors == len(refused):
         return count
-    return f"{count}, {errors:,} with an error"
+    return f"{count} · {errors:,} error{'s' if errors > 1 else ''}"
 
 
 def refused_text(
