@@ -1,0 +1,143 @@
+"""Killed at any moment and resumed, a run ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainer import checkpoint
+from trainer.checkpoint import Checkpoint
+from trainer.config import Config, ModelSettings
+from trainer.fit import Run, fit
+from trainer.material import Source, gather
+from trainer.optimise import TrainingSettings
+from trainer.progress import Progress
+from trainer.split import SplitSettings
+from tumorviewer.errors import InputError
+from tumorviewer.models.card import Preprocessing
+
+QUIET = Progress("none")
+CONFIG = Config(
+    split=SplitSettings("fold 1", 3),
+    preprocessing=Preprocessing(size=32),
+    model=ModelSettings("light", {"width": 8}),
+    training=TrainingSettings(epochs=8, batch=8, warmup_epochs=1, patience=0),
+)
+
+
+def train(data: Path, cache: Path, out: Path, config: Config = CONFIG, resume: bool = True) -> None:
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    material = gather(Source(data, cache), config.preprocessing, QUIET)
+    fit(material, config, Run(out, torch.device("cpu"), resume), QUIET)
+
+
+def results(out: Path) -> dict[str, bytes]:
+    names = ("last.safetensors", "best.safetensors", "bundle/model.safetensors", "predictions.csv")
+    kept = {name: (out / name).read_bytes() for name in names}
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    kept["log"] = json.dumps([{**entry, "seconds": 0} for entry in log]).encode()
+    stored = checkpoint.read(out / "last.safetensors")
+    kept["last.safetensors"] = b"".join(
+        one.numpy().tobytes() for _, one in sorted(stored.tensors.items())
+    )
+    return kept
+
+
+@pytest.fixture(scope="module")
+def undisturbed(shapes, cache, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "undisturbed"
+    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    started = time.monotonic()
+    train(shapes, cache, out)
+    seconds = time.monotonic() - started
+    torch.use_deterministic_algorithms(before[0])
+    torch.set_num_threads(before[1])
+    return results(out), seconds
+
+
+def test_killed_at_random_moments_it_ends_the_same(shapes, cache, tmp_path, undisturbed):
+    expected, seconds = undisturbed
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["trainer.fit", "sklearn.model_selection"])
+    chance = random.Random(11)
+    kills, out = 0, tmp_path / "killed"
+    for _ in range(12):
+        process = context.Process(target=train, args=(shapes, cache, out))
+        process.start()
+        process.join(chance.uniform(0.1, 0.8) * seconds)
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.join()
+        if (out / "figures.json").is_file():
+            break
+    assert kills
+    train(shapes, cache, out)
+    assert results(out) == expected
+
+
+def test_a_finished_run_is_not_repeated_and_not_overwritten(shapes, cache, tmp_path):
+    config = replace(CONFIG, training=replace(CONFIG.training, epochs=1))
+    out = tmp_path / "run"
+    train(shapes, cache, out, config)
+    first = results(out)
+    train(shapes, cache, out, config)
+    assert results(out) == first
+    with pytest.raises(InputError, match="holds a run already"):
+        train(shapes, cache, out, config, resume=False)
+    with pytest.raises(InputError, match="other settings"):
+        train(shapes, cache, out, CONFIG)
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(shapes, cache, tmp_path):
+    config = replace(CONFIG, training=replace(CONFIG.training, lr=1e30, warmup_epochs=4.0))
+    with pytest.raises(InputError, match="not a number"):
+        train(shapes, cache, tmp_path / "run", config)
+    if (tmp_path / "run" / "last.safetensors").is_file():
+        stored = checkpoint.read(tmp_path / "run" / "last.safetensors")
+        assert all(torch.isfinite(one.float()).all() for one in stored.part("network.").values())
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path):
+    tensors = {"a.b": torch.rand(3, 4), "a.c": torch.tensor(7)}
+    checkpoint.write(tmp_path / "c.safetensors", Checkpoint(tensors, {"epoch": 3, "log": [1.5]}))
+    stored = checkpoint.read(tmp_path / "c.safetensors")
+    assert stored.notes == {"epoch": 3, "log": [1.5]}
+    assert torch.equal(stored.part("a.")["b"], tensors["a.b"])
+    (tmp_path / "c.safetensors").write_bytes(b"no checkpoint")
+    with pytest.raises(InputError, match="cannot be read"):
+        checkpoint.read(tmp_path / "c.safetensors")
+
+
+def _write_too_much(path: Path) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    try:
+        checkpoint.write(path, Checkpoint({"a": torch.rand(10_000)}, {}))
+    except InputError as error:
+        os._exit(42 if "intact" in error.reason else 1)
+    os._exit(2)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path):
+    path = tmp_path / "c.safetensors"
+    checkpoint.write(path, Checkpoint({"a": torch.ones(4)}, {"epoch": 1}))
+    process = multiprocessing.get_context("forkserver").Process(
+        target=_write_too_much, args=(path,)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == 42
+    assert checkpoint.read(path).notes == {"epoch": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.safetensors"]
