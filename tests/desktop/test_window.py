@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,7 +165,8 @@ def test_a_series_that_cannot_be_read_says_so_in_place_and_is_tried_again(
 
 
 def test_a_failed_analysis_says_so_in_place_and_is_tried_again(opened, client):
-    client.fail("All slices are blank.")
+    client.fail(f"{client.last.volume.source}: All slices are blank.")
+    assert opened.reading.analyst.state.text == "All slices are blank."
     assert "All slices are blank." in visible_text(opened.assessment)
     assert "All slices are blank." in opened.viewer.map.message
     QTest.mouseClick(opened.assessment.message._button, Qt.MouseButton.LeftButton)
@@ -408,3 +411,11 @@ def accessible_text(view) -> str:
     interface = QAccessible.queryAccessibleInterface(view)
     children = (interface.child(at) for at in range(interface.childCount()))
     return "\n".join(child.text(QAccessible.Text.Name) for child in children if child)
+
+
+def test_closing_a_study_gives_its_pixels_back(qtbot, opened, client):
+    client.answer()
+    pixels = weakref.ref(opened.viewer.state.volume.array)
+    opened.actions_["close_study"].trigger()
+    client.requests.clear()
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and pixels() is None)

@@ -228,9 +228,14 @@ class Analyst(QObject):
                 self._take(result)
             case Failed(message=message, detail=detail):
                 _log.warning("analysis failed: %s", detail or "input refused")
-                self._set(State(Phase.FAILED, message, finding=finding))
+                self._set(State(Phase.FAILED, self._without_source(message), finding=finding))
             case Cancelled():
                 self._set(State(Phase.CANCELLED, "Cancelled.", finding=finding))
+
+    def _without_source(self, message: str) -> str:
+        """The reader sees which volume is shown; its path may name the patient."""
+        source = "" if self._volume is None else self._volume.source
+        return message.removeprefix(f"{source}: ")
 
     def _take(self, result: Finding | Saliency) -> None:
         if isinstance(result, Saliency):
