@@ -115,7 +115,7 @@ def test_a_long_request_is_cancelled_at_once_and_the_worker_is_free_again(
     assert time.monotonic() - start < 0.3
     quick = desk.ask(Explain(volume, settled_bundle, "gradcam", "glioma", (5,)))
     assert isinstance(quick, Done)  # far sooner than eleven slices of Score-CAM
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 5
     desk.client.cancel(slow)
     desk.client.cancel(12345)
 
@@ -157,10 +157,12 @@ def test_restart_ends_what_runs(desk, settled_bundle, volume):
     )
     while desk.next(Progress).text != "Making saliency maps":
         pass
+    pid = desk.client._link.pid
     desk.client.restart()
     event = desk.next((Died, Failed, Done))
     assert event == Failed(slow, "The analysis was stopped.")
-    assert desk.next((Ready, Died), START_S).selftest.ok
+    assert gone(pid, 1)
+    assert desk.client._connected().pid != pid
 
 
 def test_closing_leaves_no_process_and_tells_nothing_more(settled_bundle, volume):
