@@ -36,10 +36,16 @@ CONFIG = Config(
 
 
 def train(data: Path, cache: Path, out: Path, config: Config = CONFIG, resume: bool = True) -> None:
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)  # two that spin take minutes on a busy machine
     material = gather(Source(data, cache), config.preprocessing, QUIET)
     fit(material, config, Run(out, torch.device("cpu"), resume), QUIET)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def same_threads_afterwards():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 def results(out: Path) -> dict[str, bytes]:
@@ -57,13 +63,9 @@ def results(out: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def undisturbed(shapes, cache, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "undisturbed"
-    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     started = time.monotonic()
     train(shapes, cache, out)
-    seconds = time.monotonic() - started
-    torch.use_deterministic_algorithms(before[0])
-    torch.set_num_threads(before[1])
-    return results(out), seconds
+    return results(out), time.monotonic() - started
 
 
 def test_killed_at_random_moments_it_ends_the_same(shapes, cache, tmp_path, undisturbed):
