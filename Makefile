@@ -34,7 +34,7 @@ contracts: setup
 
 unit: setup
 	@echo "Tests (pytest)"
-	@$(python) -m pytest
+	@$(python) -m pytest -n 2 --dist loadfile
 
 format: setup ## put the code into the house style
 	@$(python) -m ruff check --fix

@@ -119,7 +119,7 @@ def test_an_empty_folder_is_said(tmp_path, capsys) -> None:
     (tmp_path / "empty").mkdir()
     code, answer = classify(capsys, tmp_path / "empty")
     assert code == 1
-    assert "nothing" in answer["errors"][0]["message"]
+    assert "Nothing" in answer["errors"][0]["message"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names must be Unicode here")

@@ -78,8 +78,6 @@ def classify(paths: Sequence[str], settings: Settings, tell: Tell) -> Report:
     items = list(_items(opened))
     if items:
         _judge_all(items, settings, report, tell)
-    elif not opened.refused:
-        report.refuse(InputError(", ".join(paths), "There is nothing in it that can be judged."))
     return report
 
 
