@@ -85,6 +85,17 @@ def test_eigencam_says_what_it_is(volume, model):
     assert "same map whatever the class" in saliency.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "said"),
+    [([0.2, 0.2, 0.45, 0.15], True), ([0.1, 0.1, 0.6, 0.2], False), ([0.5, 0.1, 0.3, 0.1], False)],
+)
+def test_a_tumour_of_no_clear_kind_is_said(volume, model, probabilities, said):
+    examined = Examination(prepare_volume(volume, model.card.preprocessing), model)
+    examined.probabilities = lambda _=None: np.tile(probabilities, (11, 1))
+    flags = pipeline.find(examined, None).flags
+    assert any("cannot tell which" in flag for flag in flags) is said
+
+
 def test_empty_maps_are_said(volume, model):
     examined = Examination(prepare_volume(volume, model.card.preprocessing), model)
     examined.raw_maps = lambda *_: np.full((11, 3, 3), -1, np.float32)

@@ -71,6 +71,13 @@ def test_a_background_that_is_not_a_number_is_said_and_judged():
     assert any("no finite value" in flag for flag in prepared.flags)
 
 
+def test_a_segmentation_is_said():
+    labels = (head().array > 300).astype(np.int16) * 4
+    prepared = prepare_volume(replace(head(), array=labels), SETTINGS)
+    assert any("segmentation" in flag for flag in prepared.flags)
+    assert not any("segmentation" in flag for flag in prepare_volume(head(), SETTINGS).flags)
+
+
 def test_colour_is_said():
     grey = np.clip(head().array / 3, 0, 255).astype(np.uint8)
     volume = replace(head(), array=np.stack([grey] * 3, axis=-1), placement=Placement.NONE)

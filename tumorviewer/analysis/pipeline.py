@@ -84,7 +84,7 @@ def find(
         pooling=pooled.rule,
         key_slices=tuple(prepared.slices[position] for position in pooled.key),
         saliency=saliency,
-        flags=prepared.flags + examination.flags,
+        flags=prepared.flags + _split(card, pooled.probabilities) + examination.flags,
         device=devices.in_words(examination.model.device),
     )
 
@@ -139,6 +139,19 @@ def _pooled(examination: Examination, probabilities_NK: NDArray[np.float64]) -> 
     card, prepared = examination.model.card, examination.prepared
     no_tumour = card.classes.index(card.no_tumour) if card.no_tumour else None
     return pool(probabilities_NK, prepared.areas, no_tumour, ordered=prepared.ordered)
+
+
+def _split(card: ModelCard, probabilities_K: NDArray[np.float64]) -> tuple[str, ...]:
+    """A warning where "no tumour" is the most probable class and a tumour still more probable."""
+    if card.no_tumour is None:
+        return ()
+    absent = float(probabilities_K[card.classes.index(card.no_tumour)])
+    if absent < probabilities_K.max() or absent >= 0.5:
+        return ()
+    return (
+        f"A tumour of some kind is more probable ({1 - absent:.0%}) than none, "
+        "but the model cannot tell which.",
+    )
 
 
 def _positions(judged: Sequence[int], asked: Sequence[int]) -> list[int]:

@@ -21,6 +21,8 @@ Progress = Callable[[int, int, str], None]
 """Told how much of how much is done, and of what. The callback may raise
 :class:`tumorviewer.errors.Cancelled`."""
 
+_LABELS = 12
+"""A volume with no more different values than this is taken for a segmentation."""
 _CONTRAST = 8
 """Grey levels that all but 1 % of a slice must span for there to be anything to judge."""
 
@@ -130,6 +132,16 @@ def _flags(volume: Volume, judged: int) -> tuple[str, ...]:
         )
     if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).all():
         flags.append("Some pixels have no finite value; the model sees them as they are shown.")
+    if _is_label_map(volume):
+        flags.append("It holds few different values: it looks like a segmentation, not an image.")
     if volume.is_colour:
         flags.append("The colour picture was reduced to its brightness for the model.")
     return tuple(flags)
+
+
+def _is_label_map(volume: Volume) -> bool:
+    """Whether some hundred thousand voxels of a volume, evenly spread, hold a few values only."""
+    if volume.placement is Placement.NONE or len(volume.array) < 2:
+        return False
+    voxels = volume.array.reshape(-1)
+    return len(np.unique(voxels[:: max(1, voxels.size // 200_000)])) <= _LABELS

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtGui import QImage
 
 from tumorviewer.analysis.finding import Finding, Saliency
+from tumorviewer.analysis.methods import METHODS
 from tumorviewer.imaging.colormap import overlay
 
 _FULL_STRENGTH = 0.995
@@ -34,7 +35,7 @@ class SaliencyView:
 
     def caption(self) -> str:
         """Method and class."""
-        return f"{self._saliency.method}: {self._target()}"
+        return f"{METHODS[self._saliency.method].title}: {self._target()}"
 
     def key(self) -> str:
         """What low and high mean."""
