@@ -15,12 +15,15 @@ from pathlib import Path, PurePosixPath
 
 from tumorviewer.errors import InputError
 from tumorviewer.study import limits
+from tumorviewer.study.sniffing import kind_by_name
 from tumorviewer.study.types import Refused
 
 SEPARATOR = " › "
 """Between the name of an archive and that of its member."""
 MAX_MEMBERS = 200_000
 _JUNK = {".ds_store", "thumbs.db", "desktop.ini", "__macosx", ".spotlight-v100", ".trashes"}
+_UNQUESTIONED_BYTES = 64 << 20
+"""An archive may unpack to it whatever its own size."""
 _COPY_CHUNK = 1 << 20
 
 
@@ -68,9 +71,9 @@ class Finder:
                     limits.check_regular_file(at, name)
                     yield Found(at, name, is_named)
             except (OSError, ValueError) as error:
-                self._refuse(limits.unreadable(name, error), is_named)
+                self._refuse(limits.unreadable(name, error), is_error=True)
             except InputError as error:
-                self._refuse(error, is_named)
+                self._refuse(error, is_named or not _is_unrelated(at))
             is_named = False
 
     def unpack(self, archive: Found) -> Iterator[Found]:
@@ -105,9 +108,13 @@ class Finder:
         self._files.add(real)
         return is_new
 
-    def _refuse(self, error: InputError, is_named: bool) -> None:
-        is_error = is_named or not isinstance(error.__cause__, FileNotFoundError)
+    def _refuse(self, error: InputError, is_error: bool) -> None:
         self.refused.append(Refused(error.source, error.reason, error.remedy, is_error))
+
+
+def _is_unrelated(path: Path) -> bool:
+    """Whether a file is empty and its name promises nothing that could be shown."""
+    return path.is_file() and path.stat().st_size == 0 and kind_by_name(path.name) is None
 
 
 def _holds_itself(link: Path) -> bool:
@@ -174,7 +181,8 @@ def _check_archive(archive: Path, source: str, members: list[zipfile.ZipInfo]) -
             "Unpack it with its password and open the folder.",
         )
     total = sum(member.file_size for member in members)
-    limits.check_expansion(source, total, archive.stat().st_size, limits.DEFLATE_RATIO)
+    size = archive.stat().st_size
+    limits.check_expansion(source, total, size, limits.DEFLATE_RATIO, _UNQUESTIONED_BYTES)
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if total > free * limits.MEMORY_SHARE:
         raise InputError(

@@ -44,7 +44,7 @@ def kind_of(head: bytes, path: Path) -> Kind | None:
     Kind or None
         None if neither is known.
     """
-    return _by_content(head) or _by_name(path.name.lower())
+    return _by_content(head) or kind_by_name(path.name)
 
 
 def _by_content(head: bytes) -> Kind | None:
@@ -61,7 +61,9 @@ def _by_content(head: bytes) -> Kind | None:
     return Kind.OTHER_PICTURE if pictures.recognises(head) and not head.startswith(b"BM") else None
 
 
-def _by_name(name: str) -> Kind | None:
+def kind_by_name(name: str) -> Kind | None:
+    """What a file claims to be by its suffix."""
+    name = name.lower()
     if name.endswith(_DICOM_SUFFIXES) or name == "dicomdir":
         return Kind.DICOM
     if name.endswith(nifti.SUFFIXES):

@@ -28,7 +28,7 @@ from tumorviewer.study import limits
 from tumorviewer.study.dicom.elements import PARSER_ERRORS, text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
-_NOT_DICOM = "It is damaged, or it is not a DICOM file."
+NOT_DICOM = "It is damaged, or it is not a DICOM image."
 COPY_AGAIN = "Copy it again from where it came from."
 _PIXEL_KEYWORDS = {
     0x7FE00008: "FloatPixelData",
@@ -102,7 +102,7 @@ def read_header(path: Path, source: str) -> Header:
     except PARSER_ERRORS as error:
         raise _not_readable(source, error) from error
     if not len(dataset):
-        raise InputError(source, _NOT_DICOM, COPY_AGAIN)
+        raise InputError(source, NOT_DICOM, COPY_AGAIN)
     notes = () if stated else ("The file does not state its transfer syntax; it was recognised.",)
     return Header(path, source, dataset, meta, stated or _found_syntax(dataset), pixels, notes)
 
@@ -110,7 +110,7 @@ def read_header(path: Path, source: str) -> Header:
 def _not_readable(source: str, error: Exception) -> InputError:
     if isinstance(error, OSError) and error.errno is not None:
         return limits.unreadable(source, error)
-    return InputError(source, _NOT_DICOM, COPY_AGAIN)
+    return InputError(source, NOT_DICOM, COPY_AGAIN)
 
 
 def inflate(file: BinaryIO, start: int, needed: int) -> bytes:

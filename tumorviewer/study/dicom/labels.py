@@ -45,10 +45,12 @@ def _say(name: str, value: Any, parts: list[dict[str, Hashable]]) -> str:
         return ""
     if name in _WORDS:
         return _WORDS[name](value)
-    if name in _ORDINALS:
-        values = {part[name] for part in parts if part.get(name) is not None}
-        return f"{_ORDINALS[name]} {sorted(values).index(value) + 1}"  # type: ignore[type-var]
-    return ""
+    if name not in _ORDINALS:
+        return ""
+    stated: list[Any] = [part[name] for part in parts if part.get(name) is not None]
+    unique = dict.fromkeys(stated)
+    values = list(unique) if isinstance(value, tuple) else sorted(unique)
+    return f"{_ORDINALS[name]} {values.index(value) + 1}"
 
 
 def plane_of(orientation: Sequence[float]) -> str:

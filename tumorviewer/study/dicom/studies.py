@@ -19,7 +19,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.study.dicom.elements import first_item, integer, silence_pydicom, text
 from tumorviewer.study.dicom.frames import Frame, frames_of
 from tumorviewer.study.dicom.geometry import locate
-from tumorviewer.study.dicom.header import COPY_AGAIN, Header, read_header
+from tumorviewer.study.dicom.header import COPY_AGAIN, NOT_DICOM, Header, read_header
 from tumorviewer.study.dicom.image import Image, read_image
 from tumorviewer.study.dicom.labels import labels_of
 from tumorviewer.study.dicom.stacks import Stack, stacks_of
@@ -152,7 +152,8 @@ def _no_picture(header: Header, storage_class: UID) -> Refused:
     is_known = bool(name) and name != str(storage_class)
     is_image = name.endswith("Image") or integer(header.dataset, "Rows") is not None
     if storage_class not in _NO_PICTURE and (is_image or not is_known):
-        raise InputError(header.source, "It ends before its pixels, or has none.", COPY_AGAIN)
+        cut = "It ends before its pixels, or has none."
+        raise InputError(header.source, cut if is_image else NOT_DICOM, COPY_AGAIN)
     reason = f"It is DICOM, but not a picture: {name if is_known else 'Segmentation'}."
     return Refused(header.source, reason, is_error=False)
 
