@@ -58,9 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_training(crossval)
     crossval.add_argument("--jobs", type=int, default=1, help="folds trained at the same time")
     crossval.set_defaults(run=_crossval)
-    evaluate = commands.add_parser("evaluate", help="judge a bundle on labelled data")
-    evaluate.add_argument("bundle", type=Path)
+    evaluate = commands.add_parser("evaluate", help="judge a model on labelled data")
     _add_data(evaluate)
+    evaluate.add_argument("--model", metavar="M", help="name or bundle folder; else the default")
     evaluate.add_argument("--json", action="store_true", help="every figure as one object")
     evaluate.add_argument("--split", choices=("train", "val", "test"), help="of the official split")
     evaluate.add_argument("--training-data", type=Path, help="to count twins in")
@@ -173,9 +173,10 @@ def _crossval(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from trainer import evaluate
     from trainer.progress import Progress
+    from tumorviewer.models.catalogue import Catalogue
 
     result = evaluate.on_data(
-        options.bundle,
+        Catalogue().find(options.model),
         _source(options),
         (options.split,) if options.split else ("", "train", "val", "test"),
         options.device,

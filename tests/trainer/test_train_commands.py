@@ -106,7 +106,7 @@ def test_folds_teach_a_student_of_their_own_fold_only(crossval, shapes, cache, t
 
 def test_evaluate_prints_every_figure(crossval, shapes, cache, tmp_path, capsys):
     table = tmp_path / "p.csv"
-    arguments = ["evaluate", str(crossval / "fold-0" / "bundle"), str(shapes), "--json"]
+    arguments = ["evaluate", str(shapes), "--model", str(crossval / "fold-0" / "bundle"), "--json"]
     arguments += [f"--cache={cache}", "--progress=none", f"--predictions={table}"]
     assert cli.main([*arguments, f"--training-data={shapes}"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -126,7 +126,7 @@ def test_evaluate_prints_every_figure(crossval, shapes, cache, tmp_path, capsys)
 def test_evaluate_refuses_classes_that_the_model_does_not_know(crossval, make_items, capsys):
     data = make_items({"disc": 2, "star": 2})
     bundle = str(crossval / "fold-0" / "bundle")
-    assert cli.main(["evaluate", bundle, str(data), f"--cache={data / '.cache'}"]) == 1
+    assert cli.main(["evaluate", str(data), "--model", bundle, f"--cache={data / '.cache'}"]) == 1
     assert "does not know the class star" in capsys.readouterr().err
 
 
