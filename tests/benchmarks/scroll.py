@@ -39,7 +39,7 @@ def finding() -> Finding:
     maps = np.random.default_rng(1).random((SLICES, MAP, MAP), np.float32)
     ones = np.ones(SLICES, np.float32)
     boxes = (Box(0, 0, SIDE),) * SLICES
-    saliency = Saliency("Grad-CAM", "glioma", False, slices, maps, ones, ones, boxes, (SIDE, SIDE))
+    saliency = Saliency("gradcam", "glioma", False, slices, maps, ones, ones, boxes, (SIDE, SIDE))
     likely = np.linspace(0, 1, SLICES)
     return Finding(
         source="made",

@@ -39,7 +39,7 @@ def finding(**fields) -> Finding:
     maps[2] = 0
     strength = np.array([1, 0.25, 1, 1, 1, 1], np.float32)
     saliency = Saliency(
-        fields.pop("method", "Grad-CAM"),
+        fields.pop("method", "gradcam"),
         fields.pop("target", "glioma"),
         fields.pop("class_agnostic", False),
         explained,
@@ -218,7 +218,7 @@ def test_key_names_the_class_or_says_that_there_is_none(viewer) -> None:
     viewer.show_volume(volume())
     viewer.show_finding(finding())
     assert "evidence for Glioma" in viewer.colour_bar.accessibleDescription()
-    viewer.show_finding(finding(method="EigenCAM", class_agnostic=True))
+    viewer.show_finding(finding(method="eigencam", class_agnostic=True))
     assert "activation, of any class" in viewer.colour_bar.accessibleDescription()
     assert viewer.map.value_text(2, 24, 40).startswith("Saliency 1")
 
