@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tumorviewer.analysis.finding import Saliency
+from tumorviewer.analysis.finding import Saliency, join
 from tumorviewer.analysis.preprocess import Box, prepare, restore
 from tumorviewer.models import Preprocessing
 
@@ -53,3 +53,35 @@ def test_a_map_is_drawn_times_its_strength_and_only_where_there_is_one():
     assert not drawn[:, 40:].any()
     assert saliency.on_slice(7)[:, :20].min() == 1
     assert maps.min() == 1  # untouched
+
+
+def maps_of(*slices: int, value: float) -> Saliency:
+    """Each map, peak and box tells its slice by ``value`` plus index."""
+    values = np.array([value + index for index in slices], np.float32)
+    return Saliency(
+        method="scorecam",
+        target="glioma",
+        class_agnostic=False,
+        slices=slices,
+        maps=np.ones((len(slices), 4, 4), np.float32) * values[:, None, None],
+        peaks=values - 3,
+        strength=values,
+        boxes=tuple(Box(int(each), 0, 4) for each in values),
+        shape=(4, 4),
+    )
+
+
+def test_joined_maps_are_ascending_and_each_keeps_its_own():
+    both = join(maps_of(2, 7, value=0), maps_of(1, 7, 9, value=0.25), "Glioma")
+    assert both.slices == (1, 2, 7, 9)
+    assert both.maps[:, 0, 0].tolist() == both.strength.tolist() == [1.25, 2, 7.25, 9.25]
+    assert [box.top for box in both.boxes] == [1, 2, 7, 9]
+    assert both.notes == (
+        "No positive evidence for Glioma on 2 of 4 slices: the map is empty there.",
+    )
+
+
+def test_maps_that_are_all_made_anew_replace_the_others():
+    both = join(maps_of(2, 7, value=0), maps_of(2, 7, value=0.5), "Glioma")
+    assert both.slices == (2, 7)
+    assert both.strength.tolist() == [2.5, 7.5]

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 
 from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
 from tumorviewer.analysis.preprocess import Box
+from tumorviewer.desktop.saliency_view import NOT_EXPLAINED, NOT_JUDGED
 from tumorviewer.desktop.slice_bar import SliceBar
 from tumorviewer.desktop.viewer import Mode, Viewer
 from tumorviewer.imaging.colormap import COLOURS, class_colour
@@ -203,7 +204,8 @@ def test_weak_evidence_is_not_stretched(viewer) -> None:
     ("index", "remark", "note"),
     [
         (4, "No positive evidence for Glioma on this slice", "No positive evidence"),
-        (8, "No map for this slice: it was not explained", "No map for this slice"),
+        (5, NOT_JUDGED, "No map for this slice"),
+        (8, NOT_EXPLAINED, "No map for this slice"),
     ],
 )
 def test_an_empty_map_is_put_in_words(viewer, index, remark, note) -> None:

@@ -16,6 +16,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
 from tests.desktop.parts import Source, finding, head, series, study
+from tumorviewer.analysis.finding import Saliency
 from tumorviewer.analysis.messages import Analyse, Died, Explain, SelfTest
 from tumorviewer.desktop.assessment import RESEARCH_USE
 from tumorviewer.desktop.viewer import Mode
@@ -220,6 +221,53 @@ def test_another_method_asks_for_other_maps_only(opened, client):
     client.answer(finding(client.last.volume, method="eigencam").saliency)
     assert not opened.assessment.maps._target.isEnabled()
     assert opened.reading.analyst.state.finding.saliency.method == "eigencam"
+
+
+def test_one_slice_more_is_explained_and_joins_the_others(opened, client):
+    explain, button = opened.actions_["explain_slice"], opened.assessment.maps._explain_slice
+    assert not explain.isEnabled()
+    whole = finding(client.last.volume, method="scorecam")
+    partly = replace(
+        whole,
+        saliency=part(whole.saliency, (4, 5)),
+        slices=tuple(range(8)),
+        slice_probabilities=whole.slice_probabilities[:8],
+    )
+    client.answer(partly)
+    opened.viewer.set_slice(8)  # was not judged
+    assert not explain.isEnabled()
+    opened.viewer.set_slice(4)
+    assert not button.isVisible()
+    opened.viewer.set_slice(2)
+    assert "Explain this slice" in opened.viewer.map.remark(2)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    asked = client.last
+    assert (asked.method, asked.target, asked.slices) == ("scorecam", "glioma", (2,))
+    assert not explain.isEnabled()
+    client.answer(part(whole.saliency, (2,)))
+    assert opened.reading.analyst.state.finding.saliency.slices == (2, 4, 5)
+    assert opened.viewer.slice() == 2
+    assert opened.viewer.map.remark(2) == ""
+    assert not button.isVisible()
+    opened.viewer.set_slice(3)
+    QTest.keyClick(opened, Qt.Key.Key_E)
+    assert client.last.slices == (3,)
+    client.fail("Not enough memory for this map.")
+    assert opened.reading.analyst.state.finding.saliency.slices == (2, 4, 5)
+    assert explain.isEnabled()
+
+
+def part(saliency: Saliency, slices: tuple[int, ...]) -> Saliency:
+    """The maps of some slices of a saliency that has all."""
+    chosen = list(slices)
+    return replace(
+        saliency,
+        slices=slices,
+        maps=saliency.maps[chosen],
+        peaks=saliency.peaks[chosen],
+        strength=saliency.strength[chosen],
+        boxes=tuple(saliency.boxes[at] for at in chosen),
+    )
 
 
 def test_failed_maps_leave_the_answer(opened, client):

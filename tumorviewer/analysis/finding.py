@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.preprocess import Box, restore
 
 
@@ -54,6 +55,43 @@ class Saliency:
         restored = restore(self.maps[at], self.boxes[at], self.shape)
         restored *= self.strength[at]
         return restored
+
+
+def join(first: Saliency, second: Saliency, label: str) -> Saliency:
+    """The maps of both, which are of one volume, method and class.
+
+    Parameters
+    ----------
+    second
+        Its map is taken where both have one of the same slice.
+    label
+        The class in words.
+    """
+    kept = [at for at, index in enumerate(first.slices) if index not in second.slices]
+    slices = np.array([*(first.slices[at] for at in kept), *second.slices])
+    boxes = [*(first.boxes[at] for at in kept), *second.boxes]
+    order = np.argsort(slices)
+    peaks = np.concatenate([first.peaks[kept], second.peaks])[order]
+    return replace(
+        second,
+        slices=tuple(slices[order].tolist()),
+        maps=np.concatenate([first.maps[kept], second.maps])[order],
+        peaks=peaks,
+        strength=np.concatenate([first.strength[kept], second.strength])[order],
+        boxes=tuple(boxes[at] for at in order),
+        notes=notes_on_maps(second.method, label, peaks),
+    )
+
+
+def notes_on_maps(method: str, label: str, peaks: NDArray[np.float32]) -> tuple[str, ...]:
+    """:attr:`Saliency.notes` of maps with these peaks, for the class with this label."""
+    chosen, notes = METHODS[method], []
+    if chosen.class_agnostic:
+        notes.append(f"{chosen.title} shows the same map whatever the class.")
+    if empty := int(np.count_nonzero(peaks <= 0)):
+        of = f"{empty} of {len(peaks)} slices" if len(peaks) > 1 else "the slice"
+        notes.append(f"No positive evidence for {label} on {of}: the map is empty there.")
+    return tuple(notes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tumorviewer.analysis import device as devices
 from tumorviewer.analysis import explain
 from tumorviewer.analysis.examination import Examination
-from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
-from tumorviewer.analysis.methods import DEFAULT_METHOD, Method, method_named
+from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency, notes_on_maps
+from tumorviewer.analysis.methods import DEFAULT_METHOD, method_named
 from tumorviewer.analysis.pooling import Pooled, pool
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import Progress, prepare_volume
@@ -122,7 +122,7 @@ def explain_slices(
         strength=_strength(card, probabilities_NK[positions]),
         boxes=tuple(prepared.boxes[position] for position in positions),
         shape=prepared.shape,
-        notes=_notes(chosen, card.labels.get(target, target), peaks),
+        notes=notes_on_maps(method, card.labels.get(target, target), peaks),
     )
 
 
@@ -168,13 +168,3 @@ def _strength(card: ModelCard, probabilities_NK: NDArray[np.float64]) -> NDArray
         return np.ones(len(probabilities_NK), np.float32)
     absent = probabilities_NK[:, card.classes.index(card.no_tumour)]
     return (1 - absent).astype(np.float32)
-
-
-def _notes(method: Method, label: str, peaks: NDArray[np.float32]) -> tuple[str, ...]:
-    notes = []
-    if method.class_agnostic:
-        notes.append(f"{method.title} shows the same map whatever the class.")
-    if empty := int(np.count_nonzero(peaks <= 0)):
-        of = f"{empty} of {len(peaks)} slices" if len(peaks) > 1 else "the slice"
-        notes.append(f"No positive evidence for {label} on {of}: the map is empty there.")
-    return tuple(notes)

@@ -68,6 +68,7 @@ TABLE = (
     Entry("previous_series", "Go to", "Previous series", ("Ctrl+Up",)),
     Entry("next_series", "Go to", "Next series", ("Ctrl+Down",)),
     Entry("analyse", "Assessment", "Analyse the shown series again", ("Ctrl+R", "F5")),
+    Entry("explain_slice", "Assessment", "Explain this slice", ("E",)),
     Entry("cancel", "Assessment", "Cancel what is running", ("Esc",)),
     Entry("restart_worker", "Assessment", "Restart the analysis process", starts_section=True),
     Entry("self_test", "Assessment", "Device and self-test…"),

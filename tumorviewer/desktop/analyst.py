@@ -11,7 +11,7 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from tumorviewer.analysis.finding import Finding, Saliency
+from tumorviewer.analysis.finding import Finding, Saliency, join
 from tumorviewer.analysis.messages import (
     Analyse,
     Cancelled,
@@ -154,6 +154,22 @@ class Analyst(QObject):
             wanted = target or finding.predicted_class
             self._ask(lambda model: Explain(volume, model, method, wanted), finding)
 
+    def can_explain(self, index: int) -> bool:
+        """Whether a slice was judged, has no map, and nothing else is being computed."""
+        finding = self.state.finding
+        if finding is None or finding.saliency is None or self.state.phase is Phase.WORKING:
+            return False
+        return index in finding.slices and index not in finding.saliency.slices
+
+    def explain_slice(self, index: int) -> None:
+        """Ask for the map of one slice more, by the method and for the class of the others."""
+        finding, volume = self.state.finding, self._volume
+        if volume is None or finding is None or not self.can_explain(index):
+            return
+        assert finding.saliency is not None
+        method, target = finding.saliency.method, finding.saliency.target
+        self._ask(lambda model: Explain(volume, model, method, target, (index,)), finding)
+
     def cancel(self) -> None:
         """Give up what is being computed."""
         if self._request is not None:
@@ -241,7 +257,7 @@ class Analyst(QObject):
         if isinstance(result, Saliency):
             if self.state.finding is None:
                 return
-            result = replace(self.state.finding, saliency=result)
+            result = _with_maps(self.state.finding, result)
         if self._volume is not None:
             self._findings.put(self._key, result)
         self._set(State(Phase.ANSWERED, finding=result))
@@ -260,6 +276,14 @@ class Analyst(QObject):
         else:
             self._give_up()
             self._set(State(Phase.DIED, reason, finding=self.state.finding))
+
+
+def _with_maps(finding: Finding, new: Saliency) -> Finding:
+    """Maps of the same method and class join those that are there; others replace them."""
+    old = finding.saliency
+    if old is not None and (old.method, old.target) == (new.method, new.target):
+        new = join(old, new, finding.labels.get(new.target, new.target))
+    return replace(finding, saliency=new)
 
 
 def _size(finding: Finding) -> int:

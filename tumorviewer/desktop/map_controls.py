@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.methods import METHODS, Method
-from tumorviewer.desktop.labels import heading, label
+from tumorviewer.desktop.labels import button, heading, label
 
 WHAT_A_MAP_IS = (
     "The map shows where in the picture the model found support for the chosen class. "
@@ -25,6 +25,8 @@ class MapControls(QWidget):
 
     explanation_wanted = Signal(str, str)
     """Key of a method, and a class or an empty string for the predicted one."""
+    slice_wanted = Signal()
+    """A map of the shown slice as well."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,6 +34,9 @@ class MapControls(QWidget):
         for method in METHODS.values():
             self._method.addItem(_method_text(method), method.key)
         self._target = _combo("Class that the map explains")
+        self._explain_slice = button("Explain this slice")
+        self._explain_slice.clicked.connect(self.slice_wanted)
+        self._explain_slice.hide()
         self._words = label("", "small")
         form = QFormLayout()
         form.setSpacing(8)
@@ -42,6 +47,7 @@ class MapControls(QWidget):
         layout.setSpacing(8)
         layout.addWidget(heading("Saliency map"))
         layout.addLayout(form)
+        layout.addWidget(self._explain_slice, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self._words)
         for combo in (self._method, self._target):
             combo.activated.connect(self._ask)
@@ -63,6 +69,10 @@ class MapControls(QWidget):
             self._method.setCurrentIndex(self._method.findData(saliency.method))
         self._offer_classes(finding)
         self._words.setText(map_words(finding))
+
+    def offer_slice(self, offer: bool) -> None:
+        """Show the button that asks for a map of the shown slice, or hide it."""
+        self._explain_slice.setVisible(offer)
 
     def _offer_classes(self, finding: Finding) -> None:
         chosen = self.target

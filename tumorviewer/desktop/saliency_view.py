@@ -15,6 +15,8 @@ from tumorviewer.imaging.colormap import overlay
 _FULL_STRENGTH = 0.995
 _CACHED_BYTES = 64 * 2**20
 NO_MAP = "No saliency map yet.\nAsk the model to see where the evidence for its answer lies."
+NOT_EXPLAINED = "No map yet: “Explain this slice” makes one"
+NOT_JUDGED = "No map for this slice: it was not judged"
 
 
 class SaliencyView:
@@ -57,7 +59,7 @@ class SaliencyView:
     def absence(self, index: int) -> str:
         """Why there is nothing to see on a slice; empty if there is."""
         if index not in self._saliency.slices:
-            return "No map for this slice: it was not explained"
+            return NOT_EXPLAINED if index in self._finding.slices else NOT_JUDGED
         if not self._saliency.maps[self._saliency.slices.index(index)].any():
             return f"No positive evidence for {self._target()} on this slice"
         return ""

@@ -115,9 +115,11 @@ class MainWindow(QMainWindow):
         self.study_panel.volume_chosen.connect(reading.show_volume)
         self.study_panel.cancel_wanted.connect(reading.opener.cancel)
         self.viewer.sliceChanged.connect(self.assessment.set_slice)
+        self.viewer.sliceChanged.connect(self._offer_explanation)
         self.viewer.modeChanged.connect(self._mode_changed)
         self.assessment.slice_wanted.connect(self.viewer.set_slice)
         self.assessment.maps.explanation_wanted.connect(analyst.explain)
+        self.assessment.maps.slice_wanted.connect(self.actions_["explain_slice"].trigger)
         self.assessment.cancel_wanted.connect(analyst.cancel)
         self.assessment.action_wanted.connect(lambda name: self.actions_[name].trigger())
         self.status.cancel_wanted.connect(reading.cancel_loading)
@@ -153,6 +155,7 @@ class MainWindow(QMainWindow):
             "previous_series": lambda: reading.step_series(-1),
             "next_series": lambda: reading.step_series(1),
             "analyse": reading.analyst.analyse,
+            "explain_slice": lambda: reading.analyst.explain_slice(viewer.slice()),
             "cancel": self._cancel,
             "restart_worker": self._restart_worker,
             "self_test": self._show_self_test,
@@ -266,6 +269,7 @@ class MainWindow(QMainWindow):
                 self._explain(state, text, "restart_worker", "Restart it", is_error=True)
             case Phase.IDLE:
                 self.viewer.set_map_message("")
+        self._offer_explanation()
 
     def _show_answer(self, state: State) -> None:
         finding = state.finding
@@ -287,6 +291,11 @@ class MainWindow(QMainWindow):
             self.viewer.set_map_message(text)
         else:
             self.assessment.maps.show_finding(state.finding)
+
+    def _offer_explanation(self) -> None:
+        offer = self.reading.analyst.can_explain(self.viewer.slice())
+        self.actions_["explain_slice"].setEnabled(offer)
+        self.assessment.maps.offer_slice(offer)
 
     def _next_key_slice(self) -> None:
         finding = self.reading.analyst.state.finding
