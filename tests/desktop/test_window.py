@@ -110,6 +110,23 @@ def test_only_local_files_are_accepted(window):
     assert not drop(window, data).isAccepted()
 
 
+def test_what_must_be_known_of_a_volume_is_plain_text_to_copy(qtbot, window, client, on_disk):
+    source = Source(replace(head(), notes=("Slice 2 could not be <b>decoded</b>.",), missing=(1,)))
+    source.load = lambda progress=None: source.volume
+    on_disk[SCAN] = Opened((study(series(source)),), ())
+    drop(window, mime(SCAN))
+    qtbot.waitUntil(lambda: len(client.requests) == 1)
+    notes = window.study_panel.notes
+    assert notes.isVisible()
+    assert notes.text() == source.volume.notes[0]
+    assert notes.textFormat() is Qt.TextFormat.PlainText
+    assert notes.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse
+    window.viewer.set_slice(1)
+    assert window.viewer.state.absence() == "This slice could not be read."
+    window.actions_["close_all"].trigger()
+    assert not notes.isVisible()
+
+
 def test_second_drop_adds(qtbot, opened, client, on_disk):
     on_disk[Path("/scans/two")] = Opened((study(series(uid="7.1"), uid="7"),), ())
     drop(opened, mime(Path("/scans/two")))
