@@ -141,6 +141,7 @@ def broken(*_):
 
 
 def test_devices_in_words():
+    torch.set_num_threads(1)
     assert device.in_words(torch.device("cpu")) == "cpu (1 thread)"
     device.use_threads()
     try:

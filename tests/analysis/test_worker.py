@@ -187,8 +187,8 @@ PARENT = """
     def main():
         client = WorkerClient(lambda event: print(type(event).__name__, flush=True))
         client.start()
-        print(client._connected().pid, flush=True)
         try:
+            print(client._connected().pid, flush=True)
             time.sleep(600)
         except KeyboardInterrupt:
             print("interrupted", flush=True)
