@@ -1,16 +1,16 @@
-"""Written is written: beside, flushed to the disk, renamed into place."""
+"""Texts, JSON and tables that are wholly there or not at all."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tumorviewer.errors import InputError
+from tumorviewer.files import replacing
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -21,29 +21,12 @@ def write_bytes(path: Path, content: bytes) -> None:
     InputError
         If the disk is full or the folder cannot be written; what stood there before stands.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-        _flush_folder(path.parent)
+        with replacing(path) as beside:
+            beside.write_bytes(content)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         reason = f"It cannot be written ({error.strerror or error}); the last one saved is intact."
         raise InputError(str(path), reason, "Make room or choose another folder.") from error
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +9,7 @@ import nibabel
 import numpy as np
 
 from tumorviewer.analysis.finding import Finding, Saliency
+from tumorviewer.files import replacing
 from tumorviewer.study.types import Placement, Volume
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -74,11 +71,11 @@ def save_saliency(saliency: Saliency, volume: Volume, stem: Path) -> Path:
     if volume.placement is not Placement.PATIENT:
         path = stem.with_name(f"{stem.name}.npz")
         maps = np.stack([_on_slice(saliency, index) for index in saliency.slices])
-        with _replacing(path) as beside:
+        with replacing(path) as beside:
             np.savez_compressed(beside, saliency=maps, slices=np.array(saliency.slices))
         return path
     path = stem.with_name(f"{stem.name}.nii.gz")
-    with _replacing(path) as beside:
+    with replacing(path) as beside:
         nibabel.save(_nifti(saliency, volume), beside)
     return path
 
@@ -99,18 +96,3 @@ def _on_slice(saliency: Saliency, index: int) -> np.ndarray[Any, np.dtype[np.flo
     map_HW = saliency.on_slice(index)
     assert map_HW is not None
     return map_HW
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to; flushed and renamed into place at the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = "".join(path.suffixes[-2:])
-    beside = path.with_name(f".{uuid.uuid4().hex}{suffix}")
-    try:
-        yield beside
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
