@@ -28,12 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         options.run(options)
+        sys.stdout.flush()
     except InputError as error:
         print(f"tumorviewer-train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; --resume continues after the last finished epoch", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

@@ -158,3 +158,11 @@ def test_mistakes_are_said_and_exit_with_1(shapes, tmp_path, capsys):
     assert "Did you mean 'epochs'" in capsys.readouterr().err
     assert cli.main([*arguments, "--set=model.options.depht=1", "--progress=none"]) == 1
     assert "light_residual has no option depht" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_crash():
+    command = [sys.executable, "-m", "trainer", "config"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
