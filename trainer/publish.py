@@ -126,17 +126,17 @@ def _root() -> Path:
 
 
 def _commit() -> str:
-    """The commit of the checkout; empty outside one."""
+    """The commit of the checkout, and whether its source differs from it; empty outside one."""
     try:
-        found = subprocess.run(
-            ["git", "-C", str(_root()), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
+        changed = _git("status", "--porcelain", "--", "*.py")
+        return _git("rev-parse", "HEAD") + (" with uncommitted changes" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(_root()), *arguments]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     return found.stdout.strip()
 
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from trainer import cli
+from trainer import cli, publish
 from tumorviewer.models import weights
 
 SMALL = [
@@ -166,3 +166,28 @@ def test_a_reader_that_goes_away_is_no_crash():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+def test_a_card_says_when_the_source_was_not_committed(tmp_path, monkeypatch):
+    def git(*arguments):
+        command = [
+            "git",
+            "-C",
+            str(tmp_path),
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.org",
+        ]
+        subprocess.run([*command, *arguments], check=True, capture_output=True)
+
+    monkeypatch.setattr(publish, "_root", lambda: tmp_path)
+    source = tmp_path / "source.py"
+    source.write_text("a = 1\n")
+    git("init")
+    git("add", "source.py")
+    git("commit", "-m", "first")
+    clean = publish._commit()
+    assert len(clean) == 40
+    source.write_text("a = 2\n")
+    assert publish._commit() == f"{clean} with uncommitted changes"
