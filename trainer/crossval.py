@@ -13,7 +13,7 @@ from typing import Any
 from trainer import evaluate
 from trainer.config import Config
 from trainer.files import write_json, write_text
-from trainer.fit import CONFIG, FIGURES, PREDICTIONS, Run, fit
+from trainer.fit import CONFIG, FIGURES, PREDICTIONS, Run, claim, fit
 from trainer.material import Material
 from trainer.options import plain, to_toml
 from trainer.progress import Progress
@@ -39,7 +39,7 @@ def crossval(
     arguments
         Of the command line that each such process shares: the data and where its cache is.
     """
-    _claim(run, config)
+    claim(run, config, CONFIG, "cross-validation")
     material.write_groups(run.out / GROUPS)
     folds = [run.out / f"fold-{number}" for number in range(config.split.folds)]
     settings = [
@@ -61,18 +61,6 @@ def crossval(
     result |= {"config": plain(config), "classes": list(material.dataset.classes)}
     write_json(run.out / FIGURES, result)
     return result
-
-
-def _claim(run: Run, config: Config) -> None:
-    stored, text = run.out / CONFIG, to_toml(config)
-    if stored.is_file():
-        if not run.resume:
-            reason = "The folder holds a cross-validation already."
-            raise InputError(str(run.out), reason, "Add --resume, or name another folder.")
-        if stored.read_text(encoding="utf-8") != text:
-            reason = "The cross-validation in this folder has other settings."
-            raise InputError(str(run.out), reason, f"Give --config {stored}.")
-    write_text(stored, text)
 
 
 def _in_processes(

@@ -46,7 +46,7 @@ def fit(material: Material, config: Config, run: Run, progress: Progress) -> dic
     InputError
         If the folder holds another run, or anything that the user brought cannot be used.
     """
-    _claim(run, config)
+    claim(run, config, LAST, "run")
     _set_precision(config, run.device)
     parts = split.choose(material.dataset, material.groups, config.split)
     progress.say(_opening(material, parts, run.device))
@@ -64,14 +64,28 @@ def fit(material: Material, config: Config, run: Run, progress: Progress) -> dic
     return result
 
 
-def _claim(run: Run, config: Config) -> None:
+def claim(run: Run, config: Config, started: str, what: str) -> None:
+    """Take the run's folder, or take it up again; its settings stand in ``config.toml``.
+
+    Parameters
+    ----------
+    started
+        Name of the file that tells that work was begun there.
+    what
+        What the folder then holds, in words.
+
+    Raises
+    ------
+    InputError
+        If work was begun there and is not to be resumed, or had other settings.
+    """
     stored, text = run.out / CONFIG, to_toml(config)
-    if stored.is_file() and (run.out / LAST).is_file():
+    if stored.is_file() and (run.out / started).is_file():
         if not run.resume:
-            reason = "The folder holds a run already."
+            reason = f"The folder holds a {what} already."
             raise InputError(str(run.out), reason, "Add --resume, or name another folder.")
         if stored.read_text(encoding="utf-8") != text:
-            reason = "The run in this folder has other settings."
+            reason = f"The {what} in this folder has other settings."
             raise InputError(str(run.out), reason, f"Give --config {stored}.")
     write_text(stored, text)
 
