@@ -302,3 +302,12 @@ def test_a_parser_that_fails_costs_one_file_only(
     assert slices(opened) == 1
     assert "ZeroDivisionError" in opened.refused[0].reason
     assert "Doe" not in caplog.text
+
+
+def test_a_volume_names_its_files_in_the_order_of_its_slices(tmp_path: Path) -> None:
+    for index, name in enumerate(("c.dcm", "a.dcm", "b.dcm")):
+        files.save(files.instance(index), tmp_path / name)
+    (study,) = open_paths([tmp_path]).studies
+    found = study.series[0].volumes[0].files
+    assert [file.path.name for file in found] == ["c.dcm", "a.dcm", "b.dcm"]
+    assert [file.source for file in found] == [str(file.path) for file in found]

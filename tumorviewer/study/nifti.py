@@ -33,6 +33,7 @@ from tumorviewer.study.types import (
     Placement,
     Progress,
     Series,
+    SourceFile,
     Study,
     Volume,
     VolumeSource,
@@ -312,6 +313,13 @@ class NiftiVolume:
     def shape(self) -> tuple[int, int, int]:
         """Slices, rows, columns."""
         return self.image.layout.shape(self.image.voxels.shape)
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The file, after its header if that is another one."""
+        data = self.image.voxels.path
+        paths = dict.fromkeys((header_path(data), data))
+        return tuple(SourceFile(path, self.image.voxels.source) for path in paths)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from tumorviewer.errors import InputError
 from tumorviewer.study import limits
 from tumorviewer.study.picture_headers import Page, describe, too_large
-from tumorviewer.study.types import Placement, Progress, Series, Study, Volume
+from tumorviewer.study.types import Placement, Progress, Series, SourceFile, Study, Volume
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dib")
 """In lower case; files by these names are worth trying even if `recognises` says no."""
@@ -242,6 +242,11 @@ class PictureVolume:
     def shape(self) -> tuple[int, int, int]:
         """Slices, rows, columns."""
         return len(self.pages), self.pages[0].rows, self.pages[0].columns
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The one file."""
+        return (SourceFile(self.path, self.source),)
 
     @property
     def notes(self) -> tuple[str, ...]:

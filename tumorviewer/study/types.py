@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,14 @@ Progress = Callable[[Volume, int], None]
 callback may raise :class:`tumorviewer.errors.Cancelled`."""
 
 
+class SourceFile(NamedTuple):
+    """A file that pixels are read from."""
+
+    path: Path
+    source: str
+    """What the user knows it as: another name than the path if it was unpacked."""
+
+
 class VolumeSource(Protocol):
     """A volume that can be loaded: its headers were read, its pixels were not."""
 
@@ -98,6 +107,11 @@ class VolumeSource(Protocol):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Slices, rows, columns."""
+        ...
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """What holds its pixels, in the order of its slices, each file once."""
         ...
 
     @property

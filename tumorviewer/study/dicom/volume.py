@@ -17,7 +17,7 @@ from tumorviewer.study.dicom.geometry import Geometry
 from tumorviewer.study.dicom.pixels import PixelReader
 from tumorviewer.study.dicom.values import common_dtype
 from tumorviewer.study.nifti_pixels import middle_first
-from tumorviewer.study.types import Progress, Volume
+from tumorviewer.study.types import Progress, SourceFile, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,12 @@ class DicomVolume:
         """Slices, rows, columns."""
         pixels = self.frames[0].image.format
         return len(self.frames), pixels.rows, pixels.columns
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The instances, in the order of the slices."""
+        images = (frame.image for frame in self.frames)
+        return tuple(dict.fromkeys(SourceFile(image.path, image.source) for image in images))
 
     def load(self, progress: Progress | None = None) -> Volume:
         """Decode the slices, from the middle outwards.
