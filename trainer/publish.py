@@ -57,7 +57,8 @@ def bundle(
         temperature=result["temperature"],
         references=said.references,
     )
-    return bundles.write(folder, card, weights)
+    seen = [material.pictures.sha256[row] for row in (*parts.train, *parts.validation)]
+    return bundles.write(folder, card, weights, seen)
 
 
 def _training(

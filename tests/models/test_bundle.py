@@ -292,3 +292,20 @@ def test_verifying_needs_no_torch(folder) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program, str(folder)], check=True)
+
+
+def test_training_items_are_kept_as_digests(folder) -> None:
+    card, network = weights.load(folder)
+    assert bundle.training_items(folder) == frozenset()
+    seen = ["ab" * 32, "01" * 32, "ab" * 32]
+    bundle.write(folder, card, network.state_dict(), seen)
+    assert bundle.training_items(folder) == {"ab" * 8, "01" * 8}
+    assert (folder / bundle.TRAINING_ITEMS).read_text() == "01" * 8 + "\n" + "ab" * 8 + "\n"
+    assert bundle.verify(folder).weights == card.weights
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"0123", b"0123456789abcdeg"])
+def test_a_damaged_list_of_training_items_is_not_half_believed(folder, content) -> None:
+    (folder / bundle.TRAINING_ITEMS).write_bytes(b"0" * 16 + b"\n" + content)
+    with pytest.raises(InputError, match="not a list of digests"):
+        bundle.training_items(folder)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CARD = "card.json"
+TRAINING_ITEMS = "training-items.txt"
+"""What the model was made from: a digest a line, sorted; see :func:`training_items`."""
 PLAIN_DATA = frozenset(
     [".csv", ".jpeg", ".jpg", ".json", ".jsonl", ".md", ".pdf", ".png", ".safetensors", ".txt"]
 )
 PLAIN_NAMES = frozenset(["LICENCE", "LICENSE", "NOTICE", "README", "Thumbs.db", "desktop.ini"])
 _CARD_LIMIT = 2**20
 _FILES_LIMIT = 10_000
+_ITEMS_LIMIT = 2**28
+_ITEM = re.compile(r"[0-9a-f]{16}")
 _AGAIN = "Copy the bundle again from where it was made."
 
 
@@ -93,7 +98,44 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raise InputError(str(path), f"It is not a safetensors file ({error}).", _AGAIN) from error
 
 
-def write(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> ModelCard:
+def item_digest(sha256: str) -> str:
+    """A training item in :func:`training_items`: 64 bits, from the SHA-256 of its file's bytes."""
+    return sha256[:16]
+
+
+def training_items(folder: Path) -> frozenset[str]:
+    """What the training saw, validation part included: it chose the epoch and the temperature.
+
+    Returns
+    -------
+    frozenset of str
+        The :func:`item_digest` of each item's file, the same for all slices of a volume. Empty if
+        the bundle does not say; nothing may then be concluded.
+
+    Raises
+    ------
+    InputError
+        If the list is damaged.
+    """
+    path = folder / TRAINING_ITEMS
+    try:
+        if not path.is_file():
+            return frozenset()
+        if path.stat().st_size > _ITEMS_LIMIT:
+            raise InputError(str(path), "It is too large for a list of training items.", _AGAIN)
+        items = frozenset(path.read_text("ascii").split())
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), "It is not a list of digests.", _AGAIN) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not all(map(_ITEM.fullmatch, items)):
+        raise InputError(str(path), "It is not a list of digests.", _AGAIN)
+    return items
+
+
+def write(
+    folder: Path, card: ModelCard, tensors: Mapping[str, Tensor], items: Iterable[str] = ()
+) -> ModelCard:
     """Write a bundle, complete or not at all; one that stands there is replaced.
 
     Parameters
@@ -104,6 +146,8 @@ def write(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> Model
         Its ``weights`` are filled in here.
     tensors
         A state dict; each tensor keeps its dtype.
+    items
+        SHA-256 of the file of each item that the training saw.
 
     Returns
     -------
@@ -123,7 +167,9 @@ def write(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> Model
         text = schema.to_json(card)
         schema.from_json(text)
         (beside / CARD).write_text(text, "utf-8")
-        for path in (beside / CARD, beside / card.weights.file, beside):
+        if digests := sorted(set(map(item_digest, items))):
+            (beside / TRAINING_ITEMS).write_text("\n".join(digests) + "\n", "ascii")
+        for path in (*beside.iterdir(), beside):
             flush(path)
         _replace(folder, beside)
     finally:
