@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tumorviewer.errors import InputError
+from tumorviewer.files import size_text
 from tumorviewer.study import limits
 
 
@@ -148,4 +149,4 @@ def test_this_machine_has_memory() -> None:
     ],
 )
 def test_sizes_for_people(size: int, text: str) -> None:
-    assert limits.size_text(size) == text
+    assert size_text(size) == text

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tumorviewer.errors import InputError
+from tumorviewer.files import size_text
 
 DEFLATE_RATIO = 1032
 """Deflate cannot expand its input further: 258 bytes from 2 bits (zlib technical details)."""
@@ -218,15 +219,3 @@ def _control_group_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
         return max(0, limit - used + int(statistics["inactive_file"]))
     except (OSError, KeyError, ValueError):
         return _NO_LIMIT
-
-
-def size_text(size: int) -> str:
-    """A number of bytes for people: ``"512 bytes"``, ``"1.5 GB"``."""
-    if size < 1000:
-        return f"{size} bytes"
-    value = float(size)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:.1f} TB"

@@ -17,6 +17,7 @@ from pydicom.uid import (
 )
 
 from tumorviewer.errors import InputError
+from tumorviewer.files import size_text
 from tumorviewer.study import limits
 from tumorviewer.study.dicom import codestream
 from tumorviewer.study.dicom.elements import integer, text, value
@@ -249,7 +250,6 @@ def _check_native(source: str, needed: int, element: PixelElement) -> None:
     if held < needed:
         raise InputError(
             source,
-            f"It holds {limits.size_text(held)} of the {limits.size_text(needed)} of pixels that "
-            "it declares.",
+            f"It holds {size_text(held)} of the {size_text(needed)} of pixels that it declares.",
             f"It is cut short or damaged: {COPY_AGAIN[0].lower()}{COPY_AGAIN[1:]}",
         )

@@ -1,0 +1,132 @@
+"""Zip archives that a user brings, unpacked without trusting them."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from tumorviewer.errors import InputError
+from tumorviewer.files import size_text
+
+SEPARATOR = " › "
+"""Between the name of an archive and that of its member."""
+MAX_MEMBERS = 200_000
+_DEFLATE_RATIO = 1032
+"""Deflate cannot expand its input further: 258 bytes from 2 bits (zlib technical details)."""
+_PLAUSIBLE_RATIO = 500
+_UNQUESTIONED_BYTES = 64 << 20
+"""An archive may unpack to it whatever its own size."""
+_DISK_SHARE = 0.6
+"""Of the disk that is free now, what one archive may take."""
+_JUNK = {".ds_store", "thumbs.db", "desktop.ini", "__macosx", ".spotlight-v100", ".trashes"}
+_COPY_CHUNK = 1 << 20
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file or folder is one that operating systems leave behind."""
+    return name.lower() in _JUNK or name.startswith("._")
+
+
+def unpack(archive: Path, source: str, folder: Path) -> list[InputError]:
+    """Unpack a zip archive into an empty folder, without trusting it.
+
+    Parameters
+    ----------
+    archive, source
+        The file, and what the user knows it as.
+    folder
+        Where its members go; nothing is written anywhere else.
+
+    Returns
+    -------
+    list of InputError
+        For each member that was left out.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or encrypted, or would not fit.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = [member for member in opened.infolist() if not member.is_dir()]
+            _check_members(source, members)
+            _check_size(source, members, archive.stat().st_size, folder)
+            return [
+                refused
+                for member in members
+                if (refused := _unpack_member(opened, member, source, folder)) is not None
+            ]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise InputError(
+            source, "The archive is damaged.", "Download or copy it again, or unpack it yourself."
+        ) from error
+
+
+def _check_members(source: str, members: list[zipfile.ZipInfo]) -> None:
+    if not members:
+        raise InputError(source, "The archive is empty.")
+    if len(members) > MAX_MEMBERS:
+        raise InputError(source, f"The archive holds {len(members)} files: more than are opened.")
+    if any(member.flag_bits & 1 for member in members):
+        raise InputError(
+            source,
+            "The archive is encrypted.",
+            "Unpack it with its password and open the folder.",
+        )
+
+
+def _check_size(source: str, members: list[zipfile.ZipInfo], stored: int, folder: Path) -> None:
+    total = sum(member.file_size for member in members)
+    if total > stored * _DEFLATE_RATIO:
+        raise InputError(
+            source,
+            f"It declares {size_text(total)} but holds only {size_text(stored)}.",
+            "It is cut short or damaged: copy it again from where it came from.",
+        )
+    if total > max(_UNQUESTIONED_BYTES, _PLAUSIBLE_RATIO * stored):
+        reason = f"It would unpack from {size_text(stored)} to {size_text(total)}, as no real "
+        raise InputError(source, f"{reason}image or model does.")
+    free = shutil.disk_usage(folder).free
+    if total > free * _DISK_SHARE:
+        raise InputError(
+            source,
+            f"Unpacked it needs {size_text(total)}; {size_text(free)} are free.",
+            "Make room on that disk, or unpack it elsewhere yourself.",
+        )
+
+
+def _unpack_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, source: str, folder: Path
+) -> InputError | None:
+    where = source + SEPARATOR + member.filename
+    reason = _suspicious(member)
+    if reason:
+        return InputError(where, reason)
+    target = folder.joinpath(*PurePosixPath(member.filename).parts)
+    if any(map(is_junk, target.relative_to(folder).parts)):
+        return None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(member) as packed, target.open("xb") as unpacked:
+            shutil.copyfileobj(packed, unpacked, _COPY_CHUNK)
+    except FileExistsError:
+        return InputError(where, "The archive holds another file of the same name.")
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError):
+        target.unlink(missing_ok=True)
+        return InputError(where, "It is damaged in the archive, or cannot be unpacked here.")
+    return None
+
+
+def _suspicious(member: zipfile.ZipInfo) -> str:
+    """Why a member is not unpacked; empty if it may be."""
+    name = PurePosixPath(member.filename)
+    if name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in name.parts[0]:
+        return "Its name points outside the archive."
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        return "It is a link or a device, not a file."
+    return ""
