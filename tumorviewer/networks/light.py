@@ -54,19 +54,18 @@ def convolution(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     )
 
 
-class Pooled(nn.Sequential):
+def pooled(channels: int, classes: int, dropout: float) -> nn.Sequential:
     """Global average, dropout, linear: ``(N, C, H, W)`` to ``(N, K)``."""
-
-    def __init__(self, channels: int, classes: int, dropout: float) -> None:
-        super().__init__(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, classes)
-        )
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, classes)
+    )
 
 
 class LightCNN(Classifier):
     """Four stages of two separable convolutions and a squeeze-and-excitation block."""
 
     input_size = 224
+    upper = ("trunk.17.", "trunk.18.", "trunk.19.", "head.")
 
     def __init__(self, classes: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -84,7 +83,7 @@ class LightCNN(Classifier):
             stages.append(nn.Dropout2d(dropout / 4))
             channels = outputs
         self.trunk = nn.Sequential(*stages)
-        self.head = Pooled(channels, classes, dropout)
+        self.head = pooled(channels, classes, dropout)
 
 
 class Residual(nn.Module):
@@ -132,7 +131,8 @@ class LightResidual(Classifier):
             stages += [Residual(outputs, outputs, 1) for _ in range(depth - 1)]
             channels = outputs
         self.trunk = nn.Sequential(*stages)
-        self.head = Pooled(channels, classes, dropout)
+        self.upper = (*(f"trunk.{len(stages) - depth + i}." for i in range(depth)), "head.")
+        self.head = pooled(channels, classes, dropout)
 
 
 @register("light")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from torch import nn
 from torchvision.models import mobilenet_v2 as torchvision_mobilenet_v2
 
-from tumorviewer.networks.light import Pooled, SqueezeExcitation, separable
-from tumorviewer.networks.registry import Classifier, Normalise, register
+from tumorviewer.networks.light import SqueezeExcitation, pooled, separable
+from tumorviewer.networks.registry import Classifier, Normalise, register, same_tensors
 
 _STRIDE_16 = 14
 """So many of MobileNetV2's blocks end at a 16th of the input side, with 96 channels."""
@@ -20,12 +20,15 @@ class MobileNetV2(Classifier):
 
     input_size = 224
     pretrained = "trunk.1."
+    upper = ("trunk.1.17.", "trunk.1.18.", "head.")
+    torchvision = "mobilenet_v2"
 
     def __init__(self, classes: int, dropout: float) -> None:
         super().__init__()
-        features = torchvision_mobilenet_v2(weights=None).features
-        self.trunk = nn.Sequential(Normalise([0.5] * 3, [0.5] * 3), features)
-        self.head = Pooled(1280, classes, dropout)
+        whole = torchvision_mobilenet_v2(weights=None)
+        self.trunk = nn.Sequential(Normalise([0.5] * 3, [0.5] * 3), whole.features)
+        self.head = pooled(1280, classes, dropout)
+        self.published = same_tensors(whole, self)
 
 
 class LightTransfer(Classifier):
@@ -38,18 +41,21 @@ class LightTransfer(Classifier):
 
     input_size = 192
     pretrained = "trunk.1."
+    upper = ("trunk.2.", "trunk.3.", "trunk.4.", "head.")
+    torchvision = "mobilenet_v2"
 
     def __init__(self, classes: int, width: int, dropout: float) -> None:
         super().__init__()
-        features = torchvision_mobilenet_v2(weights=None).features[:_STRIDE_16]
+        whole = torchvision_mobilenet_v2(weights=None)
         self.trunk = nn.Sequential(
             Normalise([0.5] * 3, [0.5] * 3),
-            features,
+            whole.features[:_STRIDE_16],
             separable(96, width),
             SqueezeExcitation(width),
             separable(width, width),
         )
-        self.head = Pooled(width, classes, dropout)
+        self.head = pooled(width, classes, dropout)
+        self.published = same_tensors(whole, self)
 
 
 @register("mobilenet_v2")

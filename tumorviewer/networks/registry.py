@@ -3,34 +3,81 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-# Shape suffixes: N pictures, C channels, S input side, H W feature map, K classes.
+# Shape suffixes: N pictures, T slices of a series, C channels, S input side, H W feature map,
+# D embedding, K classes.
 
 
 class Classifier(nn.Module):
-    """A network cut in two at the feature map that saliency explains.
+    """A network cut in two at the feature map that saliency explains, its head cut in two again.
 
-    ``trunk`` takes ``(N, 1, S, S)`` to that map, ``(N, C, H, W)``; ``head`` takes the map to
-    ``(N, K)`` logits. A family decides where to cut; gradient-based maps then need to
-    differentiate the head alone.
+    ``trunk`` takes pictures to that map, ``(N, C, H, W)``; ``head`` takes the map to an embedding
+    ``(N, D)`` and that to ``(N, K)`` logits. A family decides where to cut. Gradient-based maps
+    need to differentiate the head alone, a frozen network needs to be trained from its embeddings
+    alone.
+
+    Pictures are grey in 0–1: ``(N, 1, S, S)``, or ``(N, 2k + 1, S, S)`` with ``k`` neighbouring
+    slices on each side, in the order of the stack, for a network that
+    :attr:`takes_neighbours` (``Preprocessing.neighbours`` of its card).
     """
 
     trunk: nn.Module
     head: nn.Module
+    """A sequence of steps, except in an ensemble, which overrides what cuts it."""
+    embedding: int = 2
+    """So many of the head's steps make the embedding."""
     input_size: int
     """The side that the family was designed for; other sizes work."""
+    smallest: int = 32
+    """The least side that leaves something to classify."""
+    takes_neighbours = False
+    """Whether the channels of a picture are neighbouring slices."""
     pretrained = "trunk."
     """Prefix of the tensors that published weights of the family fill."""
+    upper: tuple[str, ...] = ("head.",)
+    """Prefixes of what is trained when only the upper layers are."""
+    torchvision = ""
+    """Name of torchvision's model whose published weights fit, if there is one."""
+    published: Mapping[str, str] = MappingProxyType({})
+    """Names of tensors in those published weights to the names here."""
 
-    def forward(self, x_N1SS: Tensor) -> Tensor:
+    def forward(self, x_NTSS: Tensor) -> Tensor:
         """Logits of grey pictures in 0–1."""
-        logits: Tensor = self.head(self.trunk(x_N1SS))
+        logits: Tensor = self.head(self.trunk(x_NTSS))
         return logits
+
+    def embed(self, maps_NCHW: Tensor) -> Tensor:
+        """Embedding ``(N, D)`` of feature maps."""
+        assert isinstance(self.head, nn.Sequential)
+        embedded: Tensor = self.head[: self.embedding](maps_NCHW)
+        return embedded
+
+    def classify(self, embedding_ND: Tensor) -> Tensor:
+        """Logits ``(N, K)`` of an embedding: ``head(maps) == classify(embed(maps))``."""
+        assert isinstance(self.head, nn.Sequential)
+        logits: Tensor = self.head[self.embedding :](embedding_ND)
+        return logits
+
+    def shown(self, maps_NCHW: Tensor) -> Tensor:
+        """The channels of the feature map that saliency is drawn from: all, unless some of them
+        do not belong to places of the picture."""
+        return maps_NCHW
+
+
+def same_tensors(theirs: nn.Module, ours: nn.Module) -> dict[str, str]:
+    """Names in ``theirs`` to names in ``ours`` of the tensors that both share."""
+    names = {id(tensor): name for name, tensor in ours.state_dict(keep_vars=True).items()}
+    return {
+        name: names[id(tensor)]
+        for name, tensor in theirs.state_dict(keep_vars=True).items()
+        if id(tensor) in names
+    }
 
 
 Builder = Callable[..., Classifier]
