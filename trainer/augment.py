@@ -1,7 +1,8 @@
 """Augmentation of whole batches on the training device.
 
-Shapes: N pictures, S side. Pictures are float in 0–1, ``(N, 1, S, S)``. All randomness comes from
-the generator of :class:`Augment`, seeded anew for each epoch.
+Shapes: N pictures, C channels (neighbouring slices, which change together), S side. Pictures are
+float in 0–1, ``(N, C, S, S)``. All randomness comes from the generator of :class:`Augment`, seeded
+anew for each epoch.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from trainer.options import option
 class Augmentation:
     """The table ``[augmentation]``; 0 switches a thing off."""
 
-    flip_horizontal: float = option(0.5, "share of pictures mirrored left to right")
+    flip_horizontal: float = option(
+        0.5, "share of pictures mirrored left to right; 0 where a class depends on the side"
+    )
     flip_vertical: float = option(0.0, "share of pictures mirrored top to bottom")
     rotation: float = option(15.0, "largest angle, degrees")
     scale: float = option(0.15, "largest change of size, as a share")
@@ -53,9 +56,9 @@ class Augment:
         self._generator.manual_seed(seed)
         self._host = np.random.default_rng(seed)
 
-    def __call__(self, x_N1SS: Tensor) -> Tensor:
+    def __call__(self, x_NCSS: Tensor) -> Tensor:
         """Changed pictures, in 0–1."""
-        x = self._affine(x_N1SS)
+        x = self._affine(x_NCSS)
         x = self._intensity(x)
         if self.settings.blur:
             x = self._blur(x)
@@ -65,26 +68,26 @@ class Augment:
         x = x.clamp(0, 1)
         return self._erase(x) if self.settings.erase else x
 
-    def mix(self, x_N1SS: Tensor, target_NK: Tensor) -> tuple[Tensor, Tensor]:
+    def mix(self, x_NCSS: Tensor, target_NK: Tensor) -> tuple[Tensor, Tensor]:
         """Mixup or CutMix of the batch with itself reversed; one of the two where both are on."""
         mixup, cutmix = self.settings.mixup, self.settings.cutmix
         if not mixup and not cutmix:
-            return x_N1SS, target_NK
+            return x_NCSS, target_NK
         if mixup and (not cutmix or self._host.random() < 0.5):
             share = float(self._host.beta(mixup, mixup))
-            x = x_N1SS.lerp(x_N1SS.flip(0), 1 - share)
+            x = x_NCSS.lerp(x_NCSS.flip(0), 1 - share)
         else:
-            x, share = self._cut(x_N1SS, float(self._host.beta(cutmix, cutmix)))
+            x, share = self._cut(x_NCSS, float(self._host.beta(cutmix, cutmix)))
         return x, target_NK.lerp(target_NK.flip(0), 1 - share)
 
-    def _cut(self, x_N1SS: Tensor, share: float) -> tuple[Tensor, float]:
-        side = x_N1SS.shape[-1]
+    def _cut(self, x_NCSS: Tensor, share: float) -> tuple[Tensor, float]:
+        side = x_NCSS.shape[-1]
         half = round(side * math.sqrt(1 - share) / 2)
         row, column = (int(centre) for centre in self._host.integers(0, side, 2))
         top, bottom = max(0, row - half), min(side, row + half)
         left, right = max(0, column - half), min(side, column + half)
-        x = x_N1SS.clone()
-        x[..., top:bottom, left:right] = x_N1SS.flip(0)[..., top:bottom, left:right]
+        x = x_NCSS.clone()
+        x[..., top:bottom, left:right] = x_NCSS.flip(0)[..., top:bottom, left:right]
         return x, 1 - (bottom - top) * (right - left) / side**2
 
     def _uniform(self, x: Tensor, low: float, high: float) -> Tensor:
@@ -134,16 +137,18 @@ class Augment:
         if not len(chosen):
             return x
         reach = max(1, math.ceil(2 * self.settings.blur_sigma))
+        channels = chosen.shape[1]
         offset = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
         sigma = self._uniform(chosen, 0.1, self.settings.blur_sigma)
         kernel = torch.exp(-0.5 * (offset / sigma) ** 2)
         kernel = kernel / kernel.sum(-1, keepdim=True)
-        rows = chosen.transpose(0, 1)
-        rows = functional.conv2d(rows, kernel, padding=(0, reach), groups=len(chosen))
+        kernel = kernel.repeat_interleave(channels, 0)
+        rows = chosen.reshape(1, -1, *x.shape[2:])
+        rows = functional.conv2d(rows, kernel, padding=(0, reach), groups=len(kernel))
         rows = functional.conv2d(
-            rows, kernel.transpose(2, 3), padding=(reach, 0), groups=len(chosen)
+            rows, kernel.transpose(2, 3), padding=(reach, 0), groups=len(kernel)
         )
-        return torch.cat((rows.transpose(0, 1), x[len(chosen) :]))
+        return torch.cat((rows.view_as(chosen), x[len(chosen) :]))
 
     def _erase(self, x: Tensor) -> Tensor:
         at = torch.linspace(0, 1, x.shape[-1], device=x.device)

@@ -7,16 +7,20 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tumorviewer.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
+
     from trainer.config import Config
     from trainer.fit import Run
-    from trainer.material import Source
+    from trainer.material import Material, Source
+    from trainer.progress import Progress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,6 +103,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     _add_config(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--tensorboard", action="store_true", help="live curves in DIR/tensorboard")
 
 
 def _source(options: argparse.Namespace, classes: tuple[str, ...] = ()) -> Source:
@@ -128,17 +133,38 @@ def _read_config(options: argparse.Namespace) -> Config:
     return config.read(options.config, options.set)
 
 
-def _run(options: argparse.Namespace) -> Run:
+def _run(options: argparse.Namespace, device: torch.device) -> Run:
     from trainer.fit import Run
-    from tumorviewer.analysis import device
 
     return Run(
         options.out,
-        device.choose(options.device),
+        device,
         options.resume,
         getattr(options, "figures_from", None),
         options.command_line,
+        options.cache or _default_cache(),
+        options.tensorboard,
     )
+
+
+@contextmanager
+def _training(options: argparse.Namespace) -> Iterator[tuple[Run, Progress]]:
+    """As one process, or as one of those that torchrun started, of which the first speaks."""
+    from trainer import distributed
+    from trainer.progress import Progress
+    from tumorviewer.analysis import device
+
+    with distributed.joined(device.choose(options.device)) as own:
+        form = options.progress if distributed.is_first() else "none"
+        yield _run(options, own), Progress(form)
+
+
+def _gather(source: Source, config: Config, progress: Progress) -> Material:
+    from trainer import distributed
+    from trainer.material import gather
+
+    with distributed.one_first():
+        return gather(source, config.preprocessing, progress)
 
 
 def _config(options: argparse.Namespace) -> None:
@@ -151,27 +177,24 @@ def _config(options: argparse.Namespace) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     from trainer.fit import fit
-    from trainer.material import gather
-    from trainer.progress import Progress
 
-    config, progress = _read_config(options), Progress(options.progress)
-    run = _run(options)
-    material = gather(_source(options, config.data.classes), config.preprocessing, progress)
-    _print_summary(fit(material, config, run, progress))
+    config = _read_config(options)
+    with _training(options) as (run, progress):
+        material = _gather(_source(options, config.data.classes), config, progress)
+        _print_summary(fit(material, config, run, progress))
 
 
 def _crossval(options: argparse.Namespace) -> None:
     from trainer.crossval import crossval
-    from trainer.material import gather
-    from trainer.progress import Progress
 
-    config, progress = _read_config(options), Progress(options.progress)
-    run, source = _run(options), _source(options, config.data.classes)
-    material = gather(source, config.preprocessing, progress)
+    config = _read_config(options)
+    source = _source(options, config.data.classes)
     shared = [str(source.data), "--cache", str(source.cache), "--progress", options.progress]
     shared += ["--classes", ",".join(source.classes)] if source.classes else []
     shared += ["--skip-unreadable"] if source.skip_unreadable else []
-    _print_summary(crossval(material, config, run, progress, options.jobs, shared))
+    with _training(options) as (run, progress):
+        material = _gather(source, config, progress)
+        _print_summary(crossval(material, config, run, progress, options.jobs, shared))
 
 
 def _evaluate(options: argparse.Namespace) -> None:

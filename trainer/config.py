@@ -38,6 +38,15 @@ class ModelSettings:
     initial_weights: str = option(
         "", "a safetensors file to start from (torchvision's names or ours); empty: at random"
     )
+    mode: str = option(
+        "all",
+        'what is trained: "all" of it, its "upper" layers, or of a "frozen" network only what '
+        "follows the embeddings, which are computed once and cached",
+        ("all", "upper", "frozen"),
+    )
+    feature_copies: int = option(
+        0, "augmented copies of each picture that a frozen network embeds beside the plain one"
+    )
 
 
 @dataclass(frozen=True)

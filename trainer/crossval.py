@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trainer import evaluate
+from trainer import distributed, evaluate
 from trainer.config import Config
 from trainer.files import write_json, write_text
 from trainer.fit import CONFIG, FIGURES, PREDICTIONS, Run, claim, fit
@@ -39,8 +39,10 @@ def crossval(
     arguments
         Of the command line that each such process shares: the data and where its cache is.
     """
-    claim(run, config, CONFIG, "cross-validation")
-    material.write_groups(run.out / GROUPS)
+    if distributed.is_first():
+        claim(run, config, CONFIG, "cross-validation")
+        material.write_groups(run.out / GROUPS)
+    distributed.wait()
     folds = [run.out / f"fold-{number}" for number in range(config.split.folds)]
     settings = [
         replace(config, split=replace(config.split, validation=f"fold {number}"))
@@ -57,6 +59,8 @@ def crossval(
             fit(material, one, replace(run, out=folder, resume=True), progress)
     else:
         _in_processes(todo, run, jobs, arguments)
+    if not distributed.is_first():
+        return {"figures": {}}
     result = evaluate.pool(run.out, folds, material, PREDICTIONS, FIGURES)
     result |= {"config": plain(config), "classes": list(material.dataset.classes)}
     write_json(run.out / FIGURES, result)
@@ -73,6 +77,7 @@ def _in_processes(
         command = [sys.executable, "-m", "trainer", "fit", *arguments]
         command += ["--out", str(folder), "--config", str(settings)]
         command += ["--groups", str(run.out / GROUPS), "--device", str(run.device)]
+        command += ["--tensorboard"] if run.tensorboard else []
         return subprocess.run([*command, "--resume"], check=False).returncode
 
     _require(todo, start, jobs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from trainer import evaluate, publish, split, start, teachers
+from trainer import distributed, evaluate, publish, split, start, teachers, tensorboard
 from trainer.config import Config
+from trainer.features import Embeddings, Remainder, freeze_lower
 from trainer.files import write_json, write_text
 from trainer.loop import LAST, Distillation, Store, Trainer, predict
 from trainer.material import Material
@@ -36,32 +38,49 @@ class Run:
     figures_from: Path | None = None
     """A finished cross-validation of the same settings, for a run without validation."""
     command: str = ""
+    cache: Path | None = None
+    """Where the embeddings of a frozen network are kept; none: in ``out``."""
+    tensorboard: bool = False
 
 
 def fit(material: Material, config: Config, run: Run, progress: Progress) -> dict[str, Any]:
     """Train, judge on the validation part and publish; answers what ``figures.json`` holds.
+
+    Of several processes, the first judges and publishes; the others answer no figures.
 
     Raises
     ------
     InputError
         If the folder holds another run, or anything that the user brought cannot be used.
     """
-    claim(run, config, LAST, "run")
+    if distributed.is_first():
+        claim(run, config, LAST, "run")
     _set_precision(config, run.device)
     parts = split.choose(material.dataset, material.groups, config.split)
     progress.say(_opening(material, parts, run.device))
-    trainer = _trainer(material, config, parts, run.device)
+    torch.manual_seed(config.training.seed)
+    network = _network(material, config, parts, run.device)
+    trainer = _trainer(material, config, parts, run, network, progress)
+    distributed.wait()
     if run.resume and (run.out / LAST).is_file():
         trainer.resume(run.out)
-    weights = trainer.run(run.out, progress)
-    network = trainer.average.network
-    network.load_state_dict(weights)
+    trained = trainer.run(run.out, progress, _watch(run, trainer.epoch))
+    if not distributed.is_first():
+        return {"figures": {}}
+    network.load_state_dict(Remainder.of_whole(trained), strict=False)
+    weights = network.state_dict()
     result = _judge(material, config, run, parts, network)
     result["epoch"] = trainer.best.get("epoch") if config.training.keep == "best" else trainer.epoch
     result["hours"] = round(sum(entry["seconds"] for entry in trainer.log) / 3600, 4)
     write_json(run.out / FIGURES, result)
     publish.bundle(run.out / BUNDLE, material, config, parts, result, weights, run)
     return result
+
+
+def _watch(run: Run, epoch: int) -> Callable[[dict[str, Any]], None]:
+    if run.tensorboard and distributed.is_first():
+        return tensorboard.curves(run.out, epoch)
+    return lambda _entry: None
 
 
 def claim(run: Run, config: Config, started: str, what: str) -> None:
@@ -107,24 +126,68 @@ def _opening(material: Material, parts: Split, device: torch.device) -> str:
     )
 
 
-def _trainer(material: Material, config: Config, parts: Split, device: torch.device) -> Trainer:
-    torch.manual_seed(config.training.seed)
-    store = Store(material.pictures.array, device)
+def _trainer(
+    material: Material,
+    config: Config,
+    parts: Split,
+    run: Run,
+    network: Classifier,
+    progress: Progress,
+) -> Trainer:
+    if config.model.mode == "frozen":
+        return _frozen_trainer(material, config, parts, run, network, progress)
+    frozen = freeze_lower(network) if config.model.mode == "upper" else ()
     return Trainer(
-        _network(material, config, parts, store, device),
-        store,
+        network,
+        Store(material.pictures.array, run.device),
         material.dataset.labels(),
         parts,
         config.training,
         config.augmentation,
-        device,
-        _distillation(material, config, parts, device),
+        run.device,
+        _distillation(material, config, parts, run.device),
+        frozen,
     )
 
 
-def _network(
-    material: Material, config: Config, parts: Split, store: Store, device: torch.device
-) -> Classifier:
+def _frozen_trainer(
+    material: Material,
+    config: Config,
+    parts: Split,
+    run: Run,
+    network: Classifier,
+    progress: Progress,
+) -> Trainer:
+    """Each augmented copy of a picture is one more item to train on."""
+    if config.distillation.teachers:
+        reason = "A frozen network has no pictures for its teachers to look at."
+        raise InputError("[distillation]", reason, "Use the mode upper or all.")
+    array, copies = material.pictures.array, config.model.feature_copies
+    remainder = Remainder(network, Store(array, torch.device("cpu")).batch(torch.arange(1)))
+    embeddings = Embeddings(
+        network,
+        remainder.trained(),
+        array,
+        config.augmentation,
+        copies,
+        config.training.seed,
+        run.device,
+    )
+    with distributed.one_first():
+        stored = embeddings.cached(run.cache or run.out, progress)
+    rounds = np.arange(copies + 1)[:, None] * len(array)
+    return Trainer(
+        remainder,
+        Store(stored, run.device),
+        np.tile(material.dataset.labels(), copies + 1),
+        Split((parts.train + rounds).ravel(), parts.validation),
+        config.training,
+        None,
+        run.device,
+    )
+
+
+def _network(material: Material, config: Config, parts: Split, device: torch.device) -> Classifier:
     classes, model = len(material.dataset.classes), config.model
     try:
         network = networks.create(model.architecture, classes, **model.options)
@@ -136,8 +199,9 @@ def _network(
         part = network.get_submodule(network.pretrained.rstrip("."))
         if start.has_folded_norms(part):
             drawn = np.random.default_rng(config.training.seed).permutation(parts.train)
-            some = torch.from_numpy(drawn[:_CALIBRATION_PICTURES]).to(device)
-            start.restore_norms(network, part, map(store.batch, some.split(64)))
+            some = torch.from_numpy(drawn[:_CALIBRATION_PICTURES])
+            batches = Store(material.pictures.array, device).batches(some.split(64))
+            start.restore_norms(network, part, batches)
     return network
 
 
@@ -162,7 +226,8 @@ def _judge(
     """Figures on the validation part, or those of a cross-validation of the same settings."""
     if len(parts.validation):
         store = Store(material.pictures.array, run.device)
-        logits = predict(network, store, torch.from_numpy(parts.validation), run.device)
+        network = network.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        logits = predict(network, store, torch.from_numpy(parts.validation))
         fold = config.split.fold if config.split.fold is not None else -1
         return evaluate.on_validation(material, parts, logits, fold, run.out / PREDICTIONS)
     if run.figures_from is None:

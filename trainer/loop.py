@@ -1,6 +1,6 @@
 """The training loop: short, plain torch, resumable after any epoch.
 
-Shapes: N pictures, S side, K classes.
+Shapes: N pictures, C channels, S side, D embedding, K classes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
-from trainer import checkpoint
+from trainer import checkpoint, distributed, imbalance
 from trainer.augment import Augment, Augmentation
 from trainer.checkpoint import Checkpoint
 from trainer.files import write_text
@@ -47,30 +49,67 @@ class Distillation:
 
 
 class Store:
-    """Pictures on the device where they fit, else in the memory map; batches from either."""
+    """Pictures or embeddings, on the device where they fit, else in the memory map."""
 
-    def __init__(self, array_NSS: NDArray[np.uint8], device: torch.device) -> None:
+    def __init__(
+        self, array: NDArray[np.uint8] | NDArray[np.float32], device: torch.device
+    ) -> None:
         self._device = device
-        self._array = array_NSS
+        self._array = array
         self._on_device: Tensor | None = None
-        if device.type == "cuda" and array_NSS.nbytes < _SHARE_OF_GPU * _free_memory(device):
-            self._on_device = torch.from_numpy(np.array(array_NSS)).to(device)
+        if device.type == "cuda" and array.nbytes < _SHARE_OF_GPU * _free_memory(device):
+            self._on_device = torch.from_numpy(np.array(array)).to(device)
 
     def batch(self, rows_N: Tensor) -> Tensor:
-        """``(N, 1, S, S)`` float in 0–1."""
+        """Pictures ``(N, C, S, S)`` in 0–1, or embeddings ``(N, D)``; float, on the device."""
+        return self._made(self._gathered(rows_N))
+
+    def batches(self, rows: Sequence[Tensor]) -> Iterator[Tensor]:
+        """One batch after the other; the next is fetched from the disk meanwhile."""
+        with ThreadPoolExecutor(1) as beside:
+            coming = [beside.submit(self._gathered, one) for one in rows[:1]]
+            for number in range(len(rows)):
+                gathered = coming.pop().result()
+                coming += [
+                    beside.submit(self._gathered, one) for one in rows[number + 1 : number + 2]
+                ]
+                yield self._made(gathered)
+
+    def _gathered(self, rows_N: Tensor) -> Tensor:
         if self._on_device is not None:
-            pictures = self._on_device[rows_N]
-        else:
-            pictures = torch.from_numpy(self._array[rows_N.cpu().numpy()]).to(self._device)
-        return pictures.unsqueeze(1).float().div_(255)
+            return self._on_device[rows_N.to(self._device)]
+        return torch.from_numpy(self._array[rows_N.cpu().numpy()])
+
+    def _made(self, gathered: Tensor) -> Tensor:
+        values = gathered.to(self._device)
+        if values.dtype != torch.uint8:
+            return values
+        return (values if values.ndim == 4 else values.unsqueeze(1)).float().div_(255)
 
 
 def _free_memory(device: torch.device) -> int:
     return int(torch.cuda.mem_get_info(device)[0])
 
 
+def _laid_out(x: Tensor) -> Tensor:
+    """Pictures with their channels last, as convolutions are fastest."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def _unwatched(_entry: dict[str, Any]) -> None:
+    pass
+
+
 class Trainer:
-    """Trains one network on one split, keeping its state in ``folder``."""
+    """Trains one network on one split, keeping its state in ``folder``.
+
+    Parameters
+    ----------
+    augmentation
+        None for embeddings, which it does not apply to.
+    frozen
+        Modules of the network that stay in inference mode.
+    """
 
     def __init__(
         self,
@@ -79,28 +118,43 @@ class Trainer:
         labels: NDArray[np.int64],
         split: Split,
         settings: TrainingSettings,
-        augmentation: Augmentation,
+        augmentation: Augmentation | None,
         device: torch.device,
         distillation: Distillation | None = None,
+        frozen: Sequence[nn.Module] = (),
     ) -> None:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, settings.ema_decay)
         self.optimiser = make_optimiser(self.network, settings)
+        self._replica = distributed.replicated(self.network, device)
+        self._frozen = frozen
         self._store, self._settings, self._device = store, settings, device
         self._labels = torch.from_numpy(labels).to(device)
         self._train = torch.from_numpy(split.train)
         self._validation = torch.from_numpy(split.validation)
+        self._train_labels = torch.from_numpy(labels[split.train])
         self._held_labels = labels[split.validation]
         self._classes = int(labels.max()) + 1
-        self._augment = Augment(augmentation, device)
+        self._augment = Augment(augmentation, device) if augmentation else None
         self._distillation = distillation
-        self._weights = self._class_weights(labels[split.train])
+        self._weights = (
+            imbalance.class_weights(labels[split.train], self._classes).to(device)
+            if settings.class_weights == "balanced"
+            else None
+        )
         self.epoch, self.stale = 0, 0
         self.best: dict[str, Any] = {}
         self.log: list[dict[str, Any]] = []
 
-    def run(self, folder: Path, progress: Progress) -> dict[str, Tensor]:
+    def run(
+        self, folder: Path, progress: Progress, watch: Callable[[dict[str, Any]], None] = _unwatched
+    ) -> dict[str, Tensor]:
         """Train to the end and answer the weights that are kept.
+
+        Parameters
+        ----------
+        watch
+            Is given the log entry of each epoch that was trained.
 
         Raises
         ------
@@ -109,10 +163,13 @@ class Trainer:
             stands.
         """
         epochs = self._settings.epochs
+        progress.begin("epoch", self.epoch)
         while self.epoch < epochs and not self._is_over():
             entry = self._one_epoch(folder)
             self._save(folder)
             progress("epoch", self.epoch, epochs, **entry)
+            watch(self.log[-1])
+            distributed.wait()
         if self._settings.keep == "best" and self.best:
             return checkpoint.read(folder / BEST).tensors
         return dict(self.average.network.state_dict())
@@ -141,42 +198,68 @@ class Trainer:
 
     def _train_epoch(self) -> float:
         seed = self._settings.seed * 1_000_003 + self.epoch
-        torch.manual_seed(seed)
-        self._augment.seed(seed)
+        self._seed(seed + 500_009 * distributed.rank())
         self.network.train()
-        batches = list(self._batches(torch.Generator().manual_seed(seed)))
+        for module in self._frozen:
+            module.training = False
+        batches = self._batches(torch.Generator().manual_seed(seed))
+        own = [distributed.share_of(rows) for rows in batches]
         total = torch.zeros((), device=self._device)
-        for number, rows in enumerate(batches):
+        for number, pictures in enumerate(self._store.batches(own)):
             step = self.epoch * len(batches) + number
             rate = learning_rate(step, len(batches), self._settings)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            total += self._step(rows)
+            total += self._step(pictures, self._labels[own[number]], len(batches[number]))
             self.average.update(self.network, step)
-        return float(total) / len(batches)
+        return distributed.mean(total) / len(batches)
 
-    def _batches(self, generator: torch.Generator) -> Iterator[Tensor]:
+    def _seed(self, seed: int) -> None:
+        torch.manual_seed(seed)
+        if self._augment:
+            self._augment.seed(seed)
+
+    def _batches(self, generator: torch.Generator) -> list[Tensor]:
         """Shuffled rows in full batches, a single smaller one if there are no more."""
-        order = self._train[torch.randperm(len(self._train), generator=generator)]
+        oversample = self._settings.oversample
+        order = imbalance.shuffled(self._train, self._train_labels, oversample, generator)
         size = min(self._settings.batch, len(order))
         whole = len(order) // size * size
-        return iter(order[:whole].to(self._device).split(size))
+        return list(order[:whole].split(size))
 
-    def _step(self, rows: Tensor) -> Tensor:
-        target = functional.one_hot(self._labels[rows], self._classes).float()
-        pictures, target = self._augment.mix(self._augment(self._store.batch(rows)), target)
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with self._autocast():
-            logits = self.network(pictures)
-        loss = self._loss(logits.float(), target, pictures)
+    def _step(self, pictures: Tensor, labels: Tensor, together: int) -> Tensor:
+        """One step on this process's part of a batch of ``together`` pictures; answers the loss,
+        whose mean over the processes is that of the batch."""
+        target = functional.one_hot(labels, self._classes).float()
+        if self._augment:
+            pictures, target = self._augment.mix(self._augment(pictures), target)
+        passes = min(self._settings.accumulate, len(pictures))
+        total = torch.zeros((), device=self._device)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        parts = zip(pictures.tensor_split(passes), target.tensor_split(passes), strict=True)
+        for number, (some, wanted) in enumerate(parts, 1):
+            with self._gradients_exchanged(number == passes):
+                share = len(some) * distributed.size() / together
+                loss = self._loss(_laid_out(some), wanted) * share
+                loss.backward()
+            total += loss.detach()
+        if self._settings.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.clip)
         self.optimiser.step()
-        return loss.detach()
+        return total
 
-    def _loss(self, logits: Tensor, target: Tensor, pictures: Tensor) -> Tensor:
-        smoothing = self._settings.label_smoothing
-        loss = functional.cross_entropy(logits, target, self._weights, label_smoothing=smoothing)
+    def _gradients_exchanged(self, now: bool) -> contextlib.AbstractContextManager[Any]:
+        if now or not isinstance(self._replica, DistributedDataParallel):
+            return contextlib.nullcontext()
+        return self._replica.no_sync()
+
+    def _loss(self, pictures: Tensor, target: Tensor) -> Tensor:
+        settings = self._settings
+        with self._autocast():
+            logits = self._replica(pictures).float()
+        loss = imbalance.loss(
+            logits, target, self._weights, settings.label_smoothing, settings.focal_gamma
+        )
         if (distillation := self._distillation) is None:
             return loss
         t = distillation.temperature
@@ -195,15 +278,8 @@ class Trainer:
             return torch.autocast("cuda", torch.bfloat16)
         return contextlib.nullcontext()
 
-    def _class_weights(self, labels: NDArray[np.int64]) -> Tensor | None:
-        if self._settings.class_weights == "none":
-            return None
-        counts = np.bincount(labels, minlength=self._classes)
-        weights = len(labels) / (self._classes * np.maximum(counts, 1))
-        return torch.tensor(weights, dtype=torch.float32, device=self._device)
-
     def _validate(self, folder: Path) -> dict[str, float]:
-        logits = predict(self.average.network, self._store, self._validation, self._device)
+        logits = self._held_logits()
         figures = {
             "log_loss": log_loss(logits, self._held_labels),
             "accuracy": float((logits.argmax(1) == self._held_labels).mean()),
@@ -215,12 +291,21 @@ class Trainer:
             self.best = {"epoch": self.epoch, **figures}
             self.stale = 0
             weights = dict(self.average.network.state_dict())
-            checkpoint.write(folder / BEST, Checkpoint(weights, self.best))
+            if distributed.is_first():
+                checkpoint.write(folder / BEST, Checkpoint(weights, self.best))
         else:
             self.stale += 1
         return figures
 
+    def _held_logits(self) -> NDArray[np.float64]:
+        """Each process answers a part; all know the whole, and so decide alike."""
+        distributed.copy_buffers(self.average.network)
+        rows = distributed.share_of(self._validation)
+        return distributed.gathered(predict(self.average.network, self._store, rows))
+
     def _save(self, folder: Path) -> None:
+        if not distributed.is_first():
+            return
         tensors = {
             **{f"network.{name}": one for name, one in self.network.state_dict().items()},
             **{f"average.{name}": one for name, one in self.average.network.state_dict().items()},
@@ -257,12 +342,9 @@ class Trainer:
 
 @torch.inference_mode()
 def predict(
-    network: nn.Module, store: Store, rows: Tensor, device: torch.device, batch: int = 256
+    network: nn.Module, store: Store, rows: Tensor, batch: int = 256
 ) -> NDArray[np.float64]:
     """Logits ``(N, K)`` in float32 arithmetic, as inference computes them."""
     network.eval()
-    parts = [
-        network(store.batch(some).contiguous(memory_format=torch.channels_last))
-        for some in rows.to(device).split(batch)
-    ]
+    parts = [network(_laid_out(some)) for some in store.batches(rows.split(batch))]
     return torch.cat(parts).double().cpu().numpy()

@@ -18,15 +18,25 @@ class TrainingSettings:
     """The table ``[training]``."""
 
     epochs: int = option(60, "at most")
-    batch: int = option(64, "pictures a step")
+    batch: int = option(64, "pictures a step, of all processes together")
+    accumulate: int = option(
+        1, "passes that a step's batch is divided into, to save memory; the gradient is the same"
+    )
     optimiser: str = option("adamw", "adamw or sgd (Nesterov, momentum 0.9)", ("adamw", "sgd"))
     lr: float = option(2e-3, "highest learning rate")
     warmup_epochs: float = option(3.0, "the rate rises linearly, then falls along a cosine")
     final_lr: float = option(0.01, "rate at the end, as a share of the highest")
     weight_decay: float = option(0.05, "not on biases and normalisation")
+    clip: float = option(0.0, "largest norm of a step's gradient; 0: none")
     label_smoothing: float = option(0.05, "share of the target spread over all classes")
     class_weights: str = option(
         "none", '"balanced": the rarer class weighs more in the loss', ("none", "balanced")
+    )
+    oversample: bool = option(
+        False, "pictures of the rarer classes are repeated until all classes are equally frequent"
+    )
+    focal_gamma: float = option(
+        0.0, "gamma of the focal loss (Lin et al., ICCV 2017); 0: cross-entropy"
     )
     ema_decay: float = option(0.998, "of the moving average of weights a step; 0: none")
     monitor: str = option(
@@ -46,6 +56,8 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 2:
             raise ValueError("epochs must be at least 1 and batch at least 2")
+        if self.accumulate < 1 or min(self.clip, self.focal_gamma) < 0:
+            raise ValueError("accumulate must be at least 1, clip and focal_gamma at least 0")
         if not 0 <= self.ema_decay < 1:
             raise ValueError("ema_decay must be at least 0 and below 1")
 

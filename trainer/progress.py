@@ -11,6 +11,14 @@ from typing import Any, TextIO
 class Progress:
     """Reports stages of a job on a stream.
 
+    In the form ``"json"`` a line is one object, either ``{"stage": "note", "text": …}`` or
+    ``{"stage", "done", "total", "seconds_left", …}``: ``done`` of ``total`` steps of ``stage``
+    are over and the rest takes ``seconds_left`` (null while that is not known). Stages are
+    ``reading`` and the like, a line a second at most, and ``epoch``, a line for every epoch with
+    its figures: ``loss``, ``seconds``, and where there is a validation part ``log_loss``,
+    ``accuracy`` and ``macro_f1``. A window draws its curves from these; the epochs before a
+    resumed run's first line stand in the run's ``log.jsonl`` under the same names.
+
     Parameters
     ----------
     form
@@ -31,13 +39,17 @@ class Progress:
         """``done`` of ``total`` steps of ``stage`` are over; ``values`` were measured."""
         now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._started, self._said = stage, (now, done), 0.0
+            self.begin(stage, done)
         if not values and done < total and now - self._said < 1.0:
             return
         self._said = now
         since, first = self._started
         left = (now - since) / (done - first) * (total - done) if done > first else None
         self._write(stage, done, total, left, values)
+
+    def begin(self, stage: str, done: int) -> None:
+        """``stage`` begins at step ``done``; its time counts from here."""
+        self._stage, self._started, self._said = stage, (time.monotonic(), done), 0.0
 
     def say(self, text: str) -> None:
         """One remark."""

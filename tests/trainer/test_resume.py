@@ -8,7 +8,7 @@ import os
 import random
 import resource
 import signal
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,10 +35,17 @@ CONFIG = Config(
 )
 
 
-def train(data: Path, cache: Path, out: Path, config: Config = CONFIG, resume: bool = True) -> None:
+def train(
+    data: Path,
+    cache: Path,
+    out: Path,
+    config: Config = CONFIG,
+    resume: bool = True,
+    embeddings: Path | None = None,
+) -> None:
     torch.set_num_threads(1)  # two that spin take minutes on a busy machine
     material = gather(Source(data, cache), config.preprocessing, QUIET)
-    fit(material, config, Run(out, torch.device("cpu"), resume), QUIET)
+    fit(material, config, Run(out, torch.device("cpu"), resume, cache=embeddings), QUIET)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -60,32 +67,51 @@ def results(out: Path) -> dict[str, bytes]:
     return kept
 
 
-@pytest.fixture(scope="module")
-def undisturbed(shapes, cache, tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "undisturbed"
-    started = time.monotonic()
-    train(shapes, cache, out)
-    return results(out), time.monotonic() - started
+VARIANTS = {
+    "all": CONFIG,
+    "upper": replace(
+        CONFIG,
+        model=replace(CONFIG.model, mode="upper"),
+        training=replace(CONFIG.training, oversample=True, accumulate=3, focal_gamma=2.0),
+    ),
+    "frozen": replace(
+        CONFIG,
+        model=replace(CONFIG.model, mode="frozen", feature_copies=2),
+        training=replace(CONFIG.training, epochs=40, clip=1.0, class_weights="balanced"),
+    ),
+}
 
 
-def test_killed_at_random_moments_it_ends_the_same(shapes, cache, tmp_path, undisturbed):
-    expected, seconds = undisturbed
+def train_until(
+    data: Path, cache: Path, out: Path, config: Config, seconds: float, copies: Path
+) -> None:
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    train(data, cache, out, config, embeddings=copies)
+    os._exit(0)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_killed_at_random_moments_it_ends_the_same(shapes, cache, tmp_path, variant):
+    config = VARIANTS[variant]
+    train(shapes, cache, tmp_path / "undisturbed", config)
+    expected = results(tmp_path / "undisturbed")
+    log = (tmp_path / "undisturbed" / "log.jsonl").read_text().splitlines()
+    seconds = sum(json.loads(line)["seconds"] for line in log)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["trainer.fit", "sklearn.model_selection"])
-    chance = random.Random(11)
+    chance = random.Random(variant)
     kills, out = 0, tmp_path / "killed"
     for _ in range(12):
-        process = context.Process(target=train, args=(shapes, cache, out))
+        wait = chance.uniform(0.1, 0.8) * seconds
+        arguments = (shapes, cache, out, config, wait, tmp_path / "embeddings")
+        process = context.Process(target=train_until, args=arguments)
         process.start()
-        process.join(chance.uniform(0.1, 0.8) * seconds)
-        if process.is_alive():
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
         process.join()
+        kills += process.exitcode == -signal.SIGKILL
         if (out / "figures.json").is_file():
             break
     assert kills
-    train(shapes, cache, out)
+    train(shapes, cache, out, config)
     assert results(out) == expected
 
 
