@@ -1,0 +1,214 @@
+"""What models said: JSON and the figures to sort by; saliency maps only where they are small."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
+from tumorviewer.analysis.preprocess import Box
+from tumorviewer.analysis.serialise import to_json
+from tumorviewer.records.states import refresh
+from tumorviewer.records.store import Store, key_of, now
+from tumorviewer.records.tables import findings, volumes
+from tumorviewer.records.trail import guarded
+from tumorviewer.records.types import FindingEntry
+
+_SALIENCY_BYTES = 256 << 10
+"""Larger maps are computed again when they are wanted."""
+_SHOWN = [column for column in findings.c if column is not findings.c.saliency]
+
+
+class Findings:
+    """Keeps findings, several of one volume if several models were asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, study: int, volume: str, finding: Finding) -> FindingEntry:
+        """Keep an answer; the worklist then shows and sorts by it."""
+        chosen = _chances(finding)
+        values = {
+            "predicted_class": finding.predicted_class,
+            "tumour": chosen.get("tumour"),
+            "doubt": chosen["doubt"],
+            "margin": chosen["margin"],
+            "document": json.dumps(_document(finding)),
+            "saliency": finding.saliency and _packed(finding.saliency),
+        }
+        return self._insert(study, volume, finding.model, values)
+
+    def refuse(self, study: int, volume: str, model: ModelIdentity, message: str) -> None:
+        """Keep that a model cannot judge a volume, and why: it is not asked again."""
+        self._insert(study, volume, model, {"document": json.dumps({"message": message})})
+
+    def of(self, study: int) -> list[FindingEntry]:
+        """The answers on a study, the last first."""
+        answered = (findings.c.study == study, findings.c.predicted_class.is_not(None))
+        query = sa.select(*_SHOWN).where(*answered).order_by(findings.c.id.desc())
+        with self._store.reading() as connection:
+            return [_entry(row) for row in connection.execute(query)]
+
+    def current(self, study: int, volume: str, model_sha256: str) -> FindingEntry | str | None:
+        """What a model says of a volume as its files are now: an answer, or why there is none.
+
+        None if it was not asked since the files last changed.
+        """
+        query = (
+            sa.select(*_SHOWN)
+            .join(volumes, sa.and_(volumes.c.study == study, volumes.c.key == findings.c.volume))
+            .where(
+                findings.c.study == study,
+                findings.c.volume == volume,
+                findings.c.model_sha256 == model_sha256,
+                findings.c.stamp == volumes.c.stamp,
+            )
+            .order_by(findings.c.id.desc())
+        )
+        with self._store.reading() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        return _entry(row) if row.predicted_class else str(json.loads(row.document)["message"])
+
+    def finding(self, entry: FindingEntry) -> Finding:
+        """The whole answer again; saliency is None where the maps were too large to keep."""
+        query = sa.select(findings.c.saliency).where(findings.c.id == entry.id)
+        with self._store.reading() as connection:
+            packed = connection.execute(query).scalar()
+        return _restored(entry, _unpacked(packed) if packed else None)
+
+    def _insert(
+        self, study: int, volume: str, model: ModelIdentity, values: dict[str, Any]
+    ) -> FindingEntry:
+        values |= {
+            "study": study,
+            "volume": volume,
+            "time": now(),
+            "model_name": model.name,
+            "model_version": model.version,
+            "model_sha256": model.sha256,
+        }
+        with self._store.writing() as connection:
+            key = key_of(connection, study)
+            values["stamp"] = _stamp(connection, study, volume)
+            inserted = connection.execute(findings.insert().values(values)).inserted_primary_key
+            assert inserted
+            number = int(inserted[0])
+            sha256 = guarded(connection, findings, number)
+            self._store.note(
+                connection, "answered", key, finding=number, sha256=sha256, model=model.sha256
+            )
+            refresh(connection, study)
+            row = connection.execute(sa.select(*_SHOWN).where(findings.c.id == number)).one()
+        return _entry(row)
+
+
+def _stamp(connection: Connection, study: int, volume: str) -> str:
+    query = sa.select(volumes.c.stamp).where(volumes.c.study == study, volumes.c.key == volume)
+    return str(connection.execute(query).scalar() or "")
+
+
+def _chances(finding: Finding) -> dict[str, float]:
+    """Probability of a tumour if the model has a class for none, doubt and margin."""
+    shares = finding.probabilities
+    positive = shares[shares > 0]
+    entropy = float(-(positive * np.log(positive)).sum() / np.log(len(shares)))
+    second, first = np.sort(shares)[-2:]
+    chosen = {"doubt": min(max(entropy, 0.0), 1.0), "margin": float(first - second)}
+    if finding.no_tumour is not None:
+        none = finding.classes.index(finding.no_tumour)
+        chosen["tumour"] = float(np.delete(shares, none).sum())
+    return chosen
+
+
+def _document(finding: Finding) -> dict[str, Any]:
+    notes = finding.saliency.notes if finding.saliency else ()
+    more = {"labels": finding.labels, "no_tumour": finding.no_tumour, "map_notes": notes}
+    return to_json(finding) | more
+
+
+def _entry(row: Row[Any]) -> FindingEntry:
+    document = json.loads(row.document)
+    return FindingEntry(
+        id=row.id,
+        study=row.study,
+        volume=row.volume,
+        time=row.time,
+        model=ModelIdentity(row.model_name, row.model_version, row.model_sha256),
+        predicted_class=row.predicted_class,
+        tumour=row.tumour,
+        doubt=row.doubt,
+        margin=row.margin,
+        document=document,
+    )
+
+
+def _restored(entry: FindingEntry, saliency: Saliency | None) -> Finding:
+    document = entry.document
+    classes = tuple(document["probabilities"])
+    shares_NK = [[one["probabilities"][name] for name in classes] for one in document["slices"]]
+    flags = document["flags"][: len(document["flags"]) - len(document["map_notes"])]
+    return Finding(
+        source=document["source"],
+        series_instance_uid=document["series_instance_uid"],
+        volume=document["volume"],
+        model=entry.model,
+        classes=classes,
+        labels=document["labels"],
+        no_tumour=document["no_tumour"],
+        probabilities=np.array([document["probabilities"][name] for name in classes]),
+        slices=tuple(one["index"] for one in document["slices"]),
+        slice_probabilities=np.array(shares_NK),
+        pooling=document["pooling"],
+        key_slices=tuple(document["key_slices"]),
+        saliency=saliency,
+        flags=tuple(flags),
+        device=document["device"],
+    )
+
+
+def _packed(saliency: Saliency) -> bytes | None:
+    """Maps to 8 bits and compressed; None if they are still large."""
+    facts = {
+        "method": saliency.method,
+        "target": saliency.target,
+        "class_agnostic": saliency.class_agnostic,
+        "notes": saliency.notes,
+    }
+    arrays: dict[str, Any] = {
+        "maps": np.rint(saliency.maps * 255).astype(np.uint8),
+        "slices": np.array(saliency.slices),
+        "peaks": saliency.peaks,
+        "strength": saliency.strength,
+        "boxes": np.array(saliency.boxes),
+        "shape": np.array(saliency.shape),
+        "facts": np.array(json.dumps(facts)),
+    }
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    packed = stream.getvalue()
+    return packed if len(packed) <= _SALIENCY_BYTES else None
+
+
+def _unpacked(packed: bytes) -> Saliency:
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        facts = json.loads(str(arrays["facts"]))
+        rows, columns = arrays["shape"].tolist()
+        return Saliency(
+            method=facts["method"],
+            target=facts["target"],
+            class_agnostic=facts["class_agnostic"],
+            slices=tuple(arrays["slices"].tolist()),
+            maps=arrays["maps"].astype(np.float32) / 255,
+            peaks=arrays["peaks"],
+            strength=arrays["strength"],
+            boxes=tuple(Box(*box) for box in arrays["boxes"].tolist()),
+            shape=(rows, columns),
+            notes=tuple(facts["notes"]),
+        )

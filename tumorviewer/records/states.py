@@ -1,0 +1,59 @@
+"""What the worklist shows of a study, worked out from its findings and verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from tumorviewer.records.tables import findings, studies, verdicts
+from tumorviewer.records.types import State
+
+
+def refresh(connection: Connection, study: int) -> None:
+    """Bring the columns of the worklist up to date with a new finding or verdict."""
+    finding, verdict = _deciding(connection, study), current_verdict(connection, study)
+    values = {
+        "predicted_class": finding.predicted_class if finding else None,
+        "tumour": finding.tumour if finding else None,
+        "doubt": finding.doubt if finding else None,
+        "verdict_class": verdict.label if verdict else None,
+        "state": _state(finding, verdict).value,
+    }
+    connection.execute(studies.update().where(studies.c.id == study).values(values))
+
+
+def current_verdict(connection: Connection, study: int) -> Row[Any] | None:
+    """The last verdict that none corrects."""
+    correction = verdicts.alias()
+    corrected = sa.exists().where(correction.c.corrects == verdicts.c.id)
+    query = sa.select(verdicts).where(verdicts.c.study == study, sa.not_(corrected))
+    return connection.execute(query.order_by(verdicts.c.id.desc()).limit(1)).first()
+
+
+def _deciding(connection: Connection, study: int) -> Row[Any] | None:
+    """Among the volumes, as the model asked last judged them, the one most like a tumour."""
+    judged = (findings.c.study == study, findings.c.predicted_class.is_not(None))
+    latest_first = findings.c.id.desc()
+    model = sa.select(findings.c.model_sha256).where(*judged).order_by(latest_first).limit(1)
+    query = sa.select(
+        findings.c.volume, findings.c.predicted_class, findings.c.tumour, findings.c.doubt
+    ).where(*judged, findings.c.model_sha256 == model.scalar_subquery())
+    of_volume: dict[str, Any] = {}
+    for row in connection.execute(query.order_by(latest_first)):
+        of_volume.setdefault(row.volume, row)
+    return max(of_volume.values(), key=_telling, default=None)
+
+
+def _telling(row: Row[Any]) -> float:
+    return float(1 - row.doubt if row.tumour is None else row.tumour)
+
+
+def _state(finding: Row[Any] | None, verdict: Row[Any] | None) -> State:
+    if verdict is None:
+        return State.ANALYSED if finding else State.NEW
+    if verdict.signed:
+        return State.SIGNED
+    differs = finding is not None and finding.predicted_class != verdict.label
+    return State.DISAGREES if differs else State.READ
