@@ -82,7 +82,8 @@ def maps_of_features(
     """
     with torch.inference_mode(mode=False), torch.enable_grad():
         features_NCHW = features_NCHW.clone().requires_grad_()
-        return _raw(method, _Cut(nn.Identity(), network.head), features_NCHW, target)
+        cut = _Cut(nn.Identity(), network.head)
+        return _raw(method, cut, network.shown, features_NCHW, target)
 
 
 def maps_of_pictures(
@@ -97,7 +98,8 @@ def maps_of_pictures(
     ``tick`` is called before each forward pass and may raise to stop.
     """
     with torch.inference_mode(mode=False), torch.enable_grad():
-        return _raw(method, _Cut(network.trunk, network.head, tick), pictures_N1SS, target)
+        cut = _Cut(network.trunk, network.head, tick)
+        return _raw(method, cut, network.shown, pictures_N1SS, target)
 
 
 def scaled(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -109,8 +111,10 @@ def scaled(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     return answer
 
 
-def _raw(method: str, cut: _Cut, x: Tensor, target: int) -> NDArray[np.float32]:
-    cam = _keeping_raw(_CLASSES[method])(cut, [cut.before])
+def _raw(
+    method: str, cut: _Cut, shown: Callable[[Tensor], Tensor], x: Tensor, target: int
+) -> NDArray[np.float32]:
+    cam = _keeping_raw(_CLASSES[method])(cut, [cut.before], reshape_transform=shown)
     try:
         with (
             contextlib.redirect_stderr(io.StringIO()),  # Score-CAM draws a progress bar

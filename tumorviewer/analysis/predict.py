@@ -34,15 +34,17 @@ class Model:
     network: Classifier
     device: torch.device
 
-    def forward(self, pictures_NSS: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    def forward(self, pictures: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
         """Feature maps ``(N, C, H, W)`` and logits ``(N, K)``, both on the model's device."""
         with torch.inference_mode():
-            features: Tensor = self.network.trunk(self.tensor(pictures_NSS))
+            features: Tensor = self.network.trunk(self.tensor(pictures))
             return features, self.network.head(features)
 
-    def tensor(self, pictures_NSS: NDArray[np.uint8]) -> Tensor:
-        """Pictures as the network takes them: ``(N, 1, S, S)`` float32 in 0–1 on its device."""
-        return torch.from_numpy(pictures_NSS).to(self.device)[:, None].float() / 255
+    def tensor(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """Pictures as the network takes them: float32 in 0–1 on its device, ``(N, 1, S, S)`` of
+        ``(N, S, S)``, and ``(N, T, S, S)`` as they are."""
+        x = torch.from_numpy(pictures).to(self.device)
+        return (x[:, None] if x.ndim == 3 else x).float() / 255
 
     def to(self, device: torch.device) -> None:
         """Move to another device."""

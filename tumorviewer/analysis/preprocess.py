@@ -67,20 +67,67 @@ def prepare(
     tuple
         The network's input, ``(size, size)`` uint8, and the square of the slice that it shows.
     """
-    rows, columns = picture_HW.shape
-    top, left, bottom, right = (
-        foreground(picture_HW, settings.margin) if settings.crop else (0, 0, rows, columns)
-    )
+    window = _window(picture_HW, settings)
+    return _cut(picture_HW, window, settings.size), _around(window)
+
+
+def prepare_series(
+    pictures_THW: NDArray[np.uint8], settings: Preprocessing
+) -> tuple[NDArray[np.uint8], Box]:
+    """As :func:`prepare`, for a slice in the middle of its neighbours.
+
+    All are cropped as the middle one is, so that a place in one is the same place in the others.
+
+    Parameters
+    ----------
+    pictures_THW
+        ``2 · settings.neighbours + 1`` slices, as :func:`neighbourhood` lists them.
+
+    Returns
+    -------
+    tuple
+        ``(T, size, size)`` uint8, and the square of each slice that it shows.
+    """
+    window = _window(pictures_THW[len(pictures_THW) // 2], settings)
+    seen = [_cut(picture, window, settings.size) for picture in pictures_THW]
+    return np.stack(seen), _around(window)
+
+
+def neighbourhood(index: int, count: int, neighbours: int) -> tuple[int, ...]:
+    """Indices of a slice and of so many neighbours on each side; the edge slices are repeated."""
+    every = range(index - neighbours, index + neighbours + 1)
+    return tuple(min(max(one, 0), count - 1) for one in every)
+
+
+class _Window(NamedTuple):
+    """What is looked at: rows ``top`` to ``bottom``, columns ``left`` to ``right``."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def _window(picture_HW: NDArray[np.uint8], settings: Preprocessing) -> _Window:
+    if settings.crop:
+        return _Window(*foreground(picture_HW, settings.margin))
+    return _Window(0, 0, *picture_HW.shape)
+
+
+def _around(window: _Window) -> Box:
+    """The square around a window."""
+    top, left, bottom, right = window
     side = max(bottom - top, right - left)
-    box = Box((top + bottom - side) // 2, (left + right - side) // 2, side)
-    square = np.zeros((side, side), np.uint8)
+    return Box((top + bottom - side) // 2, (left + right - side) // 2, side)
+
+
+def _cut(picture_HW: NDArray[np.uint8], window: _Window, size: int) -> NDArray[np.uint8]:
+    (top, left, bottom, right), box = window, _around(window)
+    square = np.zeros((box.side, box.side), np.uint8)
     square[top - box.top : bottom - box.top, left - box.left : right - box.left] = picture_HW[
         top:bottom, left:right
     ]
-    resized = Image.fromarray(square).resize(
-        (settings.size, settings.size), Image.Resampling.BILINEAR
-    )
-    return np.asarray(resized), box
+    return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def restore(map_SS: NDArray[np.float32], box: Box, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorviewer.analysis.preprocess import Box, bright, prepare
+from tumorviewer.analysis.preprocess import (
+    Box,
+    bright,
+    neighbourhood,
+    prepare,
+    prepare_series,
+)
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 from tumorviewer.models.card import Preprocessing
@@ -44,7 +50,8 @@ class PreparedVolume:
     slices: tuple[int, ...]
     """Index in the volume of each prepared slice, ascending."""
     pictures: NDArray[np.uint8]
-    """``(len(slices), S, S)``."""
+    """``(len(slices), S, S)``, or ``(len(slices), 2k + 1, S, S)`` of slices with their k neighbours
+    on each side."""
     boxes: tuple[Box, ...]
     areas: NDArray[np.float64]
     """``(len(slices),)`` pixels of each slice that are brighter than the background."""
@@ -58,7 +65,9 @@ def prepare_volume(
     """Prepare every slice that shows something.
 
     A slice is left out if it has no finite value, or if its finite pixels look the same at the
-    volume's default window: if all but 1 % of them lie within 8 grey levels.
+    volume's default window: if all but 1 % of them lie within 8 grey levels. A model of series is
+    given the neighbours of each, the blank ones too; a slice whose neighbours in the stack are not
+    known to be neighbours in the patient is repeated in their place.
 
     Raises
     ------
@@ -71,7 +80,7 @@ def prepare_volume(
     areas: list[float] = []
     for index, picture in _pictures(volume, progress):
         judged.append(index)
-        prepared.append(prepare(picture, settings))
+        prepared.append(_seen(volume, index, picture, settings))
         areas.append(float(np.count_nonzero(bright(picture))))
     if not judged:
         raise _nothing_to_judge(volume)
@@ -89,6 +98,18 @@ def prepare_volume(
         areas=np.array(areas),
         flags=_flags(volume, len(judged)),
     )
+
+
+def _seen(
+    volume: Volume, index: int, picture: NDArray[np.uint8], settings: Preprocessing
+) -> tuple[NDArray[np.uint8], Box]:
+    if not settings.neighbours:
+        return prepare(picture, settings)
+    around = (index,) * (2 * settings.neighbours + 1)
+    if volume.placement is not Placement.NONE:
+        around = neighbourhood(index, len(volume.array), settings.neighbours)
+    shown = [picture if one == index else grey(volume, one) for one in around]
+    return prepare_series(np.stack(shown), settings)
 
 
 def _pictures(volume: Volume, progress: Progress | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:

@@ -28,6 +28,8 @@ class Preprocessing:
     """Whether the picture is cropped to its foreground (the head) first."""
     margin: float = 0.03
     """What is left around the foreground, as a share of its longer side."""
+    neighbours: int = 0
+    """So many slices on each side are given with a slice, for networks of sequences."""
 
 
 @dataclass(frozen=True)

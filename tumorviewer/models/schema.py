@@ -16,6 +16,7 @@ from tumorviewer.models.card import SCHEMA, ModelCard
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NUMBER_LIMIT = 4096
 """Widest or deepest that an architecture's option may ask for, before any memory is taken."""
+_NEIGHBOURS_LIMIT = 16
 
 
 class NewerSchemaError(ValueError):
@@ -71,6 +72,8 @@ def _problems_of_parts(card: ModelCard) -> Iterator[str]:
         yield "preprocessing.size must be from 16 to 2048"
     if not 0 <= card.preprocessing.margin <= 1:
         yield "preprocessing.margin must be from 0 to 1"
+    if not 0 <= card.preprocessing.neighbours <= _NEIGHBOURS_LIMIT:
+        yield f"preprocessing.neighbours must be from 0 to {_NEIGHBOURS_LIMIT}"
     if not re.fullmatch(r"[\w-]+\.safetensors", card.weights.file):
         yield "weights.file must name a .safetensors file in the bundle's own folder"
     if not re.fullmatch(r"[0-9a-f]{64}", card.weights.sha256):

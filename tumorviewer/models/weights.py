@@ -29,6 +29,7 @@ def load(folder: Path) -> tuple[ModelCard, Classifier]:
     """
     card = bundle.verify(folder)
     network = _lay_out(folder, card)
+    _check_pictures(folder, card, network)
     path = folder / card.weights.file
     _check_shapes(path, network)
     tensors = {
@@ -47,6 +48,16 @@ def _lay_out(folder: Path, card: ModelCard) -> Classifier:
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
         reason = f"Its architecture cannot be built: {error}."
         raise InputError(str(folder), reason, "A newer TumorViewer may know it.") from error
+
+
+def _check_pictures(folder: Path, card: ModelCard, network: Classifier) -> None:
+    wanted = card.preprocessing
+    if wanted.neighbours and not network.takes_neighbours:
+        reason = f"Its network, {card.architecture.name}, takes no neighbouring slices."
+        raise InputError(str(folder), reason, _MISMATCH)
+    if wanted.size < network.smallest:
+        reason = f"Pictures of {wanted.size} pixels are too small for {card.architecture.name}."
+        raise InputError(str(folder), reason, f"It needs {network.smallest}.")
 
 
 def _check_shapes(path: Path, network: Classifier) -> None:

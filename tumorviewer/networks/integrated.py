@@ -43,7 +43,8 @@ class SharedTrunk(nn.Sequential):
         x = x_NTSS.flatten(0, 1).unsqueeze(1)
         for step in self:
             x = step(x)
-        return x.unflatten(0, (-1, x_NTSS.shape[1])).flatten(1, 2)
+        maps: Tensor = x.unflatten(0, (-1, x_NTSS.shape[1])).flatten(1, 2)
+        return maps
 
 
 class Recurrent(nn.Module):
