@@ -64,6 +64,11 @@ class Classifier(nn.Module):
         logits: Tensor = self.head[self.embedding :](embedding_ND)
         return logits
 
+    def scores(self, maps_NCHW: Tensor) -> Tensor | None:  # noqa: ARG002
+        """What attention gives each place of the map before its softmax, ``(N, 1, H, W)``; None
+        without such attention. Guided training holds it against outlines of the tumour."""
+        return None
+
     def shown(self, maps_NCHW: Tensor) -> Tensor:
         """The channels of the feature map that saliency is drawn from: all, unless some of them
         do not belong to places of the picture."""
