@@ -1,9 +1,9 @@
 """The light CNN that is taught where to look, on pictures with outlines of the tumour.
 
-Between trunk and softmax stands attention pooling (Ilse et al., ICML 2018) of one score per place of
-the feature map. In training the score is also held against the expert's outline, where there is one
-(guided attention, after Li et al., "Tell Me Where to Look", CVPR 2018): the network decides on what
-it finds there, and the saliency map follows.
+Between trunk and softmax stands attention pooling (Ilse et al., ICML 2018) of one score per place
+of the feature map. In training the score is also held against the expert's outline, where there is
+one (guided attention, after Li et al., "Tell Me Where to Look", CVPR 2018): the network decides on
+what it finds there, and the saliency map follows.
 """
 
 from __future__ import annotations
