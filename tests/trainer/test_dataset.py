@@ -159,3 +159,14 @@ def test_bad_tables_of_groups_are_refused(make_items, tmp_path, rows, reason):
 def test_no_such_data(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         dataset.read(Path(tmp_path / "nothing"))
+
+
+def test_an_item_knows_its_source(make_items):
+    root = make_items({"siteA": 1, "train": 1, "yes": 1})
+    table = root / "labels.csv"
+    paths = ("siteA/0.png", "train/0.png", "yes/0.png")
+    lines = [f"{path},{label}" for path, label in zip(paths, ("yes", "no", "no"), strict=True)]
+    table.write_text("\n".join(["path,label", *lines]))
+    assert [item.source for item in dataset.read(table).items] == ["siteA", "", ""]
+    table.write_text("\n".join(["path,label,source", *(f"{line},x" for line in lines)]))
+    assert [item.source for item in dataset.read(table).items] == ["x", "x", "x"]
