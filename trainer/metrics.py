@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-ECE_BINS = 15
+from trainer import bootstrap, curves
+from trainer.bootstrap import Floats, Integers
+from trainer.curves import BINS, Ranking
 
 
 def log_softmax(logits_NK: Floats) -> Floats:
@@ -59,26 +57,6 @@ def _per_class(matrix_KK: Floats) -> dict[str, Floats]:
     return {"precision": precision, "recall": recall, "specificity": specificity, "f1": f1}
 
 
-class _Ranking:
-    """One class against the rest, sorted once, so that an AUC costs two cumulative sums."""
-
-    def __init__(self, scores_N: Floats, positive_N: NDArray[np.bool_]) -> None:
-        self._level = np.unique(scores_N, return_inverse=True)[1]
-        self._levels = int(self._level.max()) + 1
-        self._positive = positive_N
-
-    def auc(self, weight_N: Floats) -> float:
-        """Area under the ROC curve; ties count half; NaN without both kinds."""
-        of_positive = np.where(self._positive, weight_N, 0.0)
-        positive = np.bincount(self._level, of_positive, self._levels)
-        negative = np.bincount(self._level, weight_N - of_positive, self._levels)
-        pairs = positive.sum() * negative.sum()
-        if not pairs:
-            return float("nan")
-        below = np.cumsum(negative) - negative / 2
-        return float((positive * below).sum() / pairs)
-
-
 class Scorer:
     """All figures of one set of predictions, for any weights of its items."""
 
@@ -87,14 +65,17 @@ class Scorer:
         self._labels = labels_N
         self._predicted = probabilities_NK.argmax(1)
         confidence = probabilities_NK.max(1)
-        self._bin = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+        self._bins = {
+            "ece": curves.equal_width(confidence),
+            "adaptive_ece": curves.equal_mass(confidence),
+        }
         self._gap = (self._predicted == labels_N) - confidence
         truth = np.eye(self._classes)[labels_N]
         self._brier = ((probabilities_NK - truth) ** 2).sum(1)
         smallest = np.finfo(np.float64).tiny
         self._loss = -np.log(np.maximum(probabilities_NK[np.arange(n), labels_N], smallest))
         self._rankings = [
-            _Ranking(probabilities_NK[:, one], labels_N == one) for one in range(self._classes)
+            Ranking(probabilities_NK[:, one], labels_N == one) for one in range(self._classes)
         ]
 
     def matrix(self, weight_N: Floats) -> Floats:
@@ -102,16 +83,19 @@ class Scorer:
         return confusion(self._predicted, self._labels, self._classes, weight_N)
 
     def per_class(self, weight_N: Floats) -> dict[str, Floats]:
-        """``(K,)`` of each figure; recall is sensitivity, and AUC is one class against the rest."""
-        auc = np.array([ranking.auc(weight_N) for ranking in self._rankings])
-        return _per_class(self.matrix(weight_N)) | {"roc_auc": auc}
+        """``(K,)`` of each figure; recall is sensitivity, and areas are of one against the rest."""
+        return _per_class(self.matrix(weight_N)) | {
+            "roc_auc": np.array([one.auc(weight_N) for one in self._rankings]),
+            "average_precision": np.array(
+                [one.average_precision(weight_N) for one in self._rankings]
+            ),
+        }
 
     def overall(self, weight_N: Floats) -> dict[str, float]:
         """Scalars; macro figures are means over the classes that occur."""
         per_class = self.per_class(weight_N)
         total = weight_N.sum()
         accuracy = ((self._predicted == self._labels) * weight_N).sum() / total
-        gaps = np.abs(np.bincount(self._bin, weight_N * self._gap, ECE_BINS))
         return {
             "accuracy": float(accuracy),
             "balanced_accuracy": _mean(per_class["recall"]),
@@ -120,10 +104,17 @@ class Scorer:
             "macro_specificity": _mean(per_class["specificity"]),
             "macro_f1": _mean(per_class["f1"]),
             "roc_auc": _mean(per_class["roc_auc"]),
+            "average_precision": _mean(per_class["average_precision"]),
             "log_loss": float((self._loss * weight_N).sum() / total),
-            "ece": float(gaps.sum() / total),
+            **self._calibration_errors(weight_N),
             "brier": float((self._brier * weight_N).sum() / total),
         }
+
+    def _calibration_errors(self, weight_N: Floats) -> dict[str, float]:
+        gaps = {
+            name: np.bincount(bins, weight_N * self._gap, BINS) for name, bins in self._bins.items()
+        }
+        return {name: float(np.abs(gap).sum() / weight_N.sum()) for name, gap in gaps.items()}
 
 
 def _mean(values: Floats) -> float:
@@ -136,7 +127,7 @@ def figures(
     labels_N: Integers,
     groups_N: Integers,
     classes: tuple[str, ...],
-    resamples: int = 1000,
+    resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Every figure of ``evaluate --json``, each with a 95 % interval.
@@ -156,8 +147,8 @@ def figures(
     return {
         "n": len(labels_N),
         "groups": len(np.unique(groups_N)),
-        **{name: _number(value) for name, value in overall.items()},
-        "intervals": {name: _interval(values) for name, values in drawn_overall.items()},
+        **{name: bootstrap.number(value) for name, value in overall.items()},
+        "intervals": {name: bootstrap.interval(values) for name, values in drawn_overall.items()},
         "confusion": {
             "classes": list(classes),
             "matrix": scorer.matrix(ones).astype(int).tolist(),
@@ -166,9 +157,9 @@ def figures(
         "per_class": {
             name: {
                 "n": int(counts[index]),
-                **{figure: _number(values[index]) for figure, values in per_class.items()},
+                **{figure: bootstrap.number(values[index]) for figure, values in per_class.items()},
                 "intervals": {
-                    figure: _interval(values[:, index])
+                    figure: bootstrap.interval(values[:, index])
                     for figure, values in drawn_per_class.items()
                 },
             }
@@ -181,28 +172,12 @@ def figures(
 def _bootstrap(
     scorer: Scorer, groups_N: Integers, resamples: int, seed: int
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    generator = np.random.default_rng(seed)
-    index = np.unique(groups_N, return_inverse=True)[1]
-    count = int(index.max()) + 1
     overall: list[dict[str, float]] = []
     per_class: list[dict[str, Floats]] = []
-    for _ in range(resamples):
-        drawn = np.bincount(generator.integers(0, count, count), minlength=count)
-        weight = drawn[index].astype(np.float64)
+    for weight in bootstrap.weights(groups_N, resamples, seed):
         overall.append(scorer.overall(weight))
         per_class.append(scorer.per_class(weight))
     return (
         {name: np.array([one[name] for one in overall]) for name in overall[0]},
         {name: np.stack([one[name] for one in per_class]) for name in per_class[0]},
     )
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), 6)
-
-
-def _interval(values: Floats) -> list[float | None]:
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return [None, None]
-    return [_number(float(end)) for end in np.percentile(known, (2.5, 97.5))]

@@ -31,6 +31,9 @@ def test_figures_agree_with_scikit_learn(sample):
         "macro_recall": recall.mean(),
         "macro_f1": f1.mean(),
         "roc_auc": sk.roc_auc_score(labels, p, multi_class="ovr"),
+        "average_precision": np.mean(
+            [sk.average_precision_score(labels == one, p[:, one]) for one in range(3)]
+        ),
         "log_loss": sk.log_loss(labels, np.clip(p, np.finfo(float).tiny, 1)),
         "brier": ((p - np.eye(3)[labels]) ** 2).sum(1).mean(),
         "macro_specificity": np.mean(
@@ -48,13 +51,27 @@ def test_weights_are_worth_repeated_items(sample):
     times = np.random.default_rng(1).integers(0, 3, len(labels))
     weighted = metrics.Scorer(p, labels).overall(times.astype(float))
     repeated = metrics.Scorer(np.repeat(p, times, 0), np.repeat(labels, times))
-    assert weighted == pytest.approx(repeated.overall(np.ones(times.sum())))
+    repeated = repeated.overall(np.ones(times.sum()))
+    del weighted["adaptive_ece"], repeated["adaptive_ece"]  # bins of other items
+    assert weighted == pytest.approx(repeated)
 
 
 def test_calibration_error_of_a_known_case():
     p = np.tile([0.8, 0.2], (10, 1))
     labels = np.array([0] * 6 + [1] * 4)
-    assert metrics.Scorer(p, labels).overall(np.ones(10))["ece"] == pytest.approx(0.2)
+    found = metrics.Scorer(p, labels).overall(np.ones(10))
+    assert found["ece"] == found["adaptive_ece"] == pytest.approx(0.2)
+
+
+def test_adaptive_calibration_error_has_bins_of_equal_mass():
+    confidence = np.random.default_rng(3).permutation(np.linspace(0.5, 1, 150)) ** 2 / 2 + 0.5
+    labels = (np.random.default_rng(4).random(150) > confidence).astype(int)
+    p = np.column_stack([confidence, 1 - confidence])
+    order = np.argsort(confidence)
+    gap = ((labels == 0) - confidence)[order].reshape(15, 10)
+    expected = np.abs(gap.mean(1)).mean()
+    found = metrics.Scorer(p, labels).overall(np.ones(150))
+    assert found["adaptive_ece"] == pytest.approx(expected)
 
 
 def test_intervals_cover_the_figure_and_widen_with_fewer_groups(sample):
