@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,7 @@ from tumorviewer.records.tables import findings, head, studies, trail, verdicts
 from tumorviewer.records.types import AuditEntry, Fault, digest
 
 _FIRST = "0" * 64
+_HEAD = re.compile(r"(\d+) ([0-9a-f]{64})")
 _GUARDED = {"verdict": verdicts, "finding": findings}
 """Rows whose digest stands in the trail, by the name of their number in its details."""
 
@@ -73,8 +75,8 @@ class Trail:
             lines = self._store.heads.read_text("ascii", "replace").splitlines()
         except FileNotFoundError:
             return []
-        parts = (line.split() for line in lines)
-        return [(int(part[0]), part[1]) for part in parts if len(part) == 2 and part[0].isdigit()]
+        found = filter(None, map(_HEAD.fullmatch, lines))  # the last may be cut by a power failure
+        return [(int(match[1]), match[2]) for match in found]
 
 
 def _chain_faults(rows: Iterable[Row[Any]]) -> Iterator[Fault]:
