@@ -205,11 +205,9 @@ def test_models(home, capsys) -> None:
 
 
 def test_choices_are_those_of_the_analysis() -> None:
-    from tumorviewer.analysis import device, methods
+    from tumorviewer.analysis import device
 
     assert device.CHOICES == cli.DEVICES
-    assert (*methods.METHODS, "none") == cli.METHODS
-    assert cli.METHODS[0] == methods.DEFAULT_METHOD
 
 
 @pytest.mark.parametrize(

@@ -17,19 +17,17 @@ from tumorviewer.errors import InputError
 
 if TYPE_CHECKING:
     from tumorviewer.classify import Report
-    from tumorviewer.models.card import ModelCard
 
 OK, SOME_REFUSED, USAGE = 0, 1, 2
 INTERRUPTED = 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
-METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "scorecam", "eigencam", "none")
 
 _EPILOG = """\
 commands:
   tumorviewer [PATH…]             open the window, on files, folders, DICOMDIRs, zips
   tumorviewer demo                open it on the demonstration study
   tumorviewer classify PATH…      answer without a window
-  tumorviewer models list|show|verify
+  tumorviewer models list|show|verify|import|export|promote|rollback
 A file that is called like a command is written ./demo. Research use only.
 """
 
@@ -93,6 +91,8 @@ def _demo(arguments: list[str]) -> int:
 
 
 def _classify(arguments: list[str]) -> int:
+    from tumorviewer.analysis.methods import DEFAULT_METHOD, METHODS
+
     parser = argparse.ArgumentParser(
         prog="tumorviewer classify",
         description="Judge every volume in some files, folders, DICOMDIRs or zips. "
@@ -103,9 +103,10 @@ def _classify(arguments: list[str]) -> int:
         "--model", metavar="M", help="a name of `models list`, or a bundle's folder"
     )
     parser.add_argument("--device", choices=DEVICES, default="auto")
+    methods = (*METHODS, "none")
     parser.add_argument(
-        "--explain", choices=METHODS, default=METHODS[0], metavar="METHOD",
-        help=f"saliency method: {', '.join(METHODS)} (default: %(default)s)",
+        "--explain", choices=methods, default=DEFAULT_METHOD, metavar="METHOD",
+        help=f"saliency method: {', '.join(methods)} (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="write JSON, maps, pictures here")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -169,22 +170,48 @@ def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
 
 
 def _models(arguments: list[str]) -> int:
+    options = _models_parser().parse_args(arguments)
+    code: int = options.run(options)
+    return code
+
+
+def _models_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tumorviewer models", description="The models here.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show|verify")
-    actions.add_parser("list", help="name, version and title of each")
-    for name, about in (("show", "print a card"), ("verify", "check every byte of a model")):
-        action = actions.add_parser(name, help=about)
+    actions = parser.add_subparsers(
+        required=True, metavar="list|show|verify|import|export|promote|rollback"
+    )
+    actions.add_parser("list", help="name, version and title of each").set_defaults(
+        run=_list_models
+    )
+    show = actions.add_parser("show", help="print a card")
+    show.add_argument("--history", action="store_true", help="which model was in use when, instead")
+    show.set_defaults(run=_show_model)
+    verify = actions.add_parser("verify", help="check every byte of a model")
+    verify.set_defaults(run=_verify_model)
+    for action in (show, verify):
         action.add_argument("model", nargs="?", help="name or folder (default: the default model)")
-    options = parser.parse_args(arguments)
-    if options.action == "list":
-        return _list_models()
-    from tumorviewer.models.catalogue import Catalogue
+    bring = actions.add_parser("import", help="verify a model and copy it to your own")
+    bring.add_argument("path", type=Path, help="a bundle's folder, or a zip of one")
+    bring.add_argument("--as", dest="name", default="", metavar="NAME", help="a name of your own")
+    bring.set_defaults(run=_import_model)
+    export = actions.add_parser("export", help="verify a model and copy it out")
+    export.add_argument("model", help="name or folder")
+    export.add_argument("out", type=Path, help="a new folder, or a .zip")
+    export.set_defaults(run=_export_model)
+    promote = actions.add_parser("promote", help="let a model take the place of the default one")
+    promote.add_argument("model", help="name")
+    promote.add_argument(
+        "--comparison", type=Path, metavar="FILE", help="of `tumorviewer-train compare`"
+    )
+    promote.add_argument("--override", default="", metavar="REASON", help="is recorded")
+    promote.set_defaults(run=_promote_model)
+    actions.add_parser("rollback", help="return to the default model of before").set_defaults(
+        run=_roll_back_model
+    )
+    return parser
 
-    folder = Catalogue().find(options.model)
-    return _show_model(folder) if options.action == "show" else _verify_model(folder)
 
-
-def _list_models() -> int:
+def _list_models(_: argparse.Namespace) -> int:
     from tumorviewer.models.catalogue import Catalogue
 
     catalogue = Catalogue()
@@ -203,22 +230,84 @@ def _list_models() -> int:
     return OK
 
 
-def _show_model(folder: Path) -> int:
-    from tumorviewer.models import bundle, schema
+def _show_model(options: argparse.Namespace) -> int:
+    from tumorviewer.models import bundle, promotion, schema
+    from tumorviewer.models.catalogue import Catalogue
 
-    print(schema.to_json(bundle.read_card(folder)), end="")
+    catalogue = Catalogue()
+    if not options.history:
+        print(schema.to_json(bundle.read_card(catalogue.find(options.model))), end="")
+        return OK
+    for change in promotion.history(catalogue):
+        if options.model in (None, change.after.name, change.before and change.before.name):
+            print(plain(str(change)))
     return OK
 
 
-def _verify_model(folder: Path) -> int:
+def _verify_model(options: argparse.Namespace) -> int:
     from tumorviewer.models import weights
+    from tumorviewer.models.catalogue import Catalogue
 
+    folder = Catalogue().find(options.model)
+
+    def verify() -> str:
+        card = weights.load(folder)[0]
+        return f"{card.name} {card.version}: in order, SHA-256 {card.weights.sha256}"
+
+    return _done(verify)
+
+
+def _import_model(options: argparse.Namespace) -> int:
+    from tumorviewer.models import exchange, weights
+    from tumorviewer.models.catalogue import Catalogue
+
+    def bring_in() -> str:
+        card, is_new = exchange.bring_in(
+            options.path, Catalogue(), options.name, check=lambda folder: weights.load(folder)[0]
+        )
+        how = "imported" if is_new else "is there already"
+        return f"{card.name} {card.version}: {how}, SHA-256 {card.weights.sha256}"
+
+    return _done(bring_in)
+
+
+def _export_model(options: argparse.Namespace) -> int:
+    from tumorviewer.models import exchange
+    from tumorviewer.models.catalogue import Catalogue
+
+    def send_out() -> str:
+        card = exchange.send_out(Catalogue().find(options.model), options.out)
+        return f"{card.name} {card.version}: {options.out}"
+
+    return _done(send_out)
+
+
+def _promote_model(options: argparse.Namespace) -> int:
+    from tumorviewer.models import journal, promotion
+    from tumorviewer.models.catalogue import Catalogue
+
+    evidence, why = options.comparison, options.override
+    return _done(
+        lambda: str(
+            promotion.promote(Catalogue(), options.model, journal.user_name(), evidence, why)
+        )
+    )
+
+
+def _roll_back_model(_: argparse.Namespace) -> int:
+    from tumorviewer.models import journal, promotion
+    from tumorviewer.models.catalogue import Catalogue
+
+    return _done(lambda: str(promotion.roll_back(Catalogue(), journal.user_name())))
+
+
+def _done(work: Callable[[], str]) -> int:
+    """Print what some work on the models says, or why it was refused."""
     try:
-        card: ModelCard = weights.load(folder)[0]
+        print(plain(work()))
     except InputError as error:
-        _complain(f"{plain(error.source)}: {error.message}")
+        _complain(f"{plain(error.source)}: {plain(error.message)}")
         return SOME_REFUSED
-    print(f"{card.name} {plain(card.version)}: in order, SHA-256 {card.weights.sha256}")
     return OK
 
 

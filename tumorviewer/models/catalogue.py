@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from tumorviewer.errors import InputError
 from tumorviewer.models import bundle, schema
 from tumorviewer.models.card import ModelCard
-from tumorviewer.resources import home, resource
+from tumorviewer.resources import HOME_VARIABLE, home, resource
 
 DEFAULT = "DEFAULT"
 """Plain file beside the bundles: one line, the name of the model that is used unasked."""
+_PATIENCE_S = 60.0
+"""How long to wait for another process that changes the models."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,11 @@ class Catalogue:
     def __init__(self, *folders: Path) -> None:
         self._folders = folders or (home("models"), resource("models"))
 
+    @property
+    def own(self) -> Path:
+        """The user's own folder, the only one that is ever changed."""
+        return self._folders[0]
+
     def entries(self) -> tuple[Entry, ...]:
         """Every bundle by name, the damaged ones too."""
         found: dict[str, Entry] = {}
@@ -57,12 +68,38 @@ class Catalogue:
         InputError
             If there is none.
         """
-        if schema.NAME.fullmatch(name):
-            for root in self._folders:
-                if (root / name).is_dir():
-                    return root / name
+        if found := self.look_up(name):
+            return found
         known = ", ".join(entry.name for entry in self.entries()) or "none"
         raise InputError(name, "There is no model of that name.", f"Known are: {known}.")
+
+    def look_up(self, name: str) -> Path | None:
+        """The bundle of that name, if there is one."""
+        if not schema.NAME.fullmatch(name):
+            return None
+        return next((root / name for root in self._folders if (root / name).is_dir()), None)
+
+    @contextmanager
+    def changing(self) -> Iterator[Path]:
+        """The user's own folder, made if it is missing, for one process at a time to change.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written to, now or while it is changed, or another process has it.
+        """
+        root = self.own
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            with FileLock(root / ".lock", timeout=_PATIENCE_S):
+                yield root
+        except Timeout as error:
+            reason = "Another TumorViewer is changing the models."
+            raise InputError(str(root), reason, "Wait until it is done, and try again.") from error
+        except OSError as error:
+            reason = f"The models here cannot be changed: {error.strerror or error}."
+            remedy = f"Make room or ask for write permission; {HOME_VARIABLE} names another place."
+            raise InputError(str(root), reason, remedy) from error
 
     def find(self, model: str | None) -> Path:
         """The bundle that a user means: a name, a path with a separator in it, or the default.

@@ -9,14 +9,17 @@ import re
 import types
 import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from tumorviewer.models.card import SCHEMA, ModelCard
 
+_T = TypeVar("_T")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NUMBER_LIMIT = 4096
 """Widest or deepest that an architecture's option may ask for, before any memory is taken."""
 _NEIGHBOURS_LIMIT = 16
+_MEMBERS_LIMIT = 16
+"""Tables that an option may hold: the members of an ensemble, with options of their own."""
 
 
 class NewerSchemaError(ValueError):
@@ -49,6 +52,18 @@ def from_json(text: str) -> ModelCard:
     for problem in (*_problems(card), *_problems_of_parts(card)):
         raise ValueError(f"{problem}.")
     return card
+
+
+def of_type(kind: type[_T], content: Any, what: str) -> _T:
+    """A dataclass from what JSON gives, as strictly as a card.
+
+    Raises
+    ------
+    ValueError
+        With a sentence that names the field, below ``what``.
+    """
+    built: _T = _value(kind, content, what)
+    return built
 
 
 def _problems(card: ModelCard) -> Iterator[str]:
@@ -90,9 +105,14 @@ def _check_schema(content: Any) -> None:
         raise NewerSchemaError(schema)
 
 
-def _is_modest(value: object) -> bool:
+def _is_modest(value: object, depth: int = 2) -> bool:
     if isinstance(value, str):
         return len(value) <= 100
+    if isinstance(value, list):
+        tables = depth == 2 and len(value) <= _MEMBERS_LIMIT
+        return tables and all(isinstance(one, dict) and _is_modest(one, 1) for one in value)
+    if isinstance(value, dict):
+        return 0 <= depth < 2 and all(_is_modest(one, depth - 1) for one in value.values())
     return isinstance(value, bool | int | float) and abs(value) <= _NUMBER_LIMIT
 
 

@@ -1,0 +1,82 @@
+"""Which model was in use when, who changed it and why: ``history.jsonl`` beside the models."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tumorviewer.errors import InputError
+from tumorviewer.files import replacing
+from tumorviewer.models import schema
+from tumorviewer.models.comparison import Comparison, Identity
+
+NAME = "history.jsonl"
+PROMOTE, ROLL_BACK = "promote", "rollback"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line: the default model was exchanged."""
+
+    time: str
+    """ISO 8601, UTC."""
+    user: str
+    action: str
+    """:data:`PROMOTE` or :data:`ROLL_BACK`."""
+    before: Identity | None
+    """None if there was no default that could be read."""
+    after: Identity
+    comparison: Comparison | None = None
+    override: str = ""
+    """Why it was done all the same."""
+
+    def __str__(self) -> str:
+        why = f"override: {self.override}" if self.override else ""
+        if self.comparison and not why:
+            why = f"{self.comparison.verdict} on {self.comparison.data.name}"
+        line = f"{self.time}  {self.user}  {self.action}  {self.before or 'nothing'} → {self.after}"
+        return f"{line}  {why}".rstrip()
+
+
+def read(root: Path) -> tuple[Change, ...]:
+    """Every change of a user's default model, oldest first.
+
+    Raises
+    ------
+    InputError
+        If the journal cannot be read.
+    """
+    path = root / NAME
+    try:
+        lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+        return tuple(schema.of_type(Change, json.loads(line), "line") for line in lines)
+    except OSError as error:
+        reason = f"It cannot be read: {error.strerror}."
+        raise InputError(str(path), reason, "Check its permissions.") from error
+    except (ValueError, RecursionError) as error:
+        reason = f"The history of the models is damaged: {error}"
+        raise InputError(str(path), reason, "Move it aside to begin a new one.") from error
+
+
+def append(root: Path, changes: Sequence[Change], change: Change) -> None:
+    """Write the journal with one more line, wholly or not at all."""
+    text = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in (*changes, change))
+    with replacing(root / NAME) as beside:
+        beside.write_text(text, "utf-8")
+
+
+def now() -> str:
+    """The time as the journal keeps it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def user_name() -> str:
+    """Who is logged in, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return "unknown"

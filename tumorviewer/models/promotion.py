@@ -1,0 +1,172 @@
+"""One model takes the place of another only with evidence, and there is a way back.
+
+The gate: a paired comparison with the model in use, on the locked test set, that the candidate's
+training did not see. The first comparison that is accepted locks its test set; a recorded override
+may pass the gate, and locks the test set of the comparison that it brings, if any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tumorviewer.errors import InputError
+from tumorviewer.files import replacing
+from tumorviewer.models import bundle, journal
+from tumorviewer.models import comparison as comparisons
+from tumorviewer.models.catalogue import DEFAULT, Catalogue
+from tumorviewer.models.comparison import BETTER, NOT_WORSE, Comparison, Identity, TestSet
+from tumorviewer.models.journal import PROMOTE, ROLL_BACK, Change
+
+
+def promote(
+    catalogue: Catalogue,
+    name: str,
+    user: str,
+    comparison: Path | None = None,
+    override: str = "",
+) -> Change:
+    """Make a model of the catalogue the one that is used unasked.
+
+    Parameters
+    ----------
+    user
+        Who does it, for the journal.
+    comparison
+        The file that ``tumorviewer-train compare`` wrote.
+    override
+        Why it is done although the gate has objections; they are not asked for then.
+
+    Raises
+    ------
+    InputError
+        If the gate has objections, the model is damaged or in use already, or the user's folder
+        cannot be changed.
+    """
+    with catalogue.changing() as root:
+        changes = _settled(catalogue, root)
+        candidate = Identity.of(bundle.verify(catalogue.folder(name)))
+        current = in_use(catalogue)
+        if candidate == current:
+            raise InputError(name, "It is the model in use already.")
+        evidence = comparisons.read(comparison) if comparison else None
+        reasons = list(objections(evidence, candidate, current, locked(changes)))
+        if reasons and not override.strip():
+            remedy = "Mend that, or override it with a reason, which is recorded."
+            raise InputError(name, f"It was not promoted. {' '.join(reasons)}", remedy)
+        change = Change(
+            journal.now(), user, PROMOTE, current, candidate, evidence, override.strip()
+        )
+        _make(root, changes, change)
+        return change
+
+
+def roll_back(catalogue: Catalogue, user: str) -> Change:
+    """Return to the model that was in use before the one in use now.
+
+    Raises
+    ------
+    InputError
+        If there is none, it is not there as it was, or the user's folder cannot be changed.
+    """
+    with catalogue.changing() as root:
+        changes = _settled(catalogue, root)
+        current, before = in_use(catalogue), _before(changes)
+        if before is None:
+            raise InputError("rollback", "There is no model to go back to.")
+        if current is not None and current.name != changes[-1].after.name:
+            reason = f"{current} was put in use by hand, not by a promotion."
+            raise InputError("rollback", reason, "Promote the model that you want.")
+        if Identity.of(bundle.verify(catalogue.folder(before.name))) != before:
+            reason = "It is not what it was when it was in use."
+            raise InputError(before.name, reason, "Promote the model that you want.")
+        change = Change(journal.now(), user, ROLL_BACK, current, before)
+        _make(root, changes, change)
+        return change
+
+
+def objections(
+    comparison: Comparison | None,
+    candidate: Identity,
+    current: Identity | None,
+    test_set: TestSet | None,
+) -> Iterator[str]:
+    """Why the gate does not let a candidate pass, a sentence each; none: it may pass.
+
+    Parameters
+    ----------
+    current
+        The model in use, if it can be read.
+    test_set
+        The locked one, if one is locked yet.
+    """
+    if comparison is None:
+        yield "There is no comparison with the model in use."
+        return
+    if comparison.candidate.sha256 != candidate.sha256:
+        yield f"The comparison is of other weights than those of {candidate}."
+    if current is None or comparison.current.sha256 != current.sha256:
+        yield f"The comparison is with {comparison.current}; in use is {current or 'none'}."
+    if test_set and comparison.data.sha256 != test_set.sha256:
+        yield f"It was made on {comparison.data.name}, not on the locked test set {test_set.name}."
+    seen = comparison.overlap.get("candidate")
+    if not isinstance(seen, int | float):
+        yield "It is not known whether the candidate's training saw the test set."
+    elif seen > 0:
+        yield f"The candidate's training saw {seen:.1%} of the test set."
+    if comparison.verdict not in (BETTER, NOT_WORSE):
+        yield f"The verdict is {comparison.verdict!r}, not {BETTER!r} or {NOT_WORSE!r}."
+
+
+def locked(changes: Sequence[Change]) -> TestSet | None:
+    """The test set that a comparison must be made on."""
+    return next((one.comparison.data for one in reversed(changes) if one.comparison), None)
+
+
+def history(catalogue: Catalogue) -> tuple[Change, ...]:
+    """Every change of the default model, oldest first.
+
+    Raises
+    ------
+    InputError
+        If the journal cannot be read.
+    """
+    return journal.read(catalogue.own)
+
+
+def in_use(catalogue: Catalogue) -> Identity | None:
+    """The model that is used unasked; None if it is missing or its card cannot be read."""
+    try:
+        return Identity.of(bundle.read_card(catalogue.folder(catalogue.default())))
+    except InputError:
+        return None
+
+
+def _before(changes: Sequence[Change]) -> Identity | None:
+    """What a roll back returns to: promotions undo in the reverse of their order."""
+    stack: list[Identity | None] = []
+    for change in changes:
+        if change.action == PROMOTE:
+            stack.append(change.before)
+        elif stack:
+            stack.pop()
+    return stack[-1] if stack else None
+
+
+def _settled(catalogue: Catalogue, root: Path) -> tuple[Change, ...]:
+    """The journal, after its last change is made true if that was cut short."""
+    changes = journal.read(root)
+    if changes and changes[-1].before and in_use(catalogue) == changes[-1].before:
+        _choose(root, changes[-1].after.name)
+    return changes
+
+
+def _make(root: Path, changes: Sequence[Change], change: Change) -> None:
+    """First the journal: a change that is cut short between the two is then known."""
+    journal.append(root, changes, change)
+    _choose(root, change.after.name)
+
+
+def _choose(root: Path, name: str) -> None:
+    with replacing(root / DEFAULT) as beside:
+        beside.write_text(f"{name}\n", "utf-8")
