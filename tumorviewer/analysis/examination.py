@@ -13,6 +13,7 @@ from torch import Tensor
 from tumorviewer.analysis import explain, predict
 from tumorviewer.analysis.predict import Batches, Model
 from tumorviewer.analysis.slices import PreparedVolume, Progress
+from tumorviewer.networks.ensemble import Ensemble, disagreement
 
 # Shape suffixes: N slices, C channels, H W feature map, K classes.
 
@@ -32,6 +33,9 @@ class Examination:
         self._features: dict[int, Tensor] = {}
         self._room = _KEPT_BYTES
         self._probabilities: NDArray[np.float64] | None = None
+        is_ensemble = isinstance(model.network, Ensemble)
+        self.disagreement = np.zeros(len(prepared.slices)) if is_ensemble else None
+        """``(slices,)`` of an ensemble's members, 0–1, once :meth:`probabilities` was asked for."""
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -105,6 +109,8 @@ class Examination:
         if features.nbytes <= self._room:
             self._room -= features.nbytes
             self._features.update(zip(part, features, strict=True))
+        if isinstance(network := self.model.network, Ensemble) and self.disagreement is not None:
+            self.disagreement[part] = disagreement(network.opinions(features)).cpu().numpy()
         return logits.cpu()
 
     def _features_of(self, part: list[int]) -> Tensor:

@@ -121,6 +121,9 @@ class Finding:
     """What the reader must know of this answer, in words."""
     device: str
     """Where it was computed: ``"cpu (2 threads)"``, ``"cuda: NVIDIA H100"``."""
+    disagreement: NDArray[np.float64] | None = None
+    """``(len(slices),)`` in 0–1, Jensen-Shannon divergence of an ensemble's members; None for a
+    single network."""
 
     @property
     def predicted_class(self) -> str:

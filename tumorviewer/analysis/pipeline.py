@@ -86,6 +86,7 @@ def find(
         saliency=saliency,
         flags=prepared.flags + _split(card, pooled.probabilities) + examination.flags,
         device=devices.in_words(examination.model.device),
+        disagreement=examination.disagreement,
     )
 
 

@@ -40,6 +40,7 @@ def to_json(finding: Finding, saliency_file: Path | None = None) -> dict[str, An
             {"index": index, "probabilities": _by_class(finding, row)}
             for index, row in zip(finding.slices, finding.slice_probabilities, strict=True)
         ],
+        "disagreement": None if finding.disagreement is None else finding.disagreement.tolist(),
         "pooling": finding.pooling,
         "key_slices": list(finding.key_slices),
         "saliency": saliency

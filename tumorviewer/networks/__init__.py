@@ -5,7 +5,15 @@ normalises it itself, and answers ``(N, classes)`` logits. One that takes neighb
 them as channels, ``(N, 2k + 1, S, S)``.
 """
 
-from tumorviewer.networks import backbones, brain_cnn, integrated, light, mobilenet
+from tumorviewer.networks import (
+    backbones,
+    brain_cnn,
+    ensemble,
+    guided,
+    integrated,
+    light,
+    mobilenet,
+)
 from tumorviewer.networks.registry import Classifier, architectures, create
 
 __all__ = [
@@ -14,6 +22,8 @@ __all__ = [
     "backbones",
     "brain_cnn",
     "create",
+    "ensemble",
+    "guided",
     "integrated",
     "light",
     "mobilenet",
