@@ -17,7 +17,7 @@ from tumorviewer.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from trainer.config import Config
+    from trainer.config import Config, DataSettings
     from trainer.fit import Run
     from trainer.material import Material, Source
     from trainer.progress import Progress
@@ -94,6 +94,9 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", default="", metavar="A,B,…", help="those only")
     parser.add_argument("--cache", type=Path, default=None, metavar="DIR", help="decoded pictures")
     parser.add_argument("--skip-unreadable", action="store_true")
+    parser.add_argument(
+        "--slices", metavar="RULE", help='of unmarked volumes: "refuse", "all" or "middle N"'
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--progress", default="human", choices=("human", "json", "none"))
 
@@ -106,16 +109,20 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tensorboard", action="store_true", help="live curves in DIR/tensorboard")
 
 
-def _source(options: argparse.Namespace, classes: tuple[str, ...] = ()) -> Source:
+def _source(options: argparse.Namespace, data: DataSettings | None = None) -> Source:
+    from trainer.config import DataSettings
     from trainer.material import Source
+
+    data = data or DataSettings()
 
     named = tuple(name for name in options.classes.split(",") if name)
     return Source(
         options.data,
         options.cache or _default_cache(),
         options.groups,
-        named or classes,
+        named or data.classes,
         options.skip_unreadable,
+        options.slices or data.slices,
     )
 
 
@@ -130,7 +137,8 @@ def _default_cache() -> Path:
 def _read_config(options: argparse.Namespace) -> Config:
     from trainer import config
 
-    return config.read(options.config, options.set)
+    rule = getattr(options, "slices", None)
+    return config.read(options.config, options.set + ([f"data.slices={rule}"] if rule else []))
 
 
 def _run(options: argparse.Namespace, device: torch.device) -> Run:
@@ -180,7 +188,7 @@ def _fit(options: argparse.Namespace) -> None:
 
     config = _read_config(options)
     with _training(options) as (run, progress):
-        material = _gather(_source(options, config.data.classes), config, progress)
+        material = _gather(_source(options, config.data), config, progress)
         _print_summary(fit(material, config, run, progress))
 
 
@@ -188,7 +196,7 @@ def _crossval(options: argparse.Namespace) -> None:
     from trainer.crossval import crossval
 
     config = _read_config(options)
-    source = _source(options, config.data.classes)
+    source = _source(options, config.data)
     shared = [str(source.data), "--cache", str(source.cache), "--progress", options.progress]
     shared += ["--classes", ",".join(source.classes)] if source.classes else []
     shared += ["--skip-unreadable"] if source.skip_unreadable else []

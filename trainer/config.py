@@ -24,6 +24,11 @@ class DataSettings:
     name: str = option("", "of the data set, for the card; empty: its folder's name")
     licence: str = option("", "of the data set, for the card")
     classes: tuple[str, ...] = option((), "folders or labels to use; empty: all")
+    slices: str = option(
+        "refuse",
+        "of volumes for which no table states which slices carry the label: "
+        '"refuse", "all", or "middle N"',
+    )
 
 
 @dataclass(frozen=True)

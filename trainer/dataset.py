@@ -1,113 +1,77 @@
-"""Labelled items with patient, group and source: a folder per class, or a table."""
+"""Reading labelled items: a folder per class, or a table; of volumes, their slices."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trainer.files import read_csv
+from trainer import table, volumes
+from trainer.items import SPLITS, Dataset, Item, Labelled, Named
+from trainer.progress import Progress
+from trainer.volumes import Contents
 from tumorviewer.errors import InputError
 
-SPLITS = {
-    "training": "train",
-    "train": "train",
-    "testing": "test",
-    "test": "test",
-    "validation": "val",
-    "valid": "val",
-    "val": "val",
-}
-"""Names of folders and table entries, in lower case, to the part of the official split."""
+__all__ = ["SPLITS", "Dataset", "Item", "read"]
 
 
-@dataclass(frozen=True)
-class Item:
-    """One labelled file."""
-
-    path: Path
-    name: str
-    """Path below the data folder, with ``/``: how tables and results name it."""
-    label: int
-    """Index in :attr:`Dataset.classes`."""
-    patient: str = ""
-    """Empty if not known."""
-    split: str = ""
-    """``train``, ``val`` or ``test`` where the data set has an official split."""
-    source: str = ""
-    """Where it came from, as the table's column says; else its top folder, unless that names a
-    class or a part of the split."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Labelled items, in the order of their names."""
-
-    root: Path
-    classes: tuple[str, ...]
-    items: tuple[Item, ...]
-
-    def labels(self) -> NDArray[np.int64]:
-        """``(N,)`` class indices."""
-        return np.array([item.label for item in self.items], np.int64)
-
-    def counts(self) -> dict[str, int]:
-        """Items by class."""
-        found = Counter(item.label for item in self.items)
-        return {name: found[index] for index, name in enumerate(self.classes)}
-
-    def without(self, names: Iterable[str]) -> Dataset:
-        """The same without some items."""
-        gone = set(names)
-        return replace(self, items=tuple(item for item in self.items if item.name not in gone))
-
-    def part(self, *splits: str) -> Dataset:
-        """Only the items of some parts of the official split."""
-        return replace(self, items=tuple(item for item in self.items if item.split in splits))
-
-    def checked(self) -> Dataset:
-        """Itself, if a classifier can be trained or judged on it.
-
-        Raises
-        ------
-        InputError
-            With one class only, or a class without items.
-        """
-        source = str(self.root)
-        if len(self.classes) < 2:
-            reason = f"It holds {len(self.classes) or 'no'} class; at least two are needed."
-            raise InputError(source, reason, "Use a folder per class, or a table path,label.")
-        if empty := [name for name, count in self.counts().items() if not count]:
-            raise InputError(source, f"The class {', '.join(empty)} has no items.")
-        return self
-
-
-def read(source: Path, classes: Sequence[str] = ()) -> Dataset:
+def read(
+    source: Path,
+    classes: Sequence[str] = (),
+    slices: str = "refuse",
+    progress: Progress | None = None,
+) -> Dataset:
     """Read a data set.
 
     Parameters
     ----------
     source
         A folder with a folder per class; with ``Training`` and ``Testing`` (or train, val, test)
-        and a folder per class in each; or a CSV ``path,label[,patient_id,split]`` whose paths are
-        relative to its own folder.
+        and a folder per class in each; or a CSV
+        ``path,label[,patient_id,split,source,slice,mask,box]`` whose paths are relative to its own
+        folder. Below a class, a folder that holds DICOM files is one item.
     classes
         The classes to use; empty for all that are found, sorted by name.
+    slices
+        Which slices of a volume carry its label where no table states them: ``refuse``, ``all``
+        or ``middle N``.
 
     Raises
     ------
     InputError
-        If it is none of these, or an item is labelled with something else.
+        If it is none of these, an item is labelled with something else, or volumes are refused.
     """
+    progress = progress or Progress("none")
     if source.is_dir():
-        return _read_folder(source.resolve(), tuple(classes)).checked()
-    if source.is_file():
-        return _read_table(source.resolve(), tuple(classes)).checked()
-    raise InputError(str(source), "There is no such folder or table.")
+        named = _read_folder(source.resolve(), tuple(classes))
+    elif source.is_file():
+        named = table.read(source.resolve(), tuple(classes))
+    else:
+        raise InputError(str(source), "There is no such folder or table.")
+    return _sliced(named, slices, progress).checked()
+
+
+def _sliced(named: Named, rule: str, progress: Progress) -> Dataset:
+    """Look into what may be volumes, and make an item of each slice that carries a label."""
+    contents = volumes.look(list({one.item.path: None for one in named.labelled}), progress)
+    items = [item for one in named.labelled for item in _slices(one, contents[one.item.path], rule)]
+    if repeated := [name for name, n in Counter(item.name for item in items).items() if n > 1]:
+        raise InputError(str(named.root), f"{repeated[0]} is listed more than once.")
+    items.sort(key=lambda item: (item.file, item.slice or 0))
+    return Dataset(named.root, named.classes, tuple(items), rule)
+
+
+def _slices(one: Labelled, contents: Contents, rule: str) -> list[Item]:
+    item = replace(one.item, patient=one.item.patient or contents.patient, series=contents.series)
+    count, source = contents.slices, item.name
+    if one.slices:
+        chosen = volumes.stated(one.slices, source, count)
+    elif count > 1:
+        chosen = volumes.by_rule(rule, source, count)
+    if count == 1:
+        return [item]
+    return [replace(item, name=f"{item.name}#{index + 1}", slice=index) for index in chosen]
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -116,14 +80,18 @@ def _folders(folder: Path) -> list[Path]:
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden:
-            yield path
+def _units(folder: Path) -> Iterator[Path]:
+    """Files below a class's folder, hidden ones left out; a folder of DICOM files is one."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from [entry] if volumes.is_series(entry) else _units(entry)
+        elif not volumes.is_half_of_a_pair(entry):
+            yield entry
 
 
-def _read_folder(root: Path, classes: tuple[str, ...]) -> Dataset:
+def _read_folder(root: Path, classes: tuple[str, ...]) -> Named:
     inside = _folders(root)
     parts = [(SPLITS[one.name.lower()], one) for one in inside if one.name.lower() in SPLITS]
     if not parts:
@@ -132,52 +100,17 @@ def _read_folder(root: Path, classes: tuple[str, ...]) -> Dataset:
     classes = classes or tuple(sorted(found))
     if missing := sorted(set(classes) - found):
         raise InputError(str(root), f"There is no folder for the class {', '.join(missing)}.")
-    items = [
-        Item(path, path.relative_to(root).as_posix(), label, split=split)
+    labelled = [
+        Labelled(_in_class(path, root, part / name, label, split))
         for split, part in parts
         for label, name in enumerate(classes)
-        for path in _files(part / name)
+        if (part / name).is_dir()
+        for path in _units(part / name)
     ]
-    return Dataset(root, classes, tuple(sorted(items, key=lambda item: item.name)))
+    return Named(root, classes, tuple(labelled))
 
 
-def _read_table(table: Path, classes: tuple[str, ...]) -> Dataset:
-    rows = read_csv(table)
-    if not rows or not {"path", "label"} <= rows[0].keys():
-        raise InputError(str(table), "The table needs a header with path and label, and rows.")
-    if any(not row["label"] for row in rows):
-        raise InputError(str(table), "Some rows have no label.")
-    known = classes or tuple(sorted({row["label"] for row in rows}))
-    if unknown := sorted({row["label"] for row in rows} - set(known)):
-        raise InputError(str(table), f"Unknown labels: {', '.join(unknown[:5])}.")
-    items = [_item(table, row, known) for row in rows]
-    repeated = [name for name, n in Counter(item.name for item in items).items() if n > 1]
-    if repeated:
-        raise InputError(str(table), f"{repeated[0]} is listed more than once.")
-    return Dataset(table.parent, known, tuple(sorted(items, key=lambda item: item.name)))
-
-
-def _item(table: Path, row: dict[str, str], classes: tuple[str, ...]) -> Item:
-    path = (table.parent / row["path"]).resolve()
-    if not path.is_relative_to(table.parent):
-        raise InputError(
-            str(table), f"{row['path']} lies outside the table's folder.", "Move the table up."
-        )
-    if not path.is_file():
-        raise InputError(str(table), f"{row['path']} does not exist.")
-    split = row.get("split", "").lower()
-    if split and split not in SPLITS:
-        raise InputError(str(table), f"{split!r} is no split; use train, val or test.")
-    return Item(
-        path,
-        path.relative_to(table.parent).as_posix(),
-        classes.index(row["label"]),
-        row.get("patient_id", ""),
-        SPLITS.get(split, ""),
-        row.get("source", "") or _top_folder(path.relative_to(table.parent), classes),
-    )
-
-
-def _top_folder(path: Path, classes: tuple[str, ...]) -> str:
-    top = path.parts[0] if len(path.parts) > 1 else ""
-    return "" if top in classes or top.lower() in SPLITS else top
+def _in_class(path: Path, root: Path, folder: Path, label: int, split: str) -> Item:
+    above = path.relative_to(folder).parts[:-1]
+    source = above[0] if above else ""
+    return Item(path, path.relative_to(root).as_posix(), label, split=split, source=source)

@@ -13,6 +13,7 @@ Shapes: N items, V pixels of a thumbnail.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,17 +27,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer import pictures
+from trainer.files import write_bytes
 from trainer.progress import Progress
+from trainer.volumes import read_grey
 from tumorviewer.analysis.preprocess import foreground
 
 if TYPE_CHECKING:
-    from trainer.dataset import Dataset
+    from trainer.dataset import Dataset, Item
 
 SIDE, DETAIL, SCREEN = 64, 128, 32
 CERTAIN, LIKELY, FLIPPED = 0.99, 0.95, 0.97
 FRAME_DETAILS, BOX_DETAILS = 0.93, 0.90
+_SIDES = (SIDE, SIDE, DETAIL, DETAIL)
+_ENDS = np.cumsum([side * side for side in _SIDES])
 _SCREEN_SLACK = 0.02
 _BLOCK, _CHUNK = 2048, 4096
+_METHOD = "thumbnails 2"
+"""Tells the cache apart from what other thresholds and sides would give."""
 SYMMETRIES = (
     "identity",
     "rotated 90°",
@@ -74,22 +81,32 @@ class Views:
 
 def load_views(dataset: Dataset, folder: Path, progress: Progress) -> Views:
     """Thumbnails of every item, from the cache if it holds them."""
-    sides = (SIDE, SIDE, DETAIL, DETAIL)
-    ends = np.cumsum([side * side for side in sides])
     stored = pictures.decoded_once(
-        dataset, thumbnails, (int(ends[-1]),), "thumbnails 2", folder, progress
+        dataset, thumbnails, (int(_ENDS[-1]),), _METHOD, folder, progress
     ).array
+    return _views(stored)
+
+
+def views_of(pictures_NSS: NDArray[np.uint8]) -> Views:
+    """Thumbnails of pictures that were made or prepared, not read."""
+    return _views(np.stack([_thumbnails(picture) for picture in pictures_NSS]))
+
+
+def _views(stored: NDArray[np.uint8]) -> Views:
     return Views(
         *(
             stored[:, end - side * side : end].reshape(-1, side, side)
-            for side, end in zip(sides, ends, strict=True)
+            for side, end in zip(_SIDES, _ENDS, strict=True)
         )
     )
 
 
-def thumbnails(path: Path) -> NDArray[np.uint8]:
+def thumbnails(item: Item) -> NDArray[np.uint8]:
     """Frame and box of one item, small and in detail, one after the other."""
-    picture = pictures.read_grey(path)
+    return _thumbnails(read_grey(item.path, item.slice))
+
+
+def _thumbnails(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     top, left, bottom, right = foreground(picture, 0.0)
     whole = Image.fromarray(picture)
     box = whole.crop((left, top, right, bottom))
@@ -159,6 +176,18 @@ def _blocks(one: _Screen, other: _Screen, upper: bool) -> Iterator[tuple[int, in
 
 def _threshold(which: int) -> float:
     return (LIKELY if which == 0 else FLIPPED) - _SCREEN_SLACK
+
+
+def find_once(
+    dataset: Dataset, views: Views, folder: Path, progress: Progress
+) -> NDArray[np.int64]:
+    """As :func:`find`, from the cache if it holds the answer for these files."""
+    path = folder / f"{pictures.key(dataset, _METHOD)}.pairs.npy"
+    if not path.is_file():
+        stream = io.BytesIO()
+        np.save(stream, find(views, progress))
+        write_bytes(path, stream.getvalue())
+    return np.asarray(np.load(path), np.int64)
 
 
 @torch.inference_mode()

@@ -54,7 +54,8 @@ def read_table(given: str, dataset: Dataset) -> list[str]:
     ----------
     given
         A CSV whose first of the columns ``path`` or ``file`` names the item, by its path below
-        the data folder or with more folders before it; the column is ``group`` unless given.
+        the data folder or with more folders before it, and a volume's slices one by one
+        (``scan.nii.gz#12``) or together (``scan.nii.gz``); the column is ``group`` unless given.
 
     Raises
     ------
@@ -67,11 +68,12 @@ def read_table(given: str, dataset: Dataset) -> list[str]:
     if key is None or column not in rows[0]:
         raise InputError(str(file), f"The table needs the columns path and {column}.")
     found = _match([(row[key], row[column]) for row in rows], dataset, file)
-    missing = [item.name for item in dataset.items if item.name not in found]
+    names = [item.name if item.name in found else item.file for item in dataset.items]
+    missing = [name for name in names if name not in found]
     if missing:
         reason = f"{len(missing)} items have no row in it, {missing[0]} for one."
         raise InputError(str(file), reason)
-    return [found[item.name] for item in dataset.items]
+    return [found[name] for name in names]
 
 
 def _file_and_column(given: str) -> tuple[Path, str]:
@@ -83,7 +85,7 @@ def _file_and_column(given: str) -> tuple[Path, str]:
 
 def _match(rows: Sequence[tuple[str, str]], dataset: Dataset, file: Path) -> dict[str, str]:
     """Rows whose whole path ends an item's path count before those that only end alike."""
-    names = {item.name for item in dataset.items}
+    names = {name for item in dataset.items for name in (item.name, item.file)}
     exact: dict[str, str] = {}
     alike: dict[str, set[str]] = {}
     for path, group in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from trainer import dataset as datasets
 from trainer import duplicates, grouping, pictures
 from trainer.dataset import Dataset
 from trainer.duplicates import Views
-from trainer.files import write_csv
+from trainer.files import secret, write_csv
 from trainer.pictures import Pictures
 from trainer.progress import Progress
 from tumorviewer.errors import InputError
@@ -30,6 +30,13 @@ class Source:
     """``FILE[:COLUMN]``; empty: near-duplicates are searched for."""
     classes: tuple[str, ...] = ()
     skip_unreadable: bool = False
+    slices: str = "refuse"
+    """Which slices of a volume carry its label where no table states them."""
+
+    def read(self, progress: Progress) -> Dataset:
+        """The data set, its patients under pseudonyms that only this cache's key makes."""
+        found = datasets.read(self.data, self.classes, self.slices, progress)
+        return found.pseudonymous(secret(self.cache / "pseudonyms.key"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +49,10 @@ class Material:
     views: Views
     grouped_by: str
     """In words."""
+    pairs: NDArray[np.int64]
+    """``(M, 3)`` near-duplicates, as :func:`trainer.duplicates.find` answers."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Names of items that were left out with consent, with the reason."""
 
     def write_groups(self, path: Path) -> None:
         """As a table ``path,group`` that ``--groups`` reads."""
@@ -65,25 +76,37 @@ def gather(
     InputError
         If items cannot be read and skipping them was not agreed to.
     """
-    dataset = datasets.read(source.data, source.classes).part(*parts).checked()
+    dataset = source.read(progress).part(*parts).checked()
     stored = pictures.load(dataset, preprocessing, source.cache, progress)
-    if stored.unreadable:
-        _report_unreadable(source, stored.unreadable, progress)
-        dataset = dataset.without(stored.unreadable).checked()
+    unreadable = stored.unreadable
+    if unreadable:
+        _report_unreadable(source, unreadable, progress)
+        dataset = dataset.without(unreadable).checked()
         stored = pictures.load(dataset, preprocessing, source.cache, progress)
     views = duplicates.load_views(dataset, source.cache, progress)
+    pairs = duplicates.find_once(dataset, views, source.cache, progress)
+    groups, how = _group(dataset, pairs, source.groups)
+    return Material(dataset, stored, groups, views, how, pairs, unreadable)
+
+
+def _group(
+    dataset: Dataset, pairs_M3: NDArray[np.int64], table: str
+) -> tuple[NDArray[np.int64], str]:
+    """Groups by a table or else by near-duplicates, by patient and volume too; and in words."""
     patients = [item.patient for item in dataset.items]
-    if source.groups:
-        named = grouping.read_table(source.groups, dataset)
-        groups, how = grouping.from_names(named, patients), "a table of groups"
+    if table:
+        named, how = grouping.read_table(table, dataset), "a table of groups"
     else:
-        pairs = duplicates.find(views, progress=progress)
-        joined = grouping.unite(len(dataset.items), pairs[:, :2].tolist())
-        groups = grouping.from_names([str(group) for group in joined], patients)
+        joined = grouping.unite(len(dataset.items), pairs_M3[:, :2].tolist())
+        named = [str(group) for group in joined]
         how = "near-duplicates, mirrored, flipped and rotated ones included"
+    volumes = [item.file for item in dataset.items]
+    series = [item.series for item in dataset.items]
     if any(patients):
         how += ", and patients"
-    return Material(dataset, stored, groups, views, how)
+    if dataset.volumes() or any(series):
+        how += ", and volumes"
+    return grouping.from_names(named, patients, volumes, series), how
 
 
 def _report_unreadable(source: Source, unreadable: dict[str, str], progress: Progress) -> None:

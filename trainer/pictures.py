@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,19 +20,18 @@ import numpy as np
 from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
+from trainer import volumes
 from trainer.dataset import Dataset, Item
 from trainer.files import write_json
 from trainer.progress import Progress
-from tumorviewer.analysis import preprocess
-from tumorviewer.analysis.preprocess import prepare
+from trainer.spread import spread
+from tumorviewer.analysis import preprocess, slices
+from tumorviewer.analysis.slices import seen
 from tumorviewer.errors import InputError
 from tumorviewer.imaging import display
 from tumorviewer.imaging.display import grey
 from tumorviewer.models.card import Preprocessing
-from tumorviewer.study import open_paths
 from tumorviewer.study import pictures as decoders
-
-_FEW = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,39 +51,26 @@ class Pictures:
         return hashlib.sha256(together.encode()).hexdigest()
 
 
-def read_grey(path: Path) -> NDArray[np.uint8]:
-    """One item as it is on the screen, ``(rows, columns)``.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read or is not one slice.
-    """
-    opened = open_paths([path])
-    volumes = [one for study in opened.studies for series in study.series for one in series.volumes]
-    if refused := opened.refused:
-        raise InputError(str(path), refused[0].reason, refused[0].remedy)
-    if len(volumes) != 1 or volumes[0].shape[0] != 1:
-        slices = sum(one.shape[0] for one in volumes)
-        reason = f"It holds {slices} slices, and one label cannot be given to all of them."
-        raise InputError(str(path), reason, "Save the slices that show it as pictures.")
-    return grey(volumes[0].load(), 0)
-
-
 def load(dataset: Dataset, settings: Preprocessing, folder: Path, progress: Progress) -> Pictures:
-    """Map the prepared pictures of ``dataset``, decoding them if ``folder`` does not hold them."""
+    """Map the prepared pictures of ``dataset``, decoding them if ``folder`` does not hold them.
+
+    Rows are ``(S, S)``; with neighbours ``(2 k + 1, S, S)``, the labelled slice in the middle.
+    """
     work = partial(_prepared, settings=settings)
-    shape = (settings.size, settings.size)
+    shape: tuple[int, ...] = (settings.size, settings.size)
+    if settings.neighbours:
+        shape = (2 * settings.neighbours + 1, *shape)
     return decoded_once(dataset, work, shape, json.dumps(asdict(settings)), folder, progress)
 
 
-def _prepared(path: Path, settings: Preprocessing) -> NDArray[np.uint8]:
-    return prepare(read_grey(path), settings)[0]
+def _prepared(item: Item, settings: Preprocessing) -> NDArray[np.uint8]:
+    volume, index = volumes.read(item.path, item.slice), item.slice or 0
+    return seen(volume, index, grey(volume, index), settings)[0]
 
 
 def decoded_once(
     dataset: Dataset,
-    work: Callable[[Path], NDArray[np.uint8]],
+    work: Callable[[Item], NDArray[np.uint8]],
     shape: tuple[int, ...],
     what: str,
     folder: Path,
@@ -101,27 +85,28 @@ def decoded_once(
     what
         Tells apart what was made in different ways of the same files.
     """
-    key = _key(dataset, what)
-    array, notes = folder / f"{key}.npy", folder / f"{key}.json"
+    name = key(dataset, what)
+    array, notes = folder / f"{name}.npy", folder / f"{name}.json"
     if not (array.is_file() and notes.is_file()):
         _build(dataset, work, shape, array, notes, progress)
     stored = json.loads(notes.read_text())
     return Pictures(np.load(array, mmap_mode="r"), tuple(stored["sha256"]), stored["unreadable"])
 
 
-def _key(dataset: Dataset, what: str) -> str:
+def key(dataset: Dataset, what: str) -> str:
+    """Names what was made of the present content of some files, in a way that ``what`` tells."""
     digest = hashlib.sha256(f"{dataset.root}\n{what}\n".encode())
-    for module in (decoders, display, preprocess):
+    for module in (decoders, display, preprocess, slices):
         digest.update(Path(str(module.__file__)).read_bytes())
+    stamps = {path: volumes.stamp(path) for path in {item.path for item in dataset.items}}
     for item in dataset.items:
-        status = item.path.stat()
-        digest.update(f"{item.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        digest.update(f"{item.name}\0{stamps[item.path]}\n".encode())
     return digest.hexdigest()[:32]
 
 
 def _build(
     dataset: Dataset,
-    work: Callable[[Path], NDArray[np.uint8]],
+    work: Callable[[Item], NDArray[np.uint8]],
     shape: tuple[int, ...],
     array: Path,
     notes: Path,
@@ -134,9 +119,8 @@ def _build(
         array.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as stream:
             write_array_header_1_0(stream, header)
-            for item, made in zip(
-                dataset.items, _parallel(work, dataset.items, progress), strict=True
-            ):
+            made_of_each = spread(partial(_attempt, work), dataset.items, "reading", progress)
+            for item, made in zip(dataset.items, made_of_each, strict=True):
                 hashes.append(made.sha256)
                 if made.rows is None:
                     unreadable[item.name] = made.reason
@@ -156,27 +140,11 @@ class _Made(NamedTuple):
     reason: str = ""
 
 
-def _parallel(
-    work: Callable[[Path], NDArray[np.uint8]], items: Sequence[Item], progress: Progress
-) -> Iterator[_Made]:
-    """``work`` on each item, in order; on every core where that is worth starting processes."""
-    if len(items) <= _FEW:
-        yield from (_attempt(work, item.path) for item in items)
-        return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    context = multiprocessing.get_context("spawn")
-    paths = [item.path for item in items]
-    with ProcessPoolExecutor(min(max(2, cores or 2), 16), context) as pool:
-        for done, made in enumerate(pool.map(partial(_attempt, work), paths, chunksize=32), 1):
-            progress("reading", done, len(items))
-            yield made
-
-
-def _attempt(work: Callable[[Path], NDArray[np.uint8]], path: Path) -> _Made:
+def _attempt(work: Callable[[Item], NDArray[np.uint8]], item: Item) -> _Made:
     sha256 = ""
     try:
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        return _Made(work(path), sha256)
+        sha256 = volumes.sha256(item.path, item.slice)
+        return _Made(work(item), sha256)
     except InputError as error:
         return _Made(None, sha256, error.message)
     except OSError as error:

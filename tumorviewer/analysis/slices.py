@@ -80,7 +80,7 @@ def prepare_volume(
     areas: list[float] = []
     for index, picture in _pictures(volume, progress):
         judged.append(index)
-        prepared.append(_seen(volume, index, picture, settings))
+        prepared.append(seen(volume, index, picture, settings))
         areas.append(float(np.count_nonzero(bright(picture))))
     if not judged:
         raise _nothing_to_judge(volume)
@@ -100,9 +100,16 @@ def prepare_volume(
     )
 
 
-def _seen(
+def seen(
     volume: Volume, index: int, picture: NDArray[np.uint8], settings: Preprocessing
 ) -> tuple[NDArray[np.uint8], Box]:
+    """What a network sees of one slice, whose grey levels are ``picture``: alone, or in a series.
+
+    Returns
+    -------
+    tuple
+        ``(S, S)``, or ``(2k + 1, S, S)`` with k neighbours, uint8, and the square that it shows.
+    """
     if not settings.neighbours:
         return prepare(picture, settings)
     around = (index,) * (2 * settings.neighbours + 1)
