@@ -112,7 +112,7 @@ def objections(
     seen = comparison.overlap.get("candidate")
     if not isinstance(seen, int | float):
         yield "It is not known whether the candidate's training saw the test set."
-    elif seen > 0:
+    elif seen != 0:
         yield f"The candidate's training saw {seen:.1%} of the test set."
     if comparison.verdict not in (BETTER, NOT_WORSE):
         yield f"The verdict is {comparison.verdict!r}, not {BETTER!r} or {NOT_WORSE!r}."
