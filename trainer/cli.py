@@ -107,6 +107,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--tensorboard", action="store_true", help="live curves in DIR/tensorboard")
+    parser.add_argument("--fetch", action="store_true", help="pretrained weights may be downloaded")
 
 
 def _source(options: argparse.Namespace, data: DataSettings | None = None) -> Source:
@@ -152,6 +153,7 @@ def _run(options: argparse.Namespace, device: torch.device) -> Run:
         options.command_line,
         options.cache or _default_cache(),
         options.tensorboard,
+        options.fetch,
     )
 
 
@@ -200,6 +202,7 @@ def _crossval(options: argparse.Namespace) -> None:
     shared = [str(source.data), "--cache", str(source.cache), "--progress", options.progress]
     shared += ["--classes", ",".join(source.classes)] if source.classes else []
     shared += ["--skip-unreadable"] if source.skip_unreadable else []
+    shared += ["--fetch"] if options.fetch else []
     with _training(options) as (run, progress):
         material = _gather(source, config, progress)
         _print_summary(crossval(material, config, run, progress, options.jobs, shared))

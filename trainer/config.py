@@ -41,7 +41,9 @@ class ModelSettings:
         metadata={"description": "of the architecture: width, depth, dropout, …"},
     )
     initial_weights: str = option(
-        "", "a safetensors file to start from (torchvision's names or ours); empty: at random"
+        "",
+        "to start from: a file, a folder with torchvision's file names, torchvision (its cache), or "
+        "catalogue:NAME; empty: at random",
     )
     mode: str = option(
         "all",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from trainer.material import Material
 from trainer.options import to_toml
 from trainer.progress import Progress
 from trainer.split import Split
+from trainer.start import Start
 from tumorviewer import networks
 from tumorviewer.errors import InputError
 from tumorviewer.networks import Classifier
@@ -41,6 +42,8 @@ class Run:
     cache: Path | None = None
     """Where the embeddings of a frozen network are kept; none: in ``out``."""
     tensorboard: bool = False
+    fetch: bool = False
+    """Whether pretrained weights may be downloaded."""
 
 
 def fit(material: Material, config: Config, run: Run, progress: Progress) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def fit(material: Material, config: Config, run: Run, progress: Progress) -> dic
     parts = split.choose(material.dataset, material.groups, config.split)
     progress.say(_opening(material, parts, run.device))
     torch.manual_seed(config.training.seed)
-    network = _network(material, config, parts, run.device)
+    network, begun = _network(material, config, parts, run)
     trainer = _trainer(material, config, parts, run, network, progress)
     distributed.wait()
     if run.resume and (run.out / LAST).is_file():
@@ -72,6 +75,7 @@ def fit(material: Material, config: Config, run: Run, progress: Progress) -> dic
     result = _judge(material, config, run, parts, network)
     result["epoch"] = trainer.best.get("epoch") if config.training.keep == "best" else trainer.epoch
     result["hours"] = round(sum(entry["seconds"] for entry in trainer.log) / 3600, 4)
+    result |= {"initial_weights": asdict(begun)} if begun else {}
     write_json(run.out / FIGURES, result)
     publish.bundle(run.out / BUNDLE, material, config, parts, result, weights, run)
     return result
@@ -187,22 +191,29 @@ def _frozen_trainer(
     )
 
 
-def _network(material: Material, config: Config, parts: Split, device: torch.device) -> Classifier:
+def _network(
+    material: Material, config: Config, parts: Split, run: Run
+) -> tuple[Classifier, Start | None]:
     classes, model = len(material.dataset.classes), config.model
     try:
         network = networks.create(model.architecture, classes, **model.options)
     except (TypeError, ValueError) as error:
         raise InputError("[model]", f"The network cannot be built: {error}.") from error
+    seen = config.preprocessing
+    if objection := network.objection(seen.size, seen.neighbours):
+        raise InputError("[preprocessing]", objection)
+    begun = None
     if model.initial_weights:
-        start.load_weights(network, Path(model.initial_weights))
-        network = network.to(device)
+        with distributed.one_first():
+            begun = start.begin(network, model.initial_weights, fetch=run.fetch)
+        network = network.to(run.device)
         part = network.get_submodule(network.pretrained.rstrip("."))
         if start.has_folded_norms(part):
             drawn = np.random.default_rng(config.training.seed).permutation(parts.train)
             some = torch.from_numpy(drawn[:_CALIBRATION_PICTURES])
-            batches = Store(material.pictures.array, device).batches(some.split(64))
+            batches = Store(material.pictures.array, run.device).batches(some.split(64))
             start.restore_norms(network, part, batches)
-    return network
+    return network, begun
 
 
 def _distillation(

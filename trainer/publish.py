@@ -89,7 +89,7 @@ def _training(
         "config": plain(config),
         "epoch": result["epoch"],
         "hours": result["hours"],
-        **{key: result[key] for key in ("figures_from",) if key in result},
+        **{key: result[key] for key in ("figures_from", "initial_weights") if key in result},
         **provenance(run.device, run.command),
     }
 

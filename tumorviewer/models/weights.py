@@ -51,13 +51,9 @@ def _lay_out(folder: Path, card: ModelCard) -> Classifier:
 
 
 def _check_pictures(folder: Path, card: ModelCard, network: Classifier) -> None:
-    wanted = card.preprocessing
-    if wanted.neighbours and not network.takes_neighbours:
-        reason = f"Its network, {card.architecture.name}, takes no neighbouring slices."
-        raise InputError(str(folder), reason, _MISMATCH)
-    if wanted.size < network.smallest:
-        reason = f"Pictures of {wanted.size} pixels are too small for {card.architecture.name}."
-        raise InputError(str(folder), reason, f"It needs {network.smallest}.")
+    seen = card.preprocessing
+    if objection := network.objection(seen.size, seen.neighbours):
+        raise InputError(str(folder), objection, _MISMATCH)
 
 
 def _check_shapes(path: Path, network: Classifier) -> None:

@@ -74,6 +74,15 @@ class Classifier(nn.Module):
         do not belong to places of the picture."""
         return maps_NCHW
 
+    def objection(self, size: int, neighbours: int) -> str:
+        """Why it cannot take pictures of that side and with so many neighbouring slices on each
+        side, in a sentence; empty if it can."""
+        if neighbours and not self.takes_neighbours:
+            return "The network takes no neighbouring slices."
+        if size < self.smallest:
+            return f"Pictures of {size} pixels are too small for it; it needs {self.smallest}."
+        return ""
+
 
 def same_tensors(theirs: nn.Module, ours: nn.Module) -> dict[str, str]:
     """Names in ``theirs`` to names in ``ours`` of the tensors that both share."""
