@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tumorviewer.errors import InputError
 
 if TYPE_CHECKING:
+    from tumorviewer.analysis.finding import Finding
     from tumorviewer.analysis.predict import Model
-    from tumorviewer.study.types import Opened, Series, VolumeSource
+    from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeSource
 
 Tell = Callable[[str], None]
 """Told what is being done."""
@@ -75,7 +76,7 @@ def classify(paths: Sequence[str], settings: Settings, tell: Tell) -> Report:
     opened = open_paths(paths, lambda done, found: tell(f"Looking into file {done + 1} of {found}"))
     report = Report()
     _take_refused(opened, report)
-    items = list(_items(opened))
+    items = [item for study in opened.studies for item in items_of(study)]
     if items:
         _judge_all(items, settings, report, tell)
     return report
@@ -101,10 +102,10 @@ def _take_refused(opened: Opened, report: Report) -> None:
         kept.append({"source": refused.source, "message": message})
 
 
-def _items(opened: Opened) -> Iterator[Item]:
-    for study in opened.studies:
-        for series in study.series:
-            yield from (Item(series, volume) for volume in series.volumes if not volume.repeats)
+def items_of(study: Study) -> Iterator[Item]:
+    """The volumes of a study that are worth asking about."""
+    for series in study.series:
+        yield from (Item(series, volume) for volume in series.volumes if not volume.repeats)
 
 
 def _judge_all(items: list[Item], settings: Settings, report: Report, tell: Tell) -> None:
@@ -120,8 +121,6 @@ def _judge_all(items: list[Item], settings: Settings, report: Report, tell: Tell
             finding = _judge(item, number, model, settings, partial(_tell_at, tell, at))
         except InputError as error:
             report.refuse(error)
-        except MemoryError:
-            report.refuse(InputError(item.series.source, "There is not enough memory for it."))
         else:
             report.findings.append(finding)
 
@@ -130,19 +129,35 @@ def _tell_at(tell: Tell, at: str, text: str) -> None:
     tell(f"{at}: {text}")
 
 
-def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell) -> dict[str, Any]:
+def examine(item: Item, model: Model, method: str | None, tell: Tell) -> tuple[Finding, Volume]:
+    """Load a volume and ask a model about it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or judged.
+    """
     from tumorviewer.analysis.pipeline import analyse
+
+    tell("Loading")
+    try:
+        volume = item.volume.load()
+        finding = analyse(
+            volume,
+            model,
+            method=method,
+            progress=lambda done, total, text: tell(f"{text} {done} of {total}"),
+        )
+    except MemoryError as error:
+        raise InputError(item.series.source, "There is not enough memory for it.") from error
+    return finding, volume
+
+
+def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell) -> dict[str, Any]:
     from tumorviewer.analysis.serialise import to_json
     from tumorviewer.export import export
 
-    tell("Loading")
-    volume = item.volume.load()
-    finding = analyse(
-        volume,
-        model,
-        method=settings.method,
-        progress=lambda done, total, text: tell(f"{text} {done} of {total}"),
-    )
+    finding, volume = examine(item, model, settings.method, tell)
     if settings.out is None:
         return to_json(finding)
     try:

@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +16,7 @@ from tumorviewer import __version__
 from tumorviewer.errors import InputError
 
 if TYPE_CHECKING:
-    from tumorviewer.classify import Report
+    from tumorviewer.classify import Report, Settings
 
 OK, SOME_REFUSED, USAGE = 0, 1, 2
 INTERRUPTED = 130
@@ -28,6 +28,7 @@ commands:
   tumorviewer demo                open it on the demonstration study
   tumorviewer classify PATH…      answer without a window
   tumorviewer models list|show|verify|import|export|promote|rollback
+  tumorviewer records verify|training
 A file that is called like a command is written ./demo. Research use only.
 """
 
@@ -105,21 +106,43 @@ def _classify(arguments: list[str]) -> int:
     parser.add_argument("--device", choices=DEVICES, default="auto")
     methods = (*METHODS, "none")
     parser.add_argument(
-        "--explain", choices=methods, default=DEFAULT_METHOD, metavar="METHOD",
-        help=f"saliency method: {', '.join(methods)} (default: %(default)s)",
+        "--explain", choices=methods, metavar="METHOD",
+        help=f"saliency method: {', '.join(methods)} (default: {DEFAULT_METHOD}; none for --batch)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="write JSON, maps, pictures here")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object")
+    form.add_argument(
+        "--batch", action="store_true",
+        help="keep the answers in the worklist, print a line of JSON for each study; after an "
+        "interruption the same command goes on where it stopped",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
+    if options.batch and options.out:
+        parser.error("--batch keeps its answers in the worklist, not in --out")
     from tumorviewer.classify import Settings, classify
     from tumorviewer.models.catalogue import Catalogue
 
-    method = None if options.explain == "none" else options.explain
+    chosen = options.explain or ("none" if options.batch else DEFAULT_METHOD)
+    method = None if chosen == "none" else chosen
     settings = Settings(Catalogue().find(options.model), options.device, method, options.out)
+    if options.batch:
+        return _batch(options.paths, settings)
     with StatusLine() as status:
         report = classify(options.paths, settings, status.tell)
     _print_report(report, as_json=options.json)
     return SOME_REFUSED if report.errors else OK
+
+
+def _batch(paths: Sequence[str], settings: Settings) -> int:
+    from tumorviewer import batch
+    from tumorviewer.records import Records
+
+    with Records() as records, StatusLine() as status:
+        for notice in records.notices:
+            _complain(notice)
+        all_judged = batch.run(paths, settings, records, status.put, status.tell)
+    return OK if all_judged else SOME_REFUSED
 
 
 class StatusLine:
@@ -133,6 +156,11 @@ class StatusLine:
         if self._is_shown:
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
+
+    def put(self, line: Mapping[str, Any]) -> None:
+        """Print a line of JSON to standard output, and not behind what is being done."""
+        self.tell("")
+        print(json.dumps(line), flush=True)
 
     def __enter__(self) -> Self:
         return self
@@ -311,6 +339,12 @@ def _done(work: Callable[[], str]) -> int:
     return OK
 
 
+def _records(arguments: list[str]) -> int:
+    from tumorviewer.records.commands import main as run
+
+    return run(arguments)
+
+
 def plain(text: str) -> str:
     """Text from a file as a terminal may show it: no control characters, nothing invisible."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
@@ -324,4 +358,5 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "demo": _demo,
     "classify": _classify,
     "models": _models,
+    "records": _records,
 }

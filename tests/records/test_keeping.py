@@ -157,9 +157,13 @@ def test_a_full_disk_costs_the_last_change_only(records, picture) -> None:
     with records._database.reading() as connection:
         full = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {full}")
-    with pytest.raises(InputError, match="disk is full"):
+
+    def fill() -> None:
         for number in range(1000):
             records.trail.note("opened", entry.id, text="x" * 1000, number=number)
+
+    with pytest.raises(InputError, match="disk is full"):
+        fill()
     kept = len(records.trail.entries())
     with records._database.reading() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")

@@ -97,7 +97,8 @@ def test_a_chain_that_was_forged_anew_shows(ten) -> None:
         connection.row_factory = sqlite3.Row
         previous = "0" * 64
         for row in connection.execute("SELECT * FROM trail ORDER BY number").fetchall():
-            content = {name: row[name] for name in row.keys() if name != "hash"}
+            content = dict(row)
+            del content["hash"]
             content |= {"previous": previous, "details": json.loads(row["details"])}
             entry = AuditEntry(**content | ({"who": "x"} if row["number"] == 10 else {}))
             previous = entry.hash

@@ -12,8 +12,7 @@ from sqlalchemy import Connection, Row
 
 from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
 from tumorviewer.analysis.preprocess import Box
-from tumorviewer.analysis.serialise import to_json
-from tumorviewer.records.states import refresh
+from tumorviewer.records.states import deciding, refresh
 from tumorviewer.records.store import Store, key_of, now
 from tumorviewer.records.tables import findings, volumes
 from tumorviewer.records.trail import guarded
@@ -76,6 +75,16 @@ class Findings:
             return None
         return _entry(row) if row.predicted_class else str(json.loads(row.document)["message"])
 
+    def deciding(self, study: int) -> FindingEntry | None:
+        """The answer that the worklist shows: of the model asked last, on the volume where a tumour
+        is most probable."""
+        with self._store.reading() as connection:
+            chosen = deciding(connection, study)
+            if chosen is None:
+                return None
+            query = sa.select(*_SHOWN).where(findings.c.id == chosen.id)
+            return _entry(connection.execute(query).one())
+
     def finding(self, entry: FindingEntry) -> Finding:
         """The whole answer again; saliency is None where the maps were too large to keep."""
         query = sa.select(findings.c.saliency).where(findings.c.id == entry.id)
@@ -128,6 +137,8 @@ def _chances(finding: Finding) -> dict[str, float]:
 
 
 def _document(finding: Finding) -> dict[str, Any]:
+    from tumorviewer.analysis.serialise import to_json
+
     notes = finding.saliency.notes if finding.saliency else ()
     more = {"labels": finding.labels, "no_tumour": finding.no_tumour, "map_notes": notes}
     return to_json(finding) | more

@@ -10,10 +10,12 @@ from sqlalchemy import Connection, Row
 from tumorviewer.records.tables import findings, studies, verdicts
 from tumorviewer.records.types import State
 
+_SHOWN = ("volume", "predicted_class", "tumour", "doubt")
+
 
 def refresh(connection: Connection, study: int) -> None:
     """Bring the columns of the worklist up to date with a new finding or verdict."""
-    finding, verdict = _deciding(connection, study), current_verdict(connection, study)
+    finding, verdict = deciding(connection, study), current_verdict(connection, study)
     values = {
         "predicted_class": finding.predicted_class if finding else None,
         "tumour": finding.tumour if finding else None,
@@ -32,14 +34,13 @@ def current_verdict(connection: Connection, study: int) -> Row[Any] | None:
     return connection.execute(query.order_by(verdicts.c.id.desc()).limit(1)).first()
 
 
-def _deciding(connection: Connection, study: int) -> Row[Any] | None:
+def deciding(connection: Connection, study: int) -> Row[Any] | None:
     """Among the volumes, as the model asked last judged them, the one most like a tumour."""
     judged = (findings.c.study == study, findings.c.predicted_class.is_not(None))
     latest_first = findings.c.id.desc()
     model = sa.select(findings.c.model_sha256).where(*judged).order_by(latest_first).limit(1)
-    query = sa.select(
-        findings.c.volume, findings.c.predicted_class, findings.c.tumour, findings.c.doubt
-    ).where(*judged, findings.c.model_sha256 == model.scalar_subquery())
+    shown = (findings.c.id, *(findings.c[name] for name in _SHOWN))
+    query = sa.select(*shown).where(*judged, findings.c.model_sha256 == model.scalar_subquery())
     of_volume: dict[str, Any] = {}
     for row in connection.execute(query.order_by(latest_first)):
         of_volume.setdefault(row.volume, row)

@@ -49,15 +49,20 @@ class Trail:
                 query = query.where(trail.c.study == key_of(connection, study))
             return [entry_of(row) for row in connection.execute(query)]
 
-    def verify(self) -> list[Fault]:
+    def verify(self, noted: str = "") -> list[Fault]:
         """Look for everything that was edited, deleted, reordered, put in or cut off.
 
         The chain shows each of these but the loss of its end; that shows in the head, which is kept
         in the database and in a file beside it. Verdicts and findings are compared with the digests
-        that the trail holds of them. Whoever can write all of these files can forge them all: keep
-        a copy of the head elsewhere to notice that too.
+        that the trail holds of them. Whoever can write all of these files can forge them all: a
+        head that was noted elsewhere shows that too.
+
+        Parameters
+        ----------
+        noted
+            Number and hash of an earlier entry, with a space between.
         """
-        heads = self._heads()  # before the database: what is written meanwhile is no fault
+        heads = self._heads(noted)  # before the database: what is written meanwhile is no fault
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(trail).order_by(trail.c.number)).all()
             stated = connection.execute(sa.select(head.c.number, head.c.hash)).first()
@@ -70,11 +75,11 @@ class Trail:
             faults.append(Fault(last[0], f"The trail ends here, but its head is entry {number}."))
         return faults + content
 
-    def _heads(self) -> list[tuple[int, str]]:
+    def _heads(self, noted: str) -> list[tuple[int, str]]:
         try:
-            lines = self._store.heads.read_text("ascii", "replace").splitlines()
+            lines = [noted, *self._store.heads.read_text("ascii", "replace").splitlines()]
         except FileNotFoundError:
-            return []
+            lines = [noted]
         found = filter(None, map(_HEAD.fullmatch, lines))  # the last may be cut by a power failure
         return [(int(match[1]), match[2]) for match in found]
 

@@ -59,7 +59,7 @@ class Worklist:
             if _keep_volumes(connection, number, found) or not known:
                 action = "files changed" if known else "added"
                 self._store.note(connection, action, key, volumes=len(found))
-            _set(connection, number, source=study.series[0].source)
+            _set(connection, number, source=_source(study))
         self.check([number])
         return self.get(number)
 
@@ -193,7 +193,7 @@ class Worklist:
             "description": study.description,
             "modality": "/".join(sorted({one.modality for one in study.series if one.modality})),
             "date": study.date,
-            "source": study.series[0].source,
+            "source": _source(study),
             "state": State.NEW.value,
             "priority": 0,
             "on_disk": OnDisk.THERE.value,
@@ -211,6 +211,10 @@ class Worklist:
 
 
 _SEARCHED = ("title", "patient_name", "patient_id", "description", "modality", "date", "source")
+
+
+def _source(study: Study) -> str:
+    return str(Path(study.series[0].source).absolute())
 
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:

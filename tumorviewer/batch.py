@@ -1,0 +1,193 @@
+"""Many studies without a screen: judged in the worklist's order, gone on with after a kill.
+
+Every answer is in the records before its study's line is printed, so that a run that is repeated
+after an interruption, or with more folders, asks only about what is new or has changed on disk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tumorviewer.analysis.finding import ModelIdentity
+from tumorviewer.classify import Item, Settings, Tell, examine, items_of
+from tumorviewer.errors import InputError
+from tumorviewer.records import FindingEntry, Records, StudyEntry
+from tumorviewer.records.identity import volume_key
+from tumorviewer.study.types import Refused, Study
+
+if TYPE_CHECKING:
+    from tumorviewer.analysis.predict import Model
+
+Emit = Callable[[dict[str, Any]], None]
+"""Given the line of a study, as soon as it is known."""
+
+_OURS = ("labels", "no_tumour", "map_notes")
+"""What a kept finding has beyond ``classify --json``."""
+_SHOWN = (
+    "key", "uid", "source", "modality", "date", "priority", "predicted_class", "tumour", "doubt",
+)  # fmt: skip
+"""Of a study; nothing that names the patient."""
+
+
+def run(paths: Sequence[str], settings: Settings, records: Records, emit: Emit, tell: Tell) -> bool:
+    """Put studies on the worklist and judge them; those judged before are only printed again.
+
+    Returns
+    -------
+    bool
+        Whether everything could be judged.
+
+    Raises
+    ------
+    InputError
+        If the model or the device cannot be used, or the records cannot be written.
+    """
+    from tumorviewer.study import open_paths
+
+    opened = open_paths(paths, lambda done, found: tell(f"Looking into file {done + 1} of {found}"))
+    refused = [one for one in opened.refused if one.is_error]
+    studies = _listed(opened.studies, records, refused, tell)
+    for one in refused:
+        emit(_line(None, errors=[_error(one.source, f"{one.reason} {one.remedy}".strip())]))
+    batch = _Batch(settings, records, tell)
+    return all([not refused, *batch.judge_all(studies, emit)])
+
+
+def _listed(
+    studies: Sequence[Study], records: Records, refused: list[Refused], tell: Tell
+) -> dict[int, Study]:
+    """The studies by their number on the worklist."""
+    listed = {}
+    for number, study in enumerate(studies, 1):
+        tell(f"Listing study {number} of {len(studies)}")
+        try:
+            listed[records.worklist.add(study).id] = study
+        except InputError as error:
+            refused.append(Refused(error.source, error.reason, error.remedy))
+    return listed
+
+
+@dataclass
+class _Batch:
+    """One run over some studies."""
+
+    settings: Settings
+    records: Records
+    tell: Tell
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the model; known without loading it."""
+        from tumorviewer.models import bundle
+
+        return bundle.read_card(self.settings.model).weights.sha256
+
+    @cached_property
+    def model(self) -> Model:
+        """Loaded when there is something to judge."""
+        self.tell("Starting the model")
+        from tumorviewer.analysis import device, predict
+
+        device.use_threads()
+        return predict.load(self.settings.model, self.settings.device)
+
+    def judge_all(self, studies: dict[int, Study], emit: Emit) -> list[bool]:
+        """Emit the line of each study; answers whether each was judged wholly."""
+        waiting = [one for one in self.records.worklist.waiting(self.sha256) if one.id in studies]
+        ids = {entry.id for entry in waiting}
+        done = [self.records.worklist.get(number) for number in studies if number not in ids]
+        answered = [self._judge(entry, studies[entry.id], emit, self.tell) for entry in done]
+        progress = _Progress([_slices(studies[entry.id]) for entry in waiting], self.tell)
+        for at, entry in enumerate(waiting):
+            self.records.trail.note("asked", entry.id, model=self.sha256)
+            tell = progress.of(at)
+            answered.append(self._judge(entry, studies[entry.id], emit, tell))
+        return answered
+
+    def _judge(self, entry: StudyEntry, study: Study, emit: Emit, tell: Tell) -> bool:
+        found: list[dict[str, Any]] = []
+        errors: list[dict[str, str]] = []
+        for item in items_of(study):
+            key = volume_key(item.series, item.volume)
+            known = self.records.findings.current(entry.id, key, self.sha256)
+            if not isinstance(known, FindingEntry):
+                known = self._ask(entry.id, key, item, known, tell)
+            if isinstance(known, FindingEntry):
+                found.append(_as_printed(known))
+            else:
+                errors.append(_error(item.series.source, known))
+        emit(_line(self.records.worklist.get(entry.id), found, errors))
+        return not errors
+
+    def _ask(
+        self, study: int, key: str, item: Item, refused: str | None, tell: Tell
+    ) -> FindingEntry | str:
+        """Ask the model, also about what it refused: a disk may have come back since."""
+        try:
+            finding, _ = examine(item, self.model, self.settings.method, tell)
+        except InputError as error:
+            if error.message != refused:
+                self.records.findings.refuse(study, key, self._identity, error.message)
+            return error.message
+        return self.records.findings.add(study, key, finding)
+
+    @property
+    def _identity(self) -> ModelIdentity:
+        card = self.model.card
+        return ModelIdentity(card.name, card.version, self.sha256)
+
+
+class _Progress:
+    """How far the batch is, in words, with the time left by the slices that are done.
+
+    Parameters
+    ----------
+    slices
+        Of each study.
+    """
+
+    def __init__(self, slices: Sequence[int], tell: Tell) -> None:
+        self._slices = slices
+        self._tell = tell
+        self._start = time.monotonic()
+
+    def of(self, at: int) -> Tell:
+        """Tells what is being done to one of the studies."""
+        done, left = sum(self._slices[:at]), sum(self._slices[at:])
+        spent = time.monotonic() - self._start
+        remaining = f", about {_duration(spent / done * left)} left" if done else ""
+        head = f"Study {at + 1} of {len(self._slices)}{remaining}"
+        return lambda text: self._tell(f"{head}: {text}")
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+def _slices(study: Study) -> int:
+    return sum(item.volume.shape[0] for item in items_of(study))
+
+
+def _as_printed(entry: FindingEntry) -> dict[str, Any]:
+    return {name: value for name, value in entry.document.items() if name not in _OURS}
+
+
+def _error(source: str, message: str) -> dict[str, str]:
+    return {"source": source, "message": message}
+
+
+def _line(
+    entry: StudyEntry | None,
+    found: Sequence[dict[str, Any]] = (),
+    errors: Sequence[dict[str, str]] = (),
+) -> dict[str, Any]:
+    """What is printed of one study; None for a file that belongs to none."""
+    about = entry and {name: getattr(entry, name) for name in _SHOWN}
+    return {"study": about, "findings": list(found), "errors": list(errors)}

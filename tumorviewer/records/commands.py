@@ -1,0 +1,67 @@
+"""``tumorviewer records``: verify the audit trail, and send read studies to training."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tumorviewer.records import Order, Query, Records, State
+
+_READ = (State.READ, State.DISAGREES, State.SIGNED)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command; answers the exit code."""
+    parser = argparse.ArgumentParser(prog="tumorviewer records", description="What is kept.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="verify|training")
+    verify = actions.add_parser(
+        "verify", help="check the audit trail", description="Exit code 0: in order; 1: it is not."
+    )
+    verify.add_argument(
+        "--head", metavar="NUMBER:HASH", default="", help="as an earlier `verify` printed it"
+    )
+    training = actions.add_parser("training", help="write the read studies as a data set")
+    training.add_argument("folder", type=Path, metavar="FOLDER", help="new or empty")
+    training.add_argument("--signed", action="store_true", help="only signed verdicts")
+    training.add_argument(
+        "--references", action="store_true", help="refer to the files, which lie below FOLDER"
+    )
+    options = parser.parse_args(arguments)
+    with Records() as records:
+        for notice in records.notices:
+            sys.stderr.write(f"{notice}\n")
+        return _verify(records, options) if options.action == "verify" else _send(records, options)
+
+
+def _verify(records: Records, options: argparse.Namespace) -> int:
+    faults = records.trail.verify(options.head.replace(":", " "))
+    for fault in faults:
+        where = "" if fault.number is None else f"entry {fault.number}: "
+        sys.stdout.write(f"{where}{fault.reason}\n")
+    latest = records.trail.entries(limit=1)
+    if not faults and latest:
+        sys.stdout.write(
+            f"In order: {latest[0].number} entries. Head {latest[0].number}:{latest[0].hash}\n"
+        )
+    elif not faults:
+        sys.stdout.write("In order: no entries.\n")
+    return 1 if faults else 0
+
+
+def _send(records: Records, options: argparse.Namespace) -> int:
+    from tumorviewer.records.training import export
+
+    states = (State.SIGNED,) if options.signed else _READ
+    entries = records.worklist.find(Query(states=states, order=Order.ADDED))
+    sent = export(
+        records,
+        [entry.id for entry in entries],
+        options.folder,
+        pictures=not options.references,
+    )
+    for one in sent.left_out:
+        sys.stderr.write(f"Left out: {one.source}: {one.reason} {one.remedy}\n")
+    sys.stdout.write(f"{sent.items} slices of {sent.patients} patients: {sent.table}\n")
+    return 1 if sent.left_out else 0
