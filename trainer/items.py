@@ -81,6 +81,10 @@ class Dataset:
         gone = set(names)
         return replace(self, items=tuple(item for item in self.items if item.name not in gone))
 
+    def rows(self, rows: NDArray[np.int64]) -> Dataset:
+        """Some of the items."""
+        return replace(self, items=tuple(self.items[row] for row in rows))
+
     def part(self, *splits: str) -> Dataset:
         """Only the items of some parts of the official split."""
         return replace(self, items=tuple(item for item in self.items if item.split in splits))
