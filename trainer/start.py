@@ -79,8 +79,11 @@ def begin(network: Classifier, where: str, *, fetch: bool = False) -> Start:
         path = _cached(network, fetch=fetch)
     elif path.is_dir():
         path = _in_folder(network, path)
-    tensors = load_weights(network, path)
     official = path.name in _urls(network)
+    if official and not network.normalises_as_torchvision:
+        reason = "These weights expect pictures as torchvision normalises them."
+        raise InputError(path.name, reason, "Set [model] options = { imagenet = true }.")
+    tensors = load_weights(network, path)
     licence = "BSD-3-Clause (torchvision), trained on ImageNet-1K" if official else ""
     return Start(TORCHVISION if official else "file", path.name, _sha256(path), licence, tensors)
 

@@ -15,12 +15,15 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision import models
 
-from tumorviewer.networks.registry import Classifier, Normalise, register, same_tensors
+from tumorviewer.networks.registry import (
+    HALF,
+    IMAGENET,
+    Classifier,
+    Normalise,
+    register,
+    same_tensors,
+)
 from tumorviewer.networks.tokens import LastBlock, Tokens
-
-_IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-_HALF = ([0.5] * 3, [0.5] * 3)
-"""What torchvision's ``transform_input`` turns ImageNet's normalisation into (Inception)."""
 
 _MADE: dict[str, Callable[[Any], nn.Module]] = {
     "relu": lambda _: nn.ReLU(),
@@ -47,7 +50,7 @@ class Family:
     """So many of the head's steps make the embedding."""
     size: int = 224
     smallest: int = 32
-    normalisation: tuple[list[float], list[float]] = _IMAGENET
+    normalisation: tuple[list[float], list[float]] = IMAGENET
     arguments: dict[str, Any] = field(default_factory=dict)
     """Of torchvision's builder, beside the number of classes."""
 
@@ -83,7 +86,7 @@ FAMILIES: dict[str, Family] = {
         upper=("Mixed_7a.", "Mixed_7b.", "Mixed_7c."),
         size=299,
         smallest=75,
-        normalisation=_HALF,
+        normalisation=HALF,  # what torchvision's ``transform_input`` makes of ImageNet's
         arguments={"aux_logits": False, "init_weights": True},
     ),
     # Howard et al., ICCV 2019

@@ -1,6 +1,7 @@
 """Networks that begin with MobileNetV2 (Sandler et al., CVPR 2018) from torchvision.
 
-Its pretrained start takes RGB as ``v / 127.5 − 1``; grey goes into all three channels.
+Weights of TensorFlow's origin take RGB as ``v / 127.5 − 1``; torchvision's own take ImageNet's mean
+and deviation (option ``imagenet``). Grey goes into all three channels.
 """
 
 from __future__ import annotations
@@ -9,7 +10,14 @@ from torch import nn
 from torchvision.models import mobilenet_v2 as torchvision_mobilenet_v2
 
 from tumorviewer.networks.light import SqueezeExcitation, pooled, separable
-from tumorviewer.networks.registry import Classifier, Normalise, register, same_tensors
+from tumorviewer.networks.registry import (
+    HALF,
+    IMAGENET,
+    Classifier,
+    Normalise,
+    register,
+    same_tensors,
+)
 
 _STRIDE_16 = 14
 """So many of MobileNetV2's blocks end at a 16th of the input side, with 96 channels."""
@@ -23,12 +31,13 @@ class MobileNetV2(Classifier):
     upper = ("trunk.1.17.", "trunk.1.18.", "head.")
     torchvision = "mobilenet_v2"
 
-    def __init__(self, classes: int, dropout: float) -> None:
+    def __init__(self, classes: int, dropout: float, imagenet: bool) -> None:
         super().__init__()
         whole = torchvision_mobilenet_v2(weights=None)
-        self.trunk = nn.Sequential(Normalise([0.5] * 3, [0.5] * 3), whole.features)
+        self.trunk = nn.Sequential(Normalise(*(IMAGENET if imagenet else HALF)), whole.features)
         self.head = pooled(1280, classes, dropout)
         self.published = same_tensors(whole, self)
+        self.normalises_as_torchvision = imagenet
 
 
 class LightTransfer(Classifier):
@@ -44,11 +53,11 @@ class LightTransfer(Classifier):
     upper = ("trunk.2.", "trunk.3.", "trunk.4.", "head.")
     torchvision = "mobilenet_v2"
 
-    def __init__(self, classes: int, width: int, dropout: float) -> None:
+    def __init__(self, classes: int, width: int, dropout: float, imagenet: bool = False) -> None:
         super().__init__()
         whole = torchvision_mobilenet_v2(weights=None)
         self.trunk = nn.Sequential(
-            Normalise([0.5] * 3, [0.5] * 3),
+            Normalise(*(IMAGENET if imagenet else HALF)),
             whole.features[:_STRIDE_16],
             separable(96, width),
             SqueezeExcitation(width),
@@ -56,15 +65,18 @@ class LightTransfer(Classifier):
         )
         self.head = pooled(width, classes, dropout)
         self.published = same_tensors(whole, self)
+        self.normalises_as_torchvision = imagenet
 
 
 @register("mobilenet_v2")
-def mobilenet_v2(classes: int, dropout: float = 0.2) -> Classifier:
+def mobilenet_v2(classes: int, dropout: float = 0.2, imagenet: bool = False) -> Classifier:
     """Build MobileNetV2."""
-    return MobileNetV2(classes, dropout)
+    return MobileNetV2(classes, dropout, imagenet)
 
 
 @register("light_transfer")
-def light_transfer(classes: int, width: int = 320, dropout: float = 0.3) -> Classifier:
+def light_transfer(
+    classes: int, width: int = 320, dropout: float = 0.3, imagenet: bool = False
+) -> Classifier:
     """Build the light CNN on MobileNetV2's first blocks."""
-    return LightTransfer(classes, width, dropout)
+    return LightTransfer(classes, width, dropout, imagenet)

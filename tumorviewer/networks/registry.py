@@ -14,6 +14,12 @@ from torch import Tensor, nn
 # D embedding, K classes.
 
 
+IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+"""Mean and deviation of red, green and blue that torchvision's weights expect."""
+HALF = ([0.5] * 3, [0.5] * 3)
+"""Those that take 0–1 to −1–1, as TensorFlow's weights expect it."""
+
+
 class Classifier(nn.Module):
     """A network cut in two at the feature map that saliency explains, its head cut in two again.
 
@@ -44,6 +50,8 @@ class Classifier(nn.Module):
     """Prefixes of what is trained when only the upper layers are."""
     torchvision = ""
     """Name of torchvision's model whose published weights fit, if there is one."""
+    normalises_as_torchvision = True
+    """Whether pictures reach those weights as torchvision normalises them."""
     published: Mapping[str, str] = MappingProxyType({})
     """Names of tensors in those published weights to the names here."""
 
