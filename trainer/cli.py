@@ -74,11 +74,22 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--training-data", type=Path, help="to count twins in")
     evaluate.add_argument("--predictions", type=Path, help="write path,label,group,fold,p_…")
     evaluate.set_defaults(run=_evaluate)
+    reproduce = commands.add_parser("reproduce", help="a paper's protocol, on its split and ours")
+    _add_reproduce(reproduce)
     audit = commands.add_parser("audit", help="duplicates, conflicts and balance of a data set")
     _add_data(audit)
     audit.add_argument("--out", type=Path, required=True, help="folder for groups and pairs")
     audit.set_defaults(run=_audit)
     return parser
+
+
+def _add_reproduce(parser: argparse.ArgumentParser) -> None:
+    from trainer import papers
+
+    parser.add_argument("paper", choices=papers.names())
+    _add_training(parser)
+    parser.add_argument("--networks", default="", metavar="TEXT", help="those with it in the name")
+    parser.set_defaults(run=_reproduce)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -206,6 +217,16 @@ def _crossval(options: argparse.Namespace) -> None:
     with _training(options) as (run, progress):
         material = _gather(source, config, progress)
         _print_summary(crossval(material, config, run, progress, options.jobs, shared))
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    from trainer import config, papers, reproduce
+
+    protocol = papers.read(options.paper).only(options.networks)
+    overrides = config.tables(options.config, options.set)
+    with _training(options) as (run, progress):
+        result = reproduce.reproduce(protocol, _source(options), run, overrides, progress)
+    print(reproduce.table(result))
 
 
 def _evaluate(options: argparse.Namespace) -> None:

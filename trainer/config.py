@@ -107,6 +107,17 @@ def read(path: Path | None, overrides: Sequence[str] = ()) -> Config:
     InputError
         If the file is no TOML, or a key or value is not known.
     """
+    return build(Config, tables(path, overrides), str(path or "--set"))
+
+
+def tables(path: Path | None, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """What a TOML file and overrides say, before anything is made of it.
+
+    Raises
+    ------
+    InputError
+        If the file is no TOML, or an override is none.
+    """
     values: dict[str, Any] = {}
     if path is not None:
         try:
@@ -115,7 +126,7 @@ def read(path: Path | None, overrides: Sequence[str] = ()) -> Config:
             raise InputError(str(path), f"The configuration cannot be read: {error}.") from error
     for override in overrides:
         _override(values, override)
-    return build(Config, values, str(path or "--set"))
+    return values
 
 
 def _override(values: dict[str, Any], override: str) -> None:
