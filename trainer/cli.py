@@ -73,7 +73,18 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--split", choices=("train", "val", "test"), help="of the official split")
     evaluate.add_argument("--training-data", type=Path, help="to count twins in")
     evaluate.add_argument("--predictions", type=Path, help="write path,label,group,fold,p_…")
+    evaluate.add_argument("--report", type=Path, metavar="HTML", help="a page with charts")
     evaluate.set_defaults(run=_evaluate)
+    compare = commands.add_parser("compare", help="may a model replace the current one?")
+    for name in ("candidate", "current"):
+        compare.add_argument(name, help="name, bundle folder, or predictions.csv")
+    _add_data(compare)
+    compare.add_argument("--split", choices=("train", "val", "test"), help="of the official split")
+    compare.add_argument("--candidate-training", type=Path, metavar="DATA", help="to find twins in")
+    compare.add_argument("--current-training", type=Path, metavar="DATA", help="to find twins in")
+    compare.add_argument("--out", type=Path, required=True, metavar="JSON")
+    compare.add_argument("--report", type=Path, metavar="HTML", help="a page with a chart")
+    compare.set_defaults(run=_compare)
     reproduce = commands.add_parser("reproduce", help="a paper's protocol, on its split and ours")
     _add_reproduce(reproduce)
     audit = commands.add_parser("audit", help="duplicates, conflicts and balance of a data set")
@@ -202,7 +213,7 @@ def _fit(options: argparse.Namespace) -> None:
     config = _read_config(options)
     with _training(options) as (run, progress):
         material = _gather(_source(options, config.data), config, progress)
-        _print_summary(fit(material, config, run, progress))
+        _finish(fit(material, config, run, progress), material, run)
 
 
 def _crossval(options: argparse.Namespace) -> None:
@@ -216,7 +227,25 @@ def _crossval(options: argparse.Namespace) -> None:
     shared += ["--fetch"] if options.fetch else []
     with _training(options) as (run, progress):
         material = _gather(source, config, progress)
-        _print_summary(crossval(material, config, run, progress, options.jobs, shared))
+        _finish(crossval(material, config, run, progress, options.jobs, shared), material, run)
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    from trainer import config, papers, reproduce
+
+    protocol = papers.read(options.paper).only(options.networks)
+    overrides = config.tables(options.config, options.set)
+    with _training(options) as (run, progress):
+        result = reproduce.reproduce(protocol, _source(options), run, overrides, progress)
+    print(reproduce.table(result))
+
+
+def _finish(result: dict[str, Any], material: Material, run: Run) -> None:
+    from trainer import distributed, report
+
+    _print_summary(result)
+    if distributed.is_first():
+        report.of_run(run.out, material, str(run.device))
 
 
 def _reproduce(options: argparse.Namespace) -> None:
@@ -230,23 +259,52 @@ def _reproduce(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from trainer import evaluate
+    from trainer import evaluate, report
+    from trainer.files import write_text
     from trainer.progress import Progress
     from tumorviewer.models.catalogue import Catalogue
 
-    result = evaluate.on_data(
-        Catalogue().find(options.model),
+    folder = Catalogue().find(options.model)
+    result, judged = evaluate.on_data(
+        folder,
         _source(options),
-        (options.split,) if options.split else ("", "train", "val", "test"),
+        _parts(options),
         options.device,
         Progress(options.progress),
         options.training_data,
         options.predictions,
     )
+    if options.report:
+        write_text(options.report, report.of_data(result, judged, folder, options.device))
     if options.json:
         print(json.dumps(result, indent=2))
     else:
-        _print_figures("", result)
+        _print_figures(evaluate.LEAKY if result["overlap"]["is_leaky"] else "", result)
+        print(f"  {result['overlap']['words']}")
+
+
+def _parts(options: argparse.Namespace) -> tuple[str, ...]:
+    return (options.split,) if options.split else ("", "train", "val", "test")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from trainer import compare
+    from trainer.files import write_json, write_text
+    from trainer.progress import Progress
+
+    result = compare.compare(
+        options.candidate,
+        options.current,
+        _source(options),
+        _parts(options),
+        options.device,
+        Progress(options.progress),
+        (options.candidate_training, options.current_training),
+    )
+    write_json(options.out, result)
+    if options.report:
+        write_text(options.report, compare.page(result))
+    print(result["words"])
 
 
 def _audit(options: argparse.Namespace) -> None:
@@ -263,7 +321,7 @@ def _print_summary(result: dict[str, Any]) -> None:
 
 
 def _print_figures(name: str, figures: dict[str, Any]) -> None:
-    print(f"{name} n {figures['n']}, {figures['groups']} groups".strip())
+    print(f"{name.replace('_', ' ')} n {figures['n']}, {figures['groups']} groups".strip())
     for key, (low, high) in figures["intervals"].items():
         if figures[key] is not None:
             print(f"  {key:18} {figures[key]:.4f}  ({low:.4f}–{high:.4f})")

@@ -3,42 +3,93 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer import calibrate, duplicates, metrics
-from trainer import dataset as datasets
+from trainer import calibrate, curves, duplicates, metrics, overlap
 from trainer.config import Config
 from trainer.duplicates import Views
-from trainer.files import read_csv, write_csv
+from trainer.files import read_csv
+from trainer.judged import Judged, class_indices
 from trainer.material import Material, Source, gather
 from trainer.options import plain
+from trainer.pictures import Pictures
 from trainer.progress import Progress
-from trainer.split import Split
+from trainer.split import Split, SplitSettings
 from tumorviewer.analysis import predict
 from tumorviewer.errors import InputError
-from tumorviewer.models import bundle
+from tumorviewer.models import ModelCard, bundle
+
+LEAKY = "leaky_random_split"
+_NAMES = {
+    "fold": "grouped_validation",
+    "nested": "grouped_test",
+    "official": "official_validation",
+    "random": LEAKY,
+}
+"""Of the figures by the kind of split; a random one is named for what it is."""
 
 
-def on_validation(
-    material: Material, parts: Split, logits_NK: NDArray[np.float64], fold: int, table: Path
+def on_held_out(
+    material: Material,
+    parts: Split,
+    predict: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    settings: SplitSettings,
+    table: Path,
 ) -> dict[str, Any]:
-    """Fit the temperature on the validation part, judge, and write the predictions."""
-    rows = parts.validation
-    labels = material.dataset.labels()[rows]
-    classes = material.dataset.classes
-    temperature = calibrate.temperature(logits_NK, labels)
+    """Fit the temperature on the validation part, judge the part that is judged, and write it.
+
+    Parameters
+    ----------
+    predict
+        From rows of the material to logits ``(N, K)``.
+    table
+        Where to write the predictions.
+    """
+    every, labels = parts.judged, material.dataset.labels()
+    logits_NK = predict(parts.validation)
+    temperature = calibrate.temperature(logits_NK, labels[parts.validation])
+    if len(parts.test):
+        logits_NK = predict(parts.test)
     probabilities = metrics.softmax(logits_NK / temperature)
-    write_predictions(table, material, rows, np.full(len(rows), fold), probabilities, classes)
-    groups = material.groups[rows]
-    figures = metrics.figures(probabilities, labels, groups, classes)
-    known = material.views.rows(parts.train), material.dataset.labels()[parts.train]
-    figures |= leak(material.views.rows(rows), labels, *known)
-    return {"temperature": temperature, "figures": {"grouped_validation": figures}}
+    folds = np.full(len(every), -1 if settings.fold is None else settings.fold)
+    judged = Judged(material, every, material.dataset.classes, probabilities, folds)
+    judged.write(table)
+    chosen_by = parts.validation if len(parts.test) else parts.test
+    known = np.concatenate([parts.train, chosen_by])
+    twins = leak(
+        material.views.rows(every), judged.labels, material.views.rows(known), labels[known]
+    )
+    return {"temperature": temperature, "figures": {_NAMES[settings.kind]: of(judged) | twins}}
+
+
+def of(judged: Judged) -> dict[str, Any]:
+    """Every figure of some predictions, those of each source too where there are several."""
+    found = _figures(judged)
+    if len(names := np.unique(judged.sources)) > 1:
+        found["sources"] = {
+            str(name) or "not known": brief(_figures(judged.part(judged.sources == name)))
+            for name in names
+        }
+    return found
+
+
+def _figures(judged: Judged) -> dict[str, Any]:
+    return metrics.figures(judged.probabilities, judged.labels, judged.groups, judged.classes)
+
+
+def brief(figures: dict[str, Any]) -> dict[str, Any]:
+    """The few of them that stand for a fold or a source."""
+    names = ("accuracy", "macro_f1", "log_loss")
+    return {
+        **{name: figures[name] for name in ("n", "groups", *names)},
+        "intervals": {name: figures["intervals"][name] for name in names},
+    }
 
 
 def leak(
@@ -60,7 +111,7 @@ def on_data(
     progress: Progress,
     training: Path | None = None,
     predictions: Path | None = None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Judged]:
     """Judge a bundle on labelled data, which may lack some of its classes.
 
     Parameters
@@ -72,6 +123,11 @@ def on_data(
     predictions
         Where to write the table ``path,label,group,fold,p_…``.
 
+    Returns
+    -------
+    tuple
+        What ``evaluate --json`` prints, and the predictions that it was made from.
+
     Raises
     ------
     InputError
@@ -79,27 +135,45 @@ def on_data(
     """
     card = bundle.read_card(folder)
     material = gather(source, card.preprocessing, progress, parts)
-    if unknown := sorted(set(material.dataset.classes) - set(card.classes)):
-        reason = f"The model does not know the class {', '.join(unknown)}."
-        raise InputError(str(source.data), reason, f"It knows {', '.join(card.classes)}.")
-    index = np.array([card.classes.index(name) for name in material.dataset.classes])
-    labels = index[material.dataset.labels()]
-    probabilities = infer(folder, material.pictures.array, device, progress)
+    judged = by_bundle(folder, card, material, material.pictures, device, progress)
     if predictions is not None:
-        rows = np.arange(len(labels))
-        write_predictions(
-            predictions, material, rows, np.full(len(rows), -1), probabilities, card.classes
-        )
+        judged.write(predictions)
     result: dict[str, Any] = {
         "model": {"name": card.name, "version": card.version, "sha256": card.weights.sha256},
         "data": {"name": material.dataset.root.name, "grouped_by": material.grouped_by},
     }
-    result |= metrics.figures(probabilities, labels, material.groups, card.classes)
-    if training is not None:
-        known = datasets.read(training, card.classes).part("", "train", "val")
-        views = duplicates.load_views(known, source.cache, progress)
-        result |= leak(material.views, labels, views, known.labels())
-    return result
+    result |= of(judged)
+    known = training and twins_in(training, card.classes, source, progress)
+    if known:
+        result |= leak(material.views, judged.labels, *known)
+    result["overlap"] = asdict(overlap.find(folder, card, material, known[0] if known else None))
+    given = judged.probabilities, judged.labels, judged.groups
+    result["curves"] = curves.of_classes(*given, card.classes)
+    result["reliability"] = curves.reliability(*given)
+    return result, judged
+
+
+def twins_in(
+    training: Path, classes: tuple[str, ...], source: Source, progress: Progress
+) -> tuple[Views, NDArray[np.int64]]:
+    """Thumbnails and labels of what a model was trained on."""
+    known = replace(source, data=training, classes=classes).read(progress).part("", "train", "val")
+    return duplicates.load_views(known, source.cache, progress), known.labels()
+
+
+def by_bundle(
+    folder: Path,
+    card: ModelCard,
+    material: Material,
+    pictures: Pictures,
+    device: str,
+    progress: Progress,
+) -> Judged:
+    """All items of a material as a bundle judges them; ``pictures`` are prepared as it asks."""
+    class_indices(material.dataset, card.classes)
+    rows = np.arange(len(material.dataset.items))
+    probabilities = infer(folder, pictures.array, device, progress)
+    return Judged(material, rows, card.classes, probabilities, np.full(len(rows), -1))
 
 
 def infer(
@@ -116,26 +190,6 @@ def infer(
     for flag in batches.flags:
         progress.say(flag)
     return np.concatenate(parts)
-
-
-def write_predictions(
-    path: Path,
-    material: Material,
-    rows: NDArray[np.int64],
-    fold: NDArray[np.int64],
-    probabilities_NK: NDArray[np.float64],
-    classes: tuple[str, ...],
-) -> None:
-    """A table ``path,label,group,fold,p_…``; fold −1 where there is none."""
-    lines = []
-    for row, number, p in zip(rows, fold, probabilities_NK, strict=True):
-        item = material.dataset.items[row]
-        group = f"g{material.groups[row]:05d}"
-        lines.append(
-            (item.name, material.dataset.classes[item.label], group, number, *map(repr, p.tolist()))
-        )
-    header = ("path", "label", "group", "fold", *(f"p_{name}" for name in classes))
-    write_csv(path, header, lines)
 
 
 def pool(
@@ -157,15 +211,13 @@ def pool(
         others = calibrate.temperature(logits[fold != number], labels[fold != number])
         logits[fold == number] /= others
     probabilities = metrics.softmax(logits)
-    write_predictions(out / predictions, material, rows, fold, probabilities, classes)
+    judged = Judged(material, rows, classes, probabilities, fold)
+    judged.write(out / predictions)
     sizes = np.bincount(fold) / len(fold)
-    pooled = metrics.figures(probabilities, labels, material.groups[rows], material.dataset.classes)
+    pooled = of(judged)
     for name in ("twin_share", "copyist_accuracy"):
         pooled[name] = round(float(sizes @ [result[name] for _, _, result in parts]), 6)
-    pooled["folds"] = [
-        {name: result[name] for name in ("n", "accuracy", "macro_f1", "log_loss")}
-        for _, _, result in parts
-    ]
+    pooled["folds"] = [brief(result) for _, _, result in parts]
     raw = np.concatenate([logits for _, logits, _ in parts])
     return {
         "temperature": calibrate.temperature(raw, labels),
@@ -181,7 +233,7 @@ def _read_fold(
     rows = read_csv(folder / predictions)
     p = np.array([[float(row[f"p_{name}"]) for name in classes] for row in rows])
     logits = np.log(np.maximum(p, np.finfo(np.float64).tiny)) * result["temperature"]
-    return [row["path"] for row in rows], logits, result["figures"]["grouped_validation"]
+    return [row["path"] for row in rows], logits, next(iter(result["figures"].values()))
 
 
 def of_crossval(folder: Path, config: Config, classes: tuple[str, ...]) -> dict[str, Any]:

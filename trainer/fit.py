@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from trainer import distributed, evaluate, publish, split, start, teachers, tensorboard
@@ -238,9 +239,12 @@ def _judge(
     if len(parts.validation):
         store = Store(material.pictures.array, run.device)
         network = network.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        logits = predict(network, store, torch.from_numpy(parts.validation))
-        fold = config.split.fold if config.split.fold is not None else -1
-        return evaluate.on_validation(material, parts, logits, fold, run.out / PREDICTIONS)
+
+        def answer(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+            return predict(network, store, torch.from_numpy(rows))
+
+        table = run.out / PREDICTIONS
+        return evaluate.on_held_out(material, parts, answer, config.split, table)
     if run.figures_from is None:
         return {"temperature": 1.0, "figures": {}}
     return evaluate.of_crossval(run.figures_from, config, material.dataset.classes)

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +79,25 @@ def picture(array: NDArray[np.uint8]) -> Markup:
     )
 
 
-def estimate(value: float | None, interval: tuple[float | None, float | None] | None = None) -> str:
+def estimate(value: float | None, interval: Sequence[float | None] | None = None) -> str:
     """``0.978 (0.970–0.985)``; a dash where it cannot be computed."""
     if value is None:
         return "–"
-    if interval is None or interval[0] is None or interval[1] is None:
-        return f"{value:.3f}"
-    return f"{value:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"
+    return f"{value:.3f} {between(interval)}".rstrip() if interval else f"{value:.3f}"
+
+
+def between(interval: Sequence[float | None]) -> str:
+    """``(0.970–0.985)``; nothing where it cannot be computed."""
+    low, high = interval
+    return "" if low is None or high is None else f"({low:.3f}–{high:.3f})"
+
+
+def change(value: float | None, interval: Sequence[float | None]) -> str:
+    """``−0.045 (−0.071 to −0.022)``; a dash where it cannot be computed."""
+    low, high = interval
+    if value is None or low is None or high is None:
+        return "–"
+    return f"{value:+.3f} ({low:+.3f} to {high:+.3f})".replace("-", "−")
 
 
 def percent(value: float | None) -> str:
@@ -102,7 +114,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"estimate": estimate, "percent": percent}
+    environment.filters |= {
+        "between": between,
+        "change": change,
+        "estimate": estimate,
+        "percent": percent,
+    }
     return environment
 
 

@@ -20,7 +20,8 @@ from tumorviewer.study.types import Volume
 NOTICE = "Research use only"
 _SIDE = 480
 """Longer side of a slice in a picture, pixels."""
-_OPACITY = 0.6
+OPACITY = 0.6
+"""Of a saliency map over its slice."""
 _LINE = 20
 
 
@@ -89,6 +90,4 @@ def _under_map(
     assert finding.saliency is not None
     map_HW = finding.saliency.on_slice(index)
     assert map_HW is not None
-    bgra = colormap.overlay(map_HW, _OPACITY)
-    alpha = bgra[..., 3:] / 255
-    return np.rint(image * (1 - alpha) + bgra[..., 2::-1]).clip(0, 255).astype(np.uint8)
+    return colormap.under_map(image, map_HW, OPACITY)

@@ -71,6 +71,18 @@ def overlay(map_HW: NDArray[np.floating], opacity: float) -> NDArray[np.uint8]:
     return bgra
 
 
+def under_map(
+    image_HW3: NDArray[np.uint8], map_HW: NDArray[np.floating], opacity: float
+) -> NDArray[np.uint8]:
+    """An sRGB picture under a saliency map as :func:`overlay` colours it, ``(H, W, 3)``."""
+    bgra = overlay(map_HW, opacity)
+    alpha = bgra[..., 3:] / 255
+    mixed: NDArray[np.uint8] = (
+        np.rint(image_HW3 * (1 - alpha) + bgra[..., 2::-1]).clip(0, 255).astype(np.uint8)
+    )
+    return mixed
+
+
 @lru_cache(maxsize=4)
 def _table(opacity: int) -> NDArray[np.uint32]:
     alpha = np.minimum(np.arange(256) / (255 * OPAQUE_FROM), 1) * opacity

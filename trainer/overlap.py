@@ -1,0 +1,77 @@
+"""Whether a model has seen what it is judged on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trainer import duplicates
+from trainer.duplicates import Views
+from trainer.material import Material
+from tumorviewer.models import ModelCard, bundle
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What is known of the judged items' part in the training."""
+
+    share: float | None
+    """Of the items that its training saw, or that have a twin there; None if not known. Its own
+    validation part counts as seen: it chose the epoch and the temperature."""
+    is_validation: bool = False
+    """Whether they are that very part, whose figures are only slightly too good."""
+    is_leaky: bool = False
+    """Whether that part was drawn at random, with twins of its items left in training."""
+    words: str = "Whether the items were in the training data is not known."
+
+
+def find(
+    folder: Path, card: ModelCard, material: Material, training: Views | None = None
+) -> Overlap:
+    """Compare the judged items with what a bundle says of its training.
+
+    Parameters
+    ----------
+    training
+        The training data, if the user named them: only so are saved-anew copies found.
+    """
+    by_card = _by_card(folder, card, material)
+    if training is None:
+        return by_card
+    share = float(duplicates.nearest(material.views, training)[1].mean())
+    words = f"{share:.1%} of the items are in the training data that were named, or have a twin."
+    return Overlap(
+        max(share, by_card.share or 0.0),
+        by_card.is_validation,
+        by_card.is_leaky,
+        f"{by_card.words} {words}" if by_card.share is not None else words,
+    )
+
+
+def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
+    data, split = card.training.get("data", {}), card.training.get("split", {})
+    own = material.pictures.fingerprint(range(len(material.dataset.items)))
+    if own == split.get("validation_sha256"):
+        return _validation(str(split.get("validation", "")))
+    if own == data.get("sha256"):
+        return Overlap(1.0, words="They are the very data that it was made from.")
+    if not (seen := bundle.training_items(folder)):
+        return Overlap(None)
+    share = float(np.mean([bundle.item_digest(one) in seen for one in material.pictures.sha256]))
+    if share:
+        words = f"{share:.1%} of the items were in its training or validation data."
+    else:
+        words = (
+            "No item's file was in its training data; copies that were saved anew may have been."
+        )
+    return Overlap(share, words=words)
+
+
+def _validation(settings: str) -> Overlap:
+    words = "They are its own validation part, which chose the epoch and the temperature"
+    if settings.startswith("random"):
+        words += "; a leaky random split: twins of its items were in training."
+        return Overlap(1.0, is_validation=True, is_leaky=True, words=words)
+    return Overlap(1.0, is_validation=True, words=f"{words}: the figures are slightly optimistic.")
