@@ -141,7 +141,11 @@ def _batch(paths: Sequence[str], settings: Settings) -> int:
     with Records() as records, StatusLine() as status:
         for notice in records.notices:
             _complain(notice)
-        all_judged = batch.run(paths, settings, records, status.put, status.tell)
+        try:
+            all_judged = batch.run(paths, settings, records, status.put, status.tell)
+        except KeyboardInterrupt:
+            _complain("\nThe same command goes on where it stopped.")
+            raise
     return OK if all_judged else SOME_REFUSED
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row, Table
 
+from tumorviewer.errors import InputError
 from tumorviewer.records.store import Store, entry_of, key_of
 from tumorviewer.records.tables import findings, head, studies, trail, verdicts
 from tumorviewer.records.types import AuditEntry, Fault, digest
@@ -61,7 +62,15 @@ class Trail:
         ----------
         noted
             Number and hash of an earlier entry, with a space between.
+
+        Raises
+        ------
+        InputError
+            If `noted` is neither empty nor these.
         """
+        if noted and not _HEAD.fullmatch(noted):
+            reason = "It is not a number and a hash of 64 digits."
+            raise InputError(noted, reason, "Copy it from an earlier `records verify`.")
         heads = self._heads(noted)  # before the database: what is written meanwhile is no fault
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(trail).order_by(trail.c.number)).all()

@@ -59,7 +59,8 @@ def export(
     pictures: bool = True,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write ``dataset.csv``: ``path,label,patient_id,slice,group``, a row for each key slice.
+    """Write ``dataset.csv``: ``path,label,patient_id,slice,group``, a row for each key
+    slice, which is counted from 1.
 
     The slices are those that the reader named, else those that decided the answer of the model that
     was asked last, else the only one. Patients are pseudonyms, which is what splits are grouped by.
@@ -171,7 +172,7 @@ def _pictured(shown: _Shown, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _referred(shown: _Shown, folder: Path) -> Iterator[tuple[str, str]]:
-    """The files that hold the slices, and their indices where a file holds several."""
+    """The files that hold the slices, and their numbers, from 1, where a file holds several."""
     files = [file.path.resolve() for file in shown.volume.files]
     root, count = folder.resolve(), shown.volume.shape[0]
     if not all(file.is_relative_to(root) for file in files):
@@ -181,7 +182,7 @@ def _referred(shown: _Shown, folder: Path) -> Iterator[tuple[str, str]]:
         raise InputError(shown.entry.source, "Its slices are spread over files.", "Send pictures.")
     for index in shown.slices:
         path = files[index if len(files) == count else 0]
-        yield path.relative_to(root).as_posix(), "" if len(files) == count else str(index)
+        yield path.relative_to(root).as_posix(), "" if len(files) == count else str(index + 1)
 
 
 def _row(shown: _Shown, path: str, at: str) -> tuple[str, ...]:

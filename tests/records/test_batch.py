@@ -1,0 +1,166 @@
+"""``classify --batch`` as a process: one line a study, gone on with after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made import slice_file
+from PIL import Image
+
+from tumorviewer import cli, resources
+from tumorviewer.records import Records
+
+
+@pytest.fixture(autouse=True)
+def home(random_bundle: Path, tmp_path_factory, monkeypatch) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(random_bundle, home / "models" / "random")
+    (home / "models" / "DEFAULT").write_text("random")
+    monkeypatch.setenv(resources.HOME_VARIABLE, str(home))
+    return home
+
+
+@pytest.fixture
+def studies(tmp_path: Path) -> Path:
+    """Two series and two pictures."""
+    folder = tmp_path / "studies"
+    for at in range(2):
+        for index in range(3):
+            changes = {"StudyInstanceUID": f"1.{at}", "StudyDate": f"202{at}0101"}
+            slice_file(folder / f"s{at}" / f"{index}.dcm", index, **changes)
+    rng = np.random.default_rng(0)
+    for at in range(2):
+        Image.fromarray(rng.integers(0, 255, (50, 50), np.uint8)).save(folder / f"{at}.png")
+    return folder
+
+
+def batch(capsys, *arguments: object) -> tuple[int, list[dict]]:
+    code = cli.main(["classify", "--batch", *map(str, arguments)])
+    return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_line_for_each_study_by_priority_and_date(studies, capsys) -> None:
+    code, lines = batch(capsys, studies)
+    assert code == 0
+    assert [line["study"]["date"] for line in lines] == ["2021-01-01", "2020-01-01", "", ""]
+    for line in lines:
+        (found,) = line["findings"]
+        assert line["errors"] == []
+        assert line["study"]["predicted_class"] == found["predicted_class"]
+        assert found["saliency"] is None
+    text = json.dumps(lines)
+    assert "Doe" not in text
+    assert "J1" not in text
+    cli.main(["classify", "--json", str(studies / "0.png"), "--explain", "none"])
+    single = json.loads(capsys.readouterr().out)
+    kept = next(
+        one for line in lines for one in line["findings"] if one["source"].endswith("0.png")
+    )
+    assert kept == single["findings"][0], "a line holds what classify --json prints"
+
+
+def test_what_was_answered_is_not_asked_again(studies, capsys, monkeypatch) -> None:
+    from tumorviewer.analysis import predict
+
+    _, first = batch(capsys, studies)
+    monkeypatch.setattr(predict, "load", lambda *_: pytest.fail("the model was loaded"))
+    _, again = batch(capsys, studies)
+    assert sorted(map(json.dumps, again)) == sorted(map(json.dumps, first))
+
+
+def test_a_changed_or_new_study_is_asked_about(studies, capsys) -> None:
+    batch(capsys, studies / "s0", studies / "0.png")
+    slice_file(studies / "s0" / "9.dcm", 3, StudyInstanceUID="1.0", StudyDate="20200101")
+    _, lines = batch(capsys, studies)
+    assert {len(line["findings"][0]["slices"]) for line in lines} == {1, 3, 4}
+    with Records() as records:
+        asked = [entry for entry in records.trail.entries() if entry.action == "asked"]
+        assert len(asked) == 2 + 3
+        assert records.trail.verify() == []
+
+
+def test_refused_files_and_blank_volumes_have_lines_too(studies, capsys) -> None:
+    Image.new("L", (40, 40)).save(studies / "blank.png")
+    (studies / "broken.png").write_bytes(b"\x89PNG broken")
+    for _ in range(2):
+        code, lines = batch(capsys, studies)
+        assert code == 1
+        said = {error["source"]: error["message"] for line in lines for error in line["errors"]}
+        assert "blank" in said[str(studies / "blank.png")]
+        assert str(studies / "broken.png") in said
+        assert sum(len(line["findings"]) for line in lines) == 4
+        assert sum(line["study"] is None for line in lines) == 1
+
+
+def test_it_goes_on_after_being_killed(studies, capsys) -> None:
+    command = [sys.executable, "-m", "tumorviewer", "classify", "--batch", str(studies)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    first = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    with Records() as records:
+        before = len(records.trail.entries())
+        assert len(records.findings.of(records.worklist.by_key(first["study"]["key"]).id)) == 1
+    code, lines = batch(capsys, studies)
+    assert (code, len(lines)) == (0, 4)
+    assert first in lines
+    with Records() as records:
+        assert len(records.trail.entries()) > before or before == 12
+        assert all(len(records.findings.of(entry.id)) == 1 for entry in records.worklist.find())
+
+
+def test_an_interruption_keeps_what_was_answered(studies, capsys, monkeypatch) -> None:
+    from tumorviewer import batch as job
+
+    examine, asked = job.examine, []
+
+    def interrupted(item, *rest):
+        asked.append(item)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return examine(item, *rest)
+
+    monkeypatch.setattr(job, "examine", interrupted)
+    assert cli.main(["classify", "--batch", str(studies)]) == 130
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 2
+    assert "same command" in shown.err
+    code, lines = batch(capsys, studies)
+    assert (code, len(lines), len(asked)) == (0, 4, 5)
+
+
+def test_batch_does_not_write_files(studies, tmp_path) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["classify", "--batch", str(studies), "--out", str(tmp_path / "out")])
+
+
+def test_records_commands(studies, capsys, tmp_path) -> None:
+    batch(capsys, studies)
+    with Records() as records:
+        for entry in records.worklist.find():
+            verdict = records.verdicts.give(entry.id, "glioma", before_answer=False)
+        records.verdicts.sign(verdict)
+    assert cli.main(["records", "verify"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("In order: ")
+    head = said.split()[-1]
+    assert cli.main(["records", "verify", "--head", head]) == 0
+    assert cli.main(["records", "verify", "--head", head[:-1] + "x"]) == 2
+    number, _, digest = head.partition(":")
+    assert cli.main(["records", "verify", "--head", f"{number}:{digest[::-1]}"]) == 1
+    assert cli.main(["records", "training", str(tmp_path / "all")]) == 0
+    assert cli.main(["records", "training", str(tmp_path / "signed"), "--signed"]) == 0
+    lines = (tmp_path / "signed" / "dataset.csv").read_text().splitlines()
+    assert lines[0] == "path,label,patient_id,slice,group"
+    assert len(lines) == 2
