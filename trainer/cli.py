@@ -91,6 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(audit)
     audit.add_argument("--out", type=Path, required=True, help="folder for groups and pairs")
     audit.set_defaults(run=_audit)
+    export = commands.add_parser("export-onnx", help="a model as ONNX, checked for equal answers")
+    export.add_argument("model", help="name or bundle folder")
+    export.add_argument("out", type=Path, metavar="OUT.onnx")
+    export.set_defaults(run=_export_onnx)
     return parser
 
 
@@ -313,6 +317,14 @@ def _audit(options: argparse.Namespace) -> None:
 
     result = audit.audit(_source(options), options.out, Progress(options.progress))
     print(json.dumps(result, indent=2, ensure_ascii=False))
+
+
+def _export_onnx(options: argparse.Namespace) -> None:
+    from trainer import onnx
+    from tumorviewer.models.catalogue import Catalogue
+
+    worst = onnx.export(Catalogue().find(options.model), options.out)
+    print(f"{options.out}: its probabilities differ from the bundle's by at most {worst:.1e}")
 
 
 def _print_summary(result: dict[str, Any]) -> None:
