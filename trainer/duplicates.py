@@ -14,8 +14,9 @@ Shapes: N items, V pixels of a thumbnail.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ _SIDES = (SIDE, SIDE, DETAIL, DETAIL)
 _ENDS = np.cumsum([side * side for side in _SIDES])
 _SCREEN_SLACK = 0.02
 _BLOCK, _CHUNK = 2048, 4096
+_MANY, _RANK = 1000, 256
+"""From so many items on, the coarse comparison works on so many principal components."""
 _METHOD = "thumbnails 2"
 """Tells the cache apart from what other thresholds and sides would give."""
 SYMMETRIES = (
@@ -138,39 +141,84 @@ def _coarse(views_NHW: NDArray[np.uint8]) -> Tensor:
     return coarse
 
 
+@cache
+def _mean_of_nine(side: int) -> Tensor:
+    """The banded matrix whose product with a picture is the running mean of its rows."""
+    at = torch.arange(side)
+    near = ((at[:, None] - at).abs() <= 4).float()
+    return near / near.sum(1, keepdim=True)
+
+
 def _high_pass(x_NHW: Tensor) -> Tensor:
-    x = x_NHW.float().unsqueeze(1)
-    return (x - functional.avg_pool2d(x, 9, 1, 4, count_include_pad=False)).squeeze(1)
+    """What a 9×9 mean leaves of square pictures (products are faster than pooling)."""
+    x = x_NHW.float()
+    mean = _mean_of_nine(x.shape[-1])
+    return x - mean @ x @ mean.T
 
 
 @dataclass(frozen=True, eq=False)
 class _Screen:
     """Coarse vectors of some items: what a block of comparisons multiplies."""
 
-    frames: list[Tensor]
-    """For each symmetry ``(N, V)``."""
-    boxes: list[Tensor]
+    frames: Tensor
+    """``(N, V)``, of mean 0 and length 1."""
+    boxes: Tensor
 
     @classmethod
     def of(cls, views: Views) -> _Screen:
-        frame, box = _coarse(views.frame), _coarse(views.box)
+        parts = [slice(start, start + _BLOCK) for start in range(0, len(views), _BLOCK)]
         return cls(
-            [_unit(symmetry(frame, which)) for which in range(8)],
-            [_unit(symmetry(box, which)) for which in range(8)],
+            torch.cat([_unit(_coarse(views.frame[part])) for part in parts]),
+            torch.cat([_unit(_coarse(views.box[part])) for part in parts]),
         )
 
     def __len__(self) -> int:
-        return len(self.frames[0])
+        return len(self.frames)
 
 
-def _blocks(one: _Screen, other: _Screen, upper: bool) -> Iterator[tuple[int, int, int, Tensor]]:
-    """First row, first column, symmetry and correlations of each block of all pairs."""
-    for row in range(0, len(one), _BLOCK):
-        for column in range(row if upper else 0, len(other), _BLOCK):
-            rows, columns = slice(row, row + _BLOCK), slice(column, column + _BLOCK)
-            for which in range(8):
-                frame = one.frames[0][rows] @ other.frames[which][columns].T
-                box = one.boxes[0][rows] @ other.boxes[which][columns].T
+def _turned(x_NV: Tensor, which: int) -> Tensor:
+    return symmetry(x_NV.view(-1, SCREEN, SCREEN), which).reshape(len(x_NV), -1)
+
+
+class _Short:
+    """Vectors so shortened that no product of two is less than that of the whole ones.
+
+    With P the projection on the leading principal components and r the length of what it leaves,
+    ``x · y ≤ Px · Py + r(x) r(y)`` (Cauchy and Schwarz): r is one more component.
+    """
+
+    def __init__(self, screen: _Screen, rank: int) -> None:
+        some = torch.linspace(0, len(screen) - 1, min(len(screen), 1000)).long()
+        drawn = torch.cat([screen.frames[some], screen.boxes[some]])
+        spread = torch.stack([_turned(drawn, which) for which in range(8)]).flatten(0, 1)
+        self._basis = torch.linalg.eigh(spread.T @ spread).eigenvectors[:, -rank:]
+
+    def __call__(self, x_NV: Tensor) -> Tensor:
+        short = x_NV @ self._basis
+        left = (x_NV.square().sum(1) - short.square().sum(1)).clamp_min(0).sqrt()
+        return torch.cat((short, left[:, None]), dim=1)
+
+
+def _whole(x_NV: Tensor) -> Tensor:
+    return x_NV
+
+
+def _blocks(
+    one: _Screen, other: _Screen, upper: bool, shorten: Callable[[Tensor], Tensor] = _whole
+) -> Iterator[tuple[int, int, int, Tensor]]:
+    """First row, first column, symmetry and correlations of each block of all pairs.
+
+    With :class:`_Short` vectors the correlations are bounds, from above.
+    """
+    frames, boxes = shorten(one.frames), shorten(one.boxes)
+    for column in range(0, len(other), _BLOCK):
+        columns = slice(column, column + _BLOCK)
+        for which in range(8):
+            other_frames = shorten(_turned(other.frames[columns], which)).T
+            other_boxes = shorten(_turned(other.boxes[columns], which)).T
+            for row in range(0, column + 1 if upper else len(one), _BLOCK):
+                frame = frames[row : row + _BLOCK] @ other_frames
+                box = boxes[row : row + _BLOCK] @ other_boxes
                 yield row, column, which, torch.maximum(frame, box, out=box)
 
 
@@ -200,19 +248,35 @@ def find(views: Views, progress: Progress) -> NDArray[np.int64]:
         ``(M, 3)``: two rows, the first the lower, and the symmetry that takes the second to the
         first; a pair that several symmetries join is listed once, with the first of them.
     """
-    screen = _Screen.of(views)
-    blocks = -(-len(views) // _BLOCK)
-    total, found = blocks * (blocks + 1) // 2 * 8, []
-    for done, (row, column, which, correlation) in enumerate(_blocks(screen, screen, True), 1):
+    return _search(views, None, progress)
+
+
+@torch.inference_mode()
+def between(one: Views, other: Views, progress: Progress) -> NDArray[np.int64]:
+    """As :func:`find`, the first row of ``one`` and the second of ``other``."""
+    return _search(one, other, progress)
+
+
+def _search(one: Views, other: Views | None, progress: Progress) -> NDArray[np.int64]:
+    mine = _Screen.of(one)
+    theirs = mine if other is None else _Screen.of(other)
+    shorten = _Short(mine, _RANK) if len(mine) >= _MANY else _whole
+    rows, columns = -(-len(mine) // _BLOCK), -(-len(theirs) // _BLOCK)
+    total = 8 * (rows * (rows + 1) // 2 if other is None else rows * columns)
+    found = [torch.zeros((0, 3), dtype=torch.long)]
+    code, known = torch.tensor([2**32, 1]), torch.zeros(0, dtype=torch.long)
+    blocks = _blocks(mine, theirs, other is None, shorten)
+    for done, (row, column, which, correlation) in enumerate(blocks, 1):
         at = (correlation > _threshold(which)).nonzero() + torch.tensor([row, column])
-        at = at[at[:, 0] < at[:, 1]]
-        found.append(at[_confirm(views, views, at, which)])
-        found[-1] = functional.pad(found[-1], (0, 1), value=which)
+        if other is None:
+            at = at[at[:, 0] < at[:, 1]]
+        at = at[~torch.isin(at @ code, known)]
+        at = at[_confirm(one, one if other is None else other, at, which)]
+        known = torch.cat((known, at @ code))
+        found.append(functional.pad(at, (0, 1), value=which))
         progress("comparing", done, total)
     pairs = torch.cat(found).numpy()
-    pairs = pairs[np.lexsort((pairs[:, 2], pairs[:, 1], pairs[:, 0]))]
-    _, first = np.unique(pairs[:, :2], axis=0, return_index=True)
-    return np.asarray(pairs[first], np.int64)
+    return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], np.int64)
 
 
 def _confirm(one: Views, other: Views, at_M2: Tensor, which: int) -> Tensor:
