@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.augment import Augmentation
+from trainer.guidance import GuidanceSettings
 from trainer.optimise import TrainingSettings
 from trainer.options import build, option
 from trainer.split import SplitSettings
@@ -95,6 +96,7 @@ class Config:
     model: ModelSettings = field(default_factory=ModelSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    guidance: GuidanceSettings = field(default_factory=GuidanceSettings)
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
     card: CardSettings = field(default_factory=CardSettings)
 

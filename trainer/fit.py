@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer import distributed, evaluate, publish, split, start, teachers, tensorboard
+from trainer import distributed, evaluate, guidance, publish, split, start, teachers, tensorboard
 from trainer.config import Config
 from trainer.features import Embeddings, Remainder, freeze_lower
 from trainer.files import write_json, write_text
+from trainer.guidance import Guidance
 from trainer.loop import LAST, Distillation, Store, Trainer, predict
 from trainer.material import Material
 from trainer.options import to_toml
@@ -152,6 +153,7 @@ def _trainer(
         run.device,
         _distillation(material, config, parts, run.device),
         frozen,
+        _guidance(material, config, run, network, progress),
     )
 
 
@@ -190,6 +192,23 @@ def _frozen_trainer(
         None,
         run.device,
     )
+
+
+def _guidance(
+    material: Material, config: Config, run: Run, network: Classifier, progress: Progress
+) -> Guidance | None:
+    if not config.guidance.weight:
+        return None
+    if not network.attends:
+        reason = f"{config.model.architecture} has no attention that could be guided."
+        raise InputError("[guidance]", reason, "Use light_guided or cnn_attention.")
+    if config.augmentation.mixup or config.augmentation.cutmix:
+        raise InputError("[guidance]", "Mixed pictures have no outline.", "Use either.")
+    with distributed.one_first():
+        dataset = guidance.outlined(material.dataset, config.guidance.masks)
+        cache = run.cache or run.out
+        outlines = guidance.load(dataset, config.preprocessing, cache, progress)
+    return Guidance(outlines, config.guidance.weight)
 
 
 def _network(

@@ -26,6 +26,7 @@ from trainer import checkpoint, distributed, imbalance
 from trainer.augment import Augment, Augmentation
 from trainer.checkpoint import Checkpoint
 from trainer.files import write_text
+from trainer.guidance import Guidance, Guided, Masked
 from trainer.metrics import log_loss, macro_f1
 from trainer.optimise import MovingAverage, TrainingSettings, learning_rate, make_optimiser
 from trainer.progress import Progress
@@ -122,11 +123,14 @@ class Trainer:
         device: torch.device,
         distillation: Distillation | None = None,
         frozen: Sequence[nn.Module] = (),
+        guidance: Guidance | None = None,
     ) -> None:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, settings.ema_decay)
         self.optimiser = make_optimiser(self.network, settings)
-        self._replica = distributed.replicated(self.network, device)
+        answering = Guided(self.network) if guidance else self.network
+        self._replica = distributed.replicated(answering, device)
+        self._guidance = guidance
         self._frozen = frozen
         self._store, self._settings, self._device = store, settings, device
         self._labels = torch.from_numpy(labels).to(device)
@@ -210,7 +214,7 @@ class Trainer:
             rate = learning_rate(step, len(batches), self._settings)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            total += self._step(pictures, self._labels[own[number]], len(batches[number]))
+            total += self._step(pictures, own[number], len(batches[number]))
             self.average.update(self.network, step)
         return distributed.mean(total) / len(batches)
 
@@ -227,20 +231,25 @@ class Trainer:
         whole = len(order) // size * size
         return list(order[:whole].split(size))
 
-    def _step(self, pictures: Tensor, labels: Tensor, together: int) -> Tensor:
+    def _step(self, pictures: Tensor, rows: Tensor, together: int) -> Tensor:
         """One step on this process's part of a batch of ``together`` pictures; answers the loss,
         whose mean over the processes is that of the batch."""
-        target = functional.one_hot(labels, self._classes).float()
-        if self._augment:
+        target = functional.one_hot(self._labels[rows], self._classes).float()
+        masked = self._guidance.batch(rows, self._device) if self._guidance else None
+        if self._augment and masked:
+            pictures, masks = self._augment.with_masks(pictures, masked.masks)
+            masked = Masked(masks, masked.known)
+        elif self._augment:
             pictures, target = self._augment.mix(self._augment(pictures), target)
         passes = min(self._settings.accumulate, len(pictures))
         total = torch.zeros((), device=self._device)
         self.optimiser.zero_grad(set_to_none=True)
-        parts = zip(pictures.tensor_split(passes), target.tensor_split(passes), strict=True)
-        for number, (some, wanted) in enumerate(parts, 1):
+        guides = masked.split(passes) if masked else [None] * passes
+        parts = zip(pictures.tensor_split(passes), target.tensor_split(passes), guides, strict=True)
+        for number, (some, wanted, guide) in enumerate(parts, 1):
             with self._gradients_exchanged(number == passes):
                 share = len(some) * distributed.size() / together
-                loss = self._loss(_laid_out(some), wanted) * share
+                loss = self._loss(_laid_out(some), wanted, guide) * share
                 loss.backward()
             total += loss.detach()
         if self._settings.clip:
@@ -253,13 +262,16 @@ class Trainer:
             return contextlib.nullcontext()
         return self._replica.no_sync()
 
-    def _loss(self, pictures: Tensor, target: Tensor) -> Tensor:
+    def _loss(self, pictures: Tensor, target: Tensor, masked: Masked | None) -> Tensor:
         settings = self._settings
         with self._autocast():
-            logits = self._replica(pictures).float()
+            answer = self._replica(pictures)
+        logits = (answer[0] if masked else answer).float()
         loss = imbalance.loss(
             logits, target, self._weights, settings.label_smoothing, settings.focal_gamma
         )
+        if self._guidance and masked:
+            loss = loss + self._guidance.loss(answer[1].float(), masked)
         if (distillation := self._distillation) is None:
             return loss
         t = distillation.temperature

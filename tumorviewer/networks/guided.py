@@ -35,6 +35,7 @@ class LightGuided(LightTransfer):
     """:class:`LightTransfer` with attention pooling in place of the plain mean."""
 
     embedding = 1
+    attends = True
 
     def __init__(self, classes: int, width: int, dropout: float) -> None:
         super().__init__(classes, width, dropout)
@@ -44,8 +45,9 @@ class LightGuided(LightTransfer):
 
     def scores(self, maps_NCHW: Tensor) -> Tensor:
         """Before the softmax, ``(N, 1, H, W)``."""
-        assert isinstance(self.head, nn.Sequential)
-        scores: Tensor = self.head[0].score(maps_NCHW)
+        looking = self.get_submodule("head.0")
+        assert isinstance(looking, Looking)
+        scores: Tensor = looking.score(maps_NCHW)
         return scores
 
 

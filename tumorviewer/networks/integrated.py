@@ -160,6 +160,19 @@ class Integrated(OnBackbone):
         return maps_NCHW[:, middle * self.channels : (middle + 1) * self.channels]
 
 
+class Attentive(OnBackbone):
+    """A backbone with attention pooling."""
+
+    attends = True
+
+    def scores(self, maps_NCHW: Tensor) -> Tensor:
+        """Before the softmax, ``(N, 1, H, W)``."""
+        weighing = self.get_submodule("head.0")
+        assert isinstance(weighing, Weighing)
+        scores: Tensor = weighing.score(maps_NCHW)
+        return scores
+
+
 @register("integrated")
 def integrated(
     classes: int,
@@ -191,7 +204,7 @@ def cnn_attention(
     classes: int, backbone: str = "resnet50", hidden: int = 128, dropout: float = 0.3
 ) -> Classifier:
     """Build a backbone with attention pooling."""
-    network = OnBackbone(backbone)
+    network = Attentive(backbone)
     network.head = nn.Sequential(
         Weighing(network.channels, hidden),
         nn.Dropout(dropout),

@@ -42,6 +42,8 @@ class Classifier(nn.Module):
     """The side that the family was designed for; other sizes work."""
     smallest: int = 32
     """The least side that leaves something to classify."""
+    attends = False
+    """Whether :meth:`scores` answers."""
     takes_neighbours = False
     """Whether the channels of a picture are neighbouring slices."""
     pretrained = "trunk."
