@@ -95,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("model", help="name or bundle folder")
     export.add_argument("out", type=Path, metavar="OUT.onnx")
     export.set_defaults(run=_export_onnx)
+    from trainer import commands as of_several  # which imports this module
+
+    of_several.add(commands)
     return parser
 
 
