@@ -6,8 +6,11 @@ Shapes: N pictures, C channels, S side, D embedding, K classes.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import math
+import mmap
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +60,7 @@ class Store:
     ) -> None:
         self._device = device
         self._array = array
+        self._map = array.base if isinstance(array.base, mmap.mmap) else None
         self._on_device: Tensor | None = None
         if device.type == "cuda" and array.nbytes < _SHARE_OF_GPU * _free_memory(device):
             self._on_device = torch.from_numpy(np.array(array)).to(device)
@@ -79,7 +83,11 @@ class Store:
     def _gathered(self, rows_N: Tensor) -> Tensor:
         if self._on_device is not None:
             return self._on_device[rows_N.to(self._device)]
-        return torch.from_numpy(self._array[rows_N.cpu().numpy()])
+        gathered = torch.from_numpy(self._array[rows_N.cpu().numpy()])
+        if self._map and hasattr(mmap, "MADV_DONTNEED"):
+            # else every page of the map that was ever read counts as this process's memory
+            self._map.madvise(mmap.MADV_DONTNEED)
+        return gathered
 
     def _made(self, gathered: Tensor) -> Tensor:
         values = gathered.to(self._device)
@@ -95,6 +103,12 @@ def _free_memory(device: torch.device) -> int:
 def _laid_out(x: Tensor) -> Tensor:
     """Pictures with their channels last, as convolutions are fastest."""
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def _give_back_memory() -> None:
+    """Give what is free to the system: glibc keeps it in pieces between the tensors that live."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None:
+        trim(0)
 
 
 def _unwatched(_entry: dict[str, Any]) -> None:
@@ -173,6 +187,7 @@ class Trainer:
             self._save(folder)
             progress("epoch", self.epoch, epochs, **entry)
             watch(self.log[-1])
+            _give_back_memory()
             distributed.wait()
         if self._settings.keep == "best" and self.best:
             return checkpoint.read(folder / BEST).tensors
@@ -185,11 +200,11 @@ class Trainer:
     def _one_epoch(self, folder: Path) -> dict[str, Any]:
         started = time.monotonic()
         loss = self._train_epoch()
-        if not math.isfinite(loss):
+        if not (math.isfinite(loss) and self._is_finite()):
             raise InputError(
                 str(folder),
-                f"The loss of epoch {self.epoch + 1} is not a number; the checkpoint of epoch "
-                f"{self.epoch} is kept.",
+                f"The loss or a weight of epoch {self.epoch + 1} is not a number; the checkpoint "
+                f"of epoch {self.epoch} is kept.",
                 "Use a lower learning rate, a longer warm-up or precision fp32.",
             )
         self.epoch += 1
@@ -199,6 +214,9 @@ class Trainer:
         entry["seconds"] = round(time.monotonic() - started, 3)
         self.log.append({"epoch": self.epoch, **entry})
         return entry
+
+    def _is_finite(self) -> bool:
+        return all(bool(one.isfinite().all()) for one in self.network.parameters())
 
     def _train_epoch(self) -> float:
         seed = self._settings.seed * 1_000_003 + self.epoch
@@ -241,9 +259,18 @@ class Trainer:
             masked = Masked(masks, masked.known)
         elif self._augment:
             pictures, target = self._augment.mix(self._augment(pictures), target)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self._gradient(pictures, target, masked, together)
+        if self._settings.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.clip)
+        self.optimiser.step()
+        return loss
+
+    def _gradient(
+        self, pictures: Tensor, target: Tensor, masked: Masked | None, together: int
+    ) -> Tensor:
         passes = min(self._settings.accumulate, len(pictures))
         total = torch.zeros((), device=self._device)
-        self.optimiser.zero_grad(set_to_none=True)
         guides = masked.split(passes) if masked else [None] * passes
         parts = zip(pictures.tensor_split(passes), target.tensor_split(passes), guides, strict=True)
         for number, (some, wanted, guide) in enumerate(parts, 1):
@@ -252,9 +279,6 @@ class Trainer:
                 loss = self._loss(_laid_out(some), wanted, guide) * share
                 loss.backward()
             total += loss.detach()
-        if self._settings.clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.clip)
-        self.optimiser.step()
         return total
 
     def _gradients_exchanged(self, now: bool) -> contextlib.AbstractContextManager[Any]:
@@ -286,9 +310,9 @@ class Trainer:
         return loss.lerp(taught, distillation.weight)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self._device.type == "cuda" and self._settings.precision == "bf16":
-            return torch.autocast("cuda", torch.bfloat16)
-        return contextlib.nullcontext()
+        precision, device = self._settings.precision, self._device.type
+        wanted = precision == "bf16-everywhere" or (precision == "bf16" and device == "cuda")
+        return torch.autocast(device, torch.bfloat16) if wanted else contextlib.nullcontext()
 
     def _validate(self, folder: Path) -> dict[str, float]:
         logits = self._held_logits()
@@ -328,6 +352,9 @@ class Trainer:
         }
         notes = {"epoch": self.epoch, "stale": self.stale, "best": self.best, "log": self.log}
         checkpoint.write(folder / LAST, Checkpoint(tensors, notes))
+        self._write_log(folder)
+
+    def _write_log(self, folder: Path) -> None:
         write_text(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in self.log))
 
     def resume(self, folder: Path) -> None:
@@ -350,12 +377,12 @@ class Trainer:
         self.optimiser.load_state_dict(checkpoint.restore_optimiser(flat, fresh))
         self.epoch, self.stale = stored.notes["epoch"], stored.notes["stale"]
         self.best, self.log = stored.notes["best"], stored.notes["log"]
+        if distributed.is_first():
+            self._write_log(folder)  # it was killed, perhaps just before the last line
 
 
 @torch.inference_mode()
-def predict(
-    network: nn.Module, store: Store, rows: Tensor, batch: int = 256
-) -> NDArray[np.float64]:
+def predict(network: nn.Module, store: Store, rows: Tensor, batch: int = 64) -> NDArray[np.float64]:
     """Logits ``(N, K)`` in float32 arithmetic, as inference computes them."""
     network.eval()
     parts = [network(_laid_out(some)) for some in store.batches(rows.split(batch))]

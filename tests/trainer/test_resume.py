@@ -31,7 +31,7 @@ CONFIG = Config(
     split=SplitSettings("fold 1", 3),
     preprocessing=Preprocessing(size=32),
     model=ModelSettings("light", {"width": 8}),
-    training=TrainingSettings(epochs=8, batch=8, warmup_epochs=1, patience=0),
+    training=TrainingSettings(epochs=6, batch=8, warmup_epochs=1, patience=0),
 )
 
 
@@ -72,12 +72,18 @@ VARIANTS = {
     "upper": replace(
         CONFIG,
         model=replace(CONFIG.model, mode="upper"),
-        training=replace(CONFIG.training, oversample=True, accumulate=3, focal_gamma=2.0),
+        training=replace(
+            CONFIG.training,
+            oversample=True,
+            accumulate=3,
+            focal_gamma=2.0,
+            precision="bf16-everywhere",
+        ),
     ),
     "frozen": replace(
         CONFIG,
         model=replace(CONFIG.model, mode="frozen", feature_copies=2),
-        training=replace(CONFIG.training, epochs=40, clip=1.0, class_weights="balanced"),
+        training=replace(CONFIG.training, epochs=30, clip=1.0, class_weights="balanced"),
     ),
 }
 
@@ -88,6 +94,19 @@ def train_until(
     threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
     train(data, cache, out, config, embeddings=copies)
     os._exit(0)
+
+
+def train_until_epoch(data: Path, cache: Path, out: Path, epoch: int) -> None:
+    """Killed as soon as that many epochs are on the disk."""
+
+    class Killer(Progress):
+        def __call__(self, stage: str, done: int, total: int, **values: object) -> None:
+            if (stage, done) == ("epoch", epoch):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    torch.set_num_threads(1)
+    material = gather(Source(data, cache), CONFIG.preprocessing, QUIET)
+    fit(material, CONFIG, Run(out, torch.device("cpu"), True), Killer("none"))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -101,7 +120,7 @@ def test_killed_at_random_moments_it_ends_the_same(shapes, cache, tmp_path, vari
     context.set_forkserver_preload(["trainer.fit", "sklearn.model_selection"])
     chance = random.Random(variant)
     kills, out = 0, tmp_path / "killed"
-    for _ in range(12):
+    for _ in range(6):
         wait = chance.uniform(0.1, 0.8) * seconds
         arguments = (shapes, cache, out, config, wait, tmp_path / "embeddings")
         process = context.Process(target=train_until, args=arguments)
@@ -169,3 +188,27 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path):
     assert process.exitcode == 42
     assert checkpoint.read(path).notes == {"epoch": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.safetensors"]
+
+
+def _resume_on_a_full_disk(data: Path, cache: Path, out: Path) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    try:
+        train(data, cache, out)
+    except InputError as error:
+        os._exit(42 if "intact" in error.reason and "Make room" in error.remedy else 1)
+    os._exit(2)
+
+
+def test_a_disk_that_fills_up_during_a_run_costs_one_epoch(shapes, cache, tmp_path):
+    out, context = tmp_path / "run", multiprocessing.get_context("forkserver")
+    first = context.Process(target=train_until_epoch, args=(shapes, cache, out, 3))
+    first.start()
+    first.join()
+    full = context.Process(target=_resume_on_a_full_disk, args=(shapes, cache, out))
+    full.start()
+    full.join()
+    assert full.exitcode == 42
+    assert checkpoint.read(out / "last.safetensors").notes["epoch"] == 3
+    train(shapes, cache, out)
+    assert checkpoint.read(out / "last.safetensors").notes["epoch"] == CONFIG.training.epochs
