@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer import duplicates
+from trainer import duplicates, publish
 from trainer.duplicates import Views
 from trainer.material import Material
 from tumorviewer.models import ModelCard, bundle
@@ -59,7 +59,11 @@ def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
         return Overlap(1.0, words="They are the very data that it was made from.")
     if not (seen := bundle.training_items(folder)):
         return Overlap(None)
-    share = float(np.mean([bundle.item_digest(one) in seen for one in material.pictures.sha256]))
+    known = [
+        any(bundle.item_digest(one) in seen for one in publish.digests(material, row))
+        for row in range(len(material.dataset.items))
+    ]
+    share = float(np.mean(known))
     if share:
         words = f"{share:.1%} of the items were in its training or validation data."
     else:

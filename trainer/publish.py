@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer import audit
+from trainer import audit, volumes
 from trainer.config import Config
 from trainer.material import Material
 from trainer.options import plain
@@ -57,8 +57,17 @@ def bundle(
         temperature=result["temperature"],
         references=said.references,
     )
-    seen = [material.pictures.sha256[row] for row in (*parts.train, *parts.validation)]
+    seen = {
+        digest for row in (*parts.train, *parts.validation) for digest in digests(material, row)
+    }
     return bundles.write(folder, card, weights, seen)
+
+
+def digests(material: Material, row: int) -> tuple[str, ...]:
+    """SHA-256 by which an item is known again; a slice by its volume's too, whose other slices
+    show the same patient."""
+    own, item = material.pictures.sha256[row], material.dataset.items[row]
+    return (own,) if item.slice is None else (own, volumes.sha256(item.path))
 
 
 def _training(
@@ -82,9 +91,12 @@ def _training(
             "grouped_by": material.grouped_by,
             "train_items": len(parts.train),
             "validation_items": len(held),
+            "test_items": len(parts.test),
+            "is_leaky": config.split.is_leaky,
             "validation_sha256": material.pictures.fingerprint(held) if held else "",
         },
         "audit": audit.summary(material),
+        "mode": config.model.mode,
         "selection": _selection(config, parts, result),
         "config": plain(config),
         "epoch": result["epoch"],
@@ -102,12 +114,15 @@ def _selection(config: Config, parts: Split, result: dict[str, Any]) -> str:
             else "No figures: no validation was made."
         )
         return f"Trained on every item for a fixed number of epochs. {source}"
+    epoch = f"The best epoch by {config.training.monitor} on the validation part, on which"
     if config.training.keep == "last":
-        return "The last epoch; the temperature was fitted on the validation part."
-    return (
-        f"The best epoch by {config.training.monitor} on the validation part, on which the "
-        "temperature was fitted too: the figures are slightly optimistic."
-    )
+        epoch = "The last epoch; on the validation part"
+    if len(parts.test):
+        return f"{epoch} the temperature was fitted. The figures are of a part that chose nothing."
+    caution = "the figures are slightly optimistic"
+    if config.split.is_leaky:
+        caution = "a leaky random split, twins of its items were trained on"
+    return f"{epoch} the temperature was fitted too: {caution}."
 
 
 def provenance(device: torch.device, command: str) -> dict[str, Any]:

@@ -109,8 +109,8 @@ def training_items(folder: Path) -> frozenset[str]:
     Returns
     -------
     frozenset of str
-        The :func:`item_digest` of each item's file, the same for all slices of a volume. Empty if
-        the bundle does not say; nothing may then be concluded.
+        The :func:`item_digest` of each item's file, or of the slice and of its whole volume. Empty
+        if the bundle does not say; nothing may then be concluded.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def write(
     tensors
         A state dict; each tensor keeps its dtype.
     items
-        SHA-256 of the file of each item that the training saw.
+        SHA-256 of what the training saw, for :func:`training_items`.
 
     Returns
     -------
