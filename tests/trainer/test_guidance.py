@@ -1,0 +1,123 @@
+"""Attention held against outlines: it learns to look there, and what does not fit is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from trainer import guidance
+from trainer.augment import Augment, Augmentation
+from trainer.config import Config, ModelSettings
+from trainer.fit import Run, fit
+from trainer.guidance import GuidanceSettings
+from trainer.material import Source, gather
+from trainer.optimise import TrainingSettings
+from trainer.progress import Progress
+from trainer.split import SplitSettings
+from tumorviewer.errors import InputError
+from tumorviewer.models import weights
+from tumorviewer.models.card import Preprocessing
+
+QUIET = Progress("none")
+SIDE = 64
+CONFIG = Config(
+    split=SplitSettings("random 4"),
+    preprocessing=Preprocessing(size=SIDE, crop=False),
+    model=ModelSettings("light_guided", {"width": 16, "dropout": 0.0}),
+    training=TrainingSettings(
+        epochs=20, batch=8, warmup_epochs=0, keep="last", lr=5e-3, ema_decay=0.8
+    ),
+    augmentation=Augmentation(erase=0, blur=0),
+    guidance=GuidanceSettings(weight=2.0, masks="outlines"),
+)
+
+
+@pytest.fixture
+def spots(tmp_path: Path) -> Path:
+    """A bright or a dark spot somewhere on noise, and its outline."""
+    generator = np.random.default_rng(3)
+    for kind, level in (("bright", 250), ("dark", 10)):
+        (tmp_path / kind).mkdir()
+        (tmp_path / "outlines").mkdir(exist_ok=True)
+        for number in range(24):
+            picture = generator.integers(90, 150, (SIDE, SIDE)).astype(np.uint8)
+            top, left = generator.integers(0, SIDE - 20, 2)
+            mask = np.zeros_like(picture)
+            mask[top : top + 20, left : left + 20] = 255
+            picture[mask > 0] = level
+            Image.fromarray(picture).save(tmp_path / kind / f"{kind}{number}.png")
+            Image.fromarray(mask).save(tmp_path / "outlines" / f"{kind}{number}.png")
+    return tmp_path
+
+
+def source(data: Path) -> Source:
+    return Source(data, data / "cache", classes=("bright", "dark"))
+
+
+def pointing(data: Path, config: Config, out: Path) -> float:
+    """Share of pictures whose highest attention lies inside the outline."""
+    torch.set_num_threads(1)
+    material = gather(source(data), config.preprocessing, QUIET)
+    fit(material, config, Run(out, torch.device("cpu")), QUIET)
+    _, network = weights.load(out / "bundle")
+    outlines = guidance.load(
+        guidance.outlined(material.dataset, "outlines"), config.preprocessing, data / "cache", QUIET
+    )
+    pictures = torch.from_numpy(np.array(material.pictures.array))[:, None].float() / 255
+    with torch.inference_mode():
+        scores = network.scores(network.trunk(pictures))
+    assert scores is not None
+    size = scores.shape[-1]
+    inside = np.asarray(outlines.array).reshape(-1, size, SIDE // size, size, SIDE // size)
+    highest = scores.flatten(1).argmax(1).numpy()
+    hit = inside.max((2, 4)).reshape(len(highest), -1)[np.arange(len(highest)), highest] > 127
+    return float(hit.mean())
+
+
+def test_attention_learns_to_point_at_the_outline(spots: Path, tmp_path: Path) -> None:
+    guided = pointing(spots, CONFIG, tmp_path / "guided")
+    free = pointing(spots, replace(CONFIG, guidance=GuidanceSettings()), tmp_path / "free")
+    assert guided >= 0.9
+    assert guided > free
+
+
+def test_masks_move_with_their_pictures() -> None:
+    x = torch.zeros(16, 1, SIDE, SIDE)
+    x[:, :, 10:30, 20:50] = 1
+    settings = Augmentation(
+        gamma=0, contrast=0, brightness=0, bias_field=0, blur=0, noise=0, erase=0
+    )
+    augment = Augment(settings, torch.device("cpu"))
+    augment.seed(1)
+    moved, masks = augment.with_masks(x, x)
+    assert not torch.equal(moved, x)
+    torch.testing.assert_close(moved, masks)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"guidance": GuidanceSettings(1.0)}, "no outlines"),
+        ({"model": ModelSettings("light", {"width": 8})}, "no attention"),
+        ({"augmentation": Augmentation(mixup=0.4)}, "no outline"),
+    ],
+)
+def test_what_cannot_be_guided_is_refused(
+    spots: Path, tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    config = replace(CONFIG, **change)  # type: ignore[arg-type]
+    material = gather(source(spots), config.preprocessing, QUIET)
+    with pytest.raises(InputError, match=said):
+        fit(material, config, Run(tmp_path / "run", torch.device("cpu")), QUIET)
+
+
+def test_an_outline_of_another_shape_is_named(spots: Path, tmp_path: Path) -> None:
+    Image.new("L", (5, 5), 255).save(spots / "outlines" / "dark3.png")
+    material = gather(source(spots), CONFIG.preprocessing, QUIET)
+    with pytest.raises(InputError, match=r"dark3.*shape|\(5, 5\)"):
+        fit(material, CONFIG, Run(tmp_path / "run", torch.device("cpu")), QUIET)
