@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -216,18 +215,22 @@ def _today(name: str) -> str:
 def _read(path: Path) -> Mapping[str, Tensor]:
     """The tensors of a file; nothing in it is run."""
     try:
-        if path.suffix in _PICKLED:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-        else:
-            stored = load_file(path)
-    except UnpicklingError as error:
-        reason = "It is damaged, or holds more than tensors: what could be a program is not read."
-        raise InputError(str(path), reason, "Save its state_dict alone.") from error
-    except (OSError, RuntimeError, ValueError, EOFError, SafetensorError) as error:
+        stored = _unpickled(path) if path.suffix in _PICKLED else load_file(path)
+    except (OSError, SafetensorError) as error:
         raise InputError(str(path), f"The weights cannot be read: {error}.") from error
     if not isinstance(stored, dict) or not all(map(torch.is_tensor, stored.values())):
         raise InputError(str(path), "It holds no state dict.", "Save the state_dict alone.")
     return stored
+
+
+def _unpickled(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file raises anything
+        reason = "It is damaged, or holds more than tensors: what could be a program is not read."
+        raise InputError(str(path), reason, "Save its state_dict alone.") from error
 
 
 def _sha256(path: Path) -> str:
