@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,11 @@ from tumorviewer.records.tables import findings, marks, meta, studies, verdicts,
 from tumorviewer.records.types import OnDisk, Order, Query, State, StudyEntry
 from tumorviewer.study.types import Study
 
-_SHOWN = [column for column in studies.c if column is not studies.c.words]
+_FIELDS = [field.name for field in fields(StudyEntry)]
+_SHOWN = [studies.c[name] for name in _FIELDS]
+_STATE, _ON_DISK = _FIELDS.index("state"), _FIELDS.index("on_disk")
+_STATES = {state.value: state for state in State}
+_PLACES = {place.value: place for place in OnDisk}
 _CLASS = sa.func.coalesce(studies.c.verdict_class, studies.c.predicted_class)
 _ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {
     Order.NEWEST: (),
@@ -207,7 +212,7 @@ class Worklist:
 
     def _entries(self, chosen: Select[Any]) -> list[StudyEntry]:
         with self._store.reading() as connection:
-            return [_entry(row) for row in connection.execute(chosen)]
+            return [_entry(row) for row in connection.execute(chosen).all()]
 
 
 _SEARCHED = ("title", "patient_name", "patient_id", "description", "modality", "date", "source")
@@ -232,10 +237,11 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
 
 
 def _entry(row: Row[Any]) -> StudyEntry:
-    content = row._asdict()
-    content["state"] = State(content["state"])
-    content["on_disk"] = OnDisk(content["on_disk"])
-    return StudyEntry(**content)
+    """Of the columns `_SHOWN`; a thousand of them must be no matter."""
+    content: list[Any] = list(row)
+    content[_STATE] = _STATES[content[_STATE]]
+    content[_ON_DISK] = _PLACES[content[_ON_DISK]]
+    return StudyEntry(*content)
 
 
 def _one(connection: Connection, study: int) -> StudyEntry:
