@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from trainer import generative  # which imports this module
+
     parser = argparse.ArgumentParser(
         "tumorviewer-train", description="Train and judge classifiers. Research use only."
     )
@@ -98,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     from trainer import commands as of_several  # which imports this module
 
     of_several.add(commands)
+    generative.add(commands)
     return parser
 
 
@@ -126,15 +129,23 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slices", metavar="RULE", help='of unmarked volumes: "refuse", "all" or "middle N"'
     )
+    _add_device(parser)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--progress", default="human", choices=("human", "json", "none"))
 
 
-def _add_training(parser: argparse.ArgumentParser) -> None:
-    _add_data(parser)
+def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_config(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--resume", action="store_true")
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    _add_run(parser)
     parser.add_argument("--tensorboard", action="store_true", help="live curves in DIR/tensorboard")
     parser.add_argument("--fetch", action="store_true", help="pretrained weights may be downloaded")
 
@@ -153,6 +164,7 @@ def _source(options: argparse.Namespace, data: DataSettings | None = None) -> So
         named or data.classes,
         options.skip_unreadable,
         options.slices or data.slices,
+        Path(data.synthetic) if data.synthetic else None,
     )
 
 

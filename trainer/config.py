@@ -30,6 +30,9 @@ class DataSettings:
         "of volumes for which no table states which slices carry the label: "
         '"refuse", "all", or "middle N"',
     )
+    synthetic: str = option(
+        "", "folder of generate sample, whose pictures are added to the training part only"
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer import distributed, evaluate, guidance, publish, split, start, teachers, tensorboard
+from trainer import (
+    distributed,
+    evaluate,
+    guidance,
+    publish,
+    split,
+    start,
+    synthetic,
+    teachers,
+    tensorboard,
+)
 from trainer.config import Config
 from trainer.features import Embeddings, Remainder, freeze_lower
 from trainer.files import write_json, write_text
@@ -62,6 +72,9 @@ def fit(material: Material, config: Config, run: Run, progress: Progress) -> dic
         claim(run, config, LAST, "run")
     _set_precision(config, run.device)
     parts = split.choose(material.dataset, material.groups, config.split)
+    if config.data.synthetic:
+        held = {material.pictures.sha256[row] for row in (*parts.validation, *parts.test)}
+        synthetic.refuse_seen(Path(config.data.synthetic), held)
     progress.say(_opening(material, parts, run.device))
     torch.manual_seed(config.training.seed)
     network, begun = _network(material, config, parts, run)
@@ -89,7 +102,7 @@ def _watch(run: Run, epoch: int) -> Callable[[dict[str, Any]], None]:
     return lambda _entry: None
 
 
-def claim(run: Run, config: Config, started: str, what: str) -> None:
+def claim(run: Run, config: object, started: str, what: str) -> None:
     """Take the run's folder, or take it up again; its settings stand in ``config.toml``.
 
     Parameters

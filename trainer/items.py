@@ -50,6 +50,8 @@ class Item:
     """Of the lesion: left, top, right, bottom as shares of the slice."""
     series: str = ""
     """Of DICOM: what slices in files of their own share."""
+    synthetic: bool = False
+    """Whether a generator made it: it is trained on, and never validated or tested on."""
 
     @property
     def file(self) -> str:
@@ -88,6 +90,10 @@ class Dataset:
     def part(self, *splits: str) -> Dataset:
         """Only the items of some parts of the official split."""
         return replace(self, items=tuple(item for item in self.items if item.split in splits))
+
+    def real(self) -> Dataset:
+        """Only what no generator made; of a joined data set these items come first."""
+        return replace(self, items=tuple(item for item in self.items if not item.synthetic))
 
     def volumes(self) -> int:
         """Files and folders of which slices are items."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer import dataset as datasets
-from trainer import duplicates, grouping, pictures
+from trainer import duplicates, grouping, pictures, synthetic
 from trainer.dataset import Dataset
 from trainer.duplicates import Views
 from trainer.files import secret, write_csv
@@ -32,6 +32,8 @@ class Source:
     skip_unreadable: bool = False
     slices: str = "refuse"
     """Which slices of a volume carry its label where no table states them."""
+    synthetic: Path | None = None
+    """A folder of generated pictures to train on beside the data."""
 
     def read(self, progress: Progress) -> Dataset:
         """The data set, its patients under pseudonyms that only this cache's key makes."""
@@ -77,6 +79,8 @@ def gather(
         If items cannot be read and skipping them was not agreed to.
     """
     dataset = source.read(progress).part(*parts).checked()
+    if source.synthetic:
+        dataset = synthetic.joined(dataset, source.synthetic)
     stored = pictures.load(dataset, preprocessing, source.cache, progress)
     unreadable = stored.unreadable
     if unreadable:
@@ -92,12 +96,18 @@ def gather(
 def _group(
     dataset: Dataset, pairs_M3: NDArray[np.int64], table: str
 ) -> tuple[NDArray[np.int64], str]:
-    """Groups by a table or else by near-duplicates, by patient and volume too; and in words."""
+    """Groups by a table or else by near-duplicates, by patient and volume too; and in words.
+
+    Each synthetic item is a group of its own, so that it joins no real ones.
+    """
+    whole, dataset = len(dataset.items), dataset.real()
+    real = len(dataset.items)
     patients = [item.patient for item in dataset.items]
     if table:
         named, how = grouping.read_table(table, dataset), "a table of groups"
     else:
-        joined = grouping.unite(len(dataset.items), pairs_M3[:, :2].tolist())
+        among_real = pairs_M3[(pairs_M3[:, :2] < real).all(1), :2]
+        joined = grouping.unite(real, among_real.tolist())
         named = [str(group) for group in joined]
         how = "near-duplicates, mirrored, flipped and rotated ones included"
     volumes = [item.file for item in dataset.items]
@@ -106,7 +116,8 @@ def _group(
         how += ", and patients"
     if dataset.volumes() or any(series):
         how += ", and volumes"
-    return grouping.from_names(named, patients, volumes, series), how
+    groups = grouping.from_names(named, patients, volumes, series)
+    return np.concatenate((groups, groups.max() + 1 + np.arange(whole - real))), how
 
 
 def _report_unreadable(source: Source, unreadable: dict[str, str], progress: Progress) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import Field, asdict, field, fields, is_dataclass
+from dataclasses import Field, asdict, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -18,8 +18,16 @@ def option(default: T, description: str, choices: tuple[str, ...] = ()) -> T:
     return field(default=default, metadata={"description": description, "choices": choices})
 
 
-def build(kind: type[T], values: Mapping[str, Any], source: str, where: str = "") -> T:
+def build(
+    kind: type[T],
+    values: Mapping[str, Any],
+    source: str,
+    where: str = "",
+    base: T | None = None,
+) -> T:
     """Make the dataclass ``kind`` of ``values``; unknown keys and wrong types are refused.
+
+    What is not named is taken from ``base``, or is the default.
 
     Raises
     ------
@@ -35,7 +43,7 @@ def build(kind: type[T], values: Mapping[str, Any], source: str, where: str = ""
             raise InputError(source, f"There is no option {name!r}.", _suggestion(key, known))
         made[key] = _convert(hints[key], value, known[key], source, name)
     try:
-        return kind(**made)
+        return kind(**made) if base is None else cast("T", replace(cast("Any", base), **made))
     except ValueError as error:
         raise InputError(source, f"[{where.rstrip('.') or 'configuration'}] {error}.") from error
 
@@ -49,7 +57,9 @@ def _convert(hint: Any, value: Any, to: Field[Any], source: str, name: str) -> A
     if is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise InputError(source, f"{name!r} is a table, [{name}].")
-        return build(cast("type[Any]", hint), value, source, f"{name}.")
+        table = cast("type[Any]", hint)
+        base = to.default_factory() if callable(to.default_factory) else None
+        return build(table, value, source, f"{name}.", base)
     if get_origin(hint) is tuple and isinstance(value, list):
         value = tuple(value)
     if hint is float and type(value) is int:

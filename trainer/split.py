@@ -88,11 +88,21 @@ class Split:
 def choose(dataset: Dataset, groups: NDArray[np.int64], settings: SplitSettings) -> Split:
     """Divide a data set without its official test part.
 
+    Synthetic items, which come last, are trained on; real ones are divided as without them.
+
     Raises
     ------
     InputError
         If there are fewer groups than folds, or no official validation part.
     """
+    real = dataset.real()
+    count = len(real.items)
+    parts = _divide(real, groups[:count], settings)
+    made = np.arange(count, len(dataset.items))
+    return replace(parts, train=np.concatenate((parts.train, made)))
+
+
+def _divide(dataset: Dataset, groups: NDArray[np.int64], settings: SplitSettings) -> Split:
     everything = np.arange(len(dataset.items))
     if settings.validation == "none":
         return Split(everything, everything[:0])
