@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Figures = Mapping[str, Any]
+FEW = 10
+"""Items in a bin of a reliability diagram below which its point is drawn open."""
 
 
 def confusion(axes: Axes, figures: Figures) -> None:
@@ -50,14 +52,14 @@ def roc(axes: Axes, curves: Figures, figures: Figures) -> None:
     axes.plot((0, 1), (0, 1), color=GRID, linewidth=0.8)
     _curves(axes, curves, figures, "roc", "roc_auc")
     axes.set(xlabel="1 − specificity", ylabel="Sensitivity")
-    axes.legend(loc="lower right", title="class, AUC (95 % interval)", title_fontsize=7)
+    _legend_below(axes, "class, AUC (95 % interval)")
 
 
 def precision_recall(axes: Axes, curves: Figures, figures: Figures) -> None:
     """Precision against recall of each class, with its band and the average precision."""
     _curves(axes, curves, figures, "precision_recall", "average_precision")
     axes.set(xlabel="Recall (sensitivity)", ylabel="Precision")
-    axes.legend(loc="lower left", title="class, AP (95 % interval)", title_fontsize=7)
+    _legend_below(axes, "class, average precision (95 % interval)")
 
 
 def _curves(axes: Axes, curves: Figures, figures: Figures, kind: str, area: str) -> None:
@@ -69,27 +71,32 @@ def _curves(axes: Axes, curves: Figures, figures: Figures, kind: str, area: str)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
 
 
+def _legend_below(axes: Axes, title: str) -> None:
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, title=title, title_fontsize=7
+    )
+
+
 def _colours() -> tuple[str, ...]:
     return COLOURS * 3
 
 
 def reliability(axes: Axes, bins: Sequence[Figures], figures: Figures) -> None:
-    """Accuracy by confidence with intervals; a bar's height is the bin's share of the items."""
-    total = sum(one["n"] for one in bins)
-    axes.plot((0, 1), (0, 1), color=GRID, linewidth=0.8)
+    """Accuracy by confidence with intervals, open where a bin holds few items; as bars the bins'
+    shares of the items."""
+    total, low = sum(one["n"] for one in bins), min(one["from"] for one in bins)
+    axes.plot((low, 1), (low, 1), color=GRID, linewidth=0.8)
     for one in bins:
         width = one["to"] - one["from"]
         axes.bar(one["from"], one["n"] / total, width, align="edge", color=FAINT, alpha=0.2, lw=0)
-    x = [one["confidence"] for one in bins]
-    y = np.array([one["accuracy"] for one in bins])
-    ends = np.array([one["interval"] for one in bins], float)
-    error = np.abs(ends.T - y)
-    axes.errorbar(x, y, error, fmt="o", ms=3.5, lw=1, capsize=0, color=COLOURS[0])
-    low = min(one["from"] for one in bins)
-    axes.set(xlim=(max(0.0, low - 0.02), 1.01), ylim=(-0.01, 1.02))
+        point = one["confidence"], one["accuracy"]
+        full = one["n"] >= FEW
+        axes.plot((point[0], point[0]), one["interval"], color=COLOURS[0], linewidth=1)
+        axes.plot(*point, "o", ms=4, color=COLOURS[0], fillstyle="full" if full else "none")
+    axes.set(xlim=(low - 0.02, 1.01), ylim=(-0.02, 1.02))
     axes.set(xlabel="Confidence (probability of the predicted class)", ylabel="Accuracy")
-    said = f"ECE {estimate(figures['ece'], figures['intervals']['ece'])}"
-    axes.text(0.02, 0.98, said, transform=axes.transAxes, va="top", size=7)
+    error = estimate(figures["ece"], figures["intervals"]["ece"])
+    axes.set_title(f"Expected calibration error {error}", loc="left", size=8)
 
 
 def learning(axes: Axes, logs: Sequence[Sequence[Figures]]) -> None:

@@ -30,11 +30,13 @@ from tumorviewer.models.comparison import BETTER, NOT_WORSE, SCHEMA, Identity
 
 WORSE, UNDECIDED = "worse", "undecided"
 MARGIN = 0.02
-"""A candidate is "not worse" if accuracy and macro F1 can have fallen by less than this."""
+"""A candidate is "not worse" if accuracy and macro F1 have fallen by less than this at most."""
+DECIDING = {"accuracy": 1, "macro_f1": 1, "log_loss": -1}
+"""The figures that decide, and whether more of them is better."""
 FEW_GROUPS = 20
 """Below this many groups an interval is itself uncertain."""
-_TITLES = {"accuracy": "Accuracy", "macro_f1": "F1", "roc_auc": "ROC AUC"}
-_FIGURES = (*_TITLES, "log_loss")
+_SHARES = {"accuracy": "Accuracy", "macro_f1": "F1", "roc_auc": "ROC AUC"}
+_TITLES = _SHARES | {"log_loss": "Log loss"}
 _FLIPS = 10_000
 
 
@@ -166,7 +168,7 @@ def _figures(candidate: Judged, current: Judged) -> dict[str, dict[str, Any]]:
 
     def pair(weight_N: Floats) -> list[list[float]]:
         overall = [scorer.overall(weight_N) for scorer in scorers]
-        return [[one[name] for name in _FIGURES] for one in overall]
+        return [[one[name] for name in _TITLES] for one in overall]
 
     whole = np.array(pair(np.ones(len(candidate.rows))))
     drawn = np.array([pair(weight) for weight in bootstrap.weights(candidate.groups)])
@@ -179,7 +181,7 @@ def _figures(candidate: Judged, current: Judged) -> dict[str, dict[str, Any]]:
             "candidate_interval": bootstrap.interval(drawn[:, 0, at]),
             "current_interval": bootstrap.interval(drawn[:, 1, at]),
         }
-        for at, name in enumerate(_FIGURES)
+        for at, name in enumerate(_TITLES)
     }
 
 
@@ -219,23 +221,29 @@ def mcnemar(
 
 
 def _verdict(figures: dict[str, dict[str, Any]], candidate: Overlap, current: Overlap) -> str:
-    ends = np.array([figures[name]["interval"] for name in ("accuracy", "macro_f1")], float)
-    low, high = ends.T
+    low, high = _ends(figures)
+    is_not_worse = low[:2].min() > -MARGIN
     if high.min() < 0:
-        found = WORSE
-    elif low.max() > 0:
-        found = BETTER
+        found = UNDECIDED if low.max() > 0 else WORSE
+    elif is_not_worse:
+        found = BETTER if low.max() > 0 else NOT_WORSE
     else:
-        found = NOT_WORSE if low.min() > -MARGIN else UNDECIDED
+        found = UNDECIDED
     if candidate.is_validation and current.is_validation:
         return found
     favoured = current.share if found == WORSE else candidate.share
     return UNDECIDED if favoured else found
 
 
+def _ends(figures: dict[str, dict[str, Any]]) -> Floats:
+    """``(2, 3)``: least and largest gain of the candidate in each deciding figure."""
+    gains = [sign * np.array(figures[name]["interval"]) for name, sign in DECIDING.items()]
+    return np.sort(np.array(gains, np.float64), axis=1).T
+
+
 _SENTENCES = {
     BETTER: "{} is better than {}.",
-    NOT_WORSE: "{} is not worse than {}, by 2 percentage points at most.",
+    NOT_WORSE: "{} is not worse than {}, by 2 percentage points of accuracy and F1 at most.",
     WORSE: "{} is worse than {}.",
     UNDECIDED: "Whether {} is better or worse than {} cannot be said.",
 }
@@ -249,30 +257,37 @@ def _words(
     data: dict[str, Any],
 ) -> list[str]:
     names = [str(side.model).strip() for side in (candidate, current)]
-    one = figures["accuracy"]
-    low, high = (100 * end for end in one["interval"])
-    said = [
-        _SENTENCES[verdict].format(*names),
-        f"Accuracy {one['candidate']:.1%} against {one['current']:.1%}, a difference of "
-        f"{100 * one['difference']:+.1f} percentage points (95 % interval {low:+.1f} to "
-        f"{high:+.1f}), on {data['n']} items in {data['groups']} groups.",
-    ]
-    said += [
-        f"{name}: {side.overlap.words}"
-        for name, side in zip(names, (candidate, current), strict=True)
-        if side.overlap.share != 0
-    ]
+    low, high = _ends(figures)
+    clear = [name for at, name in enumerate(DECIDING) if low[at] > 0 or high[at] < 0]
+    said = [_SENTENCES[verdict].format(*names)]
+    said += [_difference(name, figures[name]) for name in dict.fromkeys(("accuracy", *clear))]
+    said.append(f"On {data['n']} items in {data['groups']} groups.")
     if data["groups"] < FEW_GROUPS:
-        said.append("With so few groups the interval is itself uncertain.")
-    return said
+        said.append("With so few groups the intervals are themselves uncertain.")
+    notes = [side.overlap.words for side in (candidate, current) if side.overlap.share != 0]
+    if len(notes) == 2 and notes[0] == notes[1]:
+        return [*said, f"For both: {notes[0]}"]
+    sides = zip(names, (candidate, current), strict=True)
+    return said + [f"{name}: {one.overlap.words}" for name, one in sides if one.overlap.share != 0]
+
+
+def _difference(name: str, one: dict[str, Any]) -> str:
+    if name == "log_loss":
+        change = html.change(one["difference"], one["interval"])
+        return f"Log loss {one['candidate']:.3f} against {one['current']:.3f}, {change} nats."
+    low, high = (f"{100 * end:+.1f}".replace("-", "−") for end in one["interval"])
+    points = f"{100 * one['difference']:+.1f}".replace("-", "−")
+    return (
+        f"{_TITLES[name]} {html.percent(one['candidate'])} against "
+        f"{html.percent(one['current'])}, {points} percentage points ({low} to {high})."
+    )
 
 
 def page(result: dict[str, Any]) -> str:
     """The comparison as a page."""
-    titles = _TITLES | {"log_loss": "Log loss, nats"}
-
-    def draw(axes: Any) -> None:
-        charts.differences(axes, result["figures"], _TITLES)
-
-    chart = html.svg(html.drawn(draw, 150, 45))
-    return html.page("comparison.html", result=result, titles=titles, chart=chart)
+    figure = html.drawn(
+        lambda axes: charts.differences(axes, result["figures"], _SHARES),
+        width_mm=150,
+        height_mm=45,
+    )
+    return html.page("comparison.html", result=result, titles=_TITLES, chart=html.svg(figure))

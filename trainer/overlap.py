@@ -9,6 +9,7 @@ import numpy as np
 
 from trainer import duplicates, publish
 from trainer.duplicates import Views
+from trainer.html import percent
 from trainer.material import Material
 from tumorviewer.models import ModelCard, bundle
 
@@ -41,7 +42,7 @@ def find(
     if training is None:
         return by_card
     share = float(duplicates.nearest(material.views, training)[1].mean())
-    words = f"{share:.1%} of the items are in the training data that were named, or have a twin."
+    words = f"{percent(share)} of the items are in the training data named, or have a twin there."
     return Overlap(
         max(share, by_card.share or 0.0),
         by_card.is_validation,
@@ -56,7 +57,7 @@ def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
     if own == split.get("validation_sha256"):
         return _validation(str(split.get("validation", "")))
     if own == data.get("sha256"):
-        return Overlap(1.0, words="They are the very data that it was made from.")
+        return Overlap(1.0, words="The items are the very data that the model was made from.")
     if not (seen := bundle.training_items(folder)):
         return Overlap(None)
     known = [
@@ -65,16 +66,16 @@ def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
     ]
     share = float(np.mean(known))
     if share:
-        words = f"{share:.1%} of the items were in its training or validation data."
+        words = f"{percent(share)} of the items were in the model's training or validation data."
     else:
-        words = (
-            "No item's file was in its training data; copies that were saved anew may have been."
-        )
+        words = "No item's file was in the model's training data; copies saved anew may have been."
     return Overlap(share, words=words)
 
 
 def _validation(settings: str) -> Overlap:
-    words = "They are its own validation part, which chose the epoch and the temperature"
+    words = (
+        "The items are the model's own validation part, which chose the epoch and the temperature"
+    )
     if settings.startswith("random"):
         words += "; a leaky random split: twins of its items were in training."
         return Overlap(1.0, is_validation=True, is_leaky=True, words=words)

@@ -157,7 +157,8 @@ def _of_predictions(judged: Judged, figures: dict[str, Any]) -> list[Chart]:
         ),
         _chart(
             partial(charts.reliability, bins=bins, figures=figures),
-            "Reliability: on the diagonal a probability means what it says. Bars: share of items.",
+            "Reliability: on the diagonal a probability means what it says. Bars: share of items. "
+            f"Open: fewer than {charts.FEW} items.",
         ),
     ]
 
