@@ -66,6 +66,7 @@ def test_the_file_says_what_another_program_must_know(exported, warm) -> None:
     assert [path.name for path in exported.parent.iterdir()] == ["model.onnx"]
 
 
+@pytest.mark.slow
 def test_slices_with_neighbours_and_recurrence_export_too(random_bundle, tmp_path) -> None:
     options = {"backbone": "resnet18", "sequence": "slices", "hidden": 8, "width": 16, "layers": 1}
     torch.manual_seed(0)
