@@ -97,11 +97,15 @@ def grey(volume: Volume, index: int) -> NDArray[np.uint8]:
 
 
 def levels(volume: Volume, index: int, window: Window) -> NDArray[np.uint8]:
-    """One slice at a window, ``(rows, columns)`` or ``(rows, columns, 3)`` RGB.
+    """One slice at a window, ``(rows, columns)`` or ``(rows, columns, 3)`` RGB."""
+    return shade(volume, volume.array[index], window)
+
+
+def shade(volume: Volume, pixels: NDArray[Any], window: Window) -> NDArray[np.uint8]:
+    """Some pixels of a volume at a window, in their own shape.
 
     Inversion, VOI LUT and pixel padding (PS3.3 C.7.5.1.1.2: black) are the volume's own.
     """
-    pixels = volume.array[index]
     picture = render(pixels, window, inverted=volume.inverted, voi_lut=volume.voi_lut)
     if volume.padding is not None:
         low, high = volume.padding

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from nibabel.orientations import io_orientation
 from numpy.typing import NDArray
 
 _ISOTROPIC = 1.05
@@ -73,22 +72,41 @@ def display_layout(affine_LPS: NDArray[np.float64], shape: tuple[int, int, int])
     shape
         Extents along i, j and k.
     """
-    directions = io_orientation(affine_LPS)
-    patient_axes = [int(axis) for axis in directions[:, 0]]
-    across = _slice_axis(np.linalg.norm(affine_LPS[:3, :3], axis=0), shape, patient_axes)
-    view = _VIEWS[patient_axes[across]]
-    axes = tuple(patient_axes.index(axis) for axis, _ in view)
+    spacing = np.linalg.norm(affine_LPS[:3, :3], axis=0)
+    across = _slice_axis(spacing, shape, patient_axes(affine_LPS))
+    return layout_across(affine_LPS, across)
+
+
+def layout_across(affine_LPS: NDArray[np.float64], across: int) -> Layout:
+    """As :func:`display_layout`, with slices across a given axis of the array."""
+    directions = _directions(affine_LPS)
+    nearest = patient_axes(affine_LPS)
+    view = _VIEWS[nearest[across]]
+    axes = tuple(nearest.index(axis) for axis, _ in view)
     back = tuple(
         bool(directions[axis, 1] != wanted) for axis, (_, wanted) in zip(axes, view, strict=True)
     )
     return Layout((axes[0], axes[1], axes[2]), (back[0], back[1], back[2]))
 
 
+def patient_axes(affine_LPS: NDArray[np.float64]) -> tuple[int, int, int]:
+    """The patient axis, 0 to the left, 1 to the back, 2 to the head, nearest to each of the
+    array's."""
+    first, second, third = (int(axis) for axis in _directions(affine_LPS)[:, 0])
+    return first, second, third
+
+
+def _directions(affine_LPS: NDArray[np.float64]) -> NDArray[np.float64]:
+    from nibabel.orientations import io_orientation
+
+    return np.asarray(io_orientation(affine_LPS))
+
+
 def _slice_axis(
-    spacing: NDArray[np.float64], shape: tuple[int, int, int], patient_axes: list[int]
+    spacing: NDArray[np.float64], shape: tuple[int, int, int], nearest: tuple[int, int, int]
 ) -> int:
     if shape.count(1) == 1:
         return shape.index(1)
     if spacing.max() <= _ISOTROPIC * spacing.min():
-        return patient_axes.index(_HEAD)
+        return nearest.index(_HEAD)
     return int(np.argmax(spacing))

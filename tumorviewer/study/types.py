@@ -71,6 +71,8 @@ class Volume:
     """Slices that could not be read; they hold the least value of the others."""
     padding: tuple[float, float] | None = None
     """Values, from and to, that stand for "no pixel here" (PS3.3 C.7.5.1.1.2)."""
+    frame_of_reference: str | None = None
+    """Frame of Reference UID (PS3.3 C.7.4.1): volumes that share it share their coordinates."""
 
     @property
     def is_colour(self) -> bool:

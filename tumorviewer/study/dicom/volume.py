@@ -97,6 +97,7 @@ class DicomVolume:
             notes=self.notes,
             positions=self.geometry.positions,
             padding=_padding(middle),
+            frame_of_reference=_frame_of_reference(middle),
         )
 
     def _widened(self, volume: Volume, values: NDArray[Any]) -> Volume:
@@ -139,6 +140,11 @@ def _dtype(frames: Sequence[Frame]) -> np.dtype[Any]:
     low = min(pixels.span[0] for pixels in formats)
     high = max(pixels.span[1] for pixels in formats)
     return common_dtype([frame.rescale for frame in frames], low, high)
+
+
+def _frame_of_reference(frame: Frame) -> str | None:
+    uid = frame.attributes.get("frame_of_reference")
+    return str(uid) if uid and frame.is_placed else None
 
 
 def _padding(frame: Frame) -> tuple[float, float] | None:
