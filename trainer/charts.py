@@ -72,9 +72,7 @@ def _curves(axes: Axes, curves: Figures, figures: Figures, kind: str, area: str)
 
 
 def _legend_below(axes: Axes, title: str) -> None:
-    axes.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, title=title, title_fontsize=7
-    )
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), title=title, title_fontsize=7)
 
 
 def _colours() -> tuple[str, ...]:

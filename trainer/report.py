@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -19,6 +19,9 @@ from trainer.loop import LOG
 from trainer.material import Material
 from tumorviewer.analysis.methods import DEFAULT_METHOD, METHODS
 from tumorviewer.models import bundle
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PAGE = "report.html"
 TITLES = {
@@ -150,10 +153,12 @@ def _of_predictions(judged: Judged, figures: dict[str, Any]) -> list[Chart]:
         _chart(
             partial(charts.roc, curves=of_classes, figures=figures),
             "ROC, each class against the rest, from probabilities, with 95 % bands of sensitivity.",
+            legend=len(of_classes) + 1,
         ),
         _chart(
             partial(charts.precision_recall, curves=of_classes, figures=figures),
             "Precision and recall, each class against the rest, with 95 % bands of precision.",
+            legend=len(of_classes) + 1,
         ),
         _chart(
             partial(charts.reliability, bins=bins, figures=figures),
@@ -177,5 +182,5 @@ def _learning(folder: Path) -> Iterator[Chart]:
         yield _chart(partial(charts.progress, logs=logs), words + each)
 
 
-def _chart(draw: Any, caption: str) -> Chart:
-    return Chart(html.svg(html.drawn(draw)), caption)
+def _chart(draw: Callable[[Axes], None], caption: str, legend: int = 0) -> Chart:
+    return Chart(html.svg(html.drawn(draw, height_mm=75 + 4.5 * legend)), caption)
