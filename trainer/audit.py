@@ -2,65 +2,142 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer import duplicates
+from trainer import audit_page, duplicates, shortcuts, synthetic
+from trainer.cautions import of_audit
 from trainer.dataset import Dataset
 from trainer.duplicates import SYMMETRIES
-from trainer.files import write_csv, write_json
+from trainer.files import write_csv, write_json, write_text
 from trainer.material import Material, Source, gather
+from trainer.measures import FORMATS, MEASURES, column
 from trainer.progress import Progress
-from tumorviewer.models.card import Preprocessing
 
 PARTS = ("", "train", "val", "test")
+_FLAT = 8
+"""Grey levels between 1 % and 99 % of the pixels, below which a picture shows nothing."""
 
 
-def audit(source: Source, out: Path, progress: Progress) -> dict[str, Any]:
-    """Write ``groups.csv``, ``pairs.csv`` and ``audit.json``; answers what the last one holds.
+def audit(
+    source: Source, out: Path, progress: Progress, against: Path | None = None
+) -> dict[str, Any]:
+    """Write ``audit.json``, ``audit.html``, ``groups.csv`` and ``pairs.csv``.
 
-    Raises
-    ------
-    InputError
-        If items cannot be read and skipping them was not agreed to.
+    What cannot be read is listed, and the rest is looked at. With ``against``, another data set
+    of the same form, ``against.csv`` lists the pairs between the two.
+
+    Returns
+    -------
+    dict
+        What ``audit.json`` holds.
     """
-    material = gather(source, Preprocessing(), progress, PARTS)
-    pairs = duplicates.find(material.views, progress)
+    material = gather(replace(source, skip_unreadable=True), None, progress, PARTS)
+    result = {"schema": 1, "data": material.dataset.root.name} | summary(material) | _rest(material)
     material.write_groups(out / "groups.csv")
     names = [item.name for item in material.dataset.items]
-    write_csv(
-        out / "pairs.csv",
-        ("path", "other", "symmetry"),
-        [(names[one], names[other], SYMMETRIES[which]) for one, other, which in pairs],
-    )
-    result = summary(material) | {
-        "near_duplicate_pairs": len(pairs),
-        "of_them_mirrored_or_turned": int((pairs[:, 2] > 0).sum()),
-        "twin_share_between_splits": twins_between_splits(material.dataset, pairs),
-    }
+    write_pairs(out / "pairs.csv", material.dataset, material.dataset, material.pairs)
+    if against is not None:
+        other_source = replace(source, data=against, groups="", skip_unreadable=True)
+        other = gather(other_source, None, progress, PARTS)
+        pairs = duplicates.between(material.views, other.views, progress)
+        write_pairs(out / "against.csv", material.dataset, other.dataset, pairs)
+        result["against"] = compared(material, other, pairs)
+    result["warnings"] = of_audit(result)
     write_json(out / "audit.json", result)
+    write_text(out / "audit.html", audit_page.page(result, material))
+    progress.say(f"{len(names)} items looked at; the report is {out / 'audit.html'}")
     return result
 
 
 def summary(material: Material) -> dict[str, Any]:
-    """A few numbers for the card."""
-    dataset, groups = material.dataset, material.groups
-    labels = dataset.labels()
-    sha256 = np.unique(material.pictures.sha256)
+    """What stands on a model's card: numbers, and warnings in words."""
+    dataset = material.dataset.real()
+    rows = len(dataset.items)
+    labels, groups = dataset.labels(), material.groups[:rows]
+    pairs = material.pairs[(material.pairs[:, :2] < rows).all(1)]
     conflicting = conflicts(labels, groups)
     sizes = np.bincount(groups)
-    return {
-        "items": len(labels),
+    found: dict[str, Any] = {
+        "items": rows,
         "classes": dataset.counts(),
-        "exact_copies": len(labels) - len(sha256),
+        "unreadable": len(material.unreadable),
+        "exact_copies": rows - len(np.unique(material.pictures.sha256[:rows])),
+        "near_duplicate_pairs": len(pairs),
+        "of_them_mirrored_or_turned": int((pairs[:, 2] > 0).sum()),
+        "items_with_a_near_duplicate": len(np.unique(pairs[:, :2])),
+        "pairs_with_two_labels": int((labels[pairs[:, 0]] != labels[pairs[:, 1]]).sum()),
+        "pairs_in_two_groups": int((groups[pairs[:, 0]] != groups[pairs[:, 1]]).sum()),
         "grouped_by": material.grouped_by,
         "groups": len(sizes),
+        "groups_of_classes": {
+            name: len(np.unique(groups[labels == label]))
+            for label, name in enumerate(dataset.classes)
+        },
         "largest_group": int(sizes.max()),
         "groups_with_several_labels": len(conflicting),
         "items_in_them": int(sizes[conflicting].sum()),
+        "twin_share_between_splits": twins_between_splits(dataset, pairs),
+        "patients": len({item.patient for item in dataset.items} - {""}),
+        "patients_in_several_splits": len(patients_between_splits(dataset)),
+        "volumes": dataset.volumes(),
+        "synthetic": synthetic.count(material.dataset),
+        "slices": dataset.slices,
+        "shortcuts": _shortcuts(material, dataset, groups),
+    }
+    return found | {"warnings": of_audit(found)}
+
+
+def _shortcuts(
+    material: Material, dataset: Dataset, groups: NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    measures = material.views.measures
+    if measures is None:
+        return []
+    return [
+        asdict(one) | {"is_telling": one.is_telling, "words": one.words()}
+        for one in shortcuts.find(dataset, measures[: len(dataset.items)], groups)
+    ]
+
+
+def _rest(material: Material) -> dict[str, Any]:
+    """What is too long for a card."""
+    dataset, measures = material.dataset, material.views.measures
+    assert measures is not None
+    items, labels = dataset.items, dataset.labels()
+    flat = np.flatnonzero(column(measures, "contrast") < _FLAT)
+    split = np.array([item.split for item in items])
+    formats = column(measures, "format").astype(int)
+    return {
+        "unreadable_items": material.unreadable,
+        "blank_items": [items[row].name for row in flat],
+        "parts": {
+            part or "not stated": dataset.part(part).counts() for part in PARTS if part in split
+        },
+        "patients_between_splits": patients_between_splits(dataset),
+        "formats": {
+            name: dict(Counter(FORMATS[one] for one in formats[labels == label]))
+            for label, name in enumerate(dataset.classes)
+        },
+        "ranges": {
+            name: _ranges(measures[labels == label]) for label, name in enumerate(dataset.classes)
+        },
+    }
+
+
+def _ranges(measures_NM: NDArray[np.float32]) -> dict[str, list[float]]:
+    """Least, median and greatest of each measure but the format."""
+    return {
+        name: [
+            round(float(one), 4) for one in np.percentile(column(measures_NM, name), (0, 50, 100))
+        ]
+        for name in MEASURES
+        if name != "format"
     }
 
 
@@ -81,3 +158,47 @@ def twins_between_splits(dataset: Dataset, pairs_M3: NDArray[np.int64]) -> dict[
         for name in ("val", "test")
         if (part == name).any() and (part == "train").any()
     }
+
+
+def patients_between_splits(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """Patients with items in several parts, under their pseudonyms, and how many in each."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in dataset.items:
+        if item.patient and item.split:
+            found[item.patient][item.split] += 1
+    return {patient: dict(parts) for patient, parts in found.items() if len(parts) > 1}
+
+
+def compared(material: Material, other: Material, pairs_M3: NDArray[np.int64]) -> dict[str, Any]:
+    """What two data sets have in common."""
+    mine, theirs = material.dataset, other.dataset
+    labels = [mine.classes[one] for one in mine.labels()[pairs_M3[:, 0]]]
+    other_labels = [theirs.classes[one] for one in theirs.labels()[pairs_M3[:, 1]]]
+    patients = {item.patient for item in mine.items} & {item.patient for item in theirs.items}
+    return {
+        "data": theirs.root.name,
+        "items": len(theirs.items),
+        "pairs": len(pairs_M3),
+        "of_them_mirrored_or_turned": int((pairs_M3[:, 2] > 0).sum()),
+        "share_with_a_twin_there": round(len(np.unique(pairs_M3[:, 0])) / len(mine.items), 6),
+        "share_of_those_with_a_twin_here": round(
+            len(np.unique(pairs_M3[:, 1])) / len(theirs.items), 6
+        ),
+        "same_files": len(set(material.pictures.sha256) & set(other.pictures.sha256)),
+        "pairs_with_two_labels": sum(
+            one != two for one, two in zip(labels, other_labels, strict=True)
+        ),
+        "patients_in_both": len(patients - {""}),
+    }
+
+
+def write_pairs(path: Path, one: Dataset, other: Dataset, pairs_M3: NDArray[np.int64]) -> None:
+    """A table of near-duplicates, those with two labels first."""
+    rows = []
+    for first, second, which in pairs_M3.tolist():
+        mine, theirs = one.items[first], other.items[second]
+        labels = one.classes[mine.label], other.classes[theirs.label]
+        rows.append((mine.name, theirs.name, SYMMETRIES[which], *labels, mine.split, theirs.split))
+    rows.sort(key=lambda row: row[3] == row[4])
+    header = ("path", "other", "symmetry", "label", "other_label", "split", "other_split")
+    write_csv(path, header, rows)

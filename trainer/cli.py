@@ -91,16 +91,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_reproduce(reproduce)
     audit = commands.add_parser("audit", help="duplicates, conflicts and balance of a data set")
     _add_data(audit)
-    audit.add_argument("--out", type=Path, required=True, help="folder for groups and pairs")
+    audit.add_argument("--out", type=Path, required=True, help="folder for report and tables")
+    audit.add_argument("--against", type=Path, metavar="DATA", help="to find copies in as well")
     audit.set_defaults(run=_audit)
     export = commands.add_parser("export-onnx", help="a model as ONNX, checked for equal answers")
     export.add_argument("model", help="name or bundle folder")
     export.add_argument("out", type=Path, metavar="OUT.onnx")
     export.set_defaults(run=_export_onnx)
+    generative.add(commands)
     from trainer import commands as of_several  # which imports this module
 
     of_several.add(commands)
-    generative.add(commands)
     return parser
 
 
@@ -211,11 +212,15 @@ def _training(options: argparse.Namespace) -> Iterator[tuple[Run, Progress]]:
 
 
 def _gather(source: Source, config: Config, progress: Progress) -> Material:
-    from trainer import distributed
+    from trainer import audit, distributed
     from trainer.material import gather
 
     with distributed.one_first():
-        return gather(source, config.preprocessing, progress)
+        material = gather(source, config.preprocessing, progress)
+    if distributed.is_first():
+        for warning in audit.summary(material)["warnings"]:
+            progress.say(warning)
+    return material
 
 
 def _config(options: argparse.Namespace) -> None:
@@ -247,16 +252,6 @@ def _crossval(options: argparse.Namespace) -> None:
     with _training(options) as (run, progress):
         material = _gather(source, config, progress)
         _finish(crossval(material, config, run, progress, options.jobs, shared), material, run)
-
-
-def _reproduce(options: argparse.Namespace) -> None:
-    from trainer import config, papers, reproduce
-
-    protocol = papers.read(options.paper).only(options.networks)
-    overrides = config.tables(options.config, options.set)
-    with _training(options) as (run, progress):
-        result = reproduce.reproduce(protocol, _source(options), run, overrides, progress)
-    print(reproduce.table(result))
 
 
 def _finish(result: dict[str, Any], material: Material, run: Run) -> None:
@@ -330,7 +325,8 @@ def _audit(options: argparse.Namespace) -> None:
     from trainer import audit
     from trainer.progress import Progress
 
-    result = audit.audit(_source(options), options.out, Progress(options.progress))
+    progress = Progress(options.progress)
+    result = audit.audit(_source(options), options.out, progress, options.against)
     print(json.dumps(result, indent=2, ensure_ascii=False))
 
 

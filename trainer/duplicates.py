@@ -23,30 +23,37 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from trainer import pictures
 from trainer.files import write_bytes
 from trainer.progress import Progress
-from trainer.volumes import read_grey
-from tumorviewer.analysis.preprocess import foreground
+from trainer.views import METHOD, SIDE, Views, load_views, views_of
 
 if TYPE_CHECKING:
-    from trainer.dataset import Dataset, Item
+    from trainer.dataset import Dataset
 
-SIDE, DETAIL, SCREEN = 64, 128, 32
+__all__ = [
+    "SYMMETRIES",
+    "Views",
+    "between",
+    "find",
+    "find_once",
+    "load_views",
+    "nearest",
+    "views_of",
+]
+
+SCREEN = 32
 CERTAIN, LIKELY, FLIPPED = 0.99, 0.95, 0.97
 FRAME_DETAILS, BOX_DETAILS = 0.93, 0.90
-_SIDES = (SIDE, SIDE, DETAIL, DETAIL)
-_ENDS = np.cumsum([side * side for side in _SIDES])
 _SCREEN_SLACK = 0.02
 _BLOCK, _CHUNK = 2048, 4096
 _MANY, _RANK = 1000, 256
 """From so many items on, the coarse comparison works on so many principal components."""
-_METHOD = "thumbnails 2"
-"""Tells the cache apart from what other thresholds and sides would give."""
+_RULES = "pairs 1"
+"""Tells the cache apart from what other thresholds would give."""
 SYMMETRIES = (
     "identity",
     "rotated 90°",
@@ -57,68 +64,6 @@ SYMMETRIES = (
     "mirrored, rotated 180°",
     "mirrored, rotated 270°",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Views:
-    """Thumbnails of each item, uint8: whole frame and foreground box, small and in detail."""
-
-    frame: NDArray[np.uint8]
-    """``(N, 64, 64)``; the details are ``(N, 128, 128)``."""
-    box: NDArray[np.uint8]
-    frame_detail: NDArray[np.uint8]
-    box_detail: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    def rows(self, rows: NDArray[np.int64]) -> Views:
-        """Some of them."""
-        return Views(
-            self.frame[rows],
-            self.box[rows],
-            self.frame_detail[rows],
-            self.box_detail[rows],
-        )
-
-
-def load_views(dataset: Dataset, folder: Path, progress: Progress) -> Views:
-    """Thumbnails of every item, from the cache if it holds them."""
-    stored = pictures.decoded_once(
-        dataset, thumbnails, (int(_ENDS[-1]),), _METHOD, folder, progress
-    ).array
-    return _views(stored)
-
-
-def views_of(pictures_NSS: NDArray[np.uint8]) -> Views:
-    """Thumbnails of pictures that were made or prepared, not read."""
-    return _views(np.stack([_thumbnails(picture) for picture in pictures_NSS]))
-
-
-def _views(stored: NDArray[np.uint8]) -> Views:
-    return Views(
-        *(
-            stored[:, end - side * side : end].reshape(-1, side, side)
-            for side, end in zip(_SIDES, _ENDS, strict=True)
-        )
-    )
-
-
-def thumbnails(item: Item) -> NDArray[np.uint8]:
-    """Frame and box of one item, small and in detail, one after the other."""
-    return _thumbnails(read_grey(item.path, item.slice))
-
-
-def _thumbnails(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    top, left, bottom, right = foreground(picture, 0.0)
-    whole = Image.fromarray(picture)
-    box = whole.crop((left, top, right, bottom))
-    made = [
-        source.resize((side, side), Image.Resampling.BILINEAR)
-        for side in (SIDE, DETAIL)
-        for source in (whole, box)
-    ]
-    return np.concatenate([np.asarray(one).ravel() for one in made])
 
 
 def symmetry(x_NHW: Tensor, which: int) -> Tensor:
@@ -230,7 +175,7 @@ def find_once(
     dataset: Dataset, views: Views, folder: Path, progress: Progress
 ) -> NDArray[np.int64]:
     """As :func:`find`, from the cache if it holds the answer for these files."""
-    path = folder / f"{pictures.key(dataset, _METHOD)}.pairs.npy"
+    path = folder / f"{pictures.key(dataset, METHOD + _RULES)}.pairs.npy"
     if not path.is_file():
         stream = io.BytesIO()
         np.save(stream, find(views, progress))

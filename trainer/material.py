@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer import dataset as datasets
-from trainer import duplicates, grouping, pictures, synthetic
+from trainer import duplicates, grouping, pictures, synthetic, views
 from trainer.dataset import Dataset
-from trainer.duplicates import Views
 from trainer.files import secret, write_csv
 from trainer.pictures import Pictures
 from trainer.progress import Progress
+from trainer.views import Views
 from tumorviewer.errors import InputError
 from tumorviewer.models.card import Preprocessing
 
@@ -67,11 +67,16 @@ class Material:
 
 def gather(
     source: Source,
-    preprocessing: Preprocessing,
+    preprocessing: Preprocessing | None,
     progress: Progress,
     parts: Sequence[str] = ("", "train", "val"),
 ) -> Material:
     """Read, decode and group some parts of a data set's official split.
+
+    Parameters
+    ----------
+    preprocessing
+        Of the pictures; None for who looks at thumbnails only: those then stand for them.
 
     Raises
     ------
@@ -81,16 +86,19 @@ def gather(
     dataset = source.read(progress).part(*parts).checked()
     if source.synthetic:
         dataset = synthetic.joined(dataset, source.synthetic)
-    stored = pictures.load(dataset, preprocessing, source.cache, progress)
-    unreadable = stored.unreadable
+    seen = views.load(dataset, source.cache, progress)
+    unreadable = seen.unreadable
     if unreadable:
         _report_unreadable(source, unreadable, progress)
         dataset = dataset.without(unreadable).checked()
+        seen = views.load(dataset, source.cache, progress)
+    stored = seen
+    if preprocessing is not None:
         stored = pictures.load(dataset, preprocessing, source.cache, progress)
-    views = duplicates.load_views(dataset, source.cache, progress)
-    pairs = duplicates.find_once(dataset, views, source.cache, progress)
+    thumbnails = views.parts(seen)
+    pairs = duplicates.find_once(dataset, thumbnails, source.cache, progress)
     groups, how = _group(dataset, pairs, source.groups)
-    return Material(dataset, stored, groups, views, how, pairs, unreadable)
+    return Material(dataset, stored, groups, thumbnails, how, pairs, unreadable)
 
 
 def _group(
