@@ -1,5 +1,6 @@
 """Speed and memory of training, as ratios within one run; on one thread unless OMP_NUM_THREADS
-says otherwise.
+says otherwise. Processor time of the training process is said beside the clock's, for machines
+that do other things too.
 
 Run as ``python tests/benchmarks/train_throughput.py [throughput] [peak] [frozen] [memory]``.
 """
@@ -43,10 +44,10 @@ class Timed(Trainer):
 
     spent = 0.0
 
-    def _gradient(self, pictures: Tensor, target: Tensor, together: int) -> Tensor:
-        start = time.perf_counter()
-        loss = super()._gradient(pictures, target, together)
-        self.spent += time.perf_counter() - start
+    def _gradient(self, *batch: Any) -> Tensor:
+        start = time.process_time()
+        loss = super()._gradient(*batch)
+        self.spent += time.process_time() - start
         return loss
 
 
@@ -70,6 +71,16 @@ def ours(array: np.ndarray, precision: str) -> Timed:
     return Timed(network, Store(array, CPU), labels, split, settings, Augmentation(), CPU)
 
 
+def now() -> tuple[float, float]:
+    """The clock's time, and the processor time of this process without its workers."""
+    return time.perf_counter(), time.process_time()
+
+
+def speeds(pictures: int, since: tuple[float, float]) -> tuple[float, float]:
+    """Pictures a second by both."""
+    return tuple(pictures / (end - start) for start, end in zip(since, now(), strict=True))
+
+
 class UsualLoop:
     """The loop that most people write, of the same network, batch and optimiser."""
 
@@ -88,17 +99,17 @@ class UsualLoop:
         self.network = networks.create("light", CLASSES).train()
         self.optimiser = torch.optim.AdamW(self.network.parameters(), 2e-3)
 
-    def epoch(self) -> float:
-        """Pictures a second, without the workers' start: from the arrival of the first batch."""
-        start, seen = 0.0, 0
+    def epoch(self) -> tuple[float, float]:
+        """As :func:`speeds`, without the workers' start: from the arrival of the first batch."""
+        start, seen = (0.0, 0.0), 0
         for pictures, labels in self.loader:
-            start = start or time.perf_counter()
+            start = start if seen else now()
             self.optimiser.zero_grad()
             loss = functional.cross_entropy(self.network(pictures), labels)
             loss.backward()
             self.optimiser.step()
             seen += len(labels) * bool(loss.item())
-        return seen / (time.perf_counter() - start)
+        return speeds(seen, start)
 
 
 def throughput() -> None:
@@ -108,34 +119,40 @@ def throughput() -> None:
         chance = np.random.default_rng(0)
         array = chance.integers(0, 256, (PICTURES, SIDE, SIDE), dtype=np.uint8)
         loops = {"fp32": ours(array, "fp32"), "bf16": ours(array, "bf16-everywhere")}
-        rates: dict[str, list[float]] = {name: [] for name in ("usual", *loops)}
+        rates: dict[str, list[tuple[float, float]]] = {name: [] for name in ("usual", *loops)}
         shares: dict[str, float] = {}
         for _ in range(ROUNDS + 1):
             rates["usual"].append(usual.epoch())
             for name, loop in loops.items():
-                loop.spent, start = 0.0, time.perf_counter()
+                loop.spent, start = 0.0, now()
                 loop._train_epoch()
-                elapsed = time.perf_counter() - start
-                rates[name].append(PICTURES / elapsed)
-                shares[name] = loop.spent / elapsed
-    middle = {name: float(np.median(several[1:])) for name, several in rates.items()}
-    print(f"light CNN, {SIDE} px, batch {BATCH}: the usual loop {middle['usual']:.1f} pictures/s")
+                rates[name].append(speeds(PICTURES, start))
+                shares[name] = loop.spent / (now()[1] - start[1])
+    wall, cpu = (
+        {
+            name: float(np.median([one[which] for one in several[1:]]))
+            for name, several in rates.items()
+        }
+        for which in (0, 1)
+    )
+    print(f"light CNN, {SIDE} px, batch {BATCH}: the usual loop {wall['usual']:.1f} pictures/s")
     for name, share in shares.items():
-        ratio = middle[name] / middle["usual"]
+        clock, processor = wall[name] / wall["usual"], cpu[name] / cpu["usual"]
         print(
-            f"  ours in {name}: {middle[name]:.1f} pictures/s, {ratio:.2f} times; "
-            f"{100 * share:.1f} % of the time in forward and backward"
+            f"  ours in {name}: {wall[name]:.1f} pictures/s, {clock:.2f} times as many "
+            f"by the clock, {processor:.2f} by processor time; "
+            f"{100 * share:.1f} % of it in forward and backward"
         )
 
 
 def seconds(work: Callable[[], Any], rounds: int = 2) -> float:
-    """The quickest of some rounds after a first one."""
+    """Processor time a thread of the quickest of some rounds after a first one."""
     work()
     taken = []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        taken.append(time.perf_counter() - start)
+        taken.append((time.process_time() - start) / torch.get_num_threads())
     return min(taken)
 
 
