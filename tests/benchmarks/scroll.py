@@ -22,7 +22,8 @@ from PySide6.QtWidgets import QApplication
 
 from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
 from tumorviewer.analysis.preprocess import Box
-from tumorviewer.desktop.viewer import Mode, Viewer
+from tumorviewer.desktop.layouts import BLENDED, SIDE_BY_SIDE, Layout
+from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.study import Placement, Volume
 
 SLICES, SIDE, VIEW, MAP = 120, 512, 900, 224
@@ -76,13 +77,15 @@ def timed(step: Callable[[int], None], indices: Iterable[int]) -> dict[str, floa
     }
 
 
-def ours(shown: Volume, found: Finding, mode: Mode) -> tuple[dict[str, float], dict[str, float]]:
+def ours(
+    shown: Volume, found: Finding, layout: Layout
+) -> tuple[dict[str, float], dict[str, float]]:
     """A real wheel event, and the window painted; slices shown for the first time, then again."""
     viewer = Viewer()
-    viewer.resize(VIEW + (VIEW + 2 if mode is Mode.SIDE_BY_SIDE else 0), VIEW + 120)
+    viewer.resize(VIEW + (VIEW + 2 if layout is SIDE_BY_SIDE else 0), VIEW + 120)
     viewer.show_volume(shown)
     viewer.show_finding(found)
-    viewer.set_mode(mode)
+    viewer.show_layout(layout)
     viewer.image.setMinimumSize(VIEW, VIEW)
     viewer.set_slice(0)
     viewer.show()
@@ -126,8 +129,8 @@ def matplotlib_redraw(shown: Volume, found: Finding) -> dict[str, float]:
 def main() -> None:
     application = QApplication.instance() or QApplication([])
     shown, found = volume(), finding()
-    blended, blended_again = ours(shown, found, Mode.BLENDED)
-    both, both_again = ours(shown, found, Mode.SIDE_BY_SIDE)
+    blended, blended_again = ours(shown, found, BLENDED)
+    both, both_again = ours(shown, found, SIDE_BY_SIDE)
     baseline = matplotlib_redraw(shown, found)
     result = {
         "blended_ms": blended,

@@ -14,9 +14,10 @@ from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 
 from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
 from tumorviewer.analysis.preprocess import Box
+from tumorviewer.desktop.layouts import BLENDED, IMAGE, SIDE_BY_SIDE
 from tumorviewer.desktop.saliency_view import NOT_EXPLAINED, NOT_JUDGED
 from tumorviewer.desktop.slice_bar import SliceBar
-from tumorviewer.desktop.viewer import Mode, Viewer
+from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.imaging.colormap import COLOURS, class_colour
 from tumorviewer.study import Placement, Volume, Window
 
@@ -238,23 +239,23 @@ def test_empty_states_are_words(viewer) -> None:
     assert viewer.map.message == "Analysing…"
 
 
-def test_modes(qtbot, viewer) -> None:
+def test_layouts(qtbot, viewer) -> None:
     viewer.show_volume(volume())
     viewer.show_finding(finding())
     viewer.set_opacity(1.0)
     viewer.set_slice(2)
-    with qtbot.waitSignal(viewer.modeChanged) as signal:
-        viewer.set_mode(Mode.BLENDED)
-    assert signal.args == [Mode.BLENDED]
+    with qtbot.waitSignal(viewer.layoutChanged) as signal:
+        viewer.show_layout(BLENDED)
+    assert signal.args == [BLENDED]
     assert not viewer.map.isVisible()
     assert centre_colour(viewer.image, 24, 40) == pytest.approx(tuple(COLOURS[-1]), abs=3)
     viewer.toggle_map()
-    assert viewer.mode is Mode.IMAGE
+    assert viewer.shown_layout is IMAGE
     red, green, blue = centre_colour(viewer.image, 24, 40)
     assert red == green == blue
     viewer.toggle_map()
-    assert viewer.mode is Mode.BLENDED
-    viewer.set_mode(Mode.SIDE_BY_SIDE)
+    assert viewer.shown_layout is BLENDED
+    viewer.show_layout(SIDE_BY_SIDE)
     assert viewer.map.isVisible()
     assert viewer.map.size() == viewer.image.size()
 

@@ -19,7 +19,7 @@ from tests.desktop.parts import Source, finding, head, series, study
 from tumorviewer.analysis.finding import Saliency
 from tumorviewer.analysis.messages import Analyse, Died, Explain, SelfTest
 from tumorviewer.desktop.assessment import RESEARCH_USE
-from tumorviewer.desktop.viewer import Mode
+from tumorviewer.desktop.layouts import BLENDED, IMAGE
 from tumorviewer.study.types import Opened, Refused
 
 SCAN = Path("/scans/one")
@@ -325,12 +325,12 @@ def test_keys(opened):
     QTest.keyClick(opened, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
     assert viewer.slice() == 8
     QTest.keyClick(opened, Qt.Key.Key_2)
-    assert viewer.mode is Mode.BLENDED
+    assert viewer.shown_layout is BLENDED
     QTest.keyClick(opened, Qt.Key.Key_M)
-    assert viewer.mode is Mode.IMAGE
+    assert viewer.shown_layout is IMAGE
     assert not opened.actions_["toggle_map"].isChecked()
     QTest.keyClick(opened, Qt.Key.Key_M)
-    assert viewer.mode is Mode.BLENDED
+    assert viewer.shown_layout is BLENDED
     before = viewer.opacity()
     QTest.keyClick(opened, Qt.Key.Key_Minus)
     assert viewer.opacity() == pytest.approx(before - 0.1)

@@ -23,10 +23,12 @@ def turned(degrees: float, axis: int) -> np.ndarray:
     return made
 
 
-def affine(directions=np.eye(3), spacing=(4.0, 1.5, 0.8), origin=(-7.0, 5.0, 30.0)) -> np.ndarray:
+def affine(
+    directions=((1, 0, 0), (0, 1, 0), (0, 0, 1)), spacing=(4.0, 1.5, 0.8), origin=(-7.0, 5.0, 30.0)
+) -> np.ndarray:
     """Axial slices, turned."""
     made = np.eye(4)
-    made[:3, :3] = directions @ np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]]) * spacing
+    made[:3, :3] = np.array(directions) @ np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]]) * spacing
     made[:3, 3] = origin
     return made
 
@@ -93,7 +95,7 @@ def test_own_axes_need_no_interpolation_and_no_copy(matrix, plane) -> None:
     made = volume(matrix)
     shown = stack(made, plane)
     for index in range(len(shown)):
-        assert np.shares_memory(shown.section(index, everything(made)).values_HW, made.array)
+        assert np.shares_memory(shown.section(index, everything(made)).values, made.array)
 
 
 def test_planes_of_axial_slices_are_coronal_and_sagittal_as_they_are_read() -> None:
@@ -138,7 +140,7 @@ def reference(shown: Stack, index: int) -> sitk.Image:
     """One plane of a stack as an empty image."""
     rows, columns = shown.shape
     made = sitk.Image(columns, rows, 1, sitk.sitkFloat64)
-    made.SetOrigin(shown.firsts_N3[index].tolist())
+    made.SetOrigin(shown.firsts[index].tolist())
     row, column = shown.spacing
     made.SetSpacing([column, row, 1.0])
     across = np.cross(shown.right / column, shown.down / row)
@@ -178,7 +180,7 @@ def test_absent_slices_are_marked_where_they_are(plane) -> None:
     absent[4] = True
     shown = stack(made, plane)
     for index in range(0, len(shown), 4):
-        marked = shown.section(index, absent).absent_HW
+        marked = shown.section(index, absent).absent
         voxels = (
             np.linalg.inv(made.affine)[:3]
             @ np.append(points_of(shown, index), np.ones((*shown.shape, 1)), axis=2)
@@ -206,10 +208,10 @@ def test_a_slab_is_the_maximum_over_its_millimetres() -> None:
     made = volume(AXIAL)
     made.array[...] = np.random.default_rng(1).normal(size=SHAPE)
     own = stack(made, Plane.OWN)
-    slab = own.slab(4, everything(made), 8.0).values_HW
+    slab = own.slab(4, everything(made), 8.0).values
     np.testing.assert_array_equal(slab, made.array[3:6].max(axis=0))
-    np.testing.assert_array_equal(own.slab(4, everything(made), 1.0).values_HW, made.array[4])
-    across = stack(made, Plane.SECOND).slab(0, everything(made), 3.0).values_HW
+    np.testing.assert_array_equal(own.slab(4, everything(made), 1.0).values, made.array[4])
+    across = stack(made, Plane.SECOND).slab(0, everything(made), 3.0).values
     np.testing.assert_array_equal(across, made.array[::-1, 0:2].max(axis=1))
 
 
@@ -233,6 +235,6 @@ def test_integers_and_colours_keep_their_type() -> None:
         "colour",
     )
     shown = stack(colour, Plane.AXIAL)
-    values = shown.section(len(shown) // 2, everything(colour)).values_HW
+    values = shown.section(len(shown) // 2, everything(colour)).values
     assert values.shape == (*shown.shape, 3)
     assert values.dtype == np.uint8

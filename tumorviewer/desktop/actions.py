@@ -44,6 +44,8 @@ TABLE = (
     Entry("blended", "View", "Map blended over the image", ("2",),
           "blended", "Blended", group="mode"),
     Entry("image_only", "View", "Image alone", ("3",), "image_only", "Image", group="mode"),
+    Entry("planes", "View", "Three planes and map", ("4",), group="mode"),
+    Entry("straight_planes", "View", "Planes along the patient, and map", ("0",), group="mode"),
     Entry("toggle_map", "View", "Show the map", ("M",), "map", "Map",
           checkable=True, starts_section=True),
     Entry("more_opaque", "View", "Map more opaque", ("+", "=")),

@@ -100,6 +100,16 @@ def draw_cursor(painter: QPainter, at: QPointF) -> None:
             painter.drawLine(at + step * 4, at + step * 12)
 
 
+def draw_crosshair(painter: QPainter, area: QRectF, at: QPointF) -> None:
+    """Lines across the area that leave their crossing open."""
+    gap = 14.0
+    painter.setPen(QPen(QColor(ACCENT.red(), ACCENT.green(), ACCENT.blue(), 150), 1))
+    painter.drawLine(QPointF(area.left(), at.y()), QPointF(at.x() - gap, at.y()))
+    painter.drawLine(QPointF(at.x() + gap, at.y()), QPointF(area.right(), at.y()))
+    painter.drawLine(QPointF(at.x(), area.top()), QPointF(at.x(), at.y() - gap))
+    painter.drawLine(QPointF(at.x(), at.y() + gap), QPointF(at.x(), area.bottom()))
+
+
 def above_scale_bar(painter: QPainter, area: QRectF, lines: float = 0) -> QRectF:
     """``area`` without what scale bar, bottom letter and ``lines`` of text take."""
     return area.adjusted(0, 0, 0, -QFontMetricsF(painter.font()).height() * (3 + lines))

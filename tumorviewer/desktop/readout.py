@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from tumorviewer.imaging.display import DEFAULT, TABLE
-from tumorviewer.imaging.geometry import position_text, slice_position_text, to_patient
+from tumorviewer.imaging.geometry import plane_position_text, position_text
+from tumorviewer.imaging.reslice import Stack
 from tumorviewer.study import Placement, Volume, Window
 
 
@@ -29,23 +31,28 @@ def window_lines(window: Window) -> list[str]:
     return [name, f"W {width}  C {centre}"]
 
 
-def intensity_text(volume: Volume, voxel: tuple[int, int, int], extent: float) -> str:
-    """The value of a voxel with its unit, in steps that matter in a window of ``extent``."""
-    value = volume.array[voxel]
+def intensity_text(volume: Volume, value: Any, extent: float) -> str:
+    """The value of a pixel with its unit, in steps that matter in a window of ``extent``."""
     if volume.is_colour:
         return "R {}  G {}  B {}".format(*value)
     exact = np.issubdtype(volume.array.dtype, np.integer)
     return f"{value if exact else number(float(value), extent)} {volume.units}".rstrip()
 
 
-def pixel_lines(volume: Volume, index: int, row: int, column: int) -> list[str]:
-    """Where a pixel is: in the patient where that is known, and in the array."""
+def pixel_lines(stack: Stack, index: int, row: int, column: int) -> list[str]:
+    """Where a pixel is: in the patient where that is known, and on its plane."""
     lines = [f"Column {column}, row {row}"]
-    if volume.placement is Placement.PATIENT:
-        lines.insert(0, position_text(to_patient(volume, index, row, column)))
+    if stack.volume.placement is Placement.PATIENT:
+        lines.insert(0, position_text(stack.to_patient(index, row, column)))
     return lines
 
 
-def slice_lines(volume: Volume, index: int) -> list[str]:
-    """Which slice it is, and where it lies."""
-    return [slice_position_text(volume, index), f"Slice {index + 1} / {len(volume.array)}"]
+def slice_lines(stack: Stack, index: int, slab: float = 0) -> list[str]:
+    """Which plane it is, where it lies, and over how many mm the maximum is shown."""
+    lines = [f"Maximum of {slab:g} mm" if slab else ""]
+    if stack.volume.placement is Placement.PATIENT:
+        rows, columns = stack.shape
+        centre = stack.to_patient(index, (rows - 1) / 2, (columns - 1) / 2)
+        lines.append(plane_position_text(centre, stack.normal))
+    word = "Slice" if stack.is_own else "Plane"
+    return [*lines, f"{word} {index + 1} / {len(stack)}"]

@@ -1,71 +1,114 @@
-"""What linked viewports show: one volume, slice, window, zoom, pan and cursor for all of them."""
+"""What viewports of one stack of planes show: plane, window, zoom, pan and cursor."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QPointF, Signal
+from PySide6.QtCore import QObject, QPointF, QSizeF, Signal
 
 from tumorviewer.imaging.display import default_window, provisional_window
+from tumorviewer.imaging.reslice import Plane, Section, Stack, stack
 from tumorviewer.study import Volume, Window
 
 SMALLEST_ZOOM, LARGEST_ZOOM = 0.2, 64.0
+NO_PLANES = "Other planes need several slices whose place in the patient is known."
 
 
 class ViewState(QObject):
     """Points are in image coordinates: x runs along columns, y along rows, and pixel ``(r, c)``
-    covers ``c … c + 1`` and ``r … r + 1``. Zoom 1 fits the slice into its viewport."""
+    covers ``c … c + 1`` and ``r … r + 1``. Zoom 1 fits :attr:`field` into the viewport.
+
+    Parameters
+    ----------
+    plane
+        Which planes of the volume are shown.
+    """
 
     slice_changed = Signal(int)
     window_changed = Signal(object)
     picture_changed = Signal()
-    """Other pixels: volume, slice or window."""
+    """Other pixels: volume, plane, window or what is done to them."""
     place_changed = Signal()
     """The same pixels elsewhere, or other text upon them."""
+    travelled = Signal(QPointF, float)
+    """The reader moved the middle of the view, in image coordinates, and zoomed by a factor."""
+    aimed = Signal(object)
+    """The crosshair is wanted at a point of the patient, LPS+ mm."""
+    pointed = Signal(object)
+    """The reader's pointer is over an image point, or over none (None)."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, plane: Plane = Plane.OWN) -> None:
         super().__init__(parent)
+        self.plane = plane
         self.volume: Volume | None = None
+        self.stack: Stack | None = None
         self.index = 0
         self.window = Window(128, 256)
         self.zoom = 1.0
         self.centre = QPointF()
+        self.field = QSizeF(1, 1)
+        """Width and height in mm of what zoom 1 fits; linked views share it."""
+        self.quarter_turns = 0
+        """Clockwise, after mirroring."""
+        self.is_mirrored = False
         self.cursor: QPointF | None = None
+        self.crosshair: NDArray[np.float64] | None = None
+        """A point of the patient, LPS+ mm, that this and linked views keep in their plane."""
+        self.crosshair_shown = False
         self.patient_text_shown = True
         self.smooth = True
+        self.is_inverted = False
+        self.slab = 0.0
+        """Thickness in mm of the maximum intensity projection; 0 for a plane alone."""
         self._filled: NDArray[np.bool_] = np.zeros(0, bool)
         self._window_chosen = False
+        self._section: Section | None = None
 
     @property
     def count(self) -> int:
-        return 0 if self.volume is None else len(self.volume.array)
+        return 0 if self.stack is None else len(self.stack)
 
     def absence(self) -> str:
-        """Why the slice has no pixels to show; empty if it has."""
-        if self.volume is None or not self._filled[self.index]:
+        """Why the plane has no pixels to show; empty if it has."""
+        if self.stack is None:
+            return "Loading this slice…" if self.volume is None else NO_PLANES
+        if not self.stack.is_own:
+            return "" if self._filled.any() else "Loading…"
+        if not self._filled[self.index]:
             return "Loading this slice…"
-        return "This slice could not be read." if self.index in self.volume.missing else ""
+        return "This slice could not be read." if self.index in self.stack.volume.missing else ""
 
     @property
     def is_complete(self) -> bool:
         return bool(self._filled.all())
 
     def show(self, volume: Volume | None, *, complete: bool = True) -> None:
-        """Show a volume, its middle slice first; slice, window and place stay where the pixels
+        """Show a volume, its middle plane first; plane, window and place stay where the pixels
         are those that are shown already."""
         known = volume is not None and self.volume is not None
         same = known and volume.array is self.volume.array  # type: ignore[union-attr]
         self.volume = volume
+        self.stack = None if volume is None else stack(volume, self.plane)
         if complete or not same:
-            self._filled = np.full(self.count, complete)
+            self._filled = np.full(0 if volume is None else len(volume.array), complete)
         if not same:
             self.index, self.cursor, self._window_chosen = self.count // 2, None, False
+            self.crosshair, self.field = self.middle(), self.extent()
             self._fit()
         if volume is not None and complete and not self._window_chosen:
             self.window = default_window(volume)
-        self.picture_changed.emit()
+        self._change_pixels()
         self.slice_changed.emit(self.index)
         self.window_changed.emit(self.window)
+
+    def show_as(self, other: ViewState) -> None:
+        """Show the volume and window of another view, as far as it is loaded."""
+        self.show(other.volume, complete=other.is_complete)
+        self._filled = other._filled.copy()
+        self.set_window(other.window)
+        self._window_chosen = other._window_chosen
 
     def fill(self, index: int) -> None:
         """A slice of a volume that is still loading has been read."""
@@ -75,14 +118,32 @@ class ViewState(QObject):
             self.window = provisional_window(self.volume, index)
             self.window_changed.emit(self.window)
         self._filled[index] = True
-        if index == self.index:
-            self.picture_changed.emit()
+        if index == self.index or self.plane is not Plane.OWN:
+            self._change_pixels()
+
+    def section(self) -> Section:
+        """The pixels that are shown."""
+        if self._section is None:
+            assert self.stack is not None
+            absent = ~self._filled
+            absent[list(self.stack.volume.missing)] = True
+            if self.slab:
+                self._section = self.stack.slab(self.index, absent, self.slab)
+            else:
+                self._section = self.stack.section(self.index, absent)
+        return self._section
+
+    def _change_pixels(self) -> None:
+        self._section = None
+        self.picture_changed.emit()
+
+    # Which plane, and how it looks
 
     def set_slice(self, index: int) -> None:
         index = max(0, min(index, self.count - 1))
         if self.count and index != self.index:
             self.index = index
-            self.picture_changed.emit()
+            self._change_pixels()
             self.slice_changed.emit(index)
 
     def step(self, slices: int) -> None:
@@ -95,46 +156,139 @@ class ViewState(QObject):
             self.picture_changed.emit()
             self.window_changed.emit(window)
 
-    def zoom_about(self, point: QPointF, factor: float) -> None:
-        """Zoom so that ``point`` stays where it is on the screen."""
-        zoom = max(SMALLEST_ZOOM, min(self.zoom * factor, LARGEST_ZOOM))
-        self.centre = point + (self.centre - point) * (self.zoom / zoom)
-        self.zoom = zoom
-        self.place_changed.emit()
-
-    def move_to(self, centre: QPointF) -> None:
-        """Put an image point in the middle; the image cannot be lost from sight."""
-        if self.volume is not None:
-            rows, columns = self.volume.array.shape[1:3]
-            x, y = min(max(centre.x(), 0), columns), min(max(centre.y(), 0), rows)
-            self.centre = QPointF(x, y)
-            self.place_changed.emit()
-
-    def reset_place(self) -> None:
-        self._fit()
-        self.place_changed.emit()
-
     def reset_window(self) -> None:
         if self.volume is not None and self.is_complete:
             self.set_window(default_window(self.volume))
             self._window_chosen = False
 
-    def point_at(self, point: QPointF | None) -> None:
-        """Move the cursor that all viewports mark."""
-        if point != self.cursor:
-            self.cursor = point
-            self.place_changed.emit()
+    def set_inverted(self, inverted: bool) -> None:
+        self.is_inverted = inverted
+        self.picture_changed.emit()
 
-    def set_patient_text_shown(self, shown: bool) -> None:
-        self.patient_text_shown = shown
-        self.place_changed.emit()
+    def set_slab(self, thickness: float) -> None:
+        """Project the maximum over so many mm; 0 for the plane alone."""
+        self.slab = thickness
+        self._change_pixels()
 
     def set_smooth(self, smooth: bool) -> None:
         self.smooth = smooth
         self.place_changed.emit()
 
+    def set_patient_text_shown(self, shown: bool) -> None:
+        self.patient_text_shown = shown
+        self.place_changed.emit()
+
+    # Where it lies in the viewport
+
+    def zoom_about(self, point: QPointF, factor: float) -> None:
+        """Zoom so that ``point`` stays where it is on the screen."""
+        zoom = max(SMALLEST_ZOOM, min(self.zoom * factor, LARGEST_ZOOM))
+        centre = point + (self.centre - point) * (self.zoom / zoom)
+        self._travel(centre, zoom)
+
+    def move_to(self, centre: QPointF) -> None:
+        """Put an image point in the middle; the image cannot be lost from sight."""
+        if self.stack is not None:
+            self._travel(centre, self.zoom)
+
+    def follow(self, step: QPointF, factor: float) -> None:
+        """Move and zoom as a linked view did."""
+        self.zoom *= factor
+        self.centre = self._within(self.centre + step)
+        self.place_changed.emit()
+
+    def reset_place(self) -> None:
+        centre, zoom = self.centre, self.zoom
+        self._fit()
+        self.place_changed.emit()
+        self.travelled.emit(self.centre - centre, 1 / zoom)
+
+    def turn(self, quarters: int) -> None:
+        """Rotate clockwise on the screen."""
+        self.quarter_turns = (self.quarter_turns + quarters) % 4
+        self.place_changed.emit()
+
+    def mirror(self, *, vertically: bool = False) -> None:
+        """Exchange left and right, or top and bottom, of the screen."""
+        self.is_mirrored = not self.is_mirrored
+        self.quarter_turns = (2 * vertically - self.quarter_turns) % 4
+        self.place_changed.emit()
+
+    def extent(self) -> QSizeF:
+        """Width and height of the planes, mm."""
+        if self.stack is None:
+            return QSizeF(1, 1)
+        (rows, columns), (row, column) = self.stack.shape, self.stack.spacing
+        return QSizeF(columns * column, rows * row)
+
+    def _travel(self, centre: QPointF, zoom: float) -> None:
+        step, factor = self._within(centre) - self.centre, zoom / self.zoom
+        self.centre, self.zoom = self.centre + step, zoom
+        self.place_changed.emit()
+        self.travelled.emit(step, factor)
+
+    def _within(self, centre: QPointF) -> QPointF:
+        if self.stack is None:
+            return centre
+        rows, columns = self.stack.shape
+        return QPointF(min(max(centre.x(), 0), columns), min(max(centre.y(), 0), rows))
+
     def _fit(self) -> None:
         self.zoom = 1.0
-        if self.volume is not None:
-            rows, columns = self.volume.array.shape[1:3]
+        if self.stack is not None:
+            rows, columns = self.stack.shape
             self.centre = QPointF(columns / 2, rows / 2)
+
+    # Points that are marked
+
+    def to_patient(self, point: QPointF) -> NDArray[np.float64]:
+        """LPS+ mm of an image point on the shown plane."""
+        assert self.stack is not None
+        return self.stack.to_patient(self.index, point.y() - 0.5, point.x() - 0.5)
+
+    def from_patient(self, point: NDArray[np.float64]) -> QPointF:
+        """The image point of the shown plane that is nearest to a point of the patient."""
+        assert self.stack is not None
+        row, column = self.stack.on_plane(self.index, point)
+        return QPointF(column + 0.5, row + 0.5)
+
+    def middle(self) -> NDArray[np.float64] | None:
+        """The middle of the shown plane, LPS+ mm."""
+        if self.stack is None:
+            return None
+        rows, columns = self.stack.shape
+        return self.to_patient(QPointF(columns / 2, rows / 2))
+
+    def is_on_plane(self, point: NDArray[np.float64]) -> bool:
+        """Whether the shown plane is the one that a point of the patient belongs to."""
+        if self.stack is None:
+            return False
+        off = abs(self.stack.distance(self.index, point))
+        return math.isfinite(off) and off <= 0.5 * self.stack.step * (1 + 1e-6)
+
+    def point_at(self, point: QPointF | None) -> None:
+        """Move the cursor that all viewports mark."""
+        if point != self.cursor:
+            self.mark(point)
+            self.pointed.emit(point)
+
+    def aim(self, point: QPointF) -> None:
+        """Ask for the crosshair, and with it all linked views, at an image point."""
+        if self.stack is not None:
+            self.aimed.emit(self.to_patient(point))
+
+    def mark(self, point: QPointF | None) -> None:
+        """Mark the point that a linked view's cursor is at."""
+        if point != self.cursor:
+            self.cursor = point
+            self.place_changed.emit()
+
+    def set_crosshair(self, point: NDArray[np.float64] | None) -> None:
+        """Put the crosshair at a point of the patient; the plane is not changed."""
+        self.crosshair = point
+        if self.crosshair_shown:
+            self.place_changed.emit()
+
+    def set_crosshair_shown(self, shown: bool) -> None:
+        self.crosshair_shown = shown
+        self.place_changed.emit()

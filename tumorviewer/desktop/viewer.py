@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -20,26 +18,17 @@ from PySide6.QtWidgets import (
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop.colour_bar import ColourBar
+from tumorviewer.desktop.gestures import HINTS
+from tumorviewer.desktop.layouts import IMAGE, SIDE_BY_SIDE, Layout
+from tumorviewer.desktop.panes import Panes
 from tumorviewer.desktop.saliency_view import NO_MAP, SaliencyView
 from tumorviewer.desktop.slice_bar import SliceBar
 from tumorviewer.desktop.view_state import ViewState
-from tumorviewer.desktop.viewport import HINTS, Viewport, no_overlay, no_remark
+from tumorviewer.desktop.viewport import Viewport, no_overlay, no_remark
 from tumorviewer.imaging.display import presets
-from tumorviewer.imaging.geometry import plane
 from tumorviewer.study import Volume, Window
 
 NO_VOLUME = "Waiting for the first slice…"
-
-
-PANE_GAP = QColor(64, 64, 64)
-
-
-class Mode(Enum):
-    """How image and saliency map share the space."""
-
-    SIDE_BY_SIDE = "Side by side"
-    BLENDED = "Blended"
-    IMAGE = "Image only"
 
 
 class Viewer(QWidget):
@@ -52,24 +41,25 @@ class Viewer(QWidget):
 
     sliceChanged = Signal(int)  # noqa: N815 - Qt's own style
     windowChanged = Signal(object)  # noqa: N815 - Qt's own style
-    modeChanged = Signal(object)  # noqa: N815 - Qt's own style
+    layoutChanged = Signal(object)  # noqa: N815 - Qt's own style
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.state = ViewState(self)
-        self.image = Viewport(self.state, "Image", self)
-        self.map = Viewport(self.state, "Saliency map", self)
-        self.map.window_text_shown = False
+        self.panes = Panes(self)
+        self.state = self.panes.first
+        self.image = self.panes.image
+        self.map = self.panes.map
         self.slice_bar = SliceBar(self)
         self.colour_bar = ColourBar(self)
         self._window_box = QComboBox(self)
         self._map_row = QWidget(self)
         self._opacity = QSlider(Qt.Orientation.Horizontal, self)
         self._opacity_text = QLabel(self)
-        self.mode = Mode.SIDE_BY_SIDE
-        self._mode_with_map = Mode.SIDE_BY_SIDE
+        self.shown_layout = SIDE_BY_SIDE
+        self._layout_with_map = SIDE_BY_SIDE
         self._finding: Finding | None = None
         self._saliency: SaliencyView | None = None
+        self._patient_lines: Sequence[str] = ()
         self._series_lines: Sequence[str] = ()
         self._presets: tuple[Window, ...] = ()
         self._map_message = NO_MAP
@@ -82,8 +72,7 @@ class Viewer(QWidget):
     def show_volume(self, volume: Volume | None, *, complete: bool = True) -> None:
         """Show a volume; with None, that one is awaited, and no text of the one before."""
         if volume is None:
-            self.set_patient_text(())
-            self._series_lines = ()
+            self._patient_lines = self._series_lines = ()
         same = volume is not None and self.state.volume is not None
         if not (same and volume.array is self.state.volume.array):  # type: ignore[union-attr]
             self.show_finding(None)
@@ -91,13 +80,13 @@ class Viewer(QWidget):
         count = 0 if volume is None else len(volume.array)
         self.slice_bar.set_count(count)
         self.slice_bar.setVisible(count > 1)
-        self.state.show(volume, complete=complete)
-        self._fill_presets()
         self._caption()
+        self.panes.show_volume(0, volume, complete)
+        self._fill_presets()
 
     def slice_filled(self, index: int) -> None:
         """A slice of the volume, which is still loading, has been read."""
-        self.state.fill(index)
+        self.panes.fill(index)
 
     def show_finding(self, finding: Finding | None) -> None:
         """Show a model's finding of the volume; None takes it away."""
@@ -107,8 +96,8 @@ class Viewer(QWidget):
 
     def set_patient_text(self, lines: Sequence[str]) -> None:
         """Lines for the top left corner, which :meth:`toggle_patient_text` hides."""
-        self.image.patient_lines = tuple(lines)
-        self.image.update()
+        self._patient_lines = lines
+        self._caption()
 
     def set_series_text(self, lines: Sequence[str]) -> None:
         """Lines for the top right corner, before the volume's label and plane."""
@@ -123,17 +112,19 @@ class Viewer(QWidget):
 
     # Actions
 
-    def set_mode(self, mode: Mode) -> None:
-        if mode is not Mode.IMAGE:
-            self._mode_with_map = mode
-        if mode is not self.mode:
-            self.mode = mode
-            self.modeChanged.emit(mode)
+    def show_layout(self, layout: Layout) -> None:
+        """Put image, map, other planes and other series side by side."""
+        if layout.has_map:
+            self._layout_with_map = layout
+        if layout != self.shown_layout:
+            self.shown_layout = layout
+            self.panes.show_layout(layout)
+            self.layoutChanged.emit(layout)
         self._draw_saliency()
 
     def toggle_map(self) -> None:
         """Hide the map, or show it as it was shown before."""
-        self.set_mode(self._mode_with_map if self.mode is Mode.IMAGE else Mode.IMAGE)
+        self.show_layout(IMAGE if self.shown_layout.has_map else self._layout_with_map)
 
     def set_opacity(self, opacity: float) -> None:
         """0–1."""
@@ -149,10 +140,10 @@ class Viewer(QWidget):
         self.state.set_slice(index)
 
     def next_slice(self) -> None:
-        self.state.step(1)
+        self.panes.active.state.step(1)
 
     def previous_slice(self) -> None:
-        self.state.step(-1)
+        self.panes.active.state.step(-1)
 
     def set_window(self, window: Window) -> None:
         self.state.set_window(window)
@@ -163,33 +154,27 @@ class Viewer(QWidget):
 
     def reset_view(self) -> None:
         """Fit the image and take the default window."""
-        self.state.reset_place()
-        self.state.reset_window()
+        self.panes.each(ViewState.reset_place)
+        self.panes.each(ViewState.reset_window)
 
     def toggle_patient_text(self) -> None:
-        self.state.set_patient_text_shown(not self.state.patient_text_shown)
+        shown = not self.state.patient_text_shown
+        self.panes.each(lambda state: state.set_patient_text_shown(shown))
 
     def toggle_smooth(self) -> None:
         """Interpolate between pixels, or show them as squares."""
-        self.state.set_smooth(not self.state.smooth)
+        smooth = not self.state.smooth
+        self.panes.each(lambda state: state.set_smooth(smooth))
 
     # Parts
 
     def _build(self) -> None:
         self._window_box.setAccessibleName("Window preset")
         self._window_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        pane_area = QWidget(self)
-        pane_area.setAutoFillBackground(True)
-        pane_area.setPalette(QPalette(PANE_GAP))
-        panes = QHBoxLayout(pane_area)
-        panes.setContentsMargins(0, 0, 0, 0)
-        panes.setSpacing(2)
-        panes.addWidget(self.image, 1)
-        panes.addWidget(self.map, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(pane_area, 1)
+        layout.addWidget(self.panes, 1)
         layout.addWidget(self.slice_bar)
         layout.addLayout(self._control_row())
 
@@ -265,13 +250,10 @@ class Viewer(QWidget):
         self._on_window(self.state.window)
 
     def _caption(self) -> None:
-        volume = self.state.volume
-        own = () if volume is None else (volume.label, plane(volume).capitalize())
-        self.image.series_lines = (*self._series_lines, *own)
-        self.image.update()
+        self.panes.set_text(0, self._patient_lines, self._series_lines)
 
     def _draw_saliency(self) -> None:
-        """Make mode, finding and opacity visible."""
+        """Make layout, finding and opacity visible."""
         finding = self._finding
         saliency = None if finding is None else finding.saliency
         view = None
@@ -279,14 +261,13 @@ class Viewer(QWidget):
             view = SaliencyView(finding, saliency, self.opacity())
         self._saliency = view
         self._opacity_text.setText(f"{self._opacity.value()} %")
-        self.map.setVisible(self.mode is Mode.SIDE_BY_SIDE)
-        self._map_row.setVisible(self.mode is not Mode.IMAGE)
+        self._map_row.setVisible(self.shown_layout.has_map)
         self._map_row.setEnabled(view is not None)
         self.map.message = "" if view is not None else self._map_message
         self.map.patient_lines = () if view is None else (view.caption(),)
         self.map.value_text = self.map.intensity_text if view is None else view.value_text
         _lay_over(self.map, view)
-        _lay_over(self.image, view if self.mode is Mode.BLENDED else None)
+        _lay_over(self.image, view if self.shown_layout.is_blended else None)
         self._describe_map()
 
     def _describe_map(self) -> None:

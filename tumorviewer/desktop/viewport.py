@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,44 +21,18 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from tumorviewer.desktop import annotation, readout
+from tumorviewer.desktop.gestures import HINTS, Gestures
 from tumorviewer.desktop.view_state import ViewState
-from tumorviewer.imaging.display import TABLE, levels
-from tumorviewer.imaging.geometry import edge_letters, pixel_aspect
-from tumorviewer.study import Placement, Volume, Window
+from tumorviewer.imaging.display import shade
+from tumorviewer.imaging.geometry import Edges, edge_letters
+from tumorviewer.imaging.reslice import Stack
+from tumorviewer.study import Placement
 
-HINTS = (
-    "Wheel or left-drag: scroll through the slices",
-    "Right-drag: window (across: width, up and down: brightness)",
-    "Ctrl + wheel: zoom about the pointer",
-    "Middle-drag or Shift + left-drag: move the image",
-    "Double-click: fit the image",
-    "Up, Down, Home, End: slices; Alt + arrows: window",
-    "Ctrl and +, - or 0: zoom in, zoom out, fit; Shift + arrows: move the image",
-)
 BACKGROUND = QColor(0, 0, 0)
-_WHEEL_STEP = 120
-_ZOOM_STEP = 1.15
-_PAGE = 10
-_PIXELS_TO_DOUBLE_WIDTH = 200
-
-
-class _DragKind(Enum):
-    SCROLL = auto()
-    WINDOW = auto()
-    PAN = auto()
-
-
-@dataclass(frozen=True)
-class _Drag:
-    kind: _DragKind
-    start: QPointF
-    index: int
-    window: Window
-    centre: QPointF
 
 
 class Viewport(QWidget):
-    """Draws the slice of a :class:`ViewState`, with an overlay if there is one.
+    """Draws a plane of a volume, which a :class:`ViewState` says, with an overlay if there is one.
 
     Parameters
     ----------
@@ -82,9 +54,8 @@ class Viewport(QWidget):
         """Shown in place of the image while it is not empty."""
         self.remark: Callable[[int], str] = no_remark
         """What must be said of a slice, over the image."""
+        self.gestures = Gestures(self)
         self._picture: QImage | None = None
-        self._drag: _Drag | None = None
-        self._wheel = 0
         self._has_pointer = False
         self.setAccessibleName(name)
         self.setAccessibleDescription("\n".join(HINTS))
@@ -111,33 +82,49 @@ class Viewport(QWidget):
 
     def scale(self) -> float:
         """Logical screen pixels per image column."""
-        volume = self.state.volume
-        if volume is None:
+        if self.state.stack is None:
             return 1.0
-        rows, columns = volume.array.shape[1:3]
-        fit: float = min(self.width() / columns, self.height() / (rows * pixel_aspect(volume)))
-        return max(fit, 1e-6) * self.state.zoom
+        field = self.state.field
+        turned = self.state.quarter_turns % 2 == 1
+        width, height = (self.height(), self.width()) if turned else (self.width(), self.height())
+        fit = min(width / field.width(), height / field.height())
+        return max(fit * self.state.stack.spacing[1], 1e-6) * self.state.zoom
 
     def transform(self) -> QTransform:
         """From image coordinates to this widget's."""
-        volume, scale = self.state.volume, self.scale()
-        aspect = 1.0 if volume is None else pixel_aspect(volume)
+        state, scale = self.state, self.scale()
+        row, column = (1.0, 1.0) if state.stack is None else state.stack.spacing
         moved = QTransform.fromTranslate(self.width() / 2, self.height() / 2)
-        moved.scale(scale, scale * aspect)
-        return moved.translate(-self.state.centre.x(), -self.state.centre.y())
+        moved.rotate(90 * state.quarter_turns)
+        moved.scale(-scale if state.is_mirrored else scale, scale * row / column)
+        return moved.translate(-state.centre.x(), -state.centre.y())
 
     def to_image(self, point: QPointF) -> QPointF:
         """From this widget's coordinates to the image's."""
         inverse, _ = self.transform().inverted()
         return inverse.map(point)
 
+    def step_of(self, step: QPointF) -> QPointF:
+        """How far a step on the screen goes in the image."""
+        return self.to_image(step) - self.to_image(QPointF())
+
     def pixel_at(self, point: QPointF) -> tuple[int, int] | None:
         """Row and column under an image point; None outside the image."""
-        if self.state.volume is None:
+        if self.state.stack is None:
             return None
-        rows, columns = self.state.volume.array.shape[1:3]
+        rows, columns = self.state.stack.shape
         row, column = int(np.floor(point.y())), int(np.floor(point.x()))
         return (row, column) if 0 <= row < rows and 0 <= column < columns else None
+
+    def edges(self) -> Edges | None:
+        """The letters of the four edges as the image is turned; None where they are not known."""
+        stack = self.state.stack
+        if stack is None or stack.volume.placement is not Placement.PATIENT:
+            return None
+        x, y = self.step_of(QPointF(1, 0)), self.step_of(QPointF(0, 1))
+        return edge_letters(
+            stack.right * x.x() + stack.down * x.y(), stack.right * y.x() + stack.down * y.y()
+        )
 
     # Drawing
 
@@ -147,9 +134,11 @@ class Viewport(QWidget):
         painter.fillRect(area, BACKGROUND)
         if self.message:
             annotation.draw_message(painter, area, self.message)
-        elif self.state.volume is not None:
+        elif self.state.stack is not None:
             self._draw_picture(painter)
-            self._draw_annotations(painter, area, self.state.volume)
+            self._draw_annotations(painter, area, self.state.stack)
+        elif self.state.volume is not None:
+            annotation.draw_message(painter, area, self.state.absence())
         if self.hasFocus():
             painter.setPen(self.palette().highlight().color())
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
@@ -170,11 +159,18 @@ class Viewport(QWidget):
         painter.restore()
 
     def _compose(self) -> QImage:
-        """The slice at its own resolution with the overlay blended in."""
-        volume, index = self.state.volume, self.state.index
-        assert volume is not None
-        picture = _image(levels(volume, index, self.state.window))
-        overlay = self.overlay(index)
+        """The plane at its own resolution with the overlay blended in."""
+        assert self.state.volume is not None
+        section = self.state.section()
+        grey = shade(self.state.volume, section.values, self.state.window)
+        if self.state.is_inverted:
+            np.invert(grey, out=grey)
+        if section.outside is not None:
+            grey[section.outside] = 0
+        if section.absent is not None:
+            grey[section.absent] = _hatching(section.absent)
+        picture = _image(grey)
+        overlay = self.overlay(self.state.index)
         if overlay is not None:
             blend = QPainter(picture)
             blend.drawImage(picture.rect(), overlay)
@@ -197,84 +193,69 @@ class Viewport(QWidget):
             Qt.TransformationMode.SmoothTransformation,
         )
 
-    def _draw_annotations(self, painter: QPainter, area: QRectF, volume: Volume) -> None:
+    def _draw_annotations(self, painter: QPainter, area: QRectF, stack: Stack) -> None:
+        state = self.state
         top, bottom = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
-        if self.state.patient_text_shown:
+        self._draw_crosshair(painter, area)
+        if state.patient_text_shown:
             annotation.draw_corner(painter, area, top | left, self.patient_lines)
         annotation.draw_corner(painter, area, top | right, self.series_lines)
         annotation.draw_corner(painter, area, bottom | left, self._window_lines(), 0.38)
         higher = annotation.above_scale_bar(painter, area)
-        annotation.draw_corner(painter, higher, bottom | left, self._cursor_lines(volume), 0.9)
-        slice_lines = readout.slice_lines(volume, self.state.index)
+        annotation.draw_corner(painter, higher, bottom | left, self._cursor_lines(stack), 0.9)
+        slice_lines = readout.slice_lines(stack, state.index, state.slab)
         annotation.draw_corner(painter, area, bottom | right, slice_lines, 0.38)
-        edges = edge_letters(volume)
+        edges = self.edges()
         if edges is not None:
             annotation.draw_edges(painter, area, edges)
-        if volume.placement is not Placement.NONE:
-            annotation.draw_scale_bar(painter, area, volume.spacing()[2] / self.scale())
-        annotation.draw_remark(painter, area, self.remark(self.state.index))
-        if self.state.cursor is not None and not self._has_pointer:
-            annotation.draw_cursor(painter, self.transform().map(self.state.cursor))
+        if stack.volume.placement is not Placement.NONE:
+            annotation.draw_scale_bar(painter, area, stack.spacing[1] / self.scale())
+        annotation.draw_remark(painter, area, self.remark(state.index))
+        if state.cursor is not None and not self._has_pointer:
+            annotation.draw_cursor(painter, self.transform().map(state.cursor))
 
-    def _cursor_lines(self, volume: Volume) -> list[str]:
+    def _draw_crosshair(self, painter: QPainter, area: QRectF) -> None:
+        point = self.state.crosshair
+        if self.state.crosshair_shown and point is not None and self.state.is_on_plane(point):
+            at = self.transform().map(self.state.from_patient(point))
+            annotation.draw_crosshair(painter, area, at)
+
+    def _cursor_lines(self, stack: Stack) -> list[str]:
         state = self.state
         pixel = None if state.cursor is None else self.pixel_at(state.cursor)
         if pixel is None or state.absence():
             return []
         value = self.value_text(state.index, *pixel)
-        return [value, *readout.pixel_lines(volume, state.index, *pixel)]
+        return [value, *readout.pixel_lines(stack, state.index, *pixel)]
 
     def _window_lines(self) -> list[str]:
         if not self.window_text_shown:
             return []
         return [*readout.window_lines(self.state.window), f"Zoom {self.scale() * 100:.0f} %"]
 
-    def intensity_text(self, index: int, row: int, column: int) -> str:
-        """The value of a voxel with its unit."""
-        assert self.state.volume is not None
-        return readout.intensity_text(
-            self.state.volume, (index, row, column), self.state.window.width
-        )
+    def intensity_text(self, _index: int, row: int, column: int) -> str:
+        """The value of a pixel of the shown plane with its unit."""
+        section, volume = self.state.section(), self.state.volume
+        assert volume is not None
+        if any(mask is not None and mask[row, column] for mask in section[1:]):
+            return "No data"
+        return readout.intensity_text(volume, section.values[row, column], self.state.window.width)
 
     # Mouse and keys
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        self._wheel += event.angleDelta().y() or event.angleDelta().x()
-        steps = int(self._wheel / _WHEEL_STEP)
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            factor = _ZOOM_STEP ** (self._wheel / _WHEEL_STEP)
-            self.state.zoom_about(self.to_image(event.position()), factor)
-            self._wheel = 0
-        elif steps:
-            self._wheel -= steps * _WHEEL_STEP
-            self.state.step(-steps)
-        event.accept()
+        self.gestures.wheel(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        state = self.state
-        kind = self._drag_kind(event)
-        if kind is not None and state.volume is not None:
-            self._drag = _Drag(kind, event.position(), state.index, state.window, state.centre)
+        self.gestures.press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._has_pointer = True
-        if self._drag is None:
-            inside = self.state.volume is not None and not self.message
-            self.state.point_at(self.to_image(event.position()) if inside else None)
-            return
-        moved = event.position() - self._drag.start
-        if self._drag.kind is _DragKind.SCROLL:
-            pixels = max(3.0, self.height() / max(1, self.state.count))
-            self.state.set_slice(self._drag.index + int(moved.y() / pixels))
-        elif self._drag.kind is _DragKind.WINDOW:
-            self._drag_window(self._drag.window, moved)
-        else:
-            origin = self.to_image(QPointF())
-            self.state.move_to(self._drag.centre - (self.to_image(moved) - origin))
+        self.gestures.move(event)
 
     def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
-        self._drag = None
+        self.gestures.release()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() is Qt.MouseButton.LeftButton:
@@ -285,86 +266,13 @@ class Viewport(QWidget):
         self.state.point_at(None)
         super().leaveEvent(event)
 
-    def _drag_kind(self, event: QMouseEvent) -> _DragKind | None:
-        shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        if event.button() is Qt.MouseButton.LeftButton:
-            return _DragKind.PAN if shift or self.state.count == 1 else _DragKind.SCROLL
-        return {
-            Qt.MouseButton.RightButton: _DragKind.WINDOW,
-            Qt.MouseButton.MiddleButton: _DragKind.PAN,
-        }.get(event.button())
-
-    def _drag_window(self, start: Window, moved: QPointF) -> None:
-        """Across is width and along is centre, in proportion to the window at the start; up is
-        brighter."""
-        step = start.width / _PIXELS_TO_DOUBLE_WIDTH
-        down = -1 if self.state.volume is not None and self.state.volume.inverted else 1
-        width = max(start.width + moved.x() * step, start.width / 1000)
-        function = "LINEAR" if start.function == TABLE else start.function
-        centre = start.centre + down * moved.y() * step
-        self.state.set_window(Window(centre, width, function=function))
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        act = {
-            Qt.KeyboardModifier.NoModifier: self._slice_key,
-            Qt.KeyboardModifier.ShiftModifier: self._pan_key,
-            Qt.KeyboardModifier.AltModifier: self._window_key,
-        }.get(held, self._zoom_key if held & Qt.KeyboardModifier.ControlModifier else None)
-        if act is None or not act(Qt.Key(event.key())):
+        if not self.gestures.key(event):
             super().keyPressEvent(event)
-
-    def _slice_key(self, key: Qt.Key) -> bool:
-        target = {
-            Qt.Key.Key_Up: self.state.index - 1,
-            Qt.Key.Key_Down: self.state.index + 1,
-            Qt.Key.Key_PageUp: self.state.index - _PAGE,
-            Qt.Key.Key_PageDown: self.state.index + _PAGE,
-            Qt.Key.Key_Home: 0,
-            Qt.Key.Key_End: self.state.count - 1,
-        }.get(key)
-        if target is not None:
-            self.state.set_slice(target)
-        return target is not None
-
-    def _zoom_key(self, key: Qt.Key) -> bool:
-        factor = {
-            Qt.Key.Key_Plus: _ZOOM_STEP,
-            Qt.Key.Key_Equal: _ZOOM_STEP,
-            Qt.Key.Key_Minus: 1 / _ZOOM_STEP,
-        }.get(key)
-        if factor is not None:
-            self.state.zoom_about(self.state.centre, factor)
-        elif key is Qt.Key.Key_0:
-            self.state.reset_place()
-        else:
-            return False
-        return True
-
-    def _pan_key(self, key: Qt.Key) -> bool:
-        direction = _ARROWS.get(key)
-        if direction is not None:
-            step = 0.1 * min(self.width(), self.height()) / self.scale()
-            self.state.move_to(self.state.centre + direction * step)
-        return direction is not None
-
-    def _window_key(self, key: Qt.Key) -> bool:
-        direction = _ARROWS.get(key)
-        if direction is not None:
-            self._drag_window(self.state.window, direction * 10)
-        return direction is not None
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         self.update()
-
-
-_ARROWS = {
-    Qt.Key.Key_Left: QPointF(-1, 0),
-    Qt.Key.Key_Right: QPointF(1, 0),
-    Qt.Key.Key_Up: QPointF(0, -1),
-    Qt.Key.Key_Down: QPointF(0, 1),
-}
 
 
 def no_overlay(_index: int) -> None:
@@ -374,6 +282,12 @@ def no_overlay(_index: int) -> None:
 def no_remark(_index: int) -> str:
     """The remark on every slice where there is none."""
     return ""
+
+
+def _hatching(where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Grey levels of a pattern that no anatomy has, for the pixels without data."""
+    rows, columns = np.nonzero(where)
+    return np.where((rows + columns) % 8 < 2, 96, 24).astype(np.uint8)
 
 
 def _image(pixels: NDArray[np.uint8]) -> QImage:

@@ -15,6 +15,7 @@ from tumorviewer.desktop.actions import Actions
 from tumorviewer.desktop.analyst import Analyst, Phase, State
 from tumorviewer.desktop.assessment import AssessmentPanel
 from tumorviewer.desktop.drop import DropZone
+from tumorviewer.desktop.layouts import LAYOUTS, Layout
 from tumorviewer.desktop.reading import Reading, Shown
 from tumorviewer.desktop.recent import Recent
 from tumorviewer.desktop.refused_list import refused_text
@@ -24,12 +25,11 @@ from tumorviewer.desktop.status import StatusLine
 from tumorviewer.desktop.study_list import study_text
 from tumorviewer.desktop.study_panel import StudyPanel
 from tumorviewer.desktop.theme import Scheme
-from tumorviewer.desktop.viewer import Mode, Viewer
+from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
 from tumorviewer.resources import resource
 from tumorviewer.study.types import Opened, Volume
 
-_MODES = {"side_by_side": Mode.SIDE_BY_SIDE, "blended": Mode.BLENDED, "image_only": Mode.IMAGE}
 _OPACITY_STEP = 0.1
 
 
@@ -116,7 +116,7 @@ class MainWindow(QMainWindow):
         self.study_panel.cancel_wanted.connect(reading.opener.cancel)
         self.viewer.sliceChanged.connect(self.assessment.set_slice)
         self.viewer.sliceChanged.connect(self._offer_explanation)
-        self.viewer.modeChanged.connect(self._mode_changed)
+        self.viewer.layoutChanged.connect(self._layout_changed)
         self.assessment.slice_wanted.connect(self.viewer.set_slice)
         self.assessment.maps.explanation_wanted.connect(analyst.explain)
         self.assessment.maps.slice_wanted.connect(self.actions_["explain_slice"].trigger)
@@ -163,8 +163,8 @@ class MainWindow(QMainWindow):
             "about": lambda: dialogs.about(self).open(),
         }.items():
             self._on(name, slot)
-        for name, mode in _MODES.items():
-            self._on(name, partial(viewer.set_mode, mode))
+        for name, layout in LAYOUTS.items():
+            self._on(name, partial(viewer.show_layout, layout))
         for scheme in Scheme:
             self._on(scheme.value, partial(self._set_scheme, scheme))
         self.actions_["hide_patient"].toggled.connect(self._hide_patient)
@@ -318,10 +318,10 @@ class MainWindow(QMainWindow):
 
     # The look
 
-    def _mode_changed(self, mode: Mode) -> None:
-        for name, each in _MODES.items():
-            self.actions_[name].setChecked(mode is each)
-        self.actions_["toggle_map"].setChecked(mode is not Mode.IMAGE)
+    def _layout_changed(self, layout: Layout) -> None:
+        for name, each in LAYOUTS.items():
+            self.actions_[name].setChecked(layout == each)
+        self.actions_["toggle_map"].setChecked(layout.has_map)
 
     def _next_window(self) -> None:
         windows = self.viewer.windows()
@@ -376,7 +376,7 @@ class MainWindow(QMainWindow):
         self._splitter.restoreState(self._settings.layout("splitter"))
         self.actions_[self._settings.scheme.value].setChecked(True)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_colours_changed)
-        self._mode_changed(self.viewer.mode)
+        self._layout_changed(self.viewer.shown_layout)
         self._show_recent()
         self._show(None)
 

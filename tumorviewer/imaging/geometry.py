@@ -39,11 +39,8 @@ def direction_letters(direction: NDArray[np.float64]) -> str:
     return "".join(_LETTERS[axis][int(unit[axis] < 0)] for axis in axes)
 
 
-def edge_letters(volume: Volume) -> Edges | None:
-    """Letters at the four edges of every slice; None where the orientation is not known."""
-    if volume.placement is not Placement.PATIENT:
-        return None
-    down, right = volume.affine[:3, 1], volume.affine[:3, 2]
+def edge_letters(right: NDArray[np.float64], down: NDArray[np.float64]) -> Edges:
+    """Letters at the four edges of a picture whose axes run in these LPS directions."""
     return Edges(
         left=direction_letters(-right),
         right=direction_letters(right),
@@ -60,12 +57,15 @@ def normal(volume: Volume) -> NDArray[np.float64]:
 
 
 def plane(volume: Volume) -> str:
-    """``axial``, ``coronal``, ``sagittal`` (within 25 degrees) or ``oblique``; empty if unknown."""
-    if volume.placement is not Placement.PATIENT:
-        return ""
-    across = np.abs(normal(volume))
-    axis = int(np.argmax(across))
-    return _PLANES[axis] if across[axis] >= _PLANE_COSINE else "oblique"
+    """As :func:`plane_across`, of a volume's slices; empty if unknown."""
+    return plane_across(normal(volume)) if volume.placement is Placement.PATIENT else ""
+
+
+def plane_across(normal: NDArray[np.float64]) -> str:
+    """``axial``, ``coronal``, ``sagittal`` (within 25 degrees) or ``oblique``, by the normal."""
+    cosines = np.abs(normal)
+    axis = int(np.argmax(cosines))
+    return _PLANES[axis] if cosines[axis] >= _PLANE_COSINE else "oblique"
 
 
 def to_patient(volume: Volume, index: int, row: float, column: float) -> NDArray[np.float64]:
@@ -89,18 +89,14 @@ def position_text(position: NDArray[np.float64]) -> str:
     return "  ".join(_coordinate(axis, value) for axis, value in enumerate(position)) + " mm"
 
 
-def slice_position_text(volume: Volume, index: int) -> str:
-    """Where a slice's centre lies, along the axis that the slices cross: ``"H 40.1 mm"``.
+def plane_position_text(centre: NDArray[np.float64], normal: NDArray[np.float64]) -> str:
+    """Where a plane's centre lies, along the axis that the plane is across: ``"H 40.1 mm"``.
 
-    All three coordinates for an oblique volume; empty where the position is not known.
+    All three coordinates for an oblique plane.
     """
-    if volume.placement is not Placement.PATIENT:
-        return ""
-    rows, columns = volume.array.shape[1:3]
-    centre = to_patient(volume, index, (rows - 1) / 2, (columns - 1) / 2)
-    if plane(volume) == "oblique":
+    if plane_across(normal) == "oblique":
         return position_text(centre)
-    axis = int(np.argmax(np.abs(normal(volume))))
+    axis = int(np.argmax(np.abs(normal)))
     return _coordinate(axis, centre[axis]) + " mm"
 
 

@@ -6,6 +6,7 @@ voxel indices ``(slice, row, column)`` as in ``study.types``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -52,11 +53,11 @@ _STRAIGHT = {
 class Section(NamedTuple):
     """The pixels of one plane."""
 
-    values_HW: NDArray[Any]
+    values: NDArray[Any]
     """``(rows, columns)``, or ``(rows, columns, 3)`` RGB; a view of the volume where it can be."""
-    outside_HW: NDArray[np.bool_] | None = None
-    """Where the plane is outside the volume; None: nowhere."""
-    absent_HW: NDArray[np.bool_] | None = None
+    outside: NDArray[np.bool_] | None = None
+    """``(rows, columns)``: where the plane is outside the volume; None: nowhere."""
+    absent: NDArray[np.bool_] | None = None
     """Where the volume has a gap, or a slice that was not read; None: nowhere."""
 
 
@@ -65,8 +66,8 @@ class Stack:
     """Parallel planes through a volume, in the order in which they are scrolled through."""
 
     volume: Volume
-    firsts_N3: NDArray[np.float64]
-    """The centre of the first pixel of each plane."""
+    firsts: NDArray[np.float64]
+    """``(N, 3)`` centre of the first pixel of each plane."""
     down: NDArray[np.float64]
     """``(3,)`` from a row to the next."""
     right: NDArray[np.float64]
@@ -77,7 +78,7 @@ class Stack:
     """How the volume's own axes run where its voxels are the planes' pixels; else None."""
 
     def __len__(self) -> int:
-        return len(self.firsts_N3)
+        return len(self.firsts)
 
     @property
     def is_own(self) -> bool:
@@ -89,27 +90,29 @@ class Stack:
         """Unit vector across the planes, towards later ones."""
         across = np.cross(self.right, self.down)
         across /= np.linalg.norm(across)
-        return across if across @ (self.firsts_N3[-1] - self.firsts_N3[0]) >= 0 else -across
+        return across if across @ (self.firsts[-1] - self.firsts[0]) >= 0 else -across
 
     @cached_property
     def step(self) -> float:
         """Usual distance from a plane to the next, mm; the volume's slice spacing for one."""
-        depths = self.firsts_N3 @ self.normal
+        depths = self.firsts @ self.normal
         return float(np.median(np.diff(depths))) if len(self) > 1 else self.volume.spacing()[0]
 
     @cached_property
     def spacing(self) -> tuple[float, float]:
         """Between rows and between columns, mm (1 where unknown)."""
-        return float(np.linalg.norm(self.down)), float(np.linalg.norm(self.right))
+        row, column = float(np.linalg.norm(self.down)), float(np.linalg.norm(self.right))
+        known = math.isfinite(row) and math.isfinite(column) and min(row, column) > 0
+        return (row, column) if known else (1.0, 1.0)
 
     def to_patient(self, index: int, row: float, column: float) -> NDArray[np.float64]:
         """LPS+ mm of a point on a plane; whole rows and columns are pixel centres."""
-        point: NDArray[np.float64] = self.firsts_N3[index] + self.down * row + self.right * column
+        point: NDArray[np.float64] = self.firsts[index] + self.down * row + self.right * column
         return point
 
     def on_plane(self, index: int, point: NDArray[np.float64]) -> tuple[float, float]:
         """Row and column of the foot of the perpendicular from a point."""
-        row, column = self.along(point - self.firsts_N3[index])
+        row, column = self.along(point - self.firsts[index])
         return row, column
 
     def along(self, vector: NDArray[np.float64]) -> tuple[float, float]:
@@ -119,11 +122,11 @@ class Stack:
 
     def distance(self, index: int, point: NDArray[np.float64]) -> float:
         """How far a point lies off a plane, mm, towards later ones."""
-        return float((point - self.firsts_N3[index]) @ self.normal)
+        return float((point - self.firsts[index]) @ self.normal)
 
     def nearest(self, point: NDArray[np.float64]) -> int:
         """The plane that a point is nearest to."""
-        return int(np.argmin(np.abs((self.firsts_N3 - point) @ self.normal)))
+        return int(np.argmin(np.abs((self.firsts - point) @ self.normal)))
 
     def section(self, index: int, absent: NDArray[np.bool_]) -> Section:
         """The pixels of a plane.
@@ -138,21 +141,21 @@ class Stack:
         values = self.layout.view(self.volume.array)[index]
         if not absent.any():
             return Section(values)
-        return Section(values, absent_HW=absent[self._slices[index]])
+        return Section(values, absent=absent[self._slices[index]])
 
     def slab(self, index: int, absent: NDArray[np.bool_], thickness: float) -> Section:
         """The maximum intensity projection of the planes within ``thickness`` mm, this one in
         the middle; absent slices take no part."""
         reach = thickness / 2 + 1e-6
-        depths = (self.firsts_N3 - self.firsts_N3[index]) @ self.normal
+        depths = (self.firsts - self.firsts[index]) @ self.normal
         sections = [self.section(int(at), absent) for at in np.flatnonzero(np.abs(depths) <= reach)]
-        values = sections[0].values_HW.copy()
+        values = sections[0].values.copy()
         for one in sections[1:]:
-            np.fmax(values, one.values_HW, out=values)
+            np.fmax(values, one.values, out=values)
         return Section(
             values,
-            _all([one.outside_HW for one in sections]),
-            _all([one.absent_HW for one in sections]),
+            _all([one.outside for one in sections]),
+            _all([one.absent for one in sections]),
         )
 
     @cached_property
@@ -172,7 +175,7 @@ class Stack:
         return _Grid(self.volume)
 
     def _sampled(self, index: int, absent: NDArray[np.bool_]) -> Section:
-        corner = self.firsts_N3[index]
+        corner = self.firsts[index]
         return self._grid.sample(corner, self.down, self.right, self.shape, absent)
 
 
@@ -326,15 +329,13 @@ class _Grid:
 
 def _interpolate(array: NDArray[Any], at_3HW: NDArray[np.float64]) -> NDArray[Any]:
     """Linear, the border voxels going on outwards."""
-    from scipy.ndimage import map_coordinates
+    from scipy.ndimage import map_coordinates  # type: ignore[import-untyped]
 
     if array.ndim == 4:
         return np.stack([_interpolate(array[..., c], at_3HW) for c in range(3)], axis=-1)
     exact = array.dtype if array.dtype == np.float64 else np.float32
-    values = map_coordinates(array, at_3HW, output=exact, order=1, mode="nearest")
-    if array.dtype.kind in "iu":
-        return np.rint(values).astype(array.dtype)
-    return np.asarray(values)
+    values: NDArray[Any] = map_coordinates(array, at_3HW, output=exact, order=1, mode="nearest")
+    return np.rint(values).astype(array.dtype) if array.dtype.kind in "iu" else values
 
 
 def _all(masks: list[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:
