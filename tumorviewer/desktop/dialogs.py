@@ -21,8 +21,8 @@ from tumorviewer import __version__
 from tumorviewer.analysis.messages import SelfTest
 from tumorviewer.desktop.actions import TABLE, keys_text
 from tumorviewer.desktop.assessment import RESEARCH_USE
+from tumorviewer.desktop.gestures import HINTS
 from tumorviewer.desktop.labels import label
-from tumorviewer.desktop.viewport import HINTS
 
 ABOUT = (
     "Shows brain-tumour studies with the class that a model predicts and the saliency map behind "
