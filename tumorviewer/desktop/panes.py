@@ -26,6 +26,7 @@ class Panes(QWidget):
 
     active_changed = Signal(object)
     """The :class:`Viewport` that the reader works in."""
+    viewport_made = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +59,10 @@ class Panes(QWidget):
         wanted = ((pane.series, pane.plane) for pane in self.layout_shown.panes)
         return [self._states[key] for key in dict.fromkeys(wanted)]
 
+    def viewports(self) -> list[Viewport]:
+        """All that were made so far."""
+        return list(self._viewports.values())
+
     def viewport(self, pane: Pane) -> Viewport:
         """The viewport of a pane, made when it is first asked for."""
         if pane not in self._viewports:
@@ -65,6 +70,7 @@ class Panes(QWidget):
             made.installEventFilter(self)
             self._viewports[pane] = made
             made.hide()
+            self.viewport_made.emit(made)
         return self._viewports[pane]
 
     def show_layout(self, layout: Layout) -> None:

@@ -54,6 +54,9 @@ class Viewport(QWidget):
         """Shown in place of the image while it is not empty."""
         self.remark: Callable[[int], str] = no_remark
         """What must be said of a slice, over the image."""
+        self.marks: Callable[[QPainter], object] = no_marks
+        self.prompt = ""
+        """What the reader is to do next."""
         self.gestures = Gestures(self)
         self._picture: QImage | None = None
         self._has_pointer = False
@@ -211,7 +214,8 @@ class Viewport(QWidget):
             annotation.draw_edges(painter, area, edges)
         if stack.volume.placement is not Placement.NONE:
             annotation.draw_scale_bar(painter, area, stack.spacing[1] / self.scale())
-        annotation.draw_remark(painter, area, self.remark(state.index))
+        annotation.draw_remark(painter, area, self.prompt or self.remark(state.index))
+        self.marks(painter)
         if state.cursor is not None and not self._has_pointer:
             annotation.draw_cursor(painter, self.transform().map(state.cursor))
 
@@ -277,6 +281,10 @@ class Viewport(QWidget):
 
 def no_overlay(_index: int) -> None:
     """The overlay of every slice where there is none."""
+
+
+def no_marks(_painter: QPainter) -> None:
+    """The marks where there are none."""
 
 
 def no_remark(_index: int) -> str:
