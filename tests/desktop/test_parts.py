@@ -104,7 +104,7 @@ def test_every_action_is_in_a_menu(qtbot):
 def test_the_sheet_of_keys_has_them_all(qtbot):
     window = QMainWindow()
     qtbot.addWidget(window)
-    table = dialogs.shortcuts(window).findChild(QTableWidget)
+    table = dialogs.shortcuts(window, Actions(window)).findChild(QTableWidget)
     shown = {table.item(row, 2).text() for row in range(table.rowCount())}
     assert {"Ctrl+O", "M", "P", "F1 or ?"} <= shown
     assert any("Wheel" in key for key in shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt
@@ -27,15 +28,30 @@ class Entry:
     """Entries of one group exclude each other."""
     checkable: bool = False
     starts_section: bool = False
+    needs: str = ""
+    """What must be there, of :data:`NEEDS`."""
+
+    @property
+    def title(self) -> str:
+        """Its text where no more questions follow."""
+        return self.text.rstrip("…")
 
 
+NEEDS = {
+    "study": "No study is open.",
+    "series": "No series is shown.",
+    "answer": "There is no answer of the model yet.",
+    "unexplained": "Only a judged slice that has no map yet can be explained.",
+}
+"""What an entry may need, and what is said while it is not there."""
 MENUS = ("File", "View", "Go to", "Assessment", "Help")
 TABLE = (
     Entry("open_files", "File", "Open files…", ("Ctrl+O",), "open", "Files"),
     Entry("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "folder", "Folder"),
     Entry("open_demonstration", "File", "Open the demonstration study", ("Ctrl+D",)),
-    Entry("close_study", "File", "Close study", ("Ctrl+W",), starts_section=True),
-    Entry("close_all", "File", "Close all studies", ("Ctrl+Shift+W",)),
+    Entry("close_study", "File", "Close study", ("Ctrl+W",), starts_section=True,
+          needs="study"),
+    Entry("close_all", "File", "Close all studies", ("Ctrl+Shift+W",), needs="study"),
     Entry("quit", "File", "Quit", ("Ctrl+Q",), starts_section=True),
     Entry(
         "side_by_side", "View", "Image and map side by side", ("1",),
@@ -50,7 +66,8 @@ TABLE = (
           checkable=True, starts_section=True),
     Entry("more_opaque", "View", "Map more opaque", ("+", "=")),
     Entry("less_opaque", "View", "Map less opaque", ("-",)),
-    Entry("next_window", "View", "Next window preset", ("W",), starts_section=True),
+    Entry("next_window", "View", "Next window preset", ("W",), starts_section=True,
+          needs="series"),
     Entry("reset_view", "View", "Reset window, zoom and pan", ("R",), "reset", "Reset"),
     Entry("hide_patient", "View", "Hide patient text", ("P",), "patient", "Hide patient",
           checkable=True, starts_section=True),
@@ -59,24 +76,28 @@ TABLE = (
           starts_section=True),
     Entry("dark", "View", "Dark colours", group="scheme"),
     Entry("light", "View", "Light colours", group="scheme"),
-    Entry("previous_slice", "Go to", "Previous slice", (",",)),
-    Entry("next_slice", "Go to", "Next slice", (".",)),
-    Entry("first_slice", "Go to", "First slice", ("Ctrl+Home",)),
-    Entry("last_slice", "Go to", "Last slice", ("Ctrl+End",)),
-    Entry("next_key_slice", "Go to", "Next deciding slice", ("K",), starts_section=True),
-    Entry("previous_volume", "Go to", "Previous volume of the series", ("[",),
+    Entry("previous_slice", "Go to", "Previous slice", (",",), needs="series"),
+    Entry("next_slice", "Go to", "Next slice", (".",), needs="series"),
+    Entry("first_slice", "Go to", "First slice", ("Ctrl+Home",), needs="series"),
+    Entry("last_slice", "Go to", "Last slice", ("Ctrl+End",), needs="series"),
+    Entry("next_key_slice", "Go to", "Next deciding slice", ("K",), starts_section=True,
+          needs="answer"),
+    Entry("previous_volume", "Go to", "Previous volume of the series", ("[",), needs="series",
           starts_section=True),
-    Entry("next_volume", "Go to", "Next volume of the series", ("]",)),
-    Entry("previous_series", "Go to", "Previous series", ("Ctrl+Up",)),
-    Entry("next_series", "Go to", "Next series", ("Ctrl+Down",)),
-    Entry("analyse", "Assessment", "Analyse the shown series again", ("Ctrl+R", "F5")),
-    Entry("explain_slice", "Assessment", "Explain this slice", ("E",)),
+    Entry("next_volume", "Go to", "Next volume of the series", ("]",), needs="series"),
+    Entry("previous_series", "Go to", "Previous series", ("Ctrl+Up",), needs="series"),
+    Entry("next_series", "Go to", "Next series", ("Ctrl+Down",), needs="series"),
+    Entry("analyse", "Assessment", "Analyse the shown series again", ("Ctrl+R", "F5"),
+          needs="series"),
+    Entry("explain_slice", "Assessment", "Explain this slice", ("E",), needs="unexplained"),
     Entry("cancel", "Assessment", "Cancel what is running", ("Esc",)),
     Entry("restart_worker", "Assessment", "Restart the analysis process", starts_section=True),
     Entry("self_test", "Assessment", "Device and self-test…"),
+    Entry("palette", "Help", "Commands…", ("Ctrl+Shift+P", "F2")),
     Entry("shortcuts", "Help", "Keyboard shortcuts…", ("F1", "?")),
     Entry("about", "Help", "About TumorViewer…", starts_section=True),
 )  # fmt: skip
+_BY_NAME = {entry.name: entry for entry in TABLE}
 
 
 class Actions(QObject):
@@ -88,6 +109,8 @@ class Actions(QObject):
         groups: dict[str, QActionGroup] = {}
         for entry in TABLE:
             action = self._make(entry, window)
+            if entry.needs:
+                action.setEnabled(False)
             if entry.group:
                 group = groups.setdefault(entry.group, QActionGroup(self))
                 group.addAction(action)
@@ -101,10 +124,26 @@ class Actions(QObject):
         action.setCheckable(entry.checkable or bool(entry.group))
         action.setShortcuts([QKeySequence(key) for key in entry.keys])
         action.setIconText(entry.short or entry.text)
-        action.setToolTip(_tip(entry))
+        action.setToolTip(_tip(entry.text, keys_text(action.shortcuts())))
         window.addAction(action)
         self._actions[entry.name] = action
         return action
+
+    def provide(self, what: str, is_there: bool) -> None:
+        """Say whether something of :data:`NEEDS` is there; what needs it can be done then."""
+        for entry in TABLE:
+            if entry.needs == what:
+                self._actions[entry.name].setEnabled(is_there)
+
+    def why_not(self, name: str) -> str:
+        """Why something cannot be done now; empty if it can."""
+        if self._actions[name].isEnabled():
+            return ""
+        return NEEDS.get(_BY_NAME[name].needs, "It cannot be done now.")
+
+    def keys_text(self, name: str) -> str:
+        """The keys of an action as this system writes them."""
+        return keys_text(self._actions[name].shortcuts())
 
     def fill_menus(self, window: QMainWindow) -> dict[str, QMenu]:
         """Put the menus into the window's menu bar."""
@@ -142,11 +181,11 @@ class Actions(QObject):
                 self._actions[entry.name].setIconVisibleInMenu(False)
 
 
-def keys_text(entry: Entry) -> str:
-    """The keys of an entry as this system writes them."""
+def keys_text(keys: Sequence[QKeySequence]) -> str:
+    """Keys as this system writes them."""
     native = QKeySequence.SequenceFormat.NativeText
-    return " or ".join(QKeySequence(key).toString(native) for key in entry.keys)
+    return " or ".join(key.toString(native) for key in keys)
 
 
-def _tip(entry: Entry) -> str:
-    return f"{entry.text} ({keys_text(entry)})" if entry.keys else entry.text
+def _tip(text: str, keys: str) -> str:
+    return f"{text} ({keys})" if keys else text

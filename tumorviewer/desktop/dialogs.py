@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from tumorviewer import __version__
 from tumorviewer.analysis.messages import SelfTest
-from tumorviewer.desktop.actions import TABLE, keys_text
+from tumorviewer.desktop.actions import TABLE, Actions
 from tumorviewer.desktop.assessment import RESEARCH_USE
 from tumorviewer.desktop.gestures import HINTS
 from tumorviewer.desktop.labels import label
@@ -30,9 +30,9 @@ ABOUT = (
 )
 
 
-def shortcuts(parent: QWidget) -> QDialog:
+def shortcuts(parent: QWidget, actions: Actions) -> QDialog:
     """Every key, from the table of actions."""
-    rows = [(entry.menu, entry.text.rstrip("…"), keys_text(entry)) for entry in TABLE]
+    rows = [(entry.menu, entry.title, actions.keys_text(entry.name)) for entry in TABLE]
     hints = [("In the image", what, how) for how, what in (_split(hint) for hint in HINTS)]
     dialog, layout = _dialog(parent, "Keyboard shortcuts", 620, 640)
     layout.addWidget(_table([*(row for row in rows if row[2]), *hints], "Keyboard shortcuts"))

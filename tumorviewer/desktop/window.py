@@ -16,6 +16,7 @@ from tumorviewer.desktop.analyst import Analyst, Phase, State
 from tumorviewer.desktop.assessment import AssessmentPanel
 from tumorviewer.desktop.drop import DropZone
 from tumorviewer.desktop.layouts import LAYOUTS, Layout
+from tumorviewer.desktop.palette import Palette
 from tumorviewer.desktop.reading import Reading, Shown
 from tumorviewer.desktop.recent import Recent
 from tumorviewer.desktop.refused_list import refused_text
@@ -159,7 +160,8 @@ class MainWindow(QMainWindow):
             "cancel": self._cancel,
             "restart_worker": self._restart_worker,
             "self_test": self._show_self_test,
-            "shortcuts": lambda: dialogs.shortcuts(self).open(),
+            "palette": lambda: Palette(self, self.actions_).open(),
+            "shortcuts": lambda: dialogs.shortcuts(self, self.actions_).open(),
             "about": lambda: dialogs.about(self).open(),
         }.items():
             self._on(name, slot)
@@ -208,10 +210,12 @@ class MainWindow(QMainWindow):
 
     def _show_library(self) -> None:
         self.study_panel.show_library(self.reading.library)
+        self.actions_.provide("study", bool(self.reading.library.studies))
 
     def _show(self, shown: Shown | None) -> None:
         self._set_title()
         self.viewer.show_volume(None)
+        self.actions_.provide("series", shown is not None)
         if shown is None:
             self.study_panel.show_volumes((), 0)
             self.study_panel.show_notes(())
@@ -294,7 +298,8 @@ class MainWindow(QMainWindow):
 
     def _offer_explanation(self) -> None:
         offer = self.reading.analyst.can_explain(self.viewer.slice())
-        self.actions_["explain_slice"].setEnabled(offer)
+        self.actions_.provide("unexplained", offer)
+        self.actions_.provide("answer", self.assessment.has_answer)
         self.assessment.maps.offer_slice(offer)
 
     def _next_key_slice(self) -> None:
