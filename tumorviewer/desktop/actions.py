@@ -44,7 +44,7 @@ NEEDS = {
     "unexplained": "Only a judged slice that has no map yet can be explained.",
 }
 """What an entry may need, and what is said while it is not there."""
-MENUS = ("File", "View", "Go to", "Assessment", "Help")
+MENUS = ("File", "View", "Go to", "Marks", "Assessment", "Help")
 TABLE = (
     Entry("open_files", "File", "Open files…", ("Ctrl+O",), "open", "Files"),
     Entry("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "folder", "Folder"),
@@ -87,6 +87,22 @@ TABLE = (
     Entry("next_volume", "Go to", "Next volume of the series", ("]",), needs="series"),
     Entry("previous_series", "Go to", "Previous series", ("Ctrl+Up",), needs="series"),
     Entry("next_series", "Go to", "Next series", ("Ctrl+Down",), needs="series"),
+    Entry("mark_distance", "Marks", "Measure a distance", ("D",)),
+    Entry("mark_diameters", "Marks", "Measure two perpendicular diameters", ("B",)),
+    Entry("mark_angle", "Marks", "Measure an angle", ("A",)),
+    Entry("mark_ellipse", "Marks", "Measure in an ellipse", ("O",)),
+    Entry("mark_rectangle", "Marks", "Measure in a rectangle", ("Q",)),
+    Entry("mark_freehand", "Marks", "Measure in a freehand outline", ("G",)),
+    Entry("mark_point", "Marks", "Mark a point", ("X",)),
+    Entry("mark_text", "Marks", "Write a text", ("T",)),
+    Entry("undo", "Marks", "Undo", ("Ctrl+Z",), starts_section=True),
+    Entry("redo", "Marks", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
+    Entry("delete_mark", "Marks", "Delete the selected mark", ("Del",)),
+    Entry("edit_mark", "Marks", "Change the text of the selected mark", ("Shift+T",)),
+    Entry("next_mark", "Marks", "Next mark", ("N",), starts_section=True),
+    Entry("previous_mark", "Marks", "Previous mark", ("Shift+N",)),
+    Entry("copy_marks", "Marks", "Copy the marks as text", ("Ctrl+C",), starts_section=True),
+    Entry("copy_picture", "Marks", "Copy the view as a picture", ("Ctrl+Shift+C",)),
     Entry("analyse", "Assessment", "Analyse the shown series again", ("Ctrl+R", "F5"),
           needs="series"),
     Entry("explain_slice", "Assessment", "Explain this slice", ("E",), needs="unexplained"),

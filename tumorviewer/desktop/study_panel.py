@@ -55,6 +55,10 @@ class StudyPanel(QFrame):
         self.show_volumes((), 0)
         self.show_notes(())
 
+    def add_part(self, part: QWidget) -> None:
+        """Put a part of another room below."""
+        self.layout().addWidget(part)
+
     def show_library(self, library: Library) -> None:
         """List what is open and what could not be."""
         self.studies.show_library(library)

@@ -16,6 +16,7 @@ from tumorviewer.desktop.analyst import Analyst, Phase, State
 from tumorviewer.desktop.assessment import AssessmentPanel
 from tumorviewer.desktop.drop import DropZone
 from tumorviewer.desktop.layouts import LAYOUTS, Layout
+from tumorviewer.desktop.marks.marking import Marking
 from tumorviewer.desktop.palette import Palette
 from tumorviewer.desktop.reading import Reading, Shown
 from tumorviewer.desktop.recent import Recent
@@ -59,6 +60,7 @@ class MainWindow(QMainWindow):
         self.reading = Reading(analyst, self)
         self.study_panel = StudyPanel()
         self.viewer = Viewer()
+        self.marking = Marking(self.viewer.panes, self)
         self.assessment = AssessmentPanel()
         self.start_page = StartPage()
         self.message_page = MessagePage()
@@ -67,6 +69,7 @@ class MainWindow(QMainWindow):
         self._build()
         self._connect_parts()
         self._connect_actions()
+        self._connect_marks()
         self._restore()
 
     def open(self, paths: list[Path]) -> None:
@@ -171,6 +174,16 @@ class MainWindow(QMainWindow):
             self._on(scheme.value, partial(self._set_scheme, scheme))
         self.actions_["hide_patient"].toggled.connect(self._hide_patient)
         self.actions_["full_screen"].toggled.connect(self._set_full_screen)
+
+    def _connect_marks(self) -> None:
+        marking, reading = self.marking, self.reading
+        self.study_panel.add_part(marking.panel)
+        reading.shown_changed.connect(lambda shown: marking.show_study(shown and shown.study))
+        reading.library_changed.connect(lambda: marking.keep_open(reading.library.studies))
+        reading.volume_loaded.connect(marking.arrive)
+        marking.series_wanted.connect(reading.show_series)
+        for name, slot in marking.actions().items():
+            self._on(name, slot)
 
     def _on(self, action: str, slot: Callable[[], object]) -> None:
         self.actions_[action].triggered.connect(lambda _=False: slot())

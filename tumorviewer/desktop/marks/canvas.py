@@ -1,0 +1,164 @@
+"""Marks of the shown plane on the screen: where they are, what is near the pointer, drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+
+from tumorviewer.desktop.annotation import ACCENT, MARGIN, OUTLINE, draw_text
+from tumorviewer.desktop.marks import words
+from tumorviewer.desktop.marks.book import MarkBook
+from tumorviewer.desktop.marks.shapes import Axes, handles
+from tumorviewer.desktop.view_state import ViewState
+from tumorviewer.desktop.viewport import Viewport
+from tumorviewer.imaging.measure import REGIONS, Kind, Points, outline
+from tumorviewer.records import Mark
+from tumorviewer.study import Placement
+
+INK = QColor(110, 231, 249)
+_REACH = 7.0
+"""How near the pointer must be, in screen pixels."""
+_HANDLE = 3.5
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A mark under the pointer."""
+
+    mark: Mark
+    handle: int | None
+    """One of its points; None for the mark as a whole."""
+
+
+def axes(state: ViewState) -> Axes:
+    """Unit vectors of the shown plane."""
+    assert state.stack is not None
+    right, down = state.stack.right, state.stack.down
+    return Axes(right / np.linalg.norm(right), down / np.linalg.norm(down))
+
+
+def points_of(mark: Mark) -> Points:
+    """``(N, 3)`` LPS+ mm."""
+    return np.array(mark.points_mm, float).reshape(-1, 3)
+
+
+def shown(viewport: Viewport, book: MarkBook) -> Iterator[Mark]:
+    """The marks that lie in the plane of a viewport."""
+    state, key = viewport.state, book.key_of(viewport.state.volume)
+    if state.stack is None or viewport.message or state.absence():
+        return
+    for mark in book.marks():
+        same = mark.volume == key or _shares_frame(mark, state)
+        if same and all(state.is_on_plane(point) for point in points_of(mark)):
+            yield mark
+
+
+def hit(viewport: Viewport, book: MarkBook, at: QPointF) -> Hit | None:
+    """The mark at a point of a viewport; of several the selected one, else the last made."""
+    key = book.key_of(viewport.state.volume)
+    marks = [mark for mark in shown(viewport, book) if mark.volume == key]
+    for mark in sorted(marks, key=lambda one: one.id == book.selected)[::-1]:
+        points = on_screen(viewport, points_of(mark))
+        near = [
+            h for h in handles(Kind(mark.type), points_of(mark)) if _far(points[h], at) < _REACH
+        ]
+        if near:
+            return Hit(mark, min(near, key=lambda h: _far(points[h], at)))
+        if any(_off(line, at) < _REACH for line in _lines(viewport, mark)):
+            return Hit(mark, None)
+    return None
+
+
+def on_screen(viewport: Viewport, points: Points) -> list[QPointF]:
+    """Points of the patient in a viewport's coordinates."""
+    transform, state = viewport.transform(), viewport.state
+    return [transform.map(state.from_patient(point)) for point in points]
+
+
+def draw(painter: QPainter, viewport: Viewport, book: MarkBook) -> None:
+    """All marks of the shown plane."""
+    key = book.key_of(viewport.state.volume)
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for mark in shown(viewport, book):
+        draw_mark(painter, viewport, mark, mark.id == book.selected, mark.volume == key)
+    painter.restore()
+
+
+def draw_mark(
+    painter: QPainter, viewport: Viewport, mark: Mark, is_selected: bool, is_own: bool = True
+) -> None:
+    """Lines, handles and words; dashed on another volume than it was drawn on."""
+    ink = ACCENT if is_selected else INK
+    style = Qt.PenStyle.SolidLine if is_own else Qt.PenStyle.DashLine
+    for colour, width in ((OUTLINE, 3.5), (ink, 1.5)):
+        pen = QPen(colour, width, style, Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        for line in _lines(viewport, mark):
+            painter.drawPolyline(QPolygonF(line))
+    if is_selected:
+        _draw_handles(painter, viewport, mark)
+    _draw_words(painter, viewport, mark, ink)
+
+
+def _draw_handles(painter: QPainter, viewport: Viewport, mark: Mark) -> None:
+    points = on_screen(viewport, points_of(mark))
+    painter.setPen(QPen(OUTLINE, 1))
+    painter.setBrush(ACCENT)
+    for handle in handles(Kind(mark.type), points_of(mark)):
+        painter.drawEllipse(points[handle], _HANDLE, _HANDLE)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def _draw_words(painter: QPainter, viewport: Viewport, mark: Mark, ink: QColor) -> None:
+    """Beside the mark, and within the viewport."""
+    texts = words.lines(mark)
+    metrics = QFontMetricsF(painter.font())
+    width = max((metrics.horizontalAdvance(text) for text in texts), default=0.0) + 4
+    box = QPolygonF([p for line in _lines(viewport, mark) for p in line]).boundingRect()
+    size, area = metrics.height() * len(texts), QRectF(viewport.rect())
+    left, top = box.right() + MARGIN, box.center().y() - size / 2
+    if left + width > area.right() - MARGIN:
+        left = max(MARGIN, box.left() - MARGIN - width)
+    top = min(max(top, MARGIN), area.bottom() - MARGIN - size)
+    for at, text in enumerate(texts):
+        place = QRectF(left, top + at * metrics.height(), width, metrics.height())
+        draw_text(painter, place, Qt.AlignmentFlag.AlignLeft, text, ink)
+
+
+def _lines(viewport: Viewport, mark: Mark) -> list[list[QPointF]]:
+    """A mark as lines on the screen."""
+    kind, points = Kind(mark.type), points_of(mark)
+    if kind in REGIONS and len(points) > 2:
+        ring = on_screen(viewport, outline(kind, points))
+        return [[*ring, ring[0]]]
+    ends = on_screen(viewport, points)
+    if kind in (Kind.POINT, Kind.TEXT):
+        cross = QPointF(6, 0), QPointF(0, 6)
+        return [[ends[0] - step, ends[0] + step] for step in cross]
+    return [ends[:2], ends[2:]] if kind is Kind.DIAMETERS else [ends]
+
+
+def _shares_frame(mark: Mark, state: ViewState) -> bool:
+    volume = state.volume
+    if volume is None or volume.placement is not Placement.PATIENT:
+        return False
+    frame = volume.frame_of_reference
+    return frame is not None and mark.values.get("frame_of_reference") == frame
+
+
+def _far(first: QPointF, second: QPointF) -> float:
+    return float(np.hypot(first.x() - second.x(), first.y() - second.y()))
+
+
+def _off(line: list[QPointF], at: QPointF) -> float:
+    """Distance of a point from a polyline."""
+    points = np.array([(p.x(), p.y()) for p in line]) - (at.x(), at.y())
+    start, step = points[:-1], np.diff(points, axis=0)
+    square = np.maximum((step**2).sum(axis=1), 1e-12)
+    share = np.clip(-(start * step).sum(axis=1) / square, 0, 1)[:, None]
+    return float(np.linalg.norm(start + share * step, axis=1).min(initial=np.inf))

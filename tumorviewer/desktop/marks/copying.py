@@ -1,0 +1,37 @@
+"""Marks as text and as a picture, for other programs."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QImage
+
+from tumorviewer.desktop.marks import words
+from tumorviewer.desktop.marks.book import MarkBook
+from tumorviewer.desktop.viewport import Viewport
+from tumorviewer.records.identity import volume_key
+
+
+def table(book: MarkBook) -> str:
+    """A line for each mark: kind, text, figures, series; separated by tabs."""
+    rows = [("Mark", "Text", "Measured", "Series")]
+    for mark in book.marks():
+        figures = "; ".join((*words.figures(mark), *words.warnings(mark)))
+        rows.append((words.title(mark), mark.text, figures, _series(book, mark.volume)))
+    return "\n".join("\t".join(row) for row in rows)
+
+
+def picture(viewport: Viewport) -> QImage:
+    """What a viewport shows, without the frame of the keyboard focus."""
+    had_focus = viewport.hasFocus()
+    viewport.clearFocus()
+    image = viewport.grab().toImage()
+    if had_focus:
+        viewport.setFocus()
+    return image
+
+
+def _series(book: MarkBook, volume: str) -> str:
+    for series in book.study.series:
+        for source in series.volumes:
+            if volume == volume_key(series, source):
+                return f"{series.title} {source.label}".strip()
+    return volume

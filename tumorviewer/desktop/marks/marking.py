@@ -1,0 +1,247 @@
+"""Marks as the window has them: on every viewport, in the list, on the clipboard, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QPointF, Signal
+from PySide6.QtGui import QGuiApplication, QUndoGroup
+
+from tumorviewer.desktop.marks import canvas, copying, words
+from tumorviewer.desktop.marks.book import MarkBook
+from tumorviewer.desktop.marks.panel import MarkPanel
+from tumorviewer.desktop.marks.text import TextEntry
+from tumorviewer.desktop.marks.tool import MarkTool
+from tumorviewer.desktop.panes import Panes
+from tumorviewer.desktop.viewport import Viewport
+from tumorviewer.imaging.measure import Kind
+from tumorviewer.records import Mark
+from tumorviewer.records.identity import volume_key
+from tumorviewer.study.types import Series, Study
+
+if TYPE_CHECKING:
+    from tumorviewer.desktop.clerk import Clerk
+    from tumorviewer.records import Records, StudyEntry
+
+
+class Marking(QObject):
+    """Marks on the viewports of a window.
+
+    Parameters
+    ----------
+    panes
+        Where they are drawn.
+    """
+
+    series_wanted = Signal(object, int)
+    """A mark is on another volume: its series, and the volume's index."""
+
+    def __init__(self, panes: Panes, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.panel = MarkPanel()
+        self.undo_group = QUndoGroup(self)
+        self.tool = MarkTool(self._book_of, self)
+        self._panes = panes
+        self._books: dict[int, MarkBook] = {}
+        self._book: MarkBook | None = None
+        self._target: Mark | None = None
+        self.tool.kind_changed.connect(self._kind_changed)
+        self.tool.text_wanted.connect(self._ask_text)
+        self.panel.jump_wanted.connect(self.jump)
+        self.panel.edit_wanted.connect(self.edit_text)
+        panes.viewport_made.connect(self._equip)
+        for viewport in panes.viewports():
+            self._equip(viewport)
+
+    # Which marks
+
+    @property
+    def book(self) -> MarkBook | None:
+        """The marks of the shown study."""
+        return self._book
+
+    def show_study(self, study: Study | None) -> None:
+        """The marks of this study are listed, drawn and undone from now on."""
+        self.tool.choose(None)
+        self._book = None if study is None else self.book_of(study)
+        for book in self._books.values():
+            book.undo_stack.setActive(book is self._book)
+        self._show()
+
+    def book_of(self, study: Study) -> MarkBook:
+        """The marks of an open study; series that join it do not make it another."""
+        key = id(study.series[0])
+        if key not in self._books:
+            made = self._books[key] = MarkBook(study, self)
+            self.undo_group.addStack(made.undo_stack)
+            made.changed.connect(self._show)
+        self._books[key].study = study
+        return self._books[key]
+
+    def keep_open(self, studies: list[Study]) -> None:
+        """Forget the marks of studies that are closed."""
+        here = {id(study.series[0]) for study in studies}
+        for key in set(self._books) - here:
+            book = self._books.pop(key)
+            self.undo_group.removeStack(book.undo_stack)
+            book.deleteLater()
+
+    def keep_with(self, clerk: Clerk, study: Study, entry: StudyEntry) -> None:
+        """Bring back the marks that the records have of a study, and keep every change."""
+        book, number = self.book_of(study), entry.id
+        if book.is_kept:
+            return
+        book.is_kept = True
+        for mark in book.marks():
+            clerk.ask(partial(_save, number, mark))
+        book.saved.connect(lambda mark: clerk.ask(partial(_save, number, mark)))
+        book.removed.connect(lambda name: clerk.ask(partial(_remove, number, name)))
+        clerk.ask(partial(_load, number), book.load)
+
+    # Actions
+
+    def actions(self) -> dict[str, Callable[[], object]]:
+        """What the entries of the menu Marks do."""
+        draw: dict[str, Callable[[], object]] = {
+            f"mark_{kind}": partial(self.draw, kind) for kind in Kind
+        }
+        return draw | {
+            "undo": self.undo_group.undo,
+            "redo": self.undo_group.redo,
+            "delete_mark": self.delete,
+            "edit_mark": self.edit_text,
+            "next_mark": partial(self.step, 1),
+            "previous_mark": partial(self.step, -1),
+            "copy_marks": self.copy_text,
+            "copy_picture": self.copy_picture,
+        }
+
+    def draw(self, kind: Kind) -> None:
+        """Draw a mark of a kind next; asked for twice, none."""
+        if self._book is not None and self._panes.isVisible():
+            self.tool.choose(None if self.tool.kind is kind else kind)
+            self._panes.active.setFocus()
+
+    def delete(self) -> None:
+        """Delete the selected mark."""
+        book = self._book
+        mark = book.get(book.selected) if book is not None else None
+        if book is not None and mark is not None and self._panes.isVisible():
+            book.delete(mark.id, f"delete {words.title(mark).lower()}")
+
+    def edit_text(self, identifier: str | None = None) -> None:
+        """Type the text of a mark, of the selected one by default."""
+        book = self._book
+        mark = book.get(identifier or book.selected) if book is not None else None
+        if book is None or mark is None:
+            return
+        self.jump(mark.id)
+        viewport = self._panes.active
+        at = canvas.on_screen(viewport, canvas.points_of(mark))[0]
+        TextEntry(viewport, at, mark.text, partial(self._set_text, book, mark))
+
+    def jump(self, identifier: str) -> None:
+        """Select a mark and go to where it is, on its own series."""
+        book = self._book
+        mark = book.get(identifier) if book is not None else None
+        if book is None or mark is None:
+            return
+        book.select(mark.id)
+        place = _find(book.study, mark)
+        if place is not None and mark.volume != book.key_of(self._panes.first.volume):
+            self._target = mark
+            self.series_wanted.emit(*place)
+        elif place is not None:
+            self._panes.link.place(self._panes.first, canvas.points_of(mark).mean(axis=0))
+
+    def arrive(self) -> None:
+        """A volume is loaded: go to the mark that it was wanted for."""
+        mark, self._target = self._target, None
+        shown = self._book.key_of(self._panes.first.volume) if self._book is not None else None
+        if mark is not None and mark.volume == shown:
+            self.jump(mark.id)
+
+    def step(self, step: int) -> None:
+        """Go to the next mark of the list."""
+        marks = self._book.marks() if self._book is not None else []
+        if self._book is not None and marks:
+            ids = [mark.id for mark in marks]
+            selected = self._book.selected
+            at = ids.index(selected) + step if selected in ids else min(step, 0)
+            self.jump(ids[at % len(ids)])
+
+    def copy_text(self) -> None:
+        """All marks of the study, as a table that spreadsheets read."""
+        if self._book is not None:
+            QGuiApplication.clipboard().setText(copying.table(self._book))
+
+    def copy_picture(self) -> None:
+        """The viewport that the reader works in, as it is seen."""
+        QGuiApplication.clipboard().setImage(copying.picture(self._panes.active))
+
+    # On the viewports
+
+    def _equip(self, viewport: Viewport) -> None:
+        viewport.installEventFilter(self.tool)
+        viewport.marks = partial(self.tool.draw, viewport=viewport)
+
+    def _book_of(self, viewport: Viewport) -> MarkBook | None:
+        """Of the study that the viewport shows, which may be a prior."""
+        books = [self._book, *self._books.values()]
+        return next((b for b in books if b and b.key_of(viewport.state.volume)), None)
+
+    def _show(self) -> None:
+        book = self._book
+        volumes = {} if book is None else _volumes(book.study)
+        self.panel.show_book(book, volumes)
+        for viewport in self._panes.viewports():
+            viewport.update()
+
+    def _kind_changed(self, kind: Kind | None) -> None:
+        text = "" if kind is None else f"{words.TITLES[kind]}: {words.HOW[kind]}"
+        for viewport in self._panes.viewports():
+            viewport.prompt = text
+            viewport.update()
+
+    def _ask_text(self, mark: Mark, viewport: Viewport) -> None:
+        book = self._book_of(viewport)
+        at: QPointF = canvas.on_screen(viewport, canvas.points_of(mark))[0]
+        if book is not None:
+            TextEntry(viewport, at, "", partial(_add_text, book, mark))
+
+    def _set_text(self, book: MarkBook, mark: Mark, text: str) -> None:
+        if text or mark.type != Kind.TEXT:
+            book.change(replace(mark, text=text), "change text")
+
+
+def _add_text(book: MarkBook, mark: Mark, text: str) -> None:
+    if text:
+        book.add(replace(mark, text=text), "write text")
+
+
+def _volumes(study: Study) -> dict[str, tuple[Series, int]]:
+    """Series and index of each volume of a study."""
+    return {
+        volume_key(series, source): (series, at)
+        for series in study.series
+        for at, source in enumerate(series.volumes)
+    }
+
+
+def _find(study: Study, mark: Mark) -> tuple[Series, int] | None:
+    return _volumes(study).get(mark.volume)
+
+
+def _save(study: int, mark: Mark, records: Records) -> None:
+    records.marks.save(study, mark)
+
+
+def _remove(study: int, identifier: str, records: Records) -> None:
+    records.marks.remove(study, identifier)
+
+
+def _load(study: int, records: Records) -> list[Any]:
+    return records.marks.of(study)

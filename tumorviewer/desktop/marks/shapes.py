@@ -1,0 +1,163 @@
+"""From clicks to the points of a mark, and what becomes of them when a handle is dragged. No Qt.
+
+Points are ``(3,)`` in the patient, LPS+ mm, on one plane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tumorviewer.imaging.measure import Kind, Points
+
+CLICKS = {
+    Kind.POINT: 1,
+    Kind.TEXT: 1,
+    Kind.DISTANCE: 2,
+    Kind.ANGLE: 3,
+    Kind.DIAMETERS: 4,
+    Kind.ELLIPSE: 2,
+    Kind.RECTANGLE: 2,
+    Kind.FREEHAND: 0,
+}
+"""How many points the reader puts; a freehand outline is one stroke."""
+POINTS = {
+    Kind.POINT: 1,
+    Kind.TEXT: 1,
+    Kind.DISTANCE: 2,
+    Kind.ANGLE: 3,
+    Kind.DIAMETERS: 4,
+    Kind.ELLIPSE: 4,
+    Kind.RECTANGLE: 4,
+    Kind.FREEHAND: 3,
+}
+"""How many points a whole mark has, at least."""
+_MOST_HANDLES = 12
+
+
+class Axes(NamedTuple):
+    """Unit vectors of a plane."""
+
+    right: Points
+    down: Points
+
+
+def build(kind: Kind, clicks: Sequence[Points], axes: Axes) -> Points:
+    """The points of a mark, or of the part of it that is drawn so far."""
+    points = np.array(clicks)
+    if kind in (Kind.ELLIPSE, Kind.RECTANGLE) and len(points) == 2:
+        return _boxed(kind, points, axes)
+    if kind is Kind.DIAMETERS and len(points) > 2:
+        return _crossed(points, axes)
+    return points
+
+
+def handles(kind: Kind, points: Points) -> list[int]:
+    """Which points can be dragged; of a long outline, some."""
+    if kind is not Kind.FREEHAND:
+        return list(range(len(points)))
+    step = max(1, round(len(points) / _MOST_HANDLES))
+    return list(range(0, len(points), step))
+
+
+def drag(kind: Kind, points: Points, handle: int, to: Points, axes: Axes) -> Points:
+    """The mark after one of its points was taken to another place; it keeps its nature."""
+    if kind is Kind.ELLIPSE:
+        return _drag_axis(points, handle, to, axes)
+    if kind is Kind.RECTANGLE:
+        opposite = points[(handle + 2) % 4]
+        return np.roll(_boxed(kind, np.array([opposite, to]), _edges(points, axes)), handle + 2, 0)
+    if kind is Kind.DIAMETERS and len(points) == 4:
+        return _drag_diameter(points, handle, to, axes)
+    if kind is Kind.FREEHAND:
+        return _pull(points, handle, to)
+    changed = points.copy()
+    changed[handle] = to
+    return changed
+
+
+def _boxed(kind: Kind, corners: Points, axes: Axes) -> Points:
+    """A rectangle, or an ellipse, between two corners."""
+    first, last = corners
+    right = ((last - first) @ axes.right) * axes.right
+    down = ((last - first) @ axes.down) * axes.down
+    if kind is Kind.RECTANGLE:
+        return np.array([first, first + right, first + right + down, first + down])
+    centre = first + (right + down) / 2
+    return np.array([centre - right / 2, centre + right / 2, centre - down / 2, centre + down / 2])
+
+
+def _edges(points: Points, axes: Axes) -> Axes:
+    """The directions of a rectangle's edges."""
+    return Axes(
+        _unit(points[1] - points[0], axes.right),
+        _unit(points[3] - points[0], axes.down),
+    )
+
+
+def _crossed(points: Points, axes: Axes) -> Points:
+    """A diameter, and the ends of another one brought to the perpendicular through the third."""
+    first, second, third = points[:3]
+    along = _unit(second - first, axes.right)
+    across = _across(along, axes)
+    foot = first + np.clip((third - first) @ along, 0, np.linalg.norm(second - first)) * along
+    ends = [foot + ((point - foot) @ across) * across for point in points[2:]]
+    return np.array([first, second, *ends])
+
+
+def _drag_axis(points: Points, handle: int, to: Points, axes: Axes) -> Points:
+    """The axis follows the pointer from its other end; the one across keeps its length."""
+    mine, other = (0, 2) if handle < 2 else (2, 0)
+    fixed = points[mine + (handle == mine)]
+    half = np.linalg.norm(points[other + 1] - points[other]) / 2
+    changed = points.copy()
+    changed[handle] = to
+    across = _across(_unit(to - fixed, points[handle] - fixed), axes) * half
+    if across @ (points[other + 1] - points[other]) < 0:
+        across = -across
+    centre = (to + fixed) / 2
+    changed[other], changed[other + 1] = centre - across, centre + across
+    return changed
+
+
+def _drag_diameter(points: Points, handle: int, to: Points, axes: Axes) -> Points:
+    """The diameters stay perpendicular: the second turns with the first, and slides along it."""
+    first, second = points[:2]
+    size = np.linalg.norm(second - first)
+    along = _unit(second - first, axes.right)
+    across = _across(along, axes)
+    offs = [(point - first) @ across for point in points[2:]]
+    if handle < 2:
+        share = ((points[2] - first) @ along) / size if size else 0.5
+        first, second = (to, second) if handle == 0 else (first, to)
+        along = _unit(second - first, along)
+        across = _across(along, axes)
+        foot = first + share * (second - first)
+    else:
+        offs[handle - 2] = (to - first) @ across
+        foot = first + np.clip((to - first) @ along, 0, size) * along
+    return np.array([first, second, *(foot + off * across for off in offs)])
+
+
+def _pull(points: Points, handle: int, to: Points) -> Points:
+    """The outline near a vertex follows it, less and less to the next handles."""
+    reach = max(1, round(len(points) / _MOST_HANDLES))
+    steps = np.abs(np.arange(len(points)) - handle)
+    steps = np.minimum(steps, len(points) - steps)
+    pulled: Points = points + np.clip(1 - steps / reach, 0, 1)[:, None] * (to - points[handle])
+    return pulled
+
+
+def _across(along: Points, axes: Axes) -> Points:
+    return _unit(np.cross(np.cross(axes.right, axes.down), along), axes.down)
+
+
+def _unit(vector: Points, otherwise: Points) -> Points:
+    """A direction; another one where there is none."""
+    size = np.linalg.norm(vector)
+    if size < 1e-9:
+        size, vector = np.linalg.norm(otherwise), otherwise
+    unit: Points = vector / size
+    return unit

@@ -1,0 +1,286 @@
+"""Mouse and keys that draw marks on viewports and change them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
+
+from tumorviewer.desktop.marks import canvas, shapes, words
+from tumorviewer.desktop.marks.book import MarkBook
+from tumorviewer.desktop.viewport import Viewport
+from tumorviewer.imaging.measure import Kind, Points, measure
+from tumorviewer.records import Mark
+from tumorviewer.study import Placement
+
+_CLICK = 4.0
+"""A pointer that moves less, in screen pixels, between press and release has not dragged."""
+_STROKE_STEP = 2.0
+
+
+@dataclass
+class _Drawing:
+    """A mark that is not finished."""
+
+    viewport: Viewport
+    index: int
+    mark: Mark
+    clicks: list[Points] = field(default_factory=list)
+    pressed: QPointF | None = None
+
+
+@dataclass
+class _Drag:
+    """A mark, or one of its points, that is being moved."""
+
+    viewport: Viewport
+    hit: canvas.Hit
+    start: Points
+    points: Points
+    """As they were, on the shown plane."""
+
+
+class MarkTool(QObject):
+    """An event filter for viewports: draws when a kind is chosen, else selects and drags.
+
+    Parameters
+    ----------
+    book_of
+        The marks that those of a viewport belong to; None where nothing can be marked.
+    """
+
+    kind_changed = Signal(object)
+    """A :class:`Kind` that is drawn next, or None."""
+    text_wanted = Signal(object, object)
+    """A text mark to be added once it has words, and the viewport."""
+
+    def __init__(
+        self, book_of: Callable[[Viewport], MarkBook | None], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.kind: Kind | None = None
+        self._book_of = book_of
+        self._drawing: _Drawing | None = None
+        self._drag: _Drag | None = None
+
+    def choose(self, kind: Kind | None) -> None:
+        """Draw one mark of a kind; None ends what is being drawn."""
+        self._cancel()
+        if kind is not self.kind:
+            self.kind = kind
+            self.kind_changed.emit(kind)
+
+    def draw(self, painter: QPainter, viewport: Viewport) -> None:
+        """The marks of a viewport, with the one that is being drawn."""
+        book = self._book_of(viewport)
+        if book is None:
+            return
+        canvas.draw(painter, viewport, book)
+        drawing = self._drawing
+        if drawing is not None and drawing.viewport is viewport and drawing.mark.points_mm:
+            canvas.draw_mark(painter, viewport, drawing.mark, is_selected=True)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(watched, Viewport):
+            if isinstance(event, QMouseEvent):
+                return self._mouse(watched, event)
+            if isinstance(event, QKeyEvent):
+                return self._key(event)
+        return False
+
+    # Mouse
+
+    def _mouse(self, viewport: Viewport, event: QMouseEvent) -> bool:
+        book = self._book_of(viewport)
+        if book is None or viewport.state.stack is None or viewport.state.absence():
+            return False
+        match event.type():
+            case QEvent.Type.MouseMove:
+                return self._move(viewport, book, event.position())
+            case _ if event.button() is not Qt.MouseButton.LeftButton or event.modifiers():
+                return False
+            case QEvent.Type.MouseButtonPress:
+                return self._press(viewport, book, event.position())
+            case QEvent.Type.MouseButtonRelease:
+                return self._release(book, event.position())
+            case QEvent.Type.MouseButtonDblClick:
+                return (
+                    self.kind is not None
+                    or canvas.hit(viewport, book, event.position()) is not None
+                )
+        return False
+
+    def _press(self, viewport: Viewport, book: MarkBook, at: QPointF) -> bool:
+        if self.kind is not None:
+            self._put(viewport, book, at)
+            return True
+        hit = canvas.hit(viewport, book, at)
+        book.select(None if hit is None else hit.mark.id)
+        if hit is None:
+            return False
+        flat = [self._on_plane(viewport, point) for point in canvas.points_of(hit.mark)]
+        self._drag = _Drag(viewport, hit, self._place(viewport, at), np.array(flat))
+        return True
+
+    def _put(self, viewport: Viewport, book: MarkBook, at: QPointF) -> None:
+        """The next point of the mark that is being drawn."""
+        drawing = self._current(viewport)
+        if drawing is None:
+            drawing = self._drawing = self._begin(viewport, book)
+        drawing.pressed = at
+        drawing.clicks.append(self._place(viewport, at))
+        self._show(drawing, drawing.clicks)
+        self._finish_if_whole(book)
+
+    def _move(self, viewport: Viewport, book: MarkBook, at: QPointF) -> bool:
+        if self._drag is not None:
+            book.preview(self._dragged(self._drag, at))
+            return True
+        drawing = self._current(viewport)
+        if drawing is None:
+            return False
+        here = self._place(viewport, at)
+        if drawing.mark.type == Kind.FREEHAND:
+            self._stroke(drawing, at, here)
+        else:
+            self._show(drawing, [*drawing.clicks, here])
+        return False
+
+    def _release(self, book: MarkBook, at: QPointF) -> bool:
+        drag, self._drag = self._drag, None
+        if drag is not None:
+            book.change(self._dragged(drag, at), f"move {words.title(drag.hit.mark).lower()}")
+            book.preview(None)
+            return True
+        drawing = self._drawing
+        if drawing is None or drawing.pressed is None:
+            return self.kind is not None
+        moved, drawing.pressed = at - drawing.pressed, None
+        if drawing.mark.type == Kind.FREEHAND:
+            self._finish(book) if len(drawing.clicks) > 2 else self._cancel()
+        elif max(abs(moved.x()), abs(moved.y())) >= _CLICK:
+            drawing.clicks.append(self._place(drawing.viewport, at))
+            self._finish_if_whole(book)
+        return True
+
+    def _stroke(self, drawing: _Drawing, at: QPointF, here: Points) -> None:
+        last = drawing.pressed
+        if last is not None and (at - last).manhattanLength() >= _STROKE_STEP:
+            drawing.pressed = at
+            drawing.clicks.append(here)
+            self._show(drawing, drawing.clicks)
+
+    # Keys
+
+    def _key(self, event: QKeyEvent) -> bool:
+        """Escape ends what is being drawn, before it means anything to the window."""
+        if event.key() != Qt.Key.Key_Escape or (self.kind is None and self._drag is None):
+            return False
+        if event.type() is QEvent.Type.ShortcutOverride:
+            event.accept()
+        elif event.type() is QEvent.Type.KeyPress:
+            self.choose(None)
+        return True
+
+    # A mark from its beginning to its end
+
+    def _begin(self, viewport: Viewport, book: MarkBook) -> _Drawing:
+        volume, key = viewport.state.volume, book.key_of(viewport.state.volume)
+        assert volume is not None
+        assert key is not None
+        assert self.kind is not None
+        values = {
+            "made": datetime.now(UTC).isoformat(),
+            "unit": "px" if volume.placement is Placement.NONE else "mm",
+            "intensity_unit": volume.units,
+            "frame_of_reference": volume.frame_of_reference,
+        }
+        mark = Mark(str(uuid.uuid4()), str(self.kind), key, (), values=values)
+        return _Drawing(viewport, viewport.state.index, mark)
+
+    def _current(self, viewport: Viewport) -> _Drawing | None:
+        """What is being drawn in a viewport; one on another plane is given up."""
+        drawing = self._drawing
+        if drawing is None:
+            return None
+        if drawing.viewport is viewport and drawing.index == viewport.state.index:
+            return drawing
+        if drawing.viewport is viewport:
+            self._cancel()
+        return None
+
+    def _show(self, drawing: _Drawing, clicks: list[Points]) -> None:
+        kind, most = Kind(drawing.mark.type), shapes.CLICKS[Kind(drawing.mark.type)]
+        points = shapes.build(kind, clicks[: most or None], canvas.axes(drawing.viewport.state))
+        drawing.mark = measured(replace(drawing.mark, points_mm=_tuples(points)), drawing.viewport)
+        drawing.viewport.update()
+
+    def _finish_if_whole(self, book: MarkBook) -> None:
+        assert self._drawing is not None
+        if len(self._drawing.clicks) == shapes.CLICKS[Kind(self._drawing.mark.type)]:
+            self._finish(book)
+
+    def _finish(self, book: MarkBook) -> None:
+        drawing = self._drawing
+        assert drawing is not None
+        self._show(drawing, drawing.clicks)
+        self._drawing = None
+        self.choose(None)
+        if drawing.mark.type == Kind.TEXT:
+            self.text_wanted.emit(drawing.mark, drawing.viewport)
+        else:
+            book.add(drawing.mark, f"draw {words.title(drawing.mark).lower()}")
+
+    def _cancel(self) -> None:
+        for each in (self._drawing, self._drag):
+            if each is not None:
+                book = self._book_of(each.viewport)
+                self._drawing = self._drag = None
+                each.viewport.update()
+                if book is not None:
+                    book.preview(None)
+
+    def _dragged(self, drag: _Drag, at: QPointF) -> Mark:
+        to, handle, mark = self._place(drag.viewport, at), drag.hit.handle, drag.hit.mark
+        if np.array_equal(to, drag.start):
+            return mark
+        if handle is None:
+            points = drag.points + (to - drag.start)
+        else:
+            axes = canvas.axes(drag.viewport.state)
+            points = shapes.drag(Kind(mark.type), drag.points, handle, to, axes)
+        return measured(replace(mark, points_mm=_tuples(points)), drag.viewport)
+
+    def _place(self, viewport: Viewport, at: QPointF) -> Points:
+        """The point of the patient under a point of a viewport, the nearest within the image."""
+        assert viewport.state.stack is not None
+        rows, columns = viewport.state.stack.shape
+        point = viewport.to_image(at)
+        within = QPointF(min(max(point.x(), 0), columns), min(max(point.y(), 0), rows))
+        return viewport.state.to_patient(within)
+
+    def _on_plane(self, viewport: Viewport, point: Points) -> Points:
+        return viewport.state.to_patient(viewport.state.from_patient(point))
+
+
+def measured(mark: Mark, viewport: Viewport) -> Mark:
+    """A mark with its figures, on the pixels that a viewport shows."""
+    state, points = viewport.state, canvas.points_of(mark)
+    assert state.stack is not None
+    kept = {name: mark.values[name] for name in _KEPT if name in mark.values}
+    if len(points) < shapes.POINTS[Kind(mark.type)]:
+        return replace(mark, values=kept)
+    found = measure(Kind(mark.type), points, state.stack, state.index, state.section())
+    return replace(mark, values=kept | found)
+
+
+_KEPT = ("made", "unit", "intensity_unit", "frame_of_reference")
+
+
+def _tuples(points: Points) -> tuple[tuple[float, float, float], ...]:
+    return tuple((float(x), float(y), float(z)) for x, y, z in points)

@@ -1,0 +1,83 @@
+"""What is said of a mark: on the image, in the list, on the clipboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tumorviewer.desktop.readout import number
+from tumorviewer.imaging.measure import REGIONS, Kind
+from tumorviewer.records import Mark
+
+TITLES = {
+    Kind.POINT: "Point",
+    Kind.TEXT: "Text",
+    Kind.DISTANCE: "Distance",
+    Kind.ANGLE: "Angle",
+    Kind.DIAMETERS: "Two diameters",
+    Kind.ELLIPSE: "Ellipse",
+    Kind.RECTANGLE: "Rectangle",
+    Kind.FREEHAND: "Freehand region",
+}
+HOW = {
+    Kind.POINT: "click where it is",
+    Kind.TEXT: "click where it belongs, then type",
+    Kind.DISTANCE: "drag from end to end, or click both",
+    Kind.ANGLE: "drag along one arm to the vertex, then click the end of the other",
+    Kind.DIAMETERS: "drag along the longest, then across it; it stays perpendicular",
+    Kind.ELLIPSE: "drag from corner to corner of the box around it",
+    Kind.RECTANGLE: "drag from corner to corner",
+    Kind.FREEHAND: "drag around it",
+}
+IN_PIXELS = "No spacing is stated in the file: lengths and areas are in pixels, not in mm."
+CROSSES = "The outline crosses itself: its area is not what it encloses."
+
+
+def title(mark: Mark) -> str:
+    return TITLES[Kind(mark.type)]
+
+
+def lines(mark: Mark) -> list[str]:
+    """The reader's text and the figures of a mark."""
+    return [line for line in (mark.text, *figures(mark)) if line]
+
+
+def figures(mark: Mark) -> list[str]:
+    """What was measured, with units."""
+    kind, values = Kind(mark.type), mark.values
+    unit = str(values.get("unit", "mm"))
+    if kind is Kind.DISTANCE:
+        return [f"{values['length']:.1f} {unit}"]
+    if kind is Kind.ANGLE:
+        return [f"{values['angle']:.1f}°"]
+    if kind is Kind.DIAMETERS:
+        pair = f"{values['longest']:.1f} × {values['perpendicular']:.1f} {unit}"
+        return [pair, f"Product {values['product']:.1f} {unit}²"]
+    if kind in REGIONS:
+        return [f"Area {values['area']:.1f} {unit}²", *_statistics(values)]
+    return [_with_unit(values["value"], values, 1)] if "value" in values else []
+
+
+def warnings(mark: Mark) -> list[str]:
+    """What must be known of the figures."""
+    kind, values = Kind(mark.type), mark.values
+    found = []
+    if values.get("unit") == "px" and kind not in (Kind.POINT, Kind.TEXT):
+        found.append(IN_PIXELS)
+    if values.get("crosses_itself"):
+        found.append(CROSSES)
+    return found
+
+
+def _statistics(values: Mapping[str, Any]) -> list[str]:
+    if "mean" not in values:
+        return []
+    extent = max(values["maximum"] - values["minimum"], 1e-3 * abs(values["mean"]), 1e-5)
+    mean, sd = number(values["mean"], extent), number(values["sd"], extent)
+    least, most = number(values["minimum"], extent), number(values["maximum"], extent)
+    unit = values.get("intensity_unit", "")
+    return [f"Mean {mean}  SD {sd} {unit}".rstrip(), f"Min {least}  max {most} {unit}".rstrip()]
+
+
+def _with_unit(value: float, values: Mapping[str, Any], extent: float) -> str:
+    return f"{number(value, extent)} {values.get('intensity_unit', '')}".rstrip()
