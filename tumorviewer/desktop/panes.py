@@ -17,7 +17,7 @@ from tumorviewer.imaging.reslice import Plane
 from tumorviewer.study import Placement, Volume
 
 GAP = QColor(64, 64, 64)
-_COMMON = ("patient_text_shown", "smooth", "is_inverted", "crosshair_shown", "slab")
+_COMMON = ("patient_text_shown", "smooth", "is_inverted", "slab", "is_magnified")
 """What a new view takes over from the first."""
 
 
@@ -32,6 +32,7 @@ class Panes(QWidget):
         super().__init__(parent)
         self.link = Link(self)
         self.layout_shown = SIDE_BY_SIDE
+        self.crosshair_shown = True
         self._states: dict[tuple[int, Plane], ViewState] = {}
         self._viewports: dict[Pane, Viewport] = {}
         self._lines: dict[int, tuple[Sequence[str], Sequence[str]]] = {}
@@ -88,7 +89,7 @@ class Panes(QWidget):
             viewport.setVisible(pane in layout.panes)
         if not self.active.isVisibleTo(self):
             self._activate(self.viewport(layout.panes[0]))
-        self._arrange()
+        self.arrange()
 
     # What is shown
 
@@ -99,7 +100,7 @@ class Panes(QWidget):
                 state.show(volume, complete=complete)
                 if number:
                     self.link.gather(state)
-        self._arrange()
+        self.arrange()
 
     def fill(self, index: int) -> None:
         """A slice of the shown series, which is still loading, has been read."""
@@ -117,6 +118,11 @@ class Panes(QWidget):
         for state in self._states.values():
             act(state)
 
+    def of_active(self) -> list[ViewState]:
+        """All planes of the series that the reader works in."""
+        volume = self.active.state.volume
+        return [state for state in self._states.values() if state.volume is volume]
+
     def _state(self, series: int, plane: Plane) -> ViewState:
         key = series, plane
         if key not in self._states:
@@ -130,8 +136,17 @@ class Panes(QWidget):
             self.link.gather(made)
         return self._states[key]
 
-    def _arrange(self) -> None:
-        self.link.share_field(self.visible_states())
+    def set_crosshair_shown(self, shown: bool) -> None:
+        """Show the crosshair wherever there is more than one view."""
+        self.crosshair_shown = shown
+        self.arrange()
+
+    def arrange(self) -> None:
+        """One scale for all linked views, and a crosshair where there are several."""
+        visible = self.visible_states()
+        self.link.share_field(visible)
+        for state in visible:
+            state.set_crosshair_shown(self.crosshair_shown and len(visible) > 1)
         self._caption()
 
     def _caption(self) -> None:

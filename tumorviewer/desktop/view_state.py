@@ -62,6 +62,8 @@ class ViewState(QObject):
         self.is_inverted = False
         self.slab = 0.0
         """Thickness in mm of the maximum intensity projection; 0 for a plane alone."""
+        self.is_magnified = False
+        """Whether a lens follows the pointer."""
         self._filled: NDArray[np.bool_] = np.zeros(0, bool)
         self._window_chosen = False
         self._section: Section | None = None
@@ -174,6 +176,10 @@ class ViewState(QObject):
         self.smooth = smooth
         self.place_changed.emit()
 
+    def set_magnified(self, magnified: bool) -> None:
+        self.is_magnified = magnified
+        self.place_changed.emit()
+
     def set_patient_text_shown(self, shown: bool) -> None:
         self.patient_text_shown = shown
         self.place_changed.emit()
@@ -212,6 +218,11 @@ class ViewState(QObject):
         """Exchange left and right, or top and bottom, of the screen."""
         self.is_mirrored = not self.is_mirrored
         self.quarter_turns = (2 * vertically - self.quarter_turns) % 4
+        self.place_changed.emit()
+
+    def set_upright(self) -> None:
+        """As the planes are read: neither turned nor mirrored."""
+        self.quarter_turns, self.is_mirrored = 0, False
         self.place_changed.emit()
 
     def extent(self) -> QSizeF:

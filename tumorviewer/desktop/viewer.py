@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from tumorviewer.analysis.finding import Finding
+from tumorviewer.desktop.cine import Cine
 from tumorviewer.desktop.colour_bar import ColourBar
 from tumorviewer.desktop.gestures import HINTS
 from tumorviewer.desktop.layouts import IMAGE, SIDE_BY_SIDE, Layout
@@ -49,6 +50,7 @@ class Viewer(QWidget):
         self.state = self.panes.first
         self.image = self.panes.image
         self.map = self.panes.map
+        self.cine = Cine(self)
         self.slice_bar = SliceBar(self)
         self.colour_bar = ColourBar(self)
         self._window_box = QComboBox(self)
@@ -73,6 +75,7 @@ class Viewer(QWidget):
         """Show a volume; with None, that one is awaited, and no text of the one before."""
         if volume is None:
             self._patient_lines = self._series_lines = ()
+            self.cine.stop()
         same = volume is not None and self.state.volume is not None
         if not (same and volume.array is self.state.volume.array):  # type: ignore[union-attr]
             self.show_finding(None)
@@ -156,15 +159,11 @@ class Viewer(QWidget):
         """Fit the image and take the default window."""
         self.panes.each(ViewState.reset_place)
         self.panes.each(ViewState.reset_window)
+        self.panes.each(ViewState.set_upright)
 
     def toggle_patient_text(self) -> None:
         shown = not self.state.patient_text_shown
         self.panes.each(lambda state: state.set_patient_text_shown(shown))
-
-    def toggle_smooth(self) -> None:
-        """Interpolate between pixels, or show them as squares."""
-        smooth = not self.state.smooth
-        self.panes.each(lambda state: state.set_smooth(smooth))
 
     # Parts
 

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPainterPath,
     QPaintEvent,
     QTransform,
     QWheelEvent,
@@ -29,6 +30,7 @@ from tumorviewer.imaging.reslice import Stack
 from tumorviewer.study import Placement
 
 BACKGROUND = QColor(0, 0, 0)
+_LENS_RADIUS, _LENS_POWER = 80.0, 3.0
 
 
 class Viewport(QWidget):
@@ -107,6 +109,11 @@ class Viewport(QWidget):
         inverse, _ = self.transform().inverted()
         return inverse.map(point)
 
+    def zoom_to_pixels(self) -> None:
+        """One image column on one pixel of the screen."""
+        factor = 1 / (self.scale() * self.devicePixelRatioF())
+        self.state.zoom_about(self.state.centre, factor)
+
     def step_of(self, step: QPointF) -> QPointF:
         """How far a step on the screen goes in the image."""
         return self.to_image(step) - self.to_image(QPointF())
@@ -160,6 +167,25 @@ class Viewport(QWidget):
         picture, shrunk = self._picture, self._shrunk(painter)
         painter.drawImage(QRectF(picture.rect()), shrunk, QRectF(shrunk.rect()))
         painter.restore()
+        if self.state.is_magnified and self.state.cursor is not None and self._has_pointer:
+            self._draw_lens(painter, self.transform().map(self.state.cursor), picture)
+
+    def _draw_lens(self, painter: QPainter, at: QPointF, picture: QImage) -> None:
+        """The picture enlarged in a circle about the pointer."""
+        lens = QPainterPath()
+        lens.addEllipse(at, _LENS_RADIUS, _LENS_RADIUS)
+        painter.save()
+        painter.setClipPath(lens)
+        painter.fillPath(lens, BACKGROUND)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.state.smooth)
+        painter.translate(at)
+        painter.scale(_LENS_POWER, _LENS_POWER)
+        painter.translate(-at)
+        painter.setTransform(self.transform(), combine=True)
+        painter.drawImage(QRectF(picture.rect()), picture)
+        painter.restore()
+        painter.setPen(annotation.INK)
+        painter.drawPath(lens)
 
     def _compose(self) -> QImage:
         """The plane at its own resolution with the overlay blended in."""

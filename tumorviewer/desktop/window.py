@@ -15,7 +15,6 @@ from tumorviewer.desktop.actions import Actions
 from tumorviewer.desktop.analyst import Analyst, Phase, State
 from tumorviewer.desktop.assessment import AssessmentPanel
 from tumorviewer.desktop.drop import DropZone
-from tumorviewer.desktop.layouts import LAYOUTS, Layout
 from tumorviewer.desktop.marks.marking import Marking
 from tumorviewer.desktop.palette import Palette
 from tumorviewer.desktop.reading import Reading, Shown
@@ -27,6 +26,7 @@ from tumorviewer.desktop.status import StatusLine
 from tumorviewer.desktop.study_list import study_text
 from tumorviewer.desktop.study_panel import StudyPanel
 from tumorviewer.desktop.theme import Scheme
+from tumorviewer.desktop.view_actions import ViewActions
 from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
 from tumorviewer.resources import resource
@@ -120,7 +120,6 @@ class MainWindow(QMainWindow):
         self.study_panel.cancel_wanted.connect(reading.opener.cancel)
         self.viewer.sliceChanged.connect(self.assessment.set_slice)
         self.viewer.sliceChanged.connect(self._offer_explanation)
-        self.viewer.layoutChanged.connect(self._layout_changed)
         self.assessment.slice_wanted.connect(self.viewer.set_slice)
         self.assessment.maps.explanation_wanted.connect(analyst.explain)
         self.assessment.maps.slice_wanted.connect(self.actions_["explain_slice"].trigger)
@@ -168,8 +167,7 @@ class MainWindow(QMainWindow):
             "about": lambda: dialogs.about(self).open(),
         }.items():
             self._on(name, slot)
-        for name, layout in LAYOUTS.items():
-            self._on(name, partial(viewer.show_layout, layout))
+        self._view_actions = ViewActions(self.actions_, viewer)
         for scheme in Scheme:
             self._on(scheme.value, partial(self._set_scheme, scheme))
         self.actions_["hide_patient"].toggled.connect(self._hide_patient)
@@ -336,11 +334,6 @@ class MainWindow(QMainWindow):
 
     # The look
 
-    def _layout_changed(self, layout: Layout) -> None:
-        for name, each in LAYOUTS.items():
-            self.actions_[name].setChecked(layout == each)
-        self.actions_["toggle_map"].setChecked(layout.has_map)
-
     def _next_window(self) -> None:
         windows = self.viewer.windows()
         if windows:
@@ -394,7 +387,6 @@ class MainWindow(QMainWindow):
         self._splitter.restoreState(self._settings.layout("splitter"))
         self.actions_[self._settings.scheme.value].setChecked(True)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_colours_changed)
-        self._layout_changed(self.viewer.shown_layout)
         self._show_recent()
         self._show(None)
 
