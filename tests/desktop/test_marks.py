@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 
-from tests.desktop.parts import Source, head, series, study
+from tests.desktop.parts import Source, series, study
 from tumorviewer.study.types import Opened, Placement, Volume
 
 SCAN = Path("/scans/one")
@@ -24,9 +24,19 @@ def phantom() -> Volume:
     return Volume(array, affine, Placement.PATIENT, "phantom", "1.2.3")
 
 
+class Scan(Source):
+    """Loads the very volume that it was given."""
+
+    def load(self, progress=None):
+        if progress is not None:
+            for index in range(len(self.volume.array)):
+                progress(self.volume, index)
+        return self.volume
+
+
 @pytest.fixture
 def opened(qtbot, window, client, on_disk):
-    on_disk[SCAN] = Opened((study(series(Source(phantom()))),), ())
+    on_disk[SCAN] = Opened((study(series(Scan(phantom()))),), ())
     window.open([SCAN])
     qtbot.waitUntil(lambda: window.viewer.state.is_complete and window.viewer.state.count == 9)
     return window
@@ -34,8 +44,6 @@ def opened(qtbot, window, client, on_disk):
 
 def at(viewport, row: float, column: float) -> QPoint:
     """Where the centre of a pixel is on the screen."""
-    from PySide6.QtCore import QPointF
-
     return viewport.transform().map(QPointF(column + 0.5, row + 0.5)).toPoint()
 
 
