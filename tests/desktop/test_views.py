@@ -89,8 +89,8 @@ def test_three_planes_are_named_and_lettered(planes) -> None:
 
 def test_planes_of_one_volume_have_one_scale(planes) -> None:
     shown = [planes.image, view(planes, Plane.SECOND), view(planes, Plane.THIRD)]
-    scales = {round(v.scale() / v.state.stack.spacing[1], 9) for v in shown}
-    assert len(scales) == 1
+    scales = [v.scale() / v.state.stack.spacing[1] for v in shown]
+    assert max(scales) == pytest.approx(min(scales), rel=0.01)
 
 
 def test_planes_that_cannot_be_are_said_in_words(viewer) -> None:
@@ -333,7 +333,7 @@ def test_keys_work_on_the_active_view(window, shown) -> None:
     second = view(shown, Plane.SECOND)
     second.setFocus()
     before = shown.state.quarter_turns, shown.slice(), second.state.index
-    press(window, Qt.Key.Key_O, Qt.Key.Key_H, Qt.Key.Key_Period)
+    press(window, Qt.Key.Key_U, Qt.Key.Key_H, Qt.Key.Key_Period)
     assert (second.state.quarter_turns, second.state.is_mirrored) == (3, True)
     assert (shown.state.quarter_turns, shown.slice()) == before[:2]
     assert second.state.index == before[2] + 1
@@ -390,7 +390,7 @@ def test_the_magnifier_enlarges_what_is_under_the_pointer(window, shown) -> None
     at = image.transform().map(QPointF(15.5, 20.5)).toPoint()
     before = (levels(image) > 250).sum()
     QTest.mouseMove(image, at)
-    press(window, Qt.Key.Key_G)
+    press(window, (Qt.Key.Key_Z, Qt.KeyboardModifier.ShiftModifier))
     assert (levels(image) > 250).sum() > 3 * before
 
 
@@ -398,5 +398,5 @@ def test_the_crosshair_is_drawn_only_where_it_links_something(window, shown) -> 
     assert not shown.state.crosshair_shown
     press(window, Qt.Key.Key_4)
     assert shown.state.crosshair_shown
-    press(window, Qt.Key.Key_X)
+    press(window, (Qt.Key.Key_C, Qt.KeyboardModifier.ShiftModifier))
     assert not view(shown, Plane.SECOND).state.crosshair_shown

@@ -12,7 +12,7 @@ from tumorviewer.imaging.display import default_window, provisional_window
 from tumorviewer.imaging.reslice import Plane, Section, Stack, stack
 from tumorviewer.study import Volume, Window
 
-SMALLEST_ZOOM, LARGEST_ZOOM = 0.2, 64.0
+SMALLEST_ZOOM, LARGEST_ZOOM = 0.05, 64.0
 NO_PLANES = "Other planes need several slices whose place in the patient is known."
 
 
