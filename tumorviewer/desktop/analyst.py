@@ -95,7 +95,7 @@ class Analyst(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._find_model = find_model
+        self.find_model = find_model
         self._arrived.connect(self._handle)
         self._client = make_client(self._arrived.emit)
         self._is_ready = False
@@ -130,9 +130,16 @@ class Analyst(QObject):
         if volume is None:
             self._set(State(Phase.IDLE))
         elif known is not None:
-            self._set(State(Phase.ANSWERED, finding=known))
+            self._answer(known)
         else:
             self.analyse()
+
+    def recall(self, key: Hashable, finding: Finding) -> None:
+        """Use an answer from before for what is, or will be, shown under this key."""
+        self._findings.put(key, finding)
+        if self._volume is not None and key == self._key and self.state.finding is None:
+            self._give_up()
+            self._answer(finding)
 
     def forget(self, key: Hashable) -> None:
         """Let go of the answer that was given under this key."""
@@ -186,10 +193,15 @@ class Analyst(QObject):
     def close(self) -> None:
         self._client.close()
 
+    def _answer(self, known: Finding) -> None:
+        self._set(State(Phase.ANSWERED, finding=known))
+        if known.saliency is None:
+            self.explain(self.method, self.target)
+
     def _ask(self, question: Callable[[Path], Request], finding: Finding | None = None) -> None:
         self._give_up()
         try:
-            model = self._find_model()
+            model = self.find_model()
         except InputError as error:
             self._set(State(Phase.FAILED, error.message, finding=finding))
             return

@@ -31,6 +31,7 @@ def main(paths: list[str]) -> int:
     application = make_application()
     window = make_window()
     window.painted.connect(window.reading.opener.warm_up)
+    window.painted.connect(window.room.start)
     if paths:
         window.painted.connect(lambda: window.open([Path(path) for path in paths]))
     window.painted.connect(window.reading.analyst.start)

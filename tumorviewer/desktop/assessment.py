@@ -18,6 +18,7 @@ from tumorviewer.desktop.labels import (
     rule,
 )
 from tumorviewer.desktop.map_controls import MapControls
+from tumorviewer.desktop.verdict import VerdictPanel
 
 RESEARCH_USE = "Research use only. Not for clinical decisions."
 _MAX_KEY_SLICES, _KEY_COLUMNS = 6, 3
@@ -45,6 +46,7 @@ class AssessmentPanel(QFrame):
         self.answer.slice_wanted.connect(self.slice_wanted)
         self.maps = MapControls()
         self.model = ModelLines()
+        self.verdict = VerdictPanel()
         column = QVBoxLayout()
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(12)
@@ -56,6 +58,7 @@ class AssessmentPanel(QFrame):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(_scrolling(column), 1)
+        layout.addWidget(self.verdict)
         layout.addWidget(_research_use())
         self.show_message("No series is shown.")
 

@@ -100,12 +100,18 @@ class Reading(QObject):
             self._loader.cancel()
             self._failed(InputError("", "Loading was cancelled."))
 
-    def close_study(self) -> None:
-        """Close the shown study and give back its memory."""
-        if self.shown is not None:
-            self._forget(self.shown.study)
-            self.library.remove(self.shown.study)
+    def close_study(self, study: Study | None = None) -> None:
+        """Close a study, the shown one by default, and give back its memory."""
+        shown = self.shown.study if self.shown is not None else None
+        closed = study or shown
+        if closed is None:
+            return
+        self._forget(closed)
+        self.library.remove(closed)
+        if closed is shown:
             self._show_first()
+        else:
+            self.library_changed.emit()
 
     def close_all(self) -> None:
         for study in self.library.studies:

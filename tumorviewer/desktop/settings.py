@@ -40,6 +40,15 @@ class Settings:
     def scheme(self, scheme: Scheme) -> None:
         self._store.setValue("scheme", scheme.value)
 
+    @property
+    def verdict_first(self) -> bool:
+        """Whether the reader's verdict is asked for before the model's answer is shown."""
+        return bool(self._store.value("verdict_first", False, type=bool))
+
+    @verdict_first.setter
+    def verdict_first(self, first: bool) -> None:
+        self._store.setValue("verdict_first", first)
+
     def layout(self, name: str) -> QByteArray:
         """Size and place of a window or splitter, as Qt's own ``save…`` methods give it."""
         value = self._store.value(f"layout/{name}")

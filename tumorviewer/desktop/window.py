@@ -18,6 +18,7 @@ from tumorviewer.desktop.drop import DropZone
 from tumorviewer.desktop.marks.marking import Marking
 from tumorviewer.desktop.palette import Palette
 from tumorviewer.desktop.reading import Reading, Shown
+from tumorviewer.desktop.reading_room import WITHHELD, ReadingRoom
 from tumorviewer.desktop.recent import Recent
 from tumorviewer.desktop.refused_list import refused_text
 from tumorviewer.desktop.settings import Settings
@@ -92,7 +93,8 @@ class MainWindow(QMainWindow):
         self.study_panel.setMinimumWidth(200)
         self.assessment.setMinimumWidth(288)
         self.assessment.setMaximumWidth(480)
-        self.setCentralWidget(self._splitter)
+        self.room = ReadingRoom(self._splitter, self.reading, self.viewer, self.assessment.verdict)
+        self.setCentralWidget(self.room)
         self.setStatusBar(self.status)
         menus = self.actions_.fill_menus(self)
         self._recent_menu = QMenu("Open recent", self)
@@ -120,6 +122,9 @@ class MainWindow(QMainWindow):
         self.study_panel.cancel_wanted.connect(reading.opener.cancel)
         self.viewer.sliceChanged.connect(self.assessment.set_slice)
         self.viewer.sliceChanged.connect(self._offer_explanation)
+        self.room.answer_wanted.connect(lambda: self._show_state(analyst.state))
+        self.room.slice_restored.connect(self._restore_slice)
+        self.room.worklist.folder_wanted.connect(self.actions_["open_folder"].trigger)
         self.assessment.slice_wanted.connect(self.viewer.set_slice)
         self.assessment.maps.explanation_wanted.connect(analyst.explain)
         self.assessment.maps.slice_wanted.connect(self.actions_["explain_slice"].trigger)
@@ -133,6 +138,7 @@ class MainWindow(QMainWindow):
         self.start_page.recent_chosen.connect(self._open_recent)
         self.message_page.retry_wanted.connect(reading.load_again)
         self.message_page.back_wanted.connect(partial(self._show, None))
+        self.room.follow_reading()
 
     def _connect_actions(self) -> None:
         reading, viewer = self.reading, self.viewer
@@ -160,6 +166,10 @@ class MainWindow(QMainWindow):
             "analyse": reading.analyst.analyse,
             "explain_slice": lambda: reading.analyst.explain_slice(viewer.slice()),
             "cancel": self._cancel,
+            "worklist": self.room.show_worklist,
+            "next_tab": lambda: self.room.tabs.step(1),
+            "previous_tab": lambda: self.room.tabs.step(-1),
+            "write_verdict": self.assessment.verdict.form.classes.setFocus,
             "restart_worker": self._restart_worker,
             "self_test": self._show_self_test,
             "palette": lambda: Palette(self, self.actions_).open(),
@@ -171,6 +181,7 @@ class MainWindow(QMainWindow):
         for scheme in Scheme:
             self._on(scheme.value, partial(self._set_scheme, scheme))
         self.actions_["hide_patient"].toggled.connect(self._hide_patient)
+        self.actions_["verdict_first"].toggled.connect(self._ask_verdict_first)
         self.actions_["full_screen"].toggled.connect(self._set_full_screen)
 
     def _connect_marks(self) -> None:
@@ -218,6 +229,7 @@ class MainWindow(QMainWindow):
         text = text or "There are no files in it."
         self.message_page.show_message("Nothing here can be shown", text, can_retry=False)
         self._middle.setCurrentWidget(self.message_page)
+        self.room.show_study()
 
     def _show_library(self) -> None:
         self.study_panel.show_library(self.reading.library)
@@ -259,6 +271,10 @@ class MainWindow(QMainWindow):
         self.study_panel.show_notes(volume.notes)
         self._first_slice = self.viewer.slice()
 
+    def _restore_slice(self, index: int) -> None:
+        self.viewer.set_slice(index)
+        self._first_slice = -1  # the reader chose it: the answer does not turn to another
+
     def _load_failed(self, error: InputError) -> None:
         self.status.progress.hide()
         self.message_page.show_message("This series cannot be shown", error.message, True)
@@ -274,7 +290,7 @@ class MainWindow(QMainWindow):
                 panel.show_progress(state.text, state.done, state.total)
                 self.viewer.set_map_message(state.text)
             case Phase.ANSWERED:
-                self._show_answer(state)
+                self._withhold() if self.room.casebook.withholds else self._show_answer(state)
             case Phase.CANCELLED:
                 self._explain(state, "Not analysed: it was cancelled.", "analyse", "Analyse now")
             case Phase.FAILED:
@@ -289,6 +305,7 @@ class MainWindow(QMainWindow):
     def _show_answer(self, state: State) -> None:
         finding = state.finding
         assert finding is not None
+        self.room.casebook.see_answer()
         is_new = not self.assessment.has_answer
         self.assessment.show_finding(finding)
         self.assessment.set_slice(self.viewer.slice())
@@ -296,6 +313,10 @@ class MainWindow(QMainWindow):
         untouched = self.viewer.slice() == self._first_slice
         if is_new and untouched and finding.predicted_class != finding.no_tumour:
             self.viewer.set_slice(finding.key_slices[0])
+
+    def _withhold(self) -> None:
+        self.assessment.show_message(WITHHELD)
+        self.viewer.set_map_message(WITHHELD)
 
     def _explain(
         self, state: State, text: str, action: str, action_text: str, is_error: bool = False
@@ -315,7 +336,7 @@ class MainWindow(QMainWindow):
 
     def _next_key_slice(self) -> None:
         finding = self.reading.analyst.state.finding
-        if finding is not None and finding.key_slices:
+        if finding is not None and finding.key_slices and self.assessment.has_answer:
             keys = sorted(finding.key_slices)
             later = [index for index in keys if index > self.viewer.slice()]
             self.viewer.set_slice((later or keys)[0])
@@ -344,6 +365,7 @@ class MainWindow(QMainWindow):
     def _hide_patient(self, hide: bool) -> None:
         self._hides_patient = hide
         self.study_panel.hide_patient(hide)
+        self.room.hide_patient(hide)
         if self.viewer.state.patient_text_shown is hide:
             self.viewer.toggle_patient_text()
         self._set_title()
@@ -366,6 +388,10 @@ class MainWindow(QMainWindow):
         self.actions_.draw_icons()
         self.start_page.draw()
 
+    def _ask_verdict_first(self, first: bool) -> None:
+        self._settings.verdict_first = first
+        self.room.ask_first(first)
+
     def _set_full_screen(self, full: bool) -> None:
         self.showFullScreen() if full else self.showNormal()
 
@@ -387,6 +413,7 @@ class MainWindow(QMainWindow):
         self._splitter.restoreState(self._settings.layout("splitter"))
         self.actions_[self._settings.scheme.value].setChecked(True)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_colours_changed)
+        self.actions_["verdict_first"].setChecked(self._settings.verdict_first)
         self._show_recent()
         self._show(None)
 
@@ -404,7 +431,7 @@ class MainWindow(QMainWindow):
         self._settings.set_layout("window", self.saveGeometry())
         self._settings.set_layout("splitter", self._splitter.saveState())
         self.hide()
-        self.ended_cleanly = self.reading.close()
+        self.ended_cleanly = self.reading.close() & self.room.close_records()
         super().closeEvent(event)
 
 

@@ -1,0 +1,127 @@
+"""The case that is being read: its verdicts, its draft, and whether the answer may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from tumorviewer.desktop import case
+from tumorviewer.desktop.case import Case, Draft
+from tumorviewer.desktop.clerk import Clerk
+from tumorviewer.errors import InputError
+from tumorviewer.records import StudyEntry
+
+if TYPE_CHECKING:
+    from tumorviewer.records import Records
+
+_DRAFT_MS = 200
+
+
+class Casebook(QObject):
+    """One case at a time; what was typed is kept as it is typed."""
+
+    changed = Signal(object)
+    """The new :class:`Case`, or None while nothing is known."""
+    given = Signal()
+    """A verdict was written."""
+    failed = Signal(object)
+    """An :class:`InputError`: the verdict was not written."""
+
+    def __init__(self, clerk: Clerk, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._clerk = clerk
+        self._entry: StudyEntry | None = None
+        self._answer_seen = False
+        self._unsaved: Draft | None = None
+        self._is_giving = False
+        self.case: Case | None = None
+        self.asks_first = False
+        """Whether the verdict is asked for before the model's answer is shown."""
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_DRAFT_MS)
+        self._timer.timeout.connect(self.save_draft)
+
+    def turn_to(self, entry: StudyEntry | None) -> None:
+        """Read another study; None where it is not entered yet, or nothing is shown."""
+        self.save_draft()
+        if entry is not None and self._entry is not None and entry.id == self._entry.id:
+            return
+        self._entry, self.case, self._answer_seen = entry, None, False
+        self.changed.emit(None)
+        if entry is not None:
+            self._clerk.ask(partial(case.load, entry.id), partial(self._take, entry.id))
+
+    @property
+    def withholds(self) -> bool:
+        """Whether the model's answer is kept back until the reader has given a verdict."""
+        if not self.asks_first or self._clerk.problem is not None:
+            return False
+        return self.case is None or not (self.case.history or self.case.answer_seen)
+
+    def see_answer(self) -> None:
+        """The model's answer is on the screen."""
+        self._answer_seen = True
+        if self.case is not None and not self.case.answer_seen:
+            self.case = replace(self.case, answer_seen=True)
+            number = self.case.entry.id
+            self._clerk.ask(lambda records: records.trail.note(case.SHOWN, number))
+
+    def write(self, draft: Draft) -> None:
+        """What is typed now."""
+        if self.case is not None:
+            self.case = replace(self.case, draft=draft)
+            self._unsaved = draft
+            self._timer.start()
+
+    def save_draft(self) -> None:
+        """Keep what was typed since it was kept last."""
+        self._timer.stop()
+        draft, self._unsaved = self._unsaved, None
+        if draft is not None and self.case is not None:
+            entry = self.case.entry
+            self._clerk.ask(partial(case.keep_draft, entry, draft), failed=self.failed.emit)
+
+    def give(self, draft: Draft, signed: bool) -> None:
+        """Write a verdict."""
+        if self.case is not None:
+            before = not (self.case.answer_seen or self._was_listed(self.case.entry))
+            self._write(partial(case.give, self.case.entry, draft, signed, before))
+
+    def sign(self) -> None:
+        """Sign the verdict as it stands."""
+        if self.case is not None and self.case.current is not None:
+            self._write(partial(case.sign, self.case))
+
+    def _was_listed(self, entry: StudyEntry) -> bool:
+        """The worklist showed the answer already."""
+        return not self.asks_first and entry.predicted_class is not None
+
+    def _write(self, work: Callable[[Records], Case]) -> None:
+        """Once: a second click while the first is being written does nothing."""
+        if self._is_giving or self.case is None:
+            return
+        self._timer.stop()
+        self._unsaved, self._is_giving = None, True
+        self._clerk.ask(work, partial(self._given, self.case.entry.id), self._not_given)
+
+    def _given(self, study: int, found: Case) -> None:
+        self._is_giving = False
+        self.given.emit()
+        self._take(study, found)
+
+    def _not_given(self, error: InputError) -> None:
+        self._is_giving = False
+        self.failed.emit(error)
+
+    def _take(self, study: int, found: Case) -> None:
+        if self._entry is None or self._entry.id != study:
+            return
+        self.case = found
+        self.changed.emit(found)
+        if self._answer_seen:
+            self.see_answer()

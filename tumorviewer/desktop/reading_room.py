@@ -1,0 +1,312 @@
+"""Worklist, tabs, verdicts and records around the part of the window that shows a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
+
+from tumorviewer.desktop.answers import Answers
+from tumorviewer.desktop.autosave import Autosave
+from tumorviewer.desktop.case import Case
+from tumorviewer.desktop.casebook import Casebook
+from tumorviewer.desktop.clerk import Clerk
+from tumorviewer.desktop.places import Place
+from tumorviewer.desktop.reading import Reading, Shown
+from tumorviewer.desktop.register import Register
+from tumorviewer.desktop.tabs import StudyTabs
+from tumorviewer.desktop.verdict import VerdictPanel
+from tumorviewer.desktop.worklist import WorklistPage
+from tumorviewer.errors import InputError
+from tumorviewer.models import bundle
+from tumorviewer.records import Query, StudyEntry
+from tumorviewer.records.identity import volume_key
+from tumorviewer.study.types import Study, Volume
+
+if TYPE_CHECKING:
+    from tumorviewer.desktop.viewer import Viewer
+    from tumorviewer.records import Records
+
+WITHHELD = "The model's answer is shown after your verdict."
+
+
+class ReadingRoom(QWidget):
+    """The middle of the window.
+
+    Parameters
+    ----------
+    study_page
+        Shows a study.
+    verdict
+        Where the reader's verdict is written.
+    """
+
+    answer_wanted = Signal()
+    """The model's answer may be shown now, or no longer."""
+    slice_restored = Signal(int)
+    """Show this slice, where the reader was before."""
+
+    def __init__(
+        self, study_page: QWidget, reading: Reading, viewer: Viewer, verdict: VerdictPanel
+    ) -> None:
+        super().__init__()
+        self._reading, self._viewer, self._verdict = reading, viewer, verdict
+        self._study_page = study_page
+        self._is_settled = False
+        self._places: dict[str, Place] = {}
+        self._to_come: list[str] = []
+        self.clerk = Clerk(parent=self)
+        self.register = Register(self.clerk, self)
+        self.casebook = Casebook(self.clerk, self)
+        self.answers = Answers(self.clerk, reading, self.register, self)
+        self.autosave = Autosave(self.clerk, self.document, self)
+        self.tabs = StudyTabs()
+        self.worklist = WorklistPage()
+        self._pages = QStackedWidget()
+        for page in (study_page, self.worklist):
+            self._pages.addWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.tabs)
+        layout.addWidget(self._pages, 1)
+        self.tabs.hide()
+        self._connect_records()
+        reading.shown_changed.connect(self._unsettle)  # before the viewer turns
+
+    def start(self) -> None:
+        """Open the records; nothing waits for it."""
+        self.clerk.start()
+        self.autosave.start()
+        self.clerk.ask(
+            lambda _: _labels(self._reading.analyst.find_model),
+            self._show_labels,
+            lambda _: None,
+        )
+        self.list_again()
+
+    def close_records(self) -> bool:
+        """Keep everything and close; False if that takes too long."""
+        self.casebook.save_draft()
+        self.autosave.end()
+        return self.clerk.close()
+
+    # Pages
+
+    @property
+    def shows_worklist(self) -> bool:
+        return self._pages.currentWidget() is self.worklist
+
+    def show_worklist(self) -> None:
+        """Turn to the worklist."""
+        self.tabs.show()
+        self.tabs.show_current(None)
+        self._pages.setCurrentWidget(self.worklist)
+        self.worklist.table.setFocus()
+        self.autosave.touch()
+
+    def show_study(self) -> None:
+        """Turn to what is shown of a study."""
+        self._pages.setCurrentWidget(self._study_page)
+        shown = self._reading.shown
+        self.tabs.show_current(shown.study if shown else None)
+        self.autosave.touch()
+
+    def hide_patient(self, hide: bool) -> None:
+        self.tabs.hide_patient(hide)
+        self.worklist.hide_patient(hide)
+
+    def ask_first(self, first: bool) -> None:
+        """Whether the verdict is asked for before the model's answer is shown."""
+        self.casebook.asks_first = first
+        self.worklist.hide_answers(first)
+        self._case_changed(self.casebook.case)
+
+    def list_again(self, query: Query | None = None) -> None:
+        """Ask for the worklist again."""
+        wanted = query or self.worklist.filters.query()
+        self.clerk.ask(lambda records: records.worklist.find(wanted), partial(self._found, wanted))
+
+    def _found(self, query: Query, entries: list[StudyEntry]) -> None:
+        if query != self.worklist.filters.query():
+            return
+        self.worklist.show_entries(entries)
+        is_idle = self._reading.shown is None and not self._reading.opener.is_busy
+        if entries and is_idle and not self._to_come and not self.tabs.isVisible():
+            self.show_worklist()
+
+    # What the records say
+
+    def _connect_records(self) -> None:
+        self.clerk.opened.connect(lambda notices: self.worklist.show_notice("\n".join(notices)))
+        self.clerk.refused.connect(self._refused)
+        self.clerk.failed.connect(lambda error: self.worklist.show_notice(error.message))
+        self.autosave.found.connect(self._restore)
+        self.register.entered.connect(self._entered)
+        self.answers.kept.connect(lambda _: self._entry_changed())
+        self.casebook.changed.connect(self._case_changed)
+        self.casebook.given.connect(self._entry_changed)
+        self.casebook.failed.connect(lambda error: self._verdict.show_notice(error.message))
+        self._verdict.given.connect(self.casebook.give)
+        self._verdict.sign_wanted.connect(self.casebook.sign)
+        self._verdict.draft_changed.connect(self.casebook.write)
+        page = self.worklist
+        page.query_changed.connect(self.list_again)
+        page.open_wanted.connect(self.open_entries)
+        page.retry_wanted.connect(self.clerk.start)
+
+    def _refused(self, error: InputError) -> None:
+        self.worklist.show_problem(error.message)
+        self.answer_wanted.emit()
+
+    def _show_labels(self, labels: dict[str, str]) -> None:
+        self.worklist.show_labels(labels)
+        self._verdict.show_labels(labels)
+
+    def _entry_changed(self) -> None:
+        self.list_again()
+
+    def _case_changed(self, case: Case | None) -> None:
+        self._verdict.show_case(case)
+        self._verdict.show_hint(WITHHELD if self.casebook.withholds else "")
+        self.answer_wanted.emit()
+
+    # What is read
+
+    def follow_reading(self) -> None:
+        """Follow what is shown, after the parts that show it."""
+        reading = self._reading
+        reading.library_changed.connect(self._library_changed)
+        reading.shown_changed.connect(self._shown_changed)
+        reading.volume_loaded.connect(self._loaded)
+        self._viewer.sliceChanged.connect(self._slice_changed)
+        self.tabs.worklist_wanted.connect(self.show_worklist)
+        self.tabs.study_wanted.connect(self._turn_to)
+        self.tabs.close_wanted.connect(self._close)
+
+    def open_entries(self, entries: Sequence[StudyEntry]) -> None:
+        """Open studies of the worklist; one that is open is turned to."""
+        for entry in entries:
+            study = self.register.study(entry)
+            if study is not None:
+                self._turn_to(study)
+            else:
+                self.clerk.ask(partial(_paths, entry.id), self._reading.open)
+
+    def _library_changed(self) -> None:
+        studies = self._reading.library.studies
+        self.tabs.show_studies(studies)
+        self.register.keep(studies)
+        self.tabs.setVisible(bool(studies) or self.shows_worklist)
+        self.autosave.touch()
+
+    def _entered(self, study: Study, entry: StudyEntry) -> None:
+        if entry.key in self._to_come:
+            self._to_come.remove(entry.key)
+        self.list_again()
+        shown = self._reading.shown
+        if shown is not None and shown.study is study:
+            self.casebook.turn_to(entry)
+            self._go_back(study, entry)
+        self.autosave.touch()
+
+    def _unsettle(self) -> None:
+        self._is_settled = False
+
+    def _shown_changed(self, shown: Shown | None) -> None:
+        entry = self.register.entry(shown.study) if shown else None
+        self.casebook.turn_to(entry)
+        if shown is not None:
+            self.show_study()
+            if entry is not None:
+                self._place(entry).volume = volume_key(shown.series, shown.source)
+        elif self.worklist.model.entries:
+            self.show_worklist()
+
+    def _loaded(self, _volume: Volume) -> None:
+        shown = self._reading.shown
+        entry = self.register.entry(shown.study) if shown else None
+        if shown is not None and entry is not None:
+            index = self._place(entry).slices.get(volume_key(shown.series, shown.source))
+            if index is not None:
+                self.slice_restored.emit(index)
+        self._is_settled = True
+
+    def _slice_changed(self, index: int) -> None:
+        shown = self._reading.shown
+        entry = self.register.entry(shown.study) if shown else None
+        if shown is not None and entry is not None and self._is_settled:
+            self._place(entry).slices[volume_key(shown.series, shown.source)] = index
+            self.autosave.touch()
+
+    def _turn_to(self, study: Study) -> None:
+        """Back to the series of a study where the reader was."""
+        shown, entry = self._reading.shown, self.register.entry(study)
+        if shown is not None and shown.study is study:
+            self.show_study()
+        elif entry is None or not self._go_back(study, entry):
+            self._reading.show_series(study.series[0])
+
+    def _go_back(self, study: Study, entry: StudyEntry) -> bool:
+        found = self._place(entry).find(study)
+        shown = self._reading.shown
+        if found is not None and (shown is None or (shown.series, shown.volume) != found):
+            self._reading.show_series(*found)
+        elif shown is not None and shown.study is study:
+            self._place(entry).volume = volume_key(shown.series, shown.source)
+        return found is not None
+
+    def _close(self, studies: Sequence[Study]) -> None:
+        for study in studies:
+            self._reading.close_study(study)
+
+    def _place(self, entry: StudyEntry) -> Place:
+        return self._places.setdefault(entry.key, Place())
+
+    # Coming back after a kill
+
+    def document(self) -> dict[str, Any]:
+        """The window as it is; what has not come back yet is part of it."""
+        shown = self.register.entry(self._reading.shown.study) if self._reading.shown else None
+        keys = [*self._to_come, *(entry.key for entry in self.register.entries())]
+        return {
+            "studies": {key: self._places.get(key, Place()).document for key in keys},
+            "shown": shown.key if shown else None,
+            "worklist": self.shows_worklist,
+        }
+
+    def _restore(self, document: dict[str, Any]) -> None:
+        studies = document.get("studies", {})
+        self._places |= {key: Place.of(place) for key, place in studies.items()}
+        self._to_come = [key for key in studies if key != document.get("shown")]
+        if document.get("shown") in studies:
+            self._to_come.append(document["shown"])
+        self.clerk.ask(partial(_paths_of, tuple(self._to_come)), self._open_again)
+
+    def _open_again(self, paths: list[tuple[Path, ...]]) -> None:
+        """The one that was shown comes last and so is shown."""
+        for each in paths:
+            self._reading.open(each)
+
+
+def _labels(find_model: Any) -> dict[str, str]:
+    return dict(bundle.read_card(find_model()).labels)
+
+
+def _paths(study: int, records: Records) -> tuple[Path, ...]:
+    return records.worklist.paths(study)
+
+
+def _paths_of(keys: tuple[str, ...], records: Records) -> list[tuple[Path, ...]]:
+    entries = filter(None, map(records.worklist.by_key, keys))
+    return [records.worklist.paths(entry.id) for entry in entries]
+
+
+def choose_folder(parent: QWidget) -> list[Path]:
+    """Ask for a folder of studies."""
+    chosen = QFileDialog.getExistingDirectory(parent, "Choose a folder of studies")
+    return [Path(chosen)] if chosen else []

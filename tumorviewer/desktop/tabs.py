@@ -1,0 +1,97 @@
+"""The worklist and the open studies as tabs: one click, or one key, between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QTabBar
+
+from tumorviewer.desktop.labels import plain_tip
+from tumorviewer.desktop.study_list import study_text
+from tumorviewer.study.types import Study
+
+_MAX_LETTERS = 28
+
+
+class StudyTabs(QTabBar):
+    """The first tab is the worklist; files that are no study have one together."""
+
+    worklist_wanted = Signal()
+    study_wanted = Signal(object)
+    """A :class:`Study`."""
+    close_wanted = Signal(object)
+    """The studies of a tab."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._groups: list[list[Study]] = []
+        self._hides_patient = False
+        self.setAccessibleName("Worklist and open studies")
+        self.setExpanding(False)
+        self.setDrawBase(False)
+        self.setTabsClosable(True)
+        self.setUsesScrollButtons(True)
+        self.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.addTab("Worklist")
+        self._fix(0)
+        self.currentChanged.connect(self._turned)
+        self.tabCloseRequested.connect(lambda at: self.close_wanted.emit(self._groups[at - 1]))
+
+    def show_studies(self, studies: Sequence[Study]) -> None:
+        """Have a tab for each of these, without turning to one."""
+        shown = self.currentIndex()
+        self._groups = _groups(studies)
+        self.blockSignals(True)
+        while self.count() > 1 + len(self._groups):
+            self.removeTab(self.count() - 1)
+        while self.count() < 1 + len(self._groups):
+            self.addTab("")
+        for at, group in enumerate(self._groups, 1):
+            title, detail = self._words(group, at)
+            short = title if len(title) <= _MAX_LETTERS else f"{title[: _MAX_LETTERS - 1]}…"
+            self.setTabText(at, short.replace("&", "&&"))
+            self.setTabToolTip(at, plain_tip(f"{title}\n{detail}".strip()))
+        self.setCurrentIndex(min(shown, self.count() - 1))
+        self.blockSignals(False)
+
+    def show_current(self, study: Study | None) -> None:
+        """Mark the tab of a study, or the worklist's."""
+        at = next((at for at, each in enumerate(self._groups, 1) if _has(each, study)), 0)
+        self.blockSignals(True)
+        self.setCurrentIndex(at)
+        self.blockSignals(False)
+
+    def hide_patient(self, hide: bool) -> None:
+        self._hides_patient = hide
+        self.show_studies([study for group in self._groups for study in group])
+
+    def step(self, by: int) -> None:
+        """Turn to a neighbour, from the last to the first."""
+        self.setCurrentIndex((self.currentIndex() + by) % self.count())
+
+    def _turned(self, at: int) -> None:
+        if at == 0:
+            self.worklist_wanted.emit()
+        elif at > 0:
+            self.study_wanted.emit(self._groups[at - 1][0])
+
+    def _words(self, group: list[Study], number: int) -> tuple[str, str]:
+        if group[0].uid is None and len(group) == 1 and not self._hides_patient:
+            return " ".join(group[0].title.split()), ""
+        return study_text(group[0], number, self._hides_patient)
+
+    def _fix(self, at: int) -> None:
+        for side in (QTabBar.ButtonPosition.LeftSide, QTabBar.ButtonPosition.RightSide):
+            self.setTabButton(at, side, None)
+
+
+def _groups(studies: Sequence[Study]) -> list[list[Study]]:
+    named = [[study] for study in studies if study.uid is not None]
+    files = [study for study in studies if study.uid is None]
+    return [*named, files] if files else named
+
+
+def _has(group: list[Study], study: Study | None) -> bool:
+    return any(each is study for each in group)

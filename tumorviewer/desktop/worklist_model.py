@@ -1,0 +1,184 @@
+"""The worklist as a table: what stands in each column, and what of it may be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor, QFont
+
+from tumorviewer.desktop import theme
+from tumorviewer.desktop.bars import percent
+from tumorviewer.desktop.labels import plain_tip
+from tumorviewer.records import OnDisk, Order, State, StudyEntry
+
+_Index = QModelIndex | QPersistentModelIndex
+STATE_WORDS = {
+    State.NEW: "New",
+    State.ANALYSED: "Analysed",
+    State.READ: "Read",
+    State.DISAGREES: "Disagrees",
+    State.SIGNED: "Signed",
+}
+_ON_DISK_WORDS = {
+    OnDisk.THERE: "",
+    OnDisk.CHANGED: "Its files have changed since it was entered.",
+    OnDisk.GONE: "Its files have gone.",
+}
+HIDDEN = "after your verdict"
+
+
+class Column(NamedTuple):
+    """A column of the worklist."""
+
+    title: str
+    width: int
+    order: Order | None
+    """What a click on its heading sorts by."""
+    text: Callable[[WorklistModel, StudyEntry], str]
+    is_number: bool = False
+
+
+class WorklistModel(QAbstractTableModel):
+    """The studies that were found, a row each."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.entries: Sequence[StudyEntry] = ()
+        self.labels: Mapping[str, str] = {}
+        """Classes in words."""
+        self.hides_patient = False
+        self.hides_answers = False
+        """Whether the model's answer is kept back until there is a verdict."""
+
+    def show_entries(self, entries: Sequence[StudyEntry]) -> None:
+        """Show these studies, in this order."""
+        self.beginResetModel()
+        self.entries = entries
+        self.endResetModel()
+
+    def redraw(self) -> None:
+        """What may be seen, or how it is called, has changed."""
+        last = self.index(len(self.entries) - 1, len(COLUMNS) - 1)
+        self.dataChanged.emit(self.index(0, 0), last)
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - as Qt declares it
+        return 0 if parent.isValid() else len(self.entries)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - as Qt declares it
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section].title
+        return None
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        entry, column = self.entries[index.row()], COLUMNS[index.column()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return column.text(self, entry)
+            case Qt.ItemDataRole.ToolTipRole:
+                return plain_tip(self._tip(entry, column))
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return f"{column.title}: {column.text(self, entry) or 'none'}"
+            case Qt.ItemDataRole.TextAlignmentRole if column.is_number:
+                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            case Qt.ItemDataRole.ForegroundRole:
+                return _colour(entry, column, self.sees_answer(entry))
+            case Qt.ItemDataRole.FontRole if entry.state is State.NEW and column.order:
+                return _semibold()
+        return None
+
+    def sees_answer(self, entry: StudyEntry) -> bool:
+        """Whether the reader may see what the model says of a study."""
+        return not self.hides_answers or entry.verdict_class is not None
+
+    def label(self, name: str | None) -> str:
+        """A class in words."""
+        return "" if name is None else self.labels.get(name, name.capitalize())
+
+    def _tip(self, entry: StudyEntry, column: Column) -> str:
+        return "\n".join(filter(None, (column.text(self, entry), _ON_DISK_WORDS[entry.on_disk])))
+
+
+def state_words(entry: StudyEntry) -> str:
+    """How far a study has come; a signed verdict that differs says so too."""
+    words = STATE_WORDS[entry.state]
+    if entry.state is State.SIGNED and entry.disagrees:
+        words += " · disagrees"
+    return words if entry.on_disk is OnDisk.THERE else f"{words} · files {entry.on_disk.value}"
+
+
+def patient_words(entry: StudyEntry, hide: bool) -> str:
+    """Whose study it is, as far as may be seen."""
+    if hide:
+        return f"Patient {entry.pseudonym[:6]}"
+    return entry.patient_name or entry.patient_id or "Not named"
+
+
+def _state(_model: WorklistModel, entry: StudyEntry) -> str:
+    return state_words(entry)
+
+
+def _patient(model: WorklistModel, entry: StudyEntry) -> str:
+    return patient_words(entry, model.hides_patient)
+
+
+def _study(model: WorklistModel, entry: StudyEntry) -> str:
+    title = "" if model.hides_patient else entry.title
+    return " · ".join(filter(None, (entry.description or title, entry.modality)))
+
+
+def _date(_model: WorklistModel, entry: StudyEntry) -> str:
+    return entry.date
+
+
+def _answer(model: WorklistModel, entry: StudyEntry) -> str:
+    if entry.predicted_class is None or model.sees_answer(entry):
+        return model.label(entry.predicted_class)
+    return HIDDEN
+
+
+def _tumour(model: WorklistModel, entry: StudyEntry) -> str:
+    return "" if entry.tumour is None or not model.sees_answer(entry) else percent(entry.tumour)
+
+
+def _doubt(model: WorklistModel, entry: StudyEntry) -> str:
+    return "" if entry.doubt is None or not model.sees_answer(entry) else f"{100 * entry.doubt:.0f}"
+
+
+def _verdict(model: WorklistModel, entry: StudyEntry) -> str:
+    return model.label(entry.verdict_class)
+
+
+COLUMNS = (
+    Column("State", 150, Order.PRIORITY, _state),
+    Column("Patient", 190, Order.PATIENT, _patient),
+    Column("Study", 230, None, _study),
+    Column("Date", 100, Order.NEWEST, _date),
+    Column("Model", 140, None, _answer),
+    Column("Tumour", 84, Order.TUMOUR, _tumour, is_number=True),
+    Column("Doubt", 72, Order.DOUBT, _doubt, is_number=True),
+    Column("Verdict", 140, None, _verdict),
+)
+
+
+def _colour(entry: StudyEntry, column: Column, sees_answer: bool) -> QColor | None:
+    colours = theme.current()
+    if entry.on_disk is OnDisk.GONE:
+        return QColor(colours.disabled)
+    if column.title in ("State", "Verdict") and entry.disagrees and sees_answer:
+        return QColor(colours.warning)
+    if column.title == "Model" and not sees_answer:
+        return QColor(colours.secondary)
+    return None
+
+
+def _semibold() -> QFont:
+    font = QFont()
+    font.setWeight(QFont.Weight.DemiBold)
+    return font
