@@ -60,7 +60,8 @@ class Store:
     ) -> None:
         self._device = device
         self._array = array
-        self._map = array.base if isinstance(array.base, mmap.mmap) else None
+        base: Any = array.base
+        self._map = base if isinstance(base, mmap.mmap) else None
         self._on_device: Tensor | None = None
         if device.type == "cuda" and array.nbytes < _SHARE_OF_GPU * _free_memory(device):
             self._on_device = torch.from_numpy(np.array(array)).to(device)
