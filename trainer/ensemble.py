@@ -51,7 +51,7 @@ class Mixing(NamedTuple):
 
     def logits(self, evidence_NMK: Floats) -> Floats:
         """``(N, K)``."""
-        return np.einsum("kmj,nmj->nk", self.weight, evidence_NMK) + self.bias
+        return np.asarray(np.einsum("kmj,nmj->nk", self.weight, evidence_NMK) + self.bias)
 
 
 def average(evidence_NMK: Floats, labels_N: Integers) -> Mixing:  # noqa: ARG001
@@ -112,9 +112,22 @@ def crossfitted(
     for fold in np.unique(folds_N):
         held = folds_N == fold
         mixing = method(evidence_NMK[~held], labels_N[~held])
-        temperature = calibrate.temperature(mixing.logits(evidence_NMK[~held]), labels_N[~held])
+        temperature = _temperature(method, mixing, evidence_NMK[~held], labels_N[~held])
         logits[held] = mixing.logits(evidence_NMK[held]) / temperature
     return logits
+
+
+def _temperature(
+    method: Callable[[Floats, Integers], Mixing],
+    mixing: Mixing,
+    evidence_NMK: Floats,
+    labels_N: Integers,
+) -> float:
+    """One for stacking: the regression is calibrated, and sharpening it on the items that it was
+    fitted on would undo its penalty."""
+    if method is stacked:
+        return 1.0
+    return calibrate.temperature(mixing.logits(evidence_NMK), labels_N)
 
 
 @dataclass(frozen=True)
@@ -152,7 +165,7 @@ def ensemble(order: Order, source: Source, progress: Progress) -> dict[str, Any]
     mixing = METHODS[order.method](evidence, labels)
     joined.mixed_by(*(torch.from_numpy(one).float() for one in mixing))
     result["weights"] = mixing.weight.round(6).tolist()
-    result["temperature"] = calibrate.temperature(mixing.logits(evidence), labels)
+    result["temperature"] = _temperature(METHODS[order.method], mixing, evidence, labels)
     write_json(order.out / "figures.json", result)
     _publish(order, material, rows, cards, joined, result)
     return result

@@ -64,7 +64,9 @@ class Range:
     def suggest(self, trial: Trial) -> Scalar:
         """The value that a trial takes."""
         if self.choices:
-            return trial.suggest_categorical(self.key, self.choices)
+            chosen = trial.suggest_categorical(self.key, self.choices)
+            assert chosen is not None
+            return chosen
         if self.is_whole:
             step = int(self.step or 1)
             return trial.suggest_int(
@@ -108,20 +110,31 @@ def _ranges(path: Path, table: Mapping[str, Any], where: str) -> list[Range]:
 
 
 def _range(path: Path, key: str, value: dict[str, Any]) -> Range:
-    choices = value.get("choices")
-    numbers = [value.get(end) for end in ("low", "high")]
-    if choices is not None:
-        fits = value.keys() == {"choices"} and isinstance(choices, list) and choices
-        fits = fits and all(isinstance(one, Scalar) for one in choices)
-    else:
-        fits = value.keys() <= {"low", "high", "log", "step"}
-        fits = fits and all(type(one) in (int, float) for one in numbers)
-        fits = fits and numbers[0] < numbers[1] and not (value.get("log") and numbers[0] <= 0)
-        fits = fits and not (value.get("log") and "step" in value)
-    if not fits:
+    if not (_is_choice(value) if "choices" in value else _is_interval(value)):
         remedy = "Use { low, high } with low < high (log: 0 < low, no step), or { choices = […] }."
         raise InputError(str(path), f"The range of {key} makes no sense.", remedy)
-    return Range(key, **({"choices": tuple(choices)} if choices is not None else value))
+    if "choices" in value:
+        return Range(key, tuple(value["choices"]))
+    return Range(key, **value)
+
+
+def _is_choice(value: dict[str, Any]) -> bool:
+    choices = value["choices"]
+    return (
+        value.keys() == {"choices"}
+        and isinstance(choices, list)
+        and bool(choices)
+        and all(isinstance(one, Scalar) for one in choices)
+    )
+
+
+def _is_interval(value: dict[str, Any]) -> bool:
+    ends = (value.get("low"), value.get("high"))
+    numbers = [one for one in ends if isinstance(one, int | float) and not isinstance(one, bool)]
+    if len(numbers) < 2 or not value.keys() <= {"low", "high", "log", "step"}:
+        return False
+    low, high = numbers
+    return low < high and not (value.get("log") and (low <= 0 or "step" in value))
 
 
 @dataclass(frozen=True)
