@@ -172,8 +172,11 @@ def patients_between_splits(dataset: Dataset) -> dict[str, dict[str, int]]:
 def compared(material: Material, other: Material, pairs_M3: NDArray[np.int64]) -> dict[str, Any]:
     """What two data sets have in common."""
     mine, theirs = material.dataset, other.dataset
-    labels = [mine.classes[one] for one in mine.labels()[pairs_M3[:, 0]]]
-    other_labels = [theirs.classes[one] for one in theirs.labels()[pairs_M3[:, 1]]]
+    common = {name for name in mine.classes if name in theirs.classes}
+    labels = [
+        (mine.classes[mine.items[one].label], theirs.classes[theirs.items[other].label])
+        for one, other, _ in pairs_M3.tolist()
+    ]
     patients = {item.patient for item in mine.items} & {item.patient for item in theirs.items}
     return {
         "data": theirs.root.name,
@@ -185,9 +188,7 @@ def compared(material: Material, other: Material, pairs_M3: NDArray[np.int64]) -
             len(np.unique(pairs_M3[:, 1])) / len(theirs.items), 6
         ),
         "same_files": len(set(material.pictures.sha256) & set(other.pictures.sha256)),
-        "pairs_with_two_labels": sum(
-            one != two for one, two in zip(labels, other_labels, strict=True)
-        ),
+        "pairs_with_two_labels": sum(one != two for one, two in labels if {one, two} <= common),
         "patients_in_both": len(patients - {""}),
     }
 

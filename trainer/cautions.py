@@ -39,9 +39,8 @@ def _splits(found: _Said) -> list[str]:
         if share
     ]
     if count := found["patients_in_several_splits"]:
-        said.append(
-            f"{_count(count, 'patient has', 'patients have')} items in several parts of the official split."
-        )
+        patients = _count(count, "patient has", "patients have")
+        said.append(f"{patients} items in several parts of the official split.")
     if count := found["pairs_in_two_groups"]:
         pairs = _count(count, "near-duplicate pair lies", "near-duplicate pairs lie")
         said.append(f"{pairs} in different groups: splits by them leak.")

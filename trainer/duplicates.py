@@ -2,13 +2,13 @@
 
 Two pictures are near-duplicates if their 64×64 thumbnails, of the whole frame or of the box around
 the foreground, correlate above 0.99; or above 0.95 while their high-pass filtered details correlate
-above 0.93 (frame) or 0.90 (box). For the seven other symmetries of the square 0.97 stands for 0.95,
-and the details must always be alike. Among the
-3,064 distinct slices of 233 patients (figshare 1512427) this rule never fires.
+above 0.93 (frame) or 0.88 (box). For the seven other symmetries of the square 0.96 stands for 0.95,
+and the details must always be alike. Among the 3,064 distinct slices of 233 patients (figshare
+1512427) this rule never fires.
 
 Every pair is compared, coarsely at first: 32×32 thumbnails in blocks of matrix products.
 
-Shapes: N items, V pixels of a thumbnail.
+Shapes: N items, V pixels of a coarse thumbnail.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ __all__ = [
 ]
 
 SCREEN = 32
-CERTAIN, LIKELY, FLIPPED = 0.99, 0.95, 0.97
-FRAME_DETAILS, BOX_DETAILS = 0.93, 0.90
+CERTAIN, LIKELY, FLIPPED = 0.99, 0.95, 0.96
+FRAME_DETAILS, BOX_DETAILS = 0.93, 0.88
 _SCREEN_SLACK = 0.02
 _BLOCK, _CHUNK = 2048, 4096
 _MANY, _RANK = 1000, 256
 """From so many items on, the coarse comparison works on so many principal components."""
-_RULES = "pairs 1"
+_RULES = "pairs 2"
 """Tells the cache apart from what other thresholds would give."""
 SYMMETRIES = (
     "identity",

@@ -21,12 +21,12 @@ from trainer.measures import column
 _MUCH = 0.2
 """Of the way from chance to certainty: what is worth a warning."""
 _FOLDS = 5
+_TOGETHER = "format, size, margins and corners together"
 _SEEN = {
     "file format and colour": ("format", "colour"),
     "picture size": ("rows", "columns"),
     "dark margins": ("top", "left", "bottom", "right"),
     "corners": ("corner", "corner_spread"),
-    "brightness and contrast": ("mean", "contrast"),
 }
 
 
@@ -53,17 +53,19 @@ class Shortcut:
         """One sentence."""
         told = f"{100 * self.balanced_accuracy:.0f} % (chance {100 * self.chance:.0f} %)"
         if self.visible:
-            return f"The {self.by} alone tells the class in {told}: a model may learn that instead."
+            return (
+                f"By {self.by} alone the class is told in {told}: a model may learn that instead."
+            )
         return (
-            f"The {self.by} alone tells the class in {told}. No model sees it, but if it stands "
-            "for the source, then class and source are confounded."
+            f"By {self.by} alone the class is told in {told}. No model sees that, but where it "
+            "stands for the source, class and source are confounded."
         )
 
 
 def find(
     dataset: Dataset, measures_NM: NDArray[np.float32], groups: NDArray[np.int64]
 ) -> list[Shortcut]:
-    """Every kind of property that differs between items, the most telling first.
+    """Every kind of property that differs between items, the most telling of the visible first.
 
     Answers nothing if a class has a single group, since nothing can then be cross-validated.
     """
@@ -75,11 +77,11 @@ def find(
     found = []
     for by, features in (_seen(measures_NM) | _named(dataset)).items():
         if len(np.unique(features, axis=0)) > 1:
-            visible = by in _SEEN or by == "all of these together"
+            visible = by in _SEEN or by == _TOGETHER
             score = _score(features, labels, folds, categories=not visible)
             chance = 1 / len(np.unique(labels))
             found.append(Shortcut(by, score, chance, float(error), visible))
-    return sorted(found, key=lambda one: -one.balanced_accuracy)
+    return sorted(found, key=lambda one: (not one.visible, -one.balanced_accuracy))
 
 
 def _seen(measures_NM: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -87,13 +89,13 @@ def _seen(measures_NM: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         by: np.stack([column(measures_NM, name) for name in names], axis=1)
         for by, names in _SEEN.items()
     }
-    return sets | {"all of these together": np.concatenate(list(sets.values()), axis=1)}
+    return sets | {_TOGETHER: np.concatenate(list(sets.values()), axis=1)}
 
 
 def _named(dataset: Dataset) -> dict[str, NDArray[Any]]:
     return {
-        "source": _codes([item.source for item in dataset.items]),
-        "pattern of the file names": _codes([pattern(item.file) for item in dataset.items]),
+        "the source": _codes([item.source for item in dataset.items]),
+        "the pattern of the file names": _codes([pattern(item.file) for item in dataset.items]),
     }
 
 

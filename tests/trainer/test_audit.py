@@ -173,7 +173,7 @@ def test_a_frame_of_one_class_is_a_shortcut_that_is_named_with_numbers(tmp_path)
     )
     assert framed["dark margins"].is_telling
     assert framed["dark margins"].balanced_accuracy > 0.9
-    assert "dark margins alone tells" in framed["dark margins"].words()
+    assert "By dark margins alone the class is told" in framed["dark margins"].words()
     assert "chance 50 %" in framed["dark margins"].words()
     assert "picture size" not in framed
 

@@ -75,6 +75,34 @@ def test_blank_pictures_are_twins_of_nothing(tmp_path):
     assert not len(duplicates.find(views, QUIET))
 
 
+def test_shortened_vectors_lose_no_pair(monkeypatch, tmp_path):
+    generator = np.random.default_rng(8)
+    heads = [texture(generator, 80) for _ in range(120)]
+    heads += [head.rotate(90 * (n % 4)).resize((70, 70)) for n, head in enumerate(heads[:60])]
+    views = views_of(heads, tmp_path / "data", tmp_path / "cache")
+    whole = duplicates.find(views, QUIET)
+    monkeypatch.setattr(duplicates, "_MANY", 1)
+    monkeypatch.setattr(duplicates, "_RANK", 24)
+    monkeypatch.setattr(duplicates, "_BLOCK", 50)
+    assert len(whole) >= 60
+    assert (duplicates.find(views, QUIET) == whole).all()
+
+
+def test_pairs_between_two_sets_are_those_of_both_together(tmp_path):
+    generator = np.random.default_rng(9)
+    heads = [texture(generator) for _ in range(12)]
+    mirrored = [head.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for head in heads[:4]]
+    views = views_of([*heads, *mirrored], tmp_path / "data", tmp_path / "cache")
+    order = [int(item.path.stem) for item in dataset.read(tmp_path / "data").items]
+    one, other = (
+        np.array([row for row, number in enumerate(order) if (number >= 12) == late])
+        for late in (False, True)
+    )
+    pairs = duplicates.between(views.rows(one), views.rows(other), QUIET)
+    named = {(order[one[a]], order[other[b]], which) for a, b, which in pairs.tolist()}
+    assert named == {(number, 12 + number, 4) for number in range(4)}
+
+
 @pytest.mark.shared
 @pytest.mark.slow
 def test_no_two_slices_of_the_233_patients_are_twins(shared_data, tmp_path):
@@ -84,13 +112,21 @@ def test_no_two_slices_of_the_233_patients_are_twins(shared_data, tmp_path):
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_the_published_pairs_are_found(shared_data, tmp_path):
-    data = dataset.read(shared_data / "nickparvar_training")
-    row = {f"nickparvar/Training/{item.name}": index for index, item in enumerate(data.items)}
+@pytest.mark.parametrize(
+    ("folder", "classes", "prefix", "least"),
+    [
+        ("nickparvar_training", (), "nickparvar/Training/", 9000),
+        ("sartaj", (), "sartaj/", 700),
+        ("br35h", ("yes", "no"), "br35h/", 16000),
+    ],
+)
+def test_the_published_pairs_are_found(shared_data, tmp_path, folder, classes, prefix, least):
+    data = dataset.read(shared_data / folder, classes)
+    row = {f"{prefix}{item.name}": index for index, item in enumerate(data.items)}
     with gzip.open(shared_data / "near_pairs.csv.gz", "rt") as stream:
         listed = [(row.get(line["a"]), row.get(line["b"])) for line in csv.DictReader(stream)]
     known = {tuple(sorted(pair)) for pair in listed if None not in pair}
     views = duplicates.load_views(data, tmp_path, QUIET)
     found = {tuple(pair) for pair in duplicates.find(views, QUIET)[:, :2].tolist()}
-    assert len(known) > 9000
+    assert len(known) > least
     assert len(known & found) >= 0.98 * len(known)
