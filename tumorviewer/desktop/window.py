@@ -191,6 +191,8 @@ class MainWindow(QMainWindow):
         reading.library_changed.connect(lambda: marking.keep_open(reading.library.studies))
         reading.volume_loaded.connect(marking.arrive)
         marking.series_wanted.connect(reading.show_series)
+        marking.layout_wanted.connect(self.viewer.show_layout)
+        self.room.register.entered.connect(partial(marking.keep_with, self.room.clerk))
         for name, slot in marking.actions().items():
             self._on(name, slot)
 

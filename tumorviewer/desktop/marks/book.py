@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
@@ -10,6 +11,9 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from tumorviewer.records import Mark
 from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Study, Volume
+
+if TYPE_CHECKING:
+    from tumorviewer.desktop.marks.keeper import Keeper
 
 
 class MarkBook(QObject):
@@ -26,8 +30,8 @@ class MarkBook(QObject):
         self.study = study
         self.undo_stack = QUndoStack(self)
         self.selected: str | None = None
-        self.is_kept = False
-        """Whether the records are told of every change."""
+        self.keeper: Keeper | None = None
+        """Tells the records of every change, once they know the study."""
         self._marks: dict[str, Mark] = {}
         self._preview: Mark | None = None
 

@@ -53,7 +53,7 @@ def shown(viewport: Viewport, book: MarkBook) -> Iterator[Mark]:
         return
     for mark in book.marks():
         same = mark.volume == key or _shares_frame(mark, state)
-        if same and all(state.is_on_plane(point) for point in points_of(mark)):
+        if same and _lies_in(state, points_of(mark)):
             yield mark
 
 
@@ -74,9 +74,13 @@ def hit(viewport: Viewport, book: MarkBook, at: QPointF) -> Hit | None:
 
 
 def on_screen(viewport: Viewport, points: Points) -> list[QPointF]:
-    """Points of the patient in a viewport's coordinates."""
+    """Points of the patient in a viewport's coordinates, which are linear in them."""
+    corners = np.vstack([np.zeros(3), np.eye(3)])
     transform, state = viewport.transform(), viewport.state
-    return [transform.map(state.from_patient(point)) for point in points]
+    seen = [transform.map(state.from_patient(corner)) for corner in corners]
+    origin, *steps = np.array([(point.x(), point.y()) for point in seen])
+    places = origin + points @ (np.array(steps) - origin)
+    return [QPointF(x, y) for x, y in places]
 
 
 def draw(painter: QPainter, viewport: Viewport, book: MarkBook) -> None:
@@ -141,6 +145,13 @@ def _lines(viewport: Viewport, mark: Mark) -> list[list[QPointF]]:
         cross = QPointF(6, 0), QPointF(0, 6)
         return [[ends[0] - step, ends[0] + step] for step in cross]
     return [ends[:2], ends[2:]] if kind is Kind.DIAMETERS else [ends]
+
+
+def _lies_in(state: ViewState, points: Points) -> bool:
+    """Whether the farthest of these points is on the shown plane."""
+    assert state.stack is not None
+    off = np.abs((points - state.stack.firsts[state.index]) @ state.stack.normal)
+    return len(points) > 0 and state.is_on_plane(points[int(np.argmax(off))])
 
 
 def _shares_frame(mark: Mark, state: ViewState) -> bool:

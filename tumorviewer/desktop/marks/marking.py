@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPointF, Signal
 from PySide6.QtGui import QGuiApplication, QUndoGroup
 
+from tumorviewer.desktop.layouts import PLANES, STRAIGHT
 from tumorviewer.desktop.marks import canvas, copying, words
 from tumorviewer.desktop.marks.book import MarkBook
+from tumorviewer.desktop.marks.keeper import Keeper
 from tumorviewer.desktop.marks.panel import MarkPanel
 from tumorviewer.desktop.marks.text import TextEntry
 from tumorviewer.desktop.marks.tool import MarkTool
@@ -24,7 +26,7 @@ from tumorviewer.study.types import Series, Study
 
 if TYPE_CHECKING:
     from tumorviewer.desktop.clerk import Clerk
-    from tumorviewer.records import Records, StudyEntry
+    from tumorviewer.records import StudyEntry
 
 
 class Marking(QObject):
@@ -38,6 +40,8 @@ class Marking(QObject):
 
     series_wanted = Signal(object, int)
     """A mark is on another volume: its series, and the volume's index."""
+    layout_wanted = Signal(object)
+    """A mark lies in a plane that is not shown: a :class:`Layout` that may show it."""
 
     def __init__(self, panes: Panes, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -91,15 +95,10 @@ class Marking(QObject):
 
     def keep_with(self, clerk: Clerk, study: Study, entry: StudyEntry) -> None:
         """Bring back the marks that the records have of a study, and keep every change."""
-        book, number = self.book_of(study), entry.id
-        if book.is_kept:
-            return
-        book.is_kept = True
-        for mark in book.marks():
-            clerk.ask(partial(_save, number, mark))
-        book.saved.connect(lambda mark: clerk.ask(partial(_save, number, mark)))
-        book.removed.connect(lambda name: clerk.ask(partial(_remove, number, name)))
-        clerk.ask(partial(_load, number), book.load)
+        book = self.book_of(study)
+        if book.keeper is None:
+            book.keeper = Keeper(book, clerk, entry.id)
+            book.keeper.troubled.connect(self.panel.show_trouble)
 
     # Actions
 
@@ -139,9 +138,10 @@ class Marking(QObject):
         if book is None or mark is None:
             return
         self.jump(mark.id)
-        viewport = self._panes.active
-        at = canvas.on_screen(viewport, canvas.points_of(mark))[0]
-        TextEntry(viewport, at, mark.text, partial(self._set_text, book, mark))
+        viewport = self._viewport_of(mark, book)
+        if viewport is not None:
+            at = canvas.on_screen(viewport, canvas.points_of(mark))[0]
+            TextEntry(viewport, at, mark.text, partial(self._set_text, book, mark))
 
     def jump(self, identifier: str) -> None:
         """Select a mark and go to where it is, on its own series."""
@@ -155,7 +155,22 @@ class Marking(QObject):
             self._target = mark
             self.series_wanted.emit(*place)
         elif place is not None:
-            self._panes.link.place(self._panes.first, canvas.points_of(mark).mean(axis=0))
+            self._go_to(mark, book)
+
+    def _go_to(self, mark: Mark, book: MarkBook) -> None:
+        """Show the plane of a mark, with a layout that has it."""
+        middle = canvas.points_of(mark).mean(axis=0)
+        self._panes.link.place(self._panes.first, middle)
+        for layout in (PLANES, STRAIGHT):
+            if self._viewport_of(mark, book) is None:
+                self.layout_wanted.emit(layout)
+                self._panes.link.place(self._panes.first, middle)
+
+    def _viewport_of(self, mark: Mark, book: MarkBook) -> Viewport | None:
+        """A viewport that shows a mark, the active one first."""
+        viewports = [self._panes.active, *self._panes.viewports()]
+        seen = (v for v in viewports if v.isVisible() and mark in canvas.shown(v, book))
+        return next(seen, None)
 
     def arrive(self) -> None:
         """A volume is loaded: go to the mark that it was wanted for."""
@@ -233,15 +248,3 @@ def _volumes(study: Study) -> dict[str, tuple[Series, int]]:
 
 def _find(study: Study, mark: Mark) -> tuple[Series, int] | None:
     return _volumes(study).get(mark.volume)
-
-
-def _save(study: int, mark: Mark, records: Records) -> None:
-    records.marks.save(study, mark)
-
-
-def _remove(study: int, identifier: str, records: Records) -> None:
-    records.marks.remove(study, identifier)
-
-
-def _load(study: int, records: Records) -> list[Any]:
-    return records.marks.of(study)

@@ -30,6 +30,8 @@ class MarkPanel(QFrame):
         self.list = MarkList()
         self.warning = label("", "warning")
         self.warning.setAccessibleName("What to know of the measurement")
+        self.trouble = label("", "error")
+        self.trouble.setAccessibleName("Marks that are not kept")
         self._hint = label(_EMPTY, "secondary")
         self.list.currentItemChanged.connect(self._turned_to)
         self.list.itemActivated.connect(lambda item: self.jump_wanted.emit(item.data(_ID)))
@@ -38,9 +40,15 @@ class MarkPanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)
-        for part in (heading("Marks"), self._hint, self.list, self.warning):
+        for part in (heading("Marks"), self._hint, self.list, self.warning, self.trouble):
             layout.addWidget(part)
+        self.show_trouble("")
         self.show_book(None, ())
+
+    def show_trouble(self, text: str) -> None:
+        """Say why marks are not kept; nothing if they are."""
+        self.trouble.setText(text)
+        self.trouble.setVisible(bool(text))
 
     def show_book(self, book: MarkBook | None, volumes: Collection[str]) -> None:
         """List the marks of a study whose volumes have these keys."""

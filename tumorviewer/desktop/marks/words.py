@@ -29,6 +29,7 @@ HOW = {
     Kind.RECTANGLE: "drag from corner to corner",
     Kind.FREEHAND: "drag around it",
 }
+_MEASURED = {"length", "angle", "longest", "area", "value"}
 IN_PIXELS = "No spacing is stated in the file: lengths and areas are in pixels, not in mm."
 CROSSES = "The outline crosses itself: its area is not what it encloses."
 
@@ -46,6 +47,8 @@ def figures(mark: Mark) -> list[str]:
     """What was measured, with units."""
     kind, values = Kind(mark.type), mark.values
     unit = str(values.get("unit", "mm"))
+    if not values.keys() & _MEASURED:
+        return []
     if kind is Kind.DISTANCE:
         return [f"{values['length']:.1f} {unit}"]
     if kind is Kind.ANGLE:
@@ -55,7 +58,7 @@ def figures(mark: Mark) -> list[str]:
         return [pair, f"Product {values['product']:.1f} {unit}²"]
     if kind in REGIONS:
         return [f"Area {values['area']:.1f} {unit}²", *_statistics(values)]
-    return [_with_unit(values["value"], values, 1)] if "value" in values else []
+    return [_with_unit(values["value"], values, 1)]
 
 
 def warnings(mark: Mark) -> list[str]:
