@@ -314,6 +314,7 @@ def shown(window) -> Viewer:
     window.viewer.show_volume(axial())
     window._middle.setCurrentWidget(window.viewer)
     window.viewer.image.setFocus()
+    window.actions_.provide("series", True)
     return window.viewer
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from tumorviewer.imaging.geometry import Edges, scale_bar
 
@@ -14,6 +16,7 @@ OUTLINE = QColor(0, 0, 0, 220)
 ACCENT = QColor(255, 214, 102)
 MARGIN = 8.0
 _LONGEST_TEXT = 300
+_EDGE = 2
 _OFFSETS = ((-1, -1), (0, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (0, 1), (1, 1))
 
 
@@ -26,14 +29,44 @@ def draw_text(
     painter: QPainter, box: QRectF, align: Qt.AlignmentFlag, text: str, ink: QColor = INK
 ) -> None:
     """One line of text, elided to its box, readable on any picture."""
-    elided = QFontMetricsF(painter.font()).elidedText(
-        plain(text), Qt.TextElideMode.ElideRight, box.width()
-    )
+    font, ratio = painter.font(), painter.device().devicePixelRatioF()
+    image, width, height = _written(text, box.width(), font.toString(), ink.rgba(), ratio)
+    x, y = box.left(), box.top()
+    if align & Qt.AlignmentFlag.AlignRight:
+        x = box.right() - width
+    elif align & Qt.AlignmentFlag.AlignHCenter:
+        x = box.center().x() - width / 2
+    if align & Qt.AlignmentFlag.AlignBottom:
+        y = box.bottom() - height
+    elif align & Qt.AlignmentFlag.AlignVCenter:
+        y = box.center().y() - height / 2
+    painter.drawImage(QPointF(round(x) - _EDGE, round(y) - _EDGE), image)
+
+
+@lru_cache(maxsize=512)
+def _written(
+    text: str, room: float, font_text: str, ink: int, ratio: float
+) -> tuple[QImage, float, float]:
+    """The line with its outline, ``_EDGE`` wide all round, and the size of the line alone."""
+    font = QFont()
+    font.fromString(font_text)
+    metrics = QFontMetricsF(font)
+    elided = metrics.elidedText(plain(text), Qt.TextElideMode.ElideRight, room)
+    width, height = math.ceil(metrics.horizontalAdvance(elided)), metrics.height()
+    size = QSizeF(width + 2 * _EDGE, height + 2 * _EDGE) * ratio
+    image = QImage(size.toSize(), QImage.Format.Format_ARGB32_Premultiplied)
+    image.setDevicePixelRatio(ratio)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    painter.setFont(font)
+    base = QPointF(_EDGE, _EDGE + metrics.ascent())
     painter.setPen(OUTLINE)
-    for dx, dy in _OFFSETS:
-        painter.drawText(box.translated(dx, dy), align, elided)
-    painter.setPen(ink)
-    painter.drawText(box, align, elided)
+    for offset in _OFFSETS:
+        painter.drawText(base + QPointF(*offset), elided)
+    painter.setPen(QColor.fromRgba(ink))
+    painter.drawText(base, elided)
+    painter.end()
+    return image, width, height
 
 
 def draw_corner(

@@ -61,6 +61,7 @@ class Viewport(QWidget):
         """What the reader is to do next."""
         self.gestures = Gestures(self)
         self._picture: QImage | None = None
+        self._smaller: QImage | None = None
         self._has_pointer = False
         self.setAccessibleName(name)
         self.setAccessibleDescription("\n".join(HINTS))
@@ -80,7 +81,7 @@ class Viewport(QWidget):
 
     def refresh(self) -> None:
         """Draw anew: the pixels or the overlay are others."""
-        self._picture = None
+        self._picture = self._smaller = None
         self.update()
 
     # Where things are
@@ -215,12 +216,14 @@ class Viewport(QWidget):
         halvings = int(np.floor(-np.log2(shown))) if self.state.smooth else 0
         if halvings < 1:
             return picture
-        return picture.scaled(
-            max(1, picture.width() >> halvings),
-            max(1, picture.height() >> halvings),
-            Qt.AspectRatioMode.IgnoreAspectRatio,
-            Qt.TransformationMode.SmoothTransformation,
-        )
+        size = QSize(max(1, picture.width() >> halvings), max(1, picture.height() >> halvings))
+        if self._smaller is None or self._smaller.size() != size:
+            self._smaller = picture.scaled(
+                size,
+                Qt.AspectRatioMode.IgnoreAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+        return self._smaller
 
     def _draw_annotations(self, painter: QPainter, area: QRectF, stack: Stack) -> None:
         state = self.state

@@ -1,0 +1,134 @@
+"""Milliseconds for one step in three planes and map, 512×512×300, with the map laid over.
+
+Run as ``python tests/benchmarks/planes.py``. Real events on the window's viewer at 1440×900,
+each timed until everything that it changed is painted: the wheel in each plane, the window
+dragged, the crosshair dragged; and from the first slice of a loading series to three planes.
+Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication
+
+from tests.benchmarks.scroll import finding, timed
+from tumorviewer.desktop.layouts import PLANES, Pane
+from tumorviewer.desktop.viewer import Viewer
+from tumorviewer.desktop.viewport import Viewport
+from tumorviewer.imaging.display import default_window
+from tumorviewer.imaging.reslice import Plane
+from tumorviewer.study import Placement, Volume
+
+SLICES, SIDE, STEPS = 300, 512, 60
+LIMIT_MS, LIMIT_FIRST_S = 16, 0.3
+NO_KEYS, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
+
+
+def volume() -> Volume:
+    array = np.random.default_rng(0).integers(0, 2000, (SLICES, SIDE, SIDE), np.int16)
+    affine = np.diag([1.2, 0.5, 0.5, 1.0])[[2, 1, 0, 3]]
+    return Volume(array, affine, Placement.PATIENT, "made")
+
+
+def shown_in_planes(made: Volume) -> Viewer:
+    viewer = Viewer()
+    viewer.resize(1440 - 580, 900 - 120)
+    viewer.show_layout(PLANES)
+    viewer.show_volume(made)
+    found = finding()
+    viewer.show_finding(replace(found, key_slices=(3,)))
+    viewer.show()
+    QApplication.processEvents()
+    return viewer
+
+
+def wheel(viewport: Viewport) -> Callable[[int], None]:
+    middle = QPointF(100, 100)
+
+    def turn(step: int) -> None:
+        event = QWheelEvent(
+            middle, middle, QPoint(), QPoint(0, -120 if step < STEPS // 2 else 120),
+            Qt.MouseButton.NoButton, NO_KEYS, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(viewport, event)
+        QApplication.processEvents()
+
+    return turn
+
+
+def dragging(
+    viewport: Viewport, button: Qt.MouseButton, keys: Qt.KeyboardModifier
+) -> Callable[[int], None]:
+    def send(kind: QEvent.Type, at: QPointF) -> None:
+        event = QMouseEvent(kind, at, viewport.mapToGlobal(at), button, button, keys)
+        QApplication.sendEvent(viewport, event)
+
+    send(QEvent.Type.MouseButtonPress, QPointF(150, 150))
+
+    def move(step: int) -> None:
+        send(QEvent.Type.MouseMove, QPointF(150 + 2 * step, 150 + step))
+        QApplication.processEvents()
+
+    return move
+
+
+def until_three_planes(made: Volume) -> float:
+    """Seconds from the first slice until all are read and three planes painted, without the
+    reading itself."""
+    viewer = Viewer()
+    viewer.resize(1440 - 580, 900 - 120)
+    viewer.show_layout(PLANES)
+    viewer.show()
+    loading = replace(made, array=made.array)
+    default_window(loading)  # which the loading thread finds
+    began = time.perf_counter()
+    viewer.show_volume(loading, complete=False)
+    for index in range(SLICES // 2, SLICES // 2 + 8):
+        viewer.slice_filled(index)
+    QApplication.processEvents()
+    viewer.show_volume(loading)
+    QApplication.processEvents()
+    taken = time.perf_counter() - began
+    viewer.close()
+    return taken
+
+
+def main() -> None:
+    application = QApplication.instance() or QApplication([])
+    made = volume()
+    viewer = shown_in_planes(made)
+    panes = {
+        "own": viewer.image,
+        "coronal": viewer.panes.viewport(Pane(0, Plane.SECOND)),
+        "sagittal": viewer.panes.viewport(Pane(0, Plane.THIRD)),
+    }
+    result: dict[str, object] = {}
+    for name, viewport in panes.items():
+        result[f"scroll_{name}_ms"] = timed(wheel(viewport), range(STEPS))
+    right, left = Qt.MouseButton.RightButton, Qt.MouseButton.LeftButton
+    result["window_ms"] = timed(dragging(viewer.image, right, NO_KEYS), range(STEPS))
+    viewer.image.gestures.release()
+    result["crosshair_ms"] = timed(dragging(viewer.image, left, CTRL), range(STEPS))
+    viewer.close()
+    result["three_planes_s"] = round(until_three_planes(made), 3)
+    steps = [each["p95"] for each in result.values() if isinstance(each, dict)]
+    result["within_limits"] = {
+        f"p95 under {LIMIT_MS} ms": max(steps) < LIMIT_MS,
+        f"planes within {LIMIT_FIRST_S} s": result["three_planes_s"] <= LIMIT_FIRST_S,
+    }
+    print(json.dumps(result, indent=2))
+    application.quit()
+
+
+if __name__ == "__main__":
+    main()
