@@ -29,7 +29,7 @@ _WHEEL_STEP = 120
 _ZOOM_STEP = 1.15
 _PAGE = 10
 _PIXELS_TO_DOUBLE_WIDTH = 200
-_ARROWS = {
+ARROWS = {
     Qt.Key.Key_Left: QPointF(-1, 0),
     Qt.Key.Key_Right: QPointF(1, 0),
     Qt.Key.Key_Up: QPointF(0, -1),
@@ -169,14 +169,14 @@ class Gestures:
         return True
 
     def _pan_key(self, key: Qt.Key) -> bool:
-        direction, viewport = _ARROWS.get(key), self._viewport
+        direction, viewport = ARROWS.get(key), self._viewport
         if direction is not None:
             step = 0.1 * min(viewport.width(), viewport.height())
             viewport.state.move_to(viewport.state.centre + viewport.step_of(direction * step))
         return direction is not None
 
     def _window_key(self, key: Qt.Key) -> bool:
-        direction = _ARROWS.get(key)
+        direction = ARROWS.get(key)
         if direction is not None:
             self._change_window(self._viewport.state.window, direction * 10)
         return direction is not None

@@ -57,8 +57,6 @@ class Viewport(QWidget):
         self.remark: Callable[[int], str] = no_remark
         """What must be said of a slice, over the image."""
         self.marks: Callable[[QPainter], object] = no_marks
-        self.prompt = ""
-        """What the reader is to do next."""
         self.gestures = Gestures(self)
         self._picture: QImage | None = None
         self._smaller: QImage | None = None
@@ -243,7 +241,7 @@ class Viewport(QWidget):
             annotation.draw_edges(painter, area, edges)
         if stack.volume.placement is not Placement.NONE:
             annotation.draw_scale_bar(painter, area, stack.spacing[1] / self.scale())
-        annotation.draw_remark(painter, area, self.prompt or self.remark(state.index))
+        annotation.draw_remark(painter, area, self.remark(state.index))
         self.marks(painter)
         if state.cursor is not None and not self._has_pointer:
             annotation.draw_cursor(painter, self.transform().map(state.cursor))

@@ -1,4 +1,4 @@
-"""Marks of the shown plane on the screen: where they are, what is near the pointer, drawing."""
+"""Marks of the shown plane on the screen: where they are, and what is near the pointer."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtCore import QPointF
 
-from tumorviewer.desktop.annotation import ACCENT, MARGIN, OUTLINE, draw_text
-from tumorviewer.desktop.marks import words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.marks.shapes import Axes, handles
 from tumorviewer.desktop.view_state import ViewState
@@ -19,10 +16,8 @@ from tumorviewer.imaging.measure import REGIONS, Kind, Points, outline
 from tumorviewer.records import Mark
 from tumorviewer.study import Placement
 
-INK = QColor(110, 231, 249)
 _REACH = 7.0
 """How near the pointer must be, in screen pixels."""
-_HANDLE = 3.5
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ def hit(viewport: Viewport, book: MarkBook, at: QPointF) -> Hit | None:
         ]
         if near:
             return Hit(mark, min(near, key=lambda h: _far(points[h], at)))
-        if any(_off(line, at) < _REACH for line in _lines(viewport, mark)):
+        if any(_off(line, at) < _REACH for line in lines_of(viewport, mark)):
             return Hit(mark, None)
     return None
 
@@ -83,58 +78,7 @@ def on_screen(viewport: Viewport, points: Points) -> list[QPointF]:
     return [QPointF(x, y) for x, y in places]
 
 
-def draw(painter: QPainter, viewport: Viewport, book: MarkBook) -> None:
-    """All marks of the shown plane."""
-    key = book.key_of(viewport.state.volume)
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    for mark in shown(viewport, book):
-        draw_mark(painter, viewport, mark, mark.id == book.selected, mark.volume == key)
-    painter.restore()
-
-
-def draw_mark(
-    painter: QPainter, viewport: Viewport, mark: Mark, is_selected: bool, is_own: bool = True
-) -> None:
-    """Lines, handles and words; dashed on another volume than it was drawn on."""
-    ink = ACCENT if is_selected else INK
-    style = Qt.PenStyle.SolidLine if is_own else Qt.PenStyle.DashLine
-    for colour, width in ((OUTLINE, 3.5), (ink, 1.5)):
-        pen = QPen(colour, width, style, Qt.PenCapStyle.RoundCap)
-        painter.setPen(pen)
-        for line in _lines(viewport, mark):
-            painter.drawPolyline(QPolygonF(line))
-    if is_selected:
-        _draw_handles(painter, viewport, mark)
-    _draw_words(painter, viewport, mark, ink)
-
-
-def _draw_handles(painter: QPainter, viewport: Viewport, mark: Mark) -> None:
-    points = on_screen(viewport, points_of(mark))
-    painter.setPen(QPen(OUTLINE, 1))
-    painter.setBrush(ACCENT)
-    for handle in handles(Kind(mark.type), points_of(mark)):
-        painter.drawEllipse(points[handle], _HANDLE, _HANDLE)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-
-
-def _draw_words(painter: QPainter, viewport: Viewport, mark: Mark, ink: QColor) -> None:
-    """Beside the mark, and within the viewport."""
-    texts = words.lines(mark)
-    metrics = QFontMetricsF(painter.font())
-    width = max((metrics.horizontalAdvance(text) for text in texts), default=0.0) + 4
-    box = QPolygonF([p for line in _lines(viewport, mark) for p in line]).boundingRect()
-    size, area = metrics.height() * len(texts), QRectF(viewport.rect())
-    left, top = box.right() + MARGIN, box.center().y() - size / 2
-    if left + width > area.right() - MARGIN:
-        left = max(MARGIN, box.left() - MARGIN - width)
-    top = min(max(top, MARGIN), area.bottom() - MARGIN - size)
-    for at, text in enumerate(texts):
-        place = QRectF(left, top + at * metrics.height(), width, metrics.height())
-        draw_text(painter, place, Qt.AlignmentFlag.AlignLeft, text, ink)
-
-
-def _lines(viewport: Viewport, mark: Mark) -> list[list[QPointF]]:
+def lines_of(viewport: Viewport, mark: Mark) -> list[list[QPointF]]:
     """A mark as lines on the screen."""
     kind, points = Kind(mark.type), points_of(mark)
     if kind in REGIONS and len(points) > 2:

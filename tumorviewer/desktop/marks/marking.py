@@ -52,7 +52,7 @@ class Marking(QObject):
         self._books: dict[int, MarkBook] = {}
         self._book: MarkBook | None = None
         self._target: Mark | None = None
-        self.tool.kind_changed.connect(self._kind_changed)
+        self.tool.kind_changed.connect(self._show)
         self.tool.text_wanted.connect(self._ask_text)
         self.panel.jump_wanted.connect(self.jump)
         self.panel.edit_wanted.connect(self.edit_text)
@@ -213,12 +213,6 @@ class Marking(QObject):
         volumes = {} if book is None else _volumes(book.study)
         self.panel.show_book(book, volumes)
         for viewport in self._panes.viewports():
-            viewport.update()
-
-    def _kind_changed(self, kind: Kind | None) -> None:
-        text = "" if kind is None else f"{words.TITLES[kind]}: {words.HOW[kind]}"
-        for viewport in self._panes.viewports():
-            viewport.prompt = text
             viewport.update()
 
     def _ask_text(self, mark: Mark, viewport: Viewport) -> None:

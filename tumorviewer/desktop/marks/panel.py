@@ -73,7 +73,8 @@ class MarkList(QListWidget):
         super().__init__()
         self.setAccessibleName("List of marks")
         self.setWordWrap(True)
-        self.setMaximumHeight(220)
+        self.setMaximumHeight(180)
+        self.setProperty("role", "marks")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.itemDoubleClicked.connect(lambda item: self.edit_wanted.emit(item.data(_ID)))
 
@@ -104,4 +105,4 @@ class MarkList(QListWidget):
 def _text(mark: Mark, is_here: bool) -> str:
     name = f"{words.title(mark)}: {mark.text}" if mark.text else words.title(mark)
     gone = () if is_here else ("Its series is not open.",)
-    return "\n".join((name, *words.figures(mark), *gone))
+    return "\n".join(filter(None, (name, ", ".join(words.figures(mark)), *gone)))

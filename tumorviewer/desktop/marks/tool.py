@@ -11,7 +11,8 @@ import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
 
-from tumorviewer.desktop.marks import canvas, shapes, words
+from tumorviewer.desktop.gestures import ARROWS
+from tumorviewer.desktop.marks import canvas, painting, shapes, words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measure import Kind, Points, measure
@@ -21,6 +22,7 @@ from tumorviewer.study import Placement
 _CLICK = 4.0
 """A pointer that moves less, in screen pixels, between press and release has not dragged."""
 _STROKE_STEP = 2.0
+_LARGE = 10
 
 
 @dataclass
@@ -67,10 +69,13 @@ class MarkTool(QObject):
         self._book_of = book_of
         self._drawing: _Drawing | None = None
         self._drag: _Drag | None = None
+        self._pen: QPointF | None = None
+        """Where the arrow keys have moved to, in image coordinates."""
 
     def choose(self, kind: Kind | None) -> None:
         """Draw one mark of a kind; None ends what is being drawn."""
         self._cancel()
+        self._pen = None
         if kind is not self.kind:
             self.kind = kind
             self.kind_changed.emit(kind)
@@ -80,17 +85,20 @@ class MarkTool(QObject):
         book = self._book_of(viewport)
         if book is None:
             return
-        canvas.draw(painter, viewport, book)
-        drawing = self._drawing
-        if drawing is not None and drawing.viewport is viewport and drawing.mark.points_mm:
-            canvas.draw_mark(painter, viewport, drawing.mark, is_selected=True)
+        drawing = self._drawing if self._drawing and self._drawing.viewport is viewport else None
+        painting.draw(painter, viewport, book, drawing.mark if drawing else None)
+        if self.kind is not None and viewport.hasFocus():
+            text = f"{words.TITLES[self.kind]}: {words.HOW[self.kind]}"
+            painting.draw_prompt(painter, viewport, text)
+            if self._pen is not None:
+                painting.draw_pen(painter, viewport.transform().map(self._pen))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(watched, Viewport):
             if isinstance(event, QMouseEvent):
                 return self._mouse(watched, event)
             if isinstance(event, QKeyEvent):
-                return self._key(event)
+                return self._key(watched, event)
         return False
 
     # Mouse
@@ -177,15 +185,52 @@ class MarkTool(QObject):
 
     # Keys
 
-    def _key(self, event: QKeyEvent) -> bool:
-        """Escape ends what is being drawn, before it means anything to the window."""
-        if event.key() != Qt.Key.Key_Escape or (self.kind is None and self._drag is None):
+    def _key(self, viewport: Viewport, event: QKeyEvent) -> bool:
+        """While a mark is drawn its keys come before those of the window."""
+        act = self._key_act(viewport, event)
+        if act is None or event.type() is QEvent.Type.KeyRelease:
             return False
         if event.type() is QEvent.Type.ShortcutOverride:
             event.accept()
-        elif event.type() is QEvent.Type.KeyPress:
-            self.choose(None)
+        else:
+            act()
         return True
+
+    def _key_act(self, viewport: Viewport, event: QKeyEvent) -> Callable[[], object] | None:
+        """Escape ends it, arrows move a pen (with Shift in larger steps), Enter puts a point."""
+        book, key = self._book_of(viewport), Qt.Key(event.key())
+        if key == Qt.Key.Key_Escape and (self.kind is not None or self._drag is not None):
+            return lambda: self.choose(None)
+        if self.kind is None or book is None or viewport.state.stack is None:
+            return None
+        if key in ARROWS:
+            large = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            return lambda: self._move_pen(viewport, book, ARROWS[key] * (_LARGE if large else 1))
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            return lambda: self._put_pen(viewport, book)
+        return None
+
+    def _move_pen(self, viewport: Viewport, book: MarkBook, pixels: QPointF) -> None:
+        pen = self._pen if self._pen is not None else viewport.state.centre
+        moved = pen + viewport.step_of(pixels * viewport.scale())
+        place = self._place(viewport, viewport.transform().map(moved))
+        self._pen = viewport.state.from_patient(place)
+        viewport.state.point_at(self._pen)
+        self._move(viewport, book, viewport.transform().map(self._pen))
+        viewport.update()
+
+    def _put_pen(self, viewport: Viewport, book: MarkBook) -> None:
+        pen = self._pen if self._pen is not None else viewport.state.centre
+        at = viewport.transform().map(pen)
+        clicks = self._drawing.clicks if self._drawing else []
+        here = self._place(viewport, at)
+        is_closed = self.kind is Kind.FREEHAND and clicks and np.allclose(here, clicks[-1])
+        if is_closed and len(clicks) > 2:
+            self._finish(book)
+        elif not is_closed:
+            self._put(viewport, book, at)
+        if self._drawing is not None:
+            self._drawing.pressed = None
 
     # A mark from its beginning to its end
 

@@ -43,6 +43,16 @@ def lines(mark: Mark) -> list[str]:
     return [line for line in (mark.text, *figures(mark)) if line]
 
 
+def headline(mark: Mark) -> list[str]:
+    """The reader's text, and what matters most of the figures, on one line each."""
+    first = figures(mark)[:1]
+    if "mean" in mark.values:
+        extent = _extent(mark.values)
+        mean, sd = number(mark.values["mean"], extent), number(mark.values["sd"], extent)
+        first = [f"{mean} ± {sd}  {_area(mark.values)}"]
+    return [line for line in (mark.text, *first) if line]
+
+
 def figures(mark: Mark) -> list[str]:
     """What was measured, with units."""
     kind, values = Kind(mark.type), mark.values
@@ -57,7 +67,7 @@ def figures(mark: Mark) -> list[str]:
         pair = f"{values['longest']:.1f} × {values['perpendicular']:.1f} {unit}"
         return [pair, f"Product {values['product']:.1f} {unit}²"]
     if kind in REGIONS:
-        return [f"Area {values['area']:.1f} {unit}²", *_statistics(values)]
+        return [f"Area {_area(values)}", *_statistics(values)]
     return [_with_unit(values["value"], values, 1)]
 
 
@@ -75,11 +85,21 @@ def warnings(mark: Mark) -> list[str]:
 def _statistics(values: Mapping[str, Any]) -> list[str]:
     if "mean" not in values:
         return []
-    extent = max(values["maximum"] - values["minimum"], 1e-3 * abs(values["mean"]), 1e-5)
+    extent = _extent(values)
     mean, sd = number(values["mean"], extent), number(values["sd"], extent)
     least, most = number(values["minimum"], extent), number(values["maximum"], extent)
     unit = values.get("intensity_unit", "")
     return [f"Mean {mean}  SD {sd} {unit}".rstrip(), f"Min {least}  max {most} {unit}".rstrip()]
+
+
+def _area(values: Mapping[str, Any]) -> str:
+    return f"{values['area']:.1f} {values.get('unit', 'mm')}²"
+
+
+def _extent(values: Mapping[str, Any]) -> float:
+    """A range that says how many decimals are worth writing."""
+    spread: float = values["maximum"] - values["minimum"]
+    return max(spread, 1e-3 * abs(values["mean"]), 1e-5)
 
 
 def _with_unit(value: float, values: Mapping[str, Any], extent: float) -> str:
