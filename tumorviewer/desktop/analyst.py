@@ -86,6 +86,8 @@ class Analyst(QObject):
     """The worker's :class:`SelfTest`."""
     stopped = Signal(str)
     """The worker died, for this reason."""
+    overheard = Signal(object)
+    """The end of a request that was not the analyst's own."""
     _arrived = Signal(object)
 
     def __init__(
@@ -190,6 +192,14 @@ class Analyst(QObject):
         self._client.restart()
         self.analyse()
 
+    def submit(self, request: Request) -> int:
+        """Ask the worker something that is not about the shown volume; see :attr:`overheard`."""
+        return self._client.submit(request)
+
+    def withdraw(self, request: int) -> None:
+        """Give up what was submitted."""
+        self._client.cancel(request)
+
     def close(self) -> None:
         self._client.close()
 
@@ -233,6 +243,8 @@ class Analyst(QObject):
                 self._mourn(reason)
             case Progress() | Done() | Failed() | Cancelled() if event.id == self._request:
                 self._hear(event)
+            case Done() | Failed():
+                self.overheard.emit(event)
 
     def _begin(self, selftest: SelfTest) -> None:
         if selftest.ok:

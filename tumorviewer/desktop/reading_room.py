@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from tumorviewer.desktop.answers import Answers
 from tumorviewer.desktop.autosave import Autosave
+from tumorviewer.desktop.batch import Batch
 from tumorviewer.desktop.case import Case
 from tumorviewer.desktop.casebook import Casebook
 from tumorviewer.desktop.clerk import Clerk
 from tumorviewer.desktop.places import Place
+from tumorviewer.desktop.priors import PriorList
 from tumorviewer.desktop.reading import Reading, Shown
+from tumorviewer.desktop.refused_list import refused_text
 from tumorviewer.desktop.register import Register
 from tumorviewer.desktop.tabs import StudyTabs
 from tumorviewer.desktop.verdict import VerdictPanel
@@ -25,7 +28,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.models import bundle
 from tumorviewer.records import Query, StudyEntry
 from tumorviewer.records.identity import volume_key
-from tumorviewer.study.types import Study, Volume
+from tumorviewer.study.types import Refused, Study, Volume
 
 if TYPE_CHECKING:
     from tumorviewer.desktop.viewer import Viewer
@@ -63,9 +66,12 @@ class ReadingRoom(QWidget):
         self.register = Register(self.clerk, self)
         self.casebook = Casebook(self.clerk, self)
         self.answers = Answers(self.clerk, reading, self.register, self)
+        self.batch = Batch(self.clerk, reading.analyst, self)
         self.autosave = Autosave(self.clerk, self.document, self)
         self.tabs = StudyTabs()
         self.worklist = WorklistPage()
+        self.priors = PriorList()
+        self.priors.open_wanted.connect(self.open_entries)
         self._pages = QStackedWidget()
         for page in (study_page, self.worklist):
             self._pages.addWidget(page)
@@ -87,13 +93,14 @@ class ReadingRoom(QWidget):
             self._show_labels,
             lambda _: None,
         )
+        self.batch.start()
         self.list_again()
 
     def close_records(self) -> bool:
         """Keep everything and close; False if that takes too long."""
         self.casebook.save_draft()
         self.autosave.end()
-        return self.clerk.close()
+        return self.batch.close() & self.clerk.close()
 
     # Pages
 
@@ -158,6 +165,43 @@ class ReadingRoom(QWidget):
         page.query_changed.connect(self.list_again)
         page.open_wanted.connect(self.open_entries)
         page.retry_wanted.connect(self.clerk.start)
+        page.analysis_wanted.connect(lambda entries: self.batch.add([one.id for one in entries]))
+        page.first_wanted.connect(self._put_first)
+        page.removal_wanted.connect(self._remove)
+        self._connect_batch()
+
+    def _connect_batch(self) -> None:
+        batch, bar = self.batch, self.worklist.batch
+        batch.changed.connect(bar.show_state)
+        batch.judged.connect(self.list_again)
+        batch.failed.connect(lambda error: self.worklist.show_notice(error.message))
+        batch.refused.connect(self._say_refused)
+        bar.stop_wanted.connect(batch.stop)
+        bar.pause_wanted.connect(lambda pause: batch.pause() if pause else batch.go_on())
+
+    def take(self, paths: Sequence[Path]) -> None:
+        """What was dropped: on the worklist it is entered and judged, elsewhere it is opened."""
+        if self.shows_worklist:
+            self.batch.enter(paths)
+        else:
+            self._reading.open(paths)
+
+    def _put_first(self, entries: Sequence[StudyEntry]) -> None:
+        for entry in entries:
+            self.clerk.ask(partial(_put_first, entry.id))
+        self.batch.add([entry.id for entry in entries])
+
+    def _remove(self, entries: Sequence[StudyEntry]) -> None:
+        """Not those that are open, which would come back at once."""
+        for entry in entries:
+            if self.register.study(entry) is None:
+                self.clerk.ask(partial(_remove, entry.id), lambda _: self.list_again())
+
+    def _say_refused(self, refused: Sequence[Refused]) -> None:
+        errors = [one for one in refused if one.is_error]
+        if errors:
+            hide = self.worklist.model.hides_patient
+            self.worklist.show_notice(f"Not entered:\n{refused_text(errors, hide, most_names=3)}")
 
     def _refused(self, error: InputError) -> None:
         self.worklist.show_problem(error.message)
@@ -172,6 +216,7 @@ class ReadingRoom(QWidget):
 
     def _case_changed(self, case: Case | None) -> None:
         self._verdict.show_case(case)
+        self.priors.show_priors(case.priors if case else (), self.worklist.model.label)
         self._verdict.show_hint(WITHHELD if self.casebook.withholds else "")
         self.answer_wanted.emit()
 
@@ -306,7 +351,9 @@ def _paths_of(keys: tuple[str, ...], records: Records) -> list[tuple[Path, ...]]
     return [records.worklist.paths(entry.id) for entry in entries]
 
 
-def choose_folder(parent: QWidget) -> list[Path]:
-    """Ask for a folder of studies."""
-    chosen = QFileDialog.getExistingDirectory(parent, "Choose a folder of studies")
-    return [Path(chosen)] if chosen else []
+def _put_first(study: int, records: Records) -> None:
+    records.worklist.prioritise(study, 1)
+
+
+def _remove(study: int, records: Records) -> None:
+    records.worklist.remove(study)

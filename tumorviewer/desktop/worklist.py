@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tumorviewer.desktop.batch_bar import BatchBar
 from tumorviewer.desktop.labels import Choice, button, label
 from tumorviewer.desktop.worklist_model import COLUMNS, STATE_WORDS, WorklistModel
 from tumorviewer.records import Order, Query, State, StudyEntry
@@ -68,12 +69,14 @@ class WorklistPage(QFrame):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.message)
         self._pages.addWidget(self.table)
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(16, 12, 16, 12)
-        self.column.setSpacing(12)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 16, 12)
+        column.setSpacing(12)
         for part in (self.filters, self.notice):
-            self.column.addWidget(part)
-        self.column.addWidget(self._pages, 1)
+            column.addWidget(part)
+        column.addWidget(self._pages, 1)
+        self.batch = BatchBar()
+        column.addWidget(self.batch)
         self.show_notice("")
         self._say(LOADING)
 

@@ -1,0 +1,51 @@
+"""Earlier and later studies of the patient whose study is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from tumorviewer.desktop.labels import button, clear, heading, plain_tip
+from tumorviewer.desktop.worklist_model import STATE_WORDS
+from tumorviewer.records import StudyEntry
+
+_MOST = 5
+
+
+class PriorList(QWidget):
+    """A line each; a click opens it beside what is open."""
+
+    open_wanted = Signal(list)
+    """The :class:`StudyEntry` alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Other studies of this patient")
+        self._heading = heading("Other studies of this patient")
+        self._lines = QVBoxLayout()
+        self._lines.setSpacing(0)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 4, 12, 8)
+        layout.setSpacing(4)
+        layout.addWidget(self._heading)
+        layout.addLayout(self._lines)
+        self.hide()
+
+    def show_priors(self, priors: Sequence[StudyEntry], label: Callable[[str], str]) -> None:
+        """List these, the newest first; nothing is seen where there are none."""
+        clear(self._lines)
+        self.setVisible(bool(priors))
+        more = f" ({_MOST} of {len(priors)})" if len(priors) > _MOST else ""
+        self._heading.setText(f"Other studies of this patient{more}")
+        for entry in priors[:_MOST]:
+            made = button(_words(entry, label).replace("&", "&&"), "link")
+            made.setToolTip(plain_tip(f"Open {entry.description or entry.modality}".strip()))
+            made.clicked.connect(lambda _=False, entry=entry: self.open_wanted.emit([entry]))
+            self._lines.addWidget(made)
+
+
+def _words(entry: StudyEntry, label: Callable[[str], str]) -> str:
+    said = label(entry.verdict_class) if entry.verdict_class else STATE_WORDS[entry.state]
+    return " · ".join(filter(None, (entry.date or "No date", entry.description, said)))
