@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -28,10 +29,13 @@ from trainer.spread import spread
 from tumorviewer.analysis import preprocess, slices
 from tumorviewer.analysis.slices import seen
 from tumorviewer.errors import InputError
+from tumorviewer.files import replacing
 from tumorviewer.imaging import display
 from tumorviewer.imaging.display import grey
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.study import pictures as decoders
+
+_ABANDONED_S = 3600
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,12 +116,11 @@ def _build(
     notes: Path,
     progress: Progress,
 ) -> None:
-    beside = array.with_name(f".{os.getpid()}.{array.name}")
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(dataset.items), *shape)}
     hashes, unreadable = [], {}
     try:
-        array.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as stream:
+        _clear_away(array.parent)
+        with replacing(array) as beside, beside.open("wb") as stream:
             write_array_header_1_0(stream, header)
             made_of_each = spread(partial(_attempt, work), dataset.items, "reading", progress)
             for item, made in zip(dataset.items, made_of_each, strict=True):
@@ -125,13 +128,18 @@ def _build(
                 if made.rows is None:
                     unreadable[item.name] = made.reason
                 stream.write(bytes(math.prod(shape)) if made.rows is None else made.rows.tobytes())
-        beside.replace(array)
     except OSError as error:
         reason = f"The cache cannot be written: {error.strerror or error}."
         raise InputError(str(array.parent), reason, "Make room or give --cache.") from error
-    finally:
-        beside.unlink(missing_ok=True)
     write_json(notes, {"sha256": hashes, "unreadable": unreadable})
+
+
+def _clear_away(folder: Path) -> None:
+    """Remove what killed processes left half written, once nobody has written to it for an hour."""
+    for left in folder.glob(".*.npy"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                left.unlink()
 
 
 class _Made(NamedTuple):
