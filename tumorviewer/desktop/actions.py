@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QComboBox,
+    QMainWindow,
+    QMenu,
+    QToolBar,
+    QWidget,
+)
 
 from tumorviewer.desktop import theme
 
@@ -52,6 +59,7 @@ TABLE = (
     Entry("close_study", "File", "Close study", ("Ctrl+W",), starts_section=True,
           needs="study"),
     Entry("close_all", "File", "Close all studies", ("Ctrl+Shift+W",), needs="study"),
+    Entry("settings", "File", "Settings…", ("Ctrl+Alt+S",), starts_section=True),
     Entry("quit", "File", "Quit", ("Ctrl+Q",), starts_section=True),
     Entry(
         "side_by_side", "View", "Image and map side by side", ("1",),
@@ -94,6 +102,7 @@ TABLE = (
           starts_section=True),
     Entry("dark", "View", "Dark colours", group="scheme"),
     Entry("light", "View", "Light colours", group="scheme"),
+    Entry("high_contrast", "View", "High-contrast colours", group="scheme"),
     Entry("worklist", "Go to", "Worklist", ("Ctrl+L",), "worklist", "Worklist"),
     Entry("next_tab", "Go to", "Next open study", ("Ctrl+Tab",)),
     Entry("previous_tab", "Go to", "Previous open study", ("Ctrl+Shift+Tab",)),
@@ -138,6 +147,7 @@ TABLE = (
     Entry("shortcuts", "Help", "Keyboard shortcuts…", ("F1", "?")),
     Entry("about", "Help", "About TumorViewer…", starts_section=True),
 )  # fmt: skip
+_PRESS, _PRESSED = "Space", (QAbstractButton, QAbstractItemView, QComboBox)
 _BY_NAME = {entry.name: entry for entry in TABLE}
 
 
@@ -147,6 +157,7 @@ class Actions(QObject):
     def __init__(self, window: QMainWindow) -> None:
         super().__init__(window)
         self._actions: dict[str, QAction] = {}
+        self._keys: dict[str, tuple[str, ...]] = {}
         groups: dict[str, QActionGroup] = {}
         for entry in TABLE:
             action = self._make(entry, window)
@@ -163,11 +174,10 @@ class Actions(QObject):
         action = QAction(entry.text, self)
         action.setObjectName(entry.name)
         action.setCheckable(entry.checkable or bool(entry.group))
-        action.setShortcuts([QKeySequence(key) for key in entry.keys])
         action.setIconText(entry.short or entry.text)
-        action.setToolTip(_tip(entry.text, keys_text(action.shortcuts())))
         window.addAction(action)
         self._actions[entry.name] = action
+        self.set_keys(entry.name, entry.keys)
         return action
 
     def provide(self, what: str, is_there: bool) -> None:
@@ -184,7 +194,27 @@ class Actions(QObject):
 
     def keys_text(self, name: str) -> str:
         """The keys of an action as this system writes them."""
-        return keys_text(self._actions[name].shortcuts())
+        native = QKeySequence.SequenceFormat.NativeText
+        return " or ".join(QKeySequence(key).toString(native) for key in self._keys[name])
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        """The keys of an action as the table writes them."""
+        return self._keys[name]
+
+    def set_keys(self, name: str, keys: tuple[str, ...]) -> None:
+        """Give an action these keys and no others."""
+        self._keys[name] = keys
+        action, text = self._actions[name], self.keys_text(name)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        action.setToolTip(f"{_BY_NAME[name].text} ({text})" if text else _BY_NAME[name].text)
+
+    def give_way(self, focus: QWidget | None) -> None:
+        """Leave the key that presses a widget to the one that has the focus."""
+        taken = _PRESS if isinstance(focus, _PRESSED) else ""
+        for name, keys in self._keys.items():
+            if _PRESS in keys:
+                left = [QKeySequence(key) for key in keys if key != taken]
+                self._actions[name].setShortcuts(left)
 
     def fill_menus(self, window: QMainWindow) -> dict[str, QMenu]:
         """Put the menus into the window's menu bar."""
@@ -222,11 +252,3 @@ class Actions(QObject):
                 self._actions[entry.name].setIconVisibleInMenu(False)
 
 
-def keys_text(keys: Sequence[QKeySequence]) -> str:
-    """Keys as this system writes them."""
-    native = QKeySequence.SequenceFormat.NativeText
-    return " or ".join(key.toString(native) for key in keys)
-
-
-def _tip(text: str, keys: str) -> str:
-    return f"{text} ({keys})" if keys else text

@@ -50,6 +50,8 @@ def make_application() -> QApplication:
     from tumorviewer.desktop import theme
 
     existing = QApplication.instance()
+    if existing is None:
+        _scale()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     application.setApplicationName("TumorViewer")
     application.setDesktopFileName("tumorviewer")
@@ -86,6 +88,15 @@ def leave_at_once(code: int) -> None:
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)
+
+
+def _scale() -> None:
+    """Let Qt draw everything larger; what is said outside the program goes first."""
+    from tumorviewer.desktop import preferences
+    from tumorviewer.resources import home
+
+    scale = preferences.read(home("settings.toml")).values["scale"]
+    os.environ.setdefault("QT_SCALE_FACTOR", str(int(scale) / 100))
 
 
 def _settings() -> Settings:

@@ -62,8 +62,8 @@ class Palette(QDialog):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keys that choose go from the line to the list."""
-        is_press = isinstance(event, QKeyEvent) and event.type() is QEvent.Type.KeyPress
-        if is_press and event.key() in _MOVES:
+        pressed = event if event.type() is QEvent.Type.KeyPress else None
+        if isinstance(pressed, QKeyEvent) and pressed.key() in _MOVES:
             return QApplication.sendEvent(self._list, event)
         return super().eventFilter(watched, event)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
+from tumorviewer.desktop import preferences
+from tumorviewer.desktop.preferences import Value
 from tumorviewer.desktop.recent import Recent
 from tumorviewer.desktop.theme import Scheme
 from tumorviewer.resources import home
@@ -14,40 +17,76 @@ from tumorviewer.resources import home
 _MAX_RECENT = 8
 
 
-class Settings:
-    """A readable file in the user's own folder, which only the user can enter.
+class Settings(QObject):
+    """Two files in the user's own folder, which only the user can enter: what was chosen, to be
+    read by people (``settings.toml``), and where windows stood (``window.ini`` beside it).
 
     Parameters
     ----------
     file
-        Where it is kept; ``window.ini`` in the user's folder by default.
+        Where choices are kept; ``settings.toml`` in the user's folder by default.
     """
 
+    changed = Signal(str)
+    """Name of the option that has another value."""
+
     def __init__(self, file: Path | None = None) -> None:
-        file = file or home("window.ini")
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        self._store = QSettings(str(file), QSettings.Format.IniFormat)
+        super().__init__()
+        self.file = file or home("settings.toml")
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        places = self.file.with_name("window.ini")
+        places.touch(mode=0o600)
+        self._store = QSettings(str(places), QSettings.Format.IniFormat)
+        self._chosen = preferences.read(self.file)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What the file said that was not understood when it was last read."""
+        return self._chosen.problems
+
+    def __getitem__(self, name: str) -> Value:
+        return self._chosen.values[name]
+
+    def choose(self, name: str, value: Value) -> None:
+        """Keep a choice, and say so if it is another one."""
+        if self[name] != value:
+            self._chosen = preferences.read(self.file)  # another window may have written
+            self._chosen.values[name] = value
+            preferences.write(self.file, self._chosen)
+            self.changed.emit(name)
+
+    def choose_defaults(self) -> None:
+        """Have every option as it comes with the program; keys stay."""
+        for option in preferences.OPTIONS:
+            self.choose(option.name, option.default)
+
+    @property
+    def keys(self) -> dict[str, tuple[str, ...]]:
+        """Keys of the actions that have others than they come with."""
+        return dict(self._chosen.keys)
+
+    def choose_keys(self, keys: Mapping[str, tuple[str, ...]]) -> None:
+        """Keep keys that differ."""
+        self._chosen = preferences.read(self.file)
+        self._chosen.keys = dict(keys)
+        preferences.write(self.file, self._chosen)
 
     @property
     def scheme(self) -> Scheme:
-        try:
-            return Scheme(self._store.value("scheme", Scheme.DARK.value))
-        except ValueError:
-            return Scheme.DARK
+        return Scheme(self["colours"])
 
     @scheme.setter
     def scheme(self, scheme: Scheme) -> None:
-        self._store.setValue("scheme", scheme.value)
+        self.choose("colours", scheme.value)
 
     @property
     def verdict_first(self) -> bool:
         """Whether the reader's verdict is asked for before the model's answer is shown."""
-        return bool(self._store.value("verdict_first", False, type=bool))
+        return bool(self["verdict_first"])
 
     @verdict_first.setter
     def verdict_first(self, first: bool) -> None:
-        self._store.setValue("verdict_first", first)
+        self.choose("verdict_first", first)
 
     def layout(self, name: str) -> QByteArray:
         """Size and place of a window or splitter, as Qt's own ``save…`` methods give it."""

@@ -1,4 +1,4 @@
-"""Dark and light: one palette of names, one style sheet, icons that follow them."""
+"""Dark, light and high contrast: one palette of names, one style sheet, icons that follow them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 from string import Template
 
 from PySide6.QtCore import QByteArray, QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap, QStyleHints
 from PySide6.QtWidgets import QApplication, QWidget
 
 from tumorviewer.resources import resource
@@ -19,6 +19,7 @@ class Scheme(Enum):
     SYSTEM = "system"
     DARK = "dark"
     LIGHT = "light"
+    HIGH_CONTRAST = "high_contrast"
 
 
 @dataclass(frozen=True)
@@ -76,33 +77,41 @@ LIGHT = Colours(
     error="#a31b14",
     error_soft="#fbe3e1",
 )
+HIGH_CONTRAST = Colours(
+    window="#000000",
+    panel="#000000",
+    raised="#000000",
+    hover="#303030",
+    border="#ffffff",
+    text="#ffffff",
+    secondary="#ffffff",
+    disabled="#b0b0b0",
+    accent="#ffe100",
+    on_accent="#000000",
+    accent_soft="#003a9e",
+    warning="#ffe100",
+    warning_soft="#000000",
+    error="#ff9c92",
+    error_soft="#000000",
+)
+_ALL = (DARK, LIGHT, HIGH_CONTRAST)
 
 
 def apply(scheme: Scheme) -> None:
     """Give the whole application the colours that the user chose."""
-    hints = QGuiApplication.styleHints()
-    hints.setColorScheme(
-        {
-            Scheme.SYSTEM: Qt.ColorScheme.Unknown,
-            Scheme.DARK: Qt.ColorScheme.Dark,
-            Scheme.LIGHT: Qt.ColorScheme.Light,
-        }[scheme]
-    )
-    is_light = scheme is Scheme.LIGHT or (
-        scheme is Scheme.SYSTEM and hints.colorScheme() is Qt.ColorScheme.Light
-    )
-    colours = LIGHT if is_light else DARK
-    application = _application()
-    application.setPalette(_palette(colours))
+    colours = _colours(scheme)
+    it = application()
+    it.setPalette(_palette(colours))
     sheet = Template(resource("desktop", "style.qss").read_text("utf-8"))
     icons = resource("desktop", "icons").as_posix()
-    application.setStyleSheet(sheet.substitute(asdict(colours), icons=icons))
+    focus = "2px" if colours is HIGH_CONTRAST else "1px"
+    it.setStyleSheet(sheet.substitute(asdict(colours), icons=icons, focus=focus))
 
 
 def current() -> Colours:
     """The colours that the application has now."""
     window = QGuiApplication.palette().color(QPalette.ColorRole.Window)
-    return DARK if window == QColor(DARK.window) else LIGHT
+    return next((each for each in _ALL if window == QColor(each.window)), DARK)
 
 
 def icon(name: str) -> QIcon:
@@ -131,7 +140,7 @@ def drawing(name: str, colour: str, side: int = 20) -> QPixmap:
 
     lines = resource("desktop", "icons", f"{name}.svg").read_text("utf-8")
     renderer = QSvgRenderer(QByteArray(lines.replace("currentColor", colour).encode()))
-    ratio = _application().devicePixelRatio()
+    ratio = application().devicePixelRatio()
     pixmap = QPixmap(QSize(side, side) * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -139,6 +148,31 @@ def drawing(name: str, colour: str, side: int = 20) -> QPixmap:
     renderer.render(painter, QRectF(0, 0, side, side))
     painter.end()
     return pixmap
+
+
+def _colours(scheme: Scheme) -> Colours:
+    """The colours of a scheme, whose brightness Qt is told too."""
+    hints = QGuiApplication.styleHints()
+    hints.setColorScheme(
+        {Scheme.SYSTEM: Qt.ColorScheme.Unknown, Scheme.LIGHT: Qt.ColorScheme.Light}.get(
+            scheme, Qt.ColorScheme.Dark
+        )
+    )
+    if scheme is not Scheme.SYSTEM:
+        return {
+            Scheme.DARK: DARK, Scheme.LIGHT: LIGHT, Scheme.HIGH_CONTRAST: HIGH_CONTRAST,
+        }[scheme]  # fmt: skip
+    if _wants_contrast(hints):
+        return HIGH_CONTRAST
+    return LIGHT if hints.colorScheme() is Qt.ColorScheme.Light else DARK
+
+
+def _wants_contrast(hints: QStyleHints) -> bool:
+    """Whether the system asks for high contrast; Qt says so since 6.10."""
+    accessibility = getattr(hints, "accessibility", None)
+    if accessibility is None:
+        return False
+    return bool(accessibility().contrastPreference() is Qt.ContrastPreference.HighContrast)
 
 
 def _palette(colours: Colours) -> QPalette:
@@ -172,7 +206,7 @@ def _palette(colours: Colours) -> QPalette:
     return palette
 
 
-def _application() -> QApplication:
+def application() -> QApplication:
     application = QApplication.instance()
     assert isinstance(application, QApplication)
     return application

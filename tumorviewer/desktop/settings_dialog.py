@@ -1,0 +1,115 @@
+"""The settings as a dialog; what is chosen holds at once."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tumorviewer.desktop import keys
+from tumorviewer.desktop.actions import Actions
+from tumorviewer.desktop.keys_page import KeysPage
+from tumorviewer.desktop.labels import button, label
+from tumorviewer.desktop.preferences import OPTIONS, Option
+from tumorviewer.desktop.settings import Settings
+
+
+class SettingsDialog(QDialog):
+    """A page for each group of options, and one for the keys.
+
+    Parameters
+    ----------
+    settings
+        Where choices are kept.
+    actions
+        Whose keys can be changed.
+    """
+
+    def __init__(self, parent: QWidget, settings: Settings, actions: Actions) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self._inputs: dict[str, QComboBox | QCheckBox] = {}
+        self.setWindowTitle("Settings")
+        self.resize(640, 560)
+        self.pages = QTabWidget()
+        for page in dict.fromkeys(option.page for option in OPTIONS):
+            self.pages.addTab(self._page(page), page)
+        self.pages.addTab(KeysPage(settings, actions), "Keys")
+        self.pages.tabBar().setAccessibleName("Pages of the settings")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(12)
+        if problems := (*settings.problems, *keys.give(actions, settings.keys)):
+            layout.addWidget(label("\n".join(problems), "warning"))
+        layout.addWidget(self.pages)
+        layout.addWidget(label(f"Kept in {settings.file}", "small"))
+        layout.addWidget(self._buttons())
+        settings.changed.connect(self._show)
+
+    def _page(self, page: str) -> QWidget:
+        made = QWidget()
+        form = QFormLayout(made)
+        form.setContentsMargins(16, 16, 16, 16)
+        form.setSpacing(8)
+        for option in (option for option in OPTIONS if option.page == page):
+            _add(form, option, self._input(option))
+        return made
+
+    def _input(self, option: Option) -> QComboBox | QCheckBox:
+        made = self._choice(option) if option.choices else self._tick(option)
+        made.setAccessibleName(option.text)
+        made.setAccessibleDescription(option.tip)
+        self._inputs[option.name] = made
+        self._show(option.name)
+        return made
+
+    def _choice(self, option: Option) -> QComboBox:
+        made = QComboBox()
+        for value, words in option.choices:
+            made.addItem(words, value)
+        made.activated.connect(
+            lambda at, made=made: self._settings.choose(option.name, made.itemData(at))
+        )
+        return made
+
+    def _tick(self, option: Option) -> QCheckBox:
+        made = QCheckBox(option.text)
+        made.clicked.connect(partial(self._settings.choose, option.name))
+        return made
+
+    def _show(self, name: str) -> None:
+        shown, value = self._inputs[name], self._settings[name]
+        if isinstance(shown, QComboBox):
+            shown.setCurrentIndex(shown.findData(value))
+        else:
+            shown.setChecked(bool(value))
+
+    def _buttons(self) -> QDialogButtonBox:
+        made = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        defaults = button("Default settings", name="Have every setting as it comes; keys stay")
+        defaults.clicked.connect(self._settings.choose_defaults)
+        made.addButton(defaults, QDialogButtonBox.ButtonRole.ResetRole)
+        made.rejected.connect(self.reject)
+        return made
+
+
+def _add(form: QFormLayout, option: Option, shown: QWidget) -> None:
+    tip = label(option.tip, "small")
+    if isinstance(shown, QCheckBox):
+        form.addRow(shown)
+        form.addRow(tip)
+        return
+    name = QLabel(option.text)
+    name.setBuddy(shown)
+    form.addRow(name, shown)
+    form.addRow(tip)

@@ -1,0 +1,107 @@
+"""The sheet of shortcuts: every key by group, to be read, printed, or kept as a PDF file."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from PySide6.QtCore import QMarginsF
+from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tumorviewer.desktop import theme
+from tumorviewer.desktop.actions import MENUS, TABLE, Actions
+from tumorviewer.desktop.gestures import HINTS
+from tumorviewer.desktop.labels import button
+from tumorviewer.desktop.theme import Colours
+
+Groups = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+_TITLE = "Keyboard shortcuts of TumorViewer"
+_MARGIN_MM = 15
+
+
+class KeySheet(QDialog):
+    """Every key that does something now."""
+
+    def __init__(self, parent: QWidget, actions: Actions) -> None:
+        super().__init__(parent)
+        self._groups = groups(actions)
+        self.setWindowTitle("Keyboard shortcuts")
+        self.resize(600, 600)
+        text = QTextBrowser()
+        text.setHtml(html(self._groups, theme.current()))
+        text.setAccessibleName(_TITLE)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        for words, slot in (("Print…", self._print), ("Save as PDF…", self._save)):
+            made = button(words)
+            made.clicked.connect(slot)
+            buttons.addButton(made, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.addWidget(text)
+        layout.addWidget(buttons)
+
+    def _print(self) -> None:
+        from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+
+        printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+        if QPrintDialog(printer, self).exec():
+            _on_paper(self._groups).print_(printer)
+
+    def _save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save as PDF", "shortcuts.pdf", "PDF (*.pdf)")
+        if path:
+            save_pdf(self._groups, Path(path))
+
+
+def groups(actions: Actions) -> Groups:
+    """What each menu and the mouse can do, with its key."""
+    made = []
+    for menu in MENUS:
+        entries = (entry for entry in TABLE if entry.menu == menu)
+        rows = ((entry.title, actions.keys_text(entry.name)) for entry in entries)
+        made.append((menu, tuple(row for row in rows if row[1])))
+    hints = ((what.capitalize(), how) for how, _, what in (hint.partition(": ") for hint in HINTS))
+    return (*made, ("In the image", tuple(hints)))
+
+
+def save_pdf(shown: Groups, file: Path) -> None:
+    """Write the sheet on A4 pages."""
+    writer = QPdfWriter(str(file))
+    writer.setTitle(_TITLE)
+    writer.setPageSize(QPageSize(QPageSize.PageSizeId.A4))
+    margins = QMarginsF(*(_MARGIN_MM,) * 4)
+    writer.setPageMargins(margins, QPageLayout.Unit.Millimeter)
+    _on_paper(shown).print_(writer)
+
+
+def html(shown: Groups, colours: Colours | None = None) -> str:
+    """The sheet as a page; black on white without colours."""
+    text, quiet, line = (
+        (colours.text, colours.secondary, colours.border) if colours else ("#000", "#333", "#999")
+    )
+    parts = [f'<div style="color: {text}">']
+    for title, rows in shown:
+        parts.append(f"<h3>{escape(title)}</h3><table width='100%' cellpadding='3'>")
+        for what, key in rows:
+            parts.append(
+                f"<tr><td width='58%' style='border-bottom: 1px solid {line}'>{escape(what)}</td>"
+                f"<td style='border-bottom: 1px solid {line}; color: {quiet}'>"
+                f"<b>{escape(key)}</b></td></tr>"
+            )
+        parts.append("</table>")
+    return "".join([*parts, "</div>"])
+
+
+def _on_paper(shown: Groups) -> QTextDocument:
+    document = QTextDocument()
+    document.setHtml(f"<h2>{_TITLE}</h2>{html(shown)}")
+    return document
