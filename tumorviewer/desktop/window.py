@@ -6,11 +6,18 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QPaintEvent
-from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QSplitter, QStackedWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QMainWindow,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QWidget,
+)
 
-from tumorviewer.desktop import dialogs, theme
+from tumorviewer.desktop import dialogs, keys, theme
 from tumorviewer.desktop.actions import Actions
 from tumorviewer.desktop.analyst import Analyst, Phase, State
 from tumorviewer.desktop.assessment import AssessmentPanel
@@ -22,6 +29,8 @@ from tumorviewer.desktop.reading_room import WITHHELD, ReadingRoom
 from tumorviewer.desktop.recent import Recent
 from tumorviewer.desktop.refused_list import refused_text
 from tumorviewer.desktop.settings import Settings
+from tumorviewer.desktop.settings_dialog import SettingsDialog
+from tumorviewer.desktop.sheet import KeySheet
 from tumorviewer.desktop.start_page import MessagePage, StartPage
 from tumorviewer.desktop.status import StatusLine
 from tumorviewer.desktop.study_list import study_text
@@ -101,7 +110,7 @@ class MainWindow(QMainWindow):
         self._recent_menu = QMenu("Open recent", self)
         menus["File"].insertMenu(self.actions_["close_study"], self._recent_menu)
         self.addToolBar(self.actions_.tool_bar())
-        self.setMinimumSize(1000, 600)
+        self.setMinimumSize(QSize(1000, 600).boundedTo(self.screen().availableSize()))
 
     def _connect_parts(self) -> None:
         reading, analyst = self.reading, self.reading.analyst
@@ -174,15 +183,18 @@ class MainWindow(QMainWindow):
             "restart_worker": self._restart_worker,
             "self_test": self._show_self_test,
             "palette": lambda: Palette(self, self.actions_).open(),
-            "shortcuts": lambda: dialogs.shortcuts(self, self.actions_).open(),
+            "settings": lambda: SettingsDialog(self, self._settings, self.actions_).open(),
+            "shortcuts": lambda: KeySheet(self, self.actions_).open(),
             "about": lambda: dialogs.about(self).open(),
         }.items():
             self._on(name, slot)
         self._view_actions = ViewActions(self.actions_, viewer)
         for scheme in Scheme:
-            self._on(scheme.value, partial(self._set_scheme, scheme))
+            self._on(scheme.value, partial(self._settings.choose, "colours", scheme.value))
         self.actions_["hide_patient"].toggled.connect(self._hide_patient)
-        self.actions_["verdict_first"].toggled.connect(self._ask_verdict_first)
+        self.actions_["verdict_first"].toggled.connect(
+            partial(self._settings.choose, "verdict_first")
+        )
         self.actions_["full_screen"].toggled.connect(self._set_full_screen)
 
     def _connect_marks(self) -> None:
@@ -385,15 +397,25 @@ class MainWindow(QMainWindow):
             title = shown.study.title
         self.setWindowTitle(f"{' '.join(title.split())} – TumorViewer")
 
-    def _set_scheme(self, scheme: Scheme) -> None:
-        self._settings.scheme = scheme
-        theme.apply(scheme)
+    def _follow_settings(self, name: str) -> None:
+        if name == "colours":
+            self._wear_colours()
+        elif name == "verdict_first":
+            self._ask_verdict_first()
+
+    def _wear_colours(self) -> None:
+        theme.apply(self._settings.scheme)
+        self.actions_[self._settings.scheme.value].setChecked(True)
         self.actions_.draw_icons()
         self.start_page.draw()
 
-    def _ask_verdict_first(self, first: bool) -> None:
-        self._settings.verdict_first = first
+    def _ask_verdict_first(self) -> None:
+        first = self._settings.verdict_first
+        self.actions_["verdict_first"].setChecked(first)
         self.room.ask_first(first)
+
+    def _focus_changed(self, _old: QWidget | None, now: QWidget | None) -> None:
+        self.actions_.give_way(now)
 
     def _set_full_screen(self, full: bool) -> None:
         self.showFullScreen() if full else self.showNormal()
@@ -416,13 +438,17 @@ class MainWindow(QMainWindow):
         self._splitter.restoreState(self._settings.layout("splitter"))
         self.actions_[self._settings.scheme.value].setChecked(True)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_colours_changed)
-        self.actions_["verdict_first"].setChecked(self._settings.verdict_first)
+        self._settings.changed.connect(self._follow_settings)
+        theme.application().focusChanged.connect(self._focus_changed)
+        keys.give(self.actions_, self._settings.keys)
+        self._ask_verdict_first()
+        self.actions_["hide_patient"].setChecked(bool(self._settings["hide_patient"]))
         self._show_recent()
         self._show(None)
 
     def _system_colours_changed(self) -> None:
         if self._settings.scheme is Scheme.SYSTEM:
-            self._set_scheme(Scheme.SYSTEM)
+            self._wear_colours()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
