@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -84,7 +82,7 @@ class SettingsDialog(QDialog):
 
     def _tick(self, option: Option) -> QCheckBox:
         made = QCheckBox(option.text)
-        made.clicked.connect(partial(self._settings.choose, option.name))
+        made.clicked.connect(lambda ticked: self._settings.choose(option.name, ticked))
         return made
 
     def _show(self, name: str) -> None:
