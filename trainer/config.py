@@ -46,8 +46,8 @@ class ModelSettings:
     )
     initial_weights: str = option(
         "",
-        "to start from: a file, a folder with torchvision's file names, torchvision (its cache), or "
-        "catalogue:NAME; empty: at random",
+        "to start from: a file, a folder with torchvision's file names, torchvision (its cache), "
+        "or catalogue:NAME; empty: at random",
     )
     mode: str = option(
         "all",
