@@ -57,7 +57,9 @@ class StudyPanel(QFrame):
 
     def add_part(self, part: QWidget) -> None:
         """Put a part of another room below."""
-        self.layout().addWidget(part)
+        layout = self.layout()
+        assert layout is not None
+        layout.addWidget(part)
 
     def show_library(self, library: Library) -> None:
         """List what is open and what could not be."""
