@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QTest
 
+from tests.desktop import test_reading_room
 from tests.desktop.parts import Source, series, study
+from tests.desktop.test_reading_room import open_and_wait, pump
+from tests.records.made import slice_file
+from tumorviewer.desktop.marks import canvas
+from tumorviewer.errors import InputError
+from tumorviewer.imaging.reslice import Plane
+from tumorviewer.records import Mark, Records
 from tumorviewer.study.types import Opened, Placement, Volume
 
+room = test_reading_room.room
 SCAN = Path("/scans/one")
 LEFT, NO_KEY = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
@@ -23,6 +32,15 @@ def phantom() -> Volume:
     affine[:3, :3] = np.column_stack([(0, 0, 3), (0, 2, 0), (0.5, 0, 0)])
     array = np.broadcast_to(np.arange(64, dtype=np.int16)[:, None] * 100, (9, 64, 64)).copy()
     return Volume(array, affine, Placement.PATIENT, "phantom", "1.2.3")
+
+
+def is_shown(window, uid: str = "") -> bool:
+    state = window.viewer.state
+    return (
+        state.volume is not None
+        and state.is_complete
+        and (not uid or state.volume.series_instance_uid == uid)
+    )
 
 
 class Scan(Source):
@@ -39,7 +57,7 @@ class Scan(Source):
 def opened(qtbot, window, client, on_disk):
     on_disk[SCAN] = Opened((study(series(Scan(phantom()))),), ())
     window.open([SCAN])
-    qtbot.waitUntil(lambda: window.viewer.state.is_complete and window.viewer.state.count == 9)
+    qtbot.waitUntil(lambda: is_shown(window))
     return window
 
 
@@ -67,7 +85,7 @@ def test_a_distance_is_measured_listed_and_undone(opened):
     (mark,) = marks(opened)
     assert mark.values["length"] == pytest.approx(np.hypot(30, 20), abs=0.5)
     item = opened.marking.panel.list.item(0).text()
-    assert item == f"Distance\n{mark.values['length']:.1f} mm"
+    assert item == f"Distance\n{mark.values['length']:.1f}\N{NO-BREAK SPACE}mm"
     assert opened.viewer.slice() == 4  # the drag did not scroll
     QTest.keyClick(opened, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert marks(opened) == []
@@ -178,7 +196,7 @@ def test_a_slice_turned_away_from_gives_up_what_is_drawn(opened):
     image = opened.viewer.image
     QTest.keyClick(image, Qt.Key.Key_D)
     QTest.mouseClick(image, LEFT, NO_KEY, at(image, 10, 10))
-    QTest.keyClick(image, Qt.Key.Key_Up)
+    QTest.keyClick(image, Qt.Key.Key_Comma)
     QTest.mouseClick(image, LEFT, NO_KEY, at(image, 20, 10))
     assert marks(opened) == []
 
@@ -209,3 +227,181 @@ def _ink(viewport) -> int:
     rgb = np.array(shot.constBits()).reshape(shot.height(), -1)[:, : 3 * shot.width()]
     rgb = rgb.reshape(shot.height(), shot.width(), 3).astype(int)
     return int(((rgb.max(axis=2) - rgb.min(axis=2) > 90) & (rgb[..., 1] > 150)).sum())
+
+
+def key(window, *keys: Qt.Key, held=NO_KEY) -> None:
+    for each in keys:
+        QTest.keyClick(window.viewer.panes.active, each, held)
+
+
+def test_a_distance_is_drawn_by_keys_alone(opened):
+    opened.viewer.image.setFocus()
+    key(opened, Qt.Key.Key_D, Qt.Key.Key_Return)
+    key(opened, Qt.Key.Key_Right, Qt.Key.Key_Right, held=Qt.KeyboardModifier.ShiftModifier)
+    key(opened, Qt.Key.Key_Left, Qt.Key.Key_Space)
+    assert marks(opened)[0].values["length"] == pytest.approx(19 * 0.5)
+    assert opened.viewer.slice() == 4
+    key(opened, Qt.Key.Key_Up)  # the arrows scroll again
+    assert opened.viewer.slice() == 3
+
+
+def test_a_freehand_outline_by_keys_is_closed_by_a_second_enter(opened):
+    opened.viewer.image.setFocus()
+    large = Qt.KeyboardModifier.ShiftModifier
+    key(opened, Qt.Key.Key_G, Qt.Key.Key_Return)
+    key(opened, Qt.Key.Key_Right, held=large)
+    key(opened, Qt.Key.Key_Return)
+    key(opened, Qt.Key.Key_Down, held=large)
+    key(opened, Qt.Key.Key_Return, Qt.Key.Key_Return)
+    assert marks(opened)[0].values["area"] == pytest.approx(0.5 * 5 * 5)
+
+
+def test_a_text_is_typed_on_the_image_changed_and_undone(qtbot, opened):
+    image = opened.viewer.image
+    QTest.keyClick(image, Qt.Key.Key_T)
+    QTest.mouseClick(image, LEFT, NO_KEY, at(image, 20, 20))
+    field = opened.focusWidget()
+    assert field.accessibleName() == "Text of the mark"
+    QTest.keyClicks(field, "mdq1")  # keys of tools and layouts are letters here
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert [mark.text for mark in marks(opened)] == ["mdq1"]
+    QTest.keyClick(image, Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClicks(opened.focusWidget(), "!")
+    QTest.keyClick(opened.focusWidget(), Qt.Key.Key_Return)
+    assert [mark.text for mark in marks(opened)] == ["mdq1!"]
+    QTest.keyClick(image, Qt.Key.Key_T)
+    QTest.mouseClick(image, LEFT, NO_KEY, at(image, 30, 30))
+    QTest.keyClick(opened.focusWidget(), Qt.Key.Key_Escape)
+    assert len(marks(opened)) == 1
+    undo(opened)
+    assert [mark.text for mark in marks(opened)] == ["mdq1"]
+
+
+def test_marks_are_copied_as_text_and_as_a_picture(opened):
+    mark = draw(opened, Qt.Key.Key_D, (10, 10), (10, 50))
+    control = Qt.KeyboardModifier.ControlModifier
+    QTest.keyClick(opened, Qt.Key.Key_C, control)
+    lines = QGuiApplication.clipboard().text().split("\n")
+    assert lines[1] == f"Distance\t\t{mark.values['length']:.1f} mm\tT1 post contrast"
+    QTest.keyClick(opened, Qt.Key.Key_C, control | Qt.KeyboardModifier.ShiftModifier)
+    picture = QGuiApplication.clipboard().image()
+    assert picture.size() == opened.viewer.image.size()
+    ink = picture.pixelColor(at(opened.viewer.image, 10, 30))
+    assert ink.red() - ink.blue() > 60
+
+
+def test_a_point_is_seen_in_every_plane_and_a_line_across_the_slices_too(qtbot, opened):
+    image = opened.viewer.image
+    QTest.keyClick(image, Qt.Key.Key_X)
+    QTest.mouseClick(image, LEFT, NO_KEY, at(image, 20, 30))
+    (point,) = marks(opened)
+    assert point.values["value"] == pytest.approx(2000, abs=100)
+    QTest.keyClick(image, Qt.Key.Key_4)
+    opened.marking.jump(point.id)
+    panes = [one for one in opened.viewer.panes.viewports() if one.isVisible()]
+    seen = [one for one in panes if point in canvas.shown(one, opened.marking.book)]
+    assert {one.state.plane for one in seen} == {Plane.OWN, Plane.SECOND, Plane.THIRD}
+    coronal = next(one for one in panes if one.state.plane is Plane.SECOND)
+    coronal.setFocus()
+    line = draw(opened, Qt.Key.Key_D, (2, 10), (6, 10), viewport=coronal)
+    assert line.values["length"] == pytest.approx(12, abs=0.6)
+    QTest.keyClick(image, Qt.Key.Key_3)
+    assert list(canvas.shown(image, opened.marking.book)) == [point]
+    opened.marking.jump(line.id)  # to a layout that has its plane
+    assert coronal.isVisible()
+    assert line in canvas.shown(coronal, opened.marking.book)
+
+
+def test_a_picture_is_measured_in_pixels_and_warned_of(qtbot, window, client, on_disk):
+    array = np.arange(64 * 64, dtype=np.uint16).reshape(1, 64, 64)
+    picture = Volume(array, np.eye(4)[[2, 1, 0, 3]], Placement.NONE, "p.png")
+    on_disk[SCAN] = Opened((study(series(Scan(picture), title="p.png", uid=None), uid=None),), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: is_shown(window))
+    mark = draw(window, Qt.Key.Key_D, (10, 10), (10, 50))
+    assert mark.values["length"] == pytest.approx(40, abs=0.5)
+    assert window.marking.panel.list.item(0).text().endswith("px")
+    assert "not in mm" in window.marking.panel.warning.text()
+    assert window.marking.panel.warning.isVisible()
+
+
+@pytest.fixture
+def two_series(qtbot, window, client, on_disk):
+    """A phantom and another one whose rows are turned by a frame of reference that they share."""
+    first = replace(phantom(), frame_of_reference="1.9")
+    second = replace(first, array=first.array[:, ::-1].copy(), series_instance_uid="1.2.4")
+    on_disk[SCAN] = Opened(
+        (study(series(Scan(first)), series(Scan(second), title="T2", uid="1.2.4")),), ()
+    )
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: is_shown(window))
+    return window
+
+
+def test_a_mark_of_another_series_is_seen_but_not_changed_and_jumped_to(qtbot, two_series):
+    window, image = two_series, two_series.viewer.image
+    mark = draw(window, Qt.Key.Key_Q, (10, 10), (20, 30))
+    QTest.keyClick(window, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: is_shown(window, "1.2.4"))
+    assert list(canvas.shown(image, window.marking.book)) == [mark]
+    drag(image, at(image, 10, 20), at(image, 30, 20))
+    assert marks(window) == [mark]
+    window.viewer.set_slice(1)
+    window.marking.jump(mark.id)
+    qtbot.waitUntil(lambda: is_shown(window, "1.2.3"))
+    qtbot.waitUntil(lambda: window.viewer.slice() == 4)
+
+
+def test_marks_on_series_that_are_gone_are_listed_and_say_so(opened):
+    book = opened.marking.book
+    gone = Mark("7", "distance", "9.9#", ((0, 0, 0), (3, 4, 0)), values={"length": 5.0})
+    book.load([gone])
+    assert "Its series is not open." in opened.marking.panel.list.item(0).text()
+    opened.marking.jump("7")
+    QTest.keyClick(opened, Qt.Key.Key_Delete)
+    assert marks(opened) == []
+
+
+def test_marks_come_back_from_the_records_without_the_window_having_closed(
+    qtbot, window, room, study_folder, analyst, settings
+):
+    open_and_wait(qtbot, window, study_folder)
+    draw(window, Qt.Key.Key_D, (2, 2), (2, 12))
+    draw(window, Qt.Key.Key_X, (5, 5))
+    kept = draw(window, Qt.Key.Key_Q, (3, 3), (9, 9))
+    key(window, Qt.Key.Key_N, Qt.Key.Key_N, Qt.Key.Key_Delete)
+    left = marks(window)
+    assert [mark.type for mark in left] == ["distance", "rectangle"]
+    pump(qtbot, room)
+    with Records() as records:
+        entry = room.register.entries()[0]
+        assert sorted(records.marks.of(entry.id), key=lambda mark: mark.type) == left
+    window.reading.close_all()
+    window.open([study_folder])
+    qtbot.waitUntil(lambda: window.marking.book is not None and marks(window) == left, timeout=9000)
+    assert window.marking.panel.list.count() == 2
+    assert kept in marks(window)
+
+
+def test_what_cannot_be_kept_is_said_and_tried_again(
+    qtbot, window, room, study_folder, monkeypatch
+):
+    open_and_wait(qtbot, window, study_folder)
+    pump(qtbot, room)
+    store = room.clerk._records.marks
+    full = InputError("the records", "The disk is full.", "Make room.")
+    monkeypatch.setattr(store, "save", lambda *_: (_ for _ in ()).throw(full))
+    mark = draw(window, Qt.Key.Key_D, (2, 2), (2, 12))
+    qtbot.waitUntil(lambda: "The disk is full." in window.marking.panel.trouble.text())
+    monkeypatch.undo()
+    window.marking.book.keeper._retry.setInterval(0)
+    window.marking.book.keeper._retry.start()
+    qtbot.waitUntil(lambda: not window.marking.panel.trouble.isVisible(), timeout=5000)
+    assert store.of(room.register.entries()[0].id) == [mark]
+
+
+@pytest.fixture
+def study_folder(tmp_path):
+    for index in range(3):
+        slice_file(tmp_path / "study" / f"{index}.dcm", index)
+    return tmp_path / "study"

@@ -74,8 +74,10 @@ def draw_pen(painter: QPainter, at: QPointF) -> None:
 def draw_prompt(painter: QPainter, viewport: Viewport, text: str) -> None:
     """What the reader is to do, under the letter of the upper edge."""
     height = QFontMetricsF(painter.font()).height()
-    box = QRectF(viewport.rect()).adjusted(MARGIN, 4.5 * height, -MARGIN, 0)
-    draw_text(painter, box, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, text, ACCENT)
+    band = QRectF(0, 4.5 * height, viewport.width(), 1.6 * height)
+    painter.fillRect(band, OUTLINE)
+    box = band.adjusted(MARGIN, 0, -MARGIN, 0)
+    draw_text(painter, box, Qt.AlignmentFlag.AlignCenter, text, ACCENT)
 
 
 def _draw_lines(painter: QPainter, sketch: _Sketch) -> None:

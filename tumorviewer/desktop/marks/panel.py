@@ -13,6 +13,7 @@ from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.records import Mark
 
 _EMPTY = "None yet. D measures a distance; the menu Marks has the others."
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _ID = Qt.ItemDataRole.UserRole
 
 
@@ -104,5 +105,6 @@ class MarkList(QListWidget):
 
 def _text(mark: Mark, is_here: bool) -> str:
     name = f"{words.title(mark)}: {mark.text}" if mark.text else words.title(mark)
+    figures = [figure.replace(" ", _NO_BREAK) for figure in words.figures(mark)]
     gone = () if is_here else ("Its series is not open.",)
-    return "\n".join(filter(None, (name, ", ".join(words.figures(mark)), *gone)))
+    return "\n".join(filter(None, (name, ", ".join(figures), *gone)))

@@ -99,7 +99,7 @@ def _area(values: Mapping[str, Any]) -> str:
 def _extent(values: Mapping[str, Any]) -> float:
     """A range that says how many decimals are worth writing."""
     spread: float = values["maximum"] - values["minimum"]
-    return max(spread, 1e-3 * abs(values["mean"]), 1e-5)
+    return max(spread, 1e-3 * abs(float(values["mean"])), 1e-5)
 
 
 def _with_unit(value: float, values: Mapping[str, Any], extent: float) -> str:
