@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from tests.desktop.parts import LABELS
-from tests.desktop.test_window import visible_text
+from tests.desktop.test_window import drop, mime, visible_text
 from tests.records.made import slice_file
 from tumorviewer.records import Records
 
@@ -183,3 +185,130 @@ def test_records_that_cannot_be_used_leave_the_rest_working(
     qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
     assert "damaged" in window.room.worklist.notice.text()
     window.room.close_records()
+
+
+def test_other_studies_of_the_patient_are_named(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1, "Jane", date="20240101"))
+    open_and_wait(qtbot, window, study(2, "Jane"))
+    qtbot.waitUntil(room.priors.isVisible)
+    assert "2024-01-01 · Brain" in visible_text(room.priors)
+    window.actions_["close_all"].trigger()
+
+
+def test_a_dropped_folder_is_judged_in_order_paused_and_gone_on_with(
+    qtbot, window, room, client, study, monkeypatch
+):
+    """The reader's own question goes first, and no answer is given to another volume."""
+    card = bundle_card()
+    monkeypatch.setattr("tumorviewer.desktop.judging.bundle.read_card", lambda _: card)
+    for number, count in ((1, 3), (2, 4), (3, 5)):
+        study(number, count=count, date=f"2025030{number}")
+    room.show_worklist()
+    drop(window, mime(study(1, count=3).parent))
+    qtbot.waitUntil(lambda: len(client.requests) == 1, timeout=20_000)
+    assert len(client.last.volume.array) == 5  # the newest first
+    assert "Analysing study 1 of 3" in visible_text(room.worklist) + room.worklist.batch.text()
+    client.answer()
+    qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=10_000)
+    QTest.mouseClick(room.worklist.batch.pause, Qt.MouseButton.LeftButton)
+    assert room.worklist.batch.text().startswith("Paused")
+    assert client.cancelled == [2]
+    pump(qtbot, room)
+    assert [row[0] for row in rows(room)] == ["Analysed", "New", "New"]
+    QTest.mouseClick(room.worklist.batch.pause, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(client.requests) == 3, timeout=10_000)
+    assert len(client.last.volume.array) == 4
+    window.open([study(1, count=3)])  # the reader wants the oldest now
+    qtbot.waitUntil(lambda: len(client.requests) == 4, timeout=10_000)
+    assert 3 in client.cancelled
+    assert client.last.method is not None
+    client.answer()
+    qtbot.waitUntil(lambda: len(client.requests) == 5, timeout=10_000)
+    client.answer()
+    qtbot.waitUntil(room.worklist.batch.isHidden, timeout=10_000)
+    pump(qtbot, room)
+    assert [row[0] for row in rows(room)] == ["Analysed"] * 3
+    found = room.clerk._records
+    for entry in found.worklist.find():
+        (answer,) = found.findings.of(entry.id)
+        assert len(answer.document["slices"]) == 2 + int(entry.date[-1])
+    assert found.session.kept("batch") is None
+
+
+def bundle_card():
+    from types import SimpleNamespace
+
+    weights = SimpleNamespace(sha256="0123456789abcdef" * 4)
+    return SimpleNamespace(name="light-se", version="1.0", weights=weights, labels=LABELS)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QTimer
+from tests.desktop.parts import LABELS, FakeClient, model_folder
+from tumorviewer.desktop import app, reading_room
+from tumorviewer.desktop.analyst import Analyst
+from tumorviewer.desktop.settings import Settings
+from tumorviewer.desktop.window import MainWindow
+reading_room._labels = lambda _: LABELS
+application = app.make_application()
+window = MainWindow(Analyst(FakeClient, model_folder), Settings())
+window.painted.connect(window.room.start)
+def soon(when, what):
+    timer = QTimer(window, interval=20)
+    timer.timeout.connect(lambda: when() and (timer.stop(), what()))
+    timer.start()
+def has_case():
+    return window.viewer.state.volume is not None and window.room.casebook.case is not None
+"""
+FIRST = """
+def turn():
+    other = next(one for one in window.reading.library.studies if one.patient_id == "P1")
+    window.reading.show_series(other.series[0])
+    soon(has_case, write)
+def write():
+    window.viewer.set_slice(4)
+    form = window.assessment.verdict.form
+    form.classes.setCurrentIndex(form.classes.findData("meningioma"))
+    form.comment.setPlainText("Broad base, dural ta")
+    QTimer.singleShot(800, lambda: print("ready", flush=True))
+window.open([Path(path) for path in sys.argv[1:]])
+soon(lambda: has_case() and len(window.room.register.entries()) == 2, turn)
+window.show()
+application.exec()
+"""
+SECOND = """
+def say():
+    shown, form = window.reading.shown, window.assessment.verdict.form
+    print(sorted(study.patient_id for study in window.reading.library.studies))
+    print(shown.study.patient_id, window.viewer.slice())
+    print(form.draft().label, form.draft().comment)
+    window.close()
+soon(lambda: len(window.room.register.entries()) == 2 and has_case() and
+     window.viewer.state.is_complete and window.viewer.slice() == 4, say)
+QTimer.singleShot(30_000, say)
+window.show()
+application.exec()
+"""
+
+
+def start(program: str, *paths: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, paths)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_killed_window_comes_back_as_it_was(study):
+    with start(KILLED + FIRST, study(1), study(2)) as first:
+        assert first.stdout.readline() == "ready\n", first.stderr.read()
+        first.kill()
+    with start(KILLED + SECOND) as second:
+        output, errors = second.communicate(timeout=60)
+    lines = output.splitlines()
+    assert lines == ["['P1', 'P2']", "P1 4", "meningioma Broad base, dural ta"], errors
+    with start(KILLED + "window.show()\nQTimer.singleShot(1500, window.close)\n"
+               "application.exec()\nprint(len(window.reading.library.studies))") as third:  # fmt: skip
+        assert third.communicate(timeout=60)[0] == "0\n"  # it was closed by its user

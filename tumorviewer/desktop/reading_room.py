@@ -257,6 +257,8 @@ class ReadingRoom(QWidget):
         if shown is not None and shown.study is study:
             self.casebook.turn_to(entry)
             self._go_back(study, entry)
+            if self._is_settled:  # it was loaded sooner than entered
+                self._restore_slice()
         self.autosave.touch()
 
     def _unsettle(self) -> None:
@@ -273,13 +275,16 @@ class ReadingRoom(QWidget):
             self.show_worklist()
 
     def _loaded(self, _volume: Volume) -> None:
+        self._restore_slice()
+        self._is_settled = True
+
+    def _restore_slice(self) -> None:
         shown = self._reading.shown
         entry = self.register.entry(shown.study) if shown else None
         if shown is not None and entry is not None:
             index = self._place(entry).slices.get(volume_key(shown.series, shown.source))
             if index is not None:
                 self.slice_restored.emit(index)
-        self._is_settled = True
 
     def _slice_changed(self, index: int) -> None:
         shown = self._reading.shown
