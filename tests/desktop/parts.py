@@ -47,6 +47,7 @@ class Source:
 
     notes = ()
     repeats = False
+    affine = None
 
     def __init__(self, volume: Volume | None = None, label: str = "", error: str = ""):
         self.volume = volume or head()

@@ -76,6 +76,10 @@ LAYOUTS = {
     "blended": BLENDED,
     "image_only": IMAGE,
     "planes": PLANES,
+    "current_prior": CURRENT_PRIOR,
+    "grid_1x2": grid(1, 2),
+    "grid_2x2": grid(2, 2),
+    "grid_2x3": grid(2, 3),
     "straight_planes": STRAIGHT,
 }
 """By the name of the action that shows it."""

@@ -95,7 +95,13 @@ class Opener(QObject):
 
 
 class Loader(QObject):
-    """Loads the pixels of one volume at a time; asking for another gives up the first."""
+    """Loads the pixels of one volume at a time; asking for another gives up the first.
+
+    Parameters
+    ----------
+    shares
+        Another loader, whose volumes are kept for both.
+    """
 
     filled = Signal(object, list)
     """The volume while it loads, and the slices that were read since it was last said."""
@@ -104,14 +110,23 @@ class Loader(QObject):
     failed = Signal(object)
     """An :class:`InputError`."""
 
-    def __init__(self, executor: Executor | None = None, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        executor: Executor | None = None,
+        parent: QObject | None = None,
+        shares: Loader | None = None,
+    ) -> None:
         super().__init__(parent)
         self._jobs = Jobs(executor, self)
-        self._kept: Kept[Volume] = Kept(_KEPT_BYTES, lambda volume: volume.array.nbytes)
+        self.kept: Kept[Volume] = (
+            shares.kept
+            if shares is not None
+            else Kept(_KEPT_BYTES, lambda volume: volume.array.nbytes)
+        )
 
     def load(self, source: VolumeSource) -> None:
         self.cancel()
-        if (volume := self._kept.get(id(source))) is not None:
+        if (volume := self.kept.get(id(source))) is not None:
             self.loaded.emit(volume)
             return
         self._jobs.start(partial(self._read, source), partial(self._done, source), self.failed.emit)
@@ -125,7 +140,7 @@ class Loader(QObject):
 
     def forget(self, source: VolumeSource) -> None:
         """Give back the memory of a volume that was closed."""
-        self._kept.drop(id(source))
+        self.kept.drop(id(source))
 
     def close(self) -> bool:
         return self._jobs.close()
@@ -148,7 +163,7 @@ class Loader(QObject):
         return volume
 
     def _done(self, source: VolumeSource, volume: Volume) -> None:
-        self._kept.put(id(source), volume)
+        self.kept.put(id(source), volume)
         self.loaded.emit(volume)
 
 

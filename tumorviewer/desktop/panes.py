@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from tumorviewer.desktop.layouts import SIDE_BY_SIDE, Layout, Pane
-from tumorviewer.desktop.link import Link
+from tumorviewer.desktop.link import Link, share_frame
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.geometry import plane_across
@@ -113,10 +113,26 @@ class Panes(QWidget):
         self._lines[series] = tuple(patient), tuple(lines)
         self._caption()
 
+    def set_message(self, series: int, text: str) -> None:
+        """Say something in place of one of the layout's series."""
+        for pane, viewport in self._viewports.items():
+            if pane.series == series and not pane.is_map:
+                viewport.message = text
+                viewport.update()
+
     def each(self, act: Callable[[ViewState], object]) -> None:
         """Do something to all states."""
         for state in self._states.values():
             act(state)
+
+    def of_series(self, series: int) -> list[Viewport]:
+        """The viewports of one of the layout's series, without its map."""
+        shown = self._viewports.items()
+        return [each for pane, each in shown if pane.series == series and not pane.is_map]
+
+    def further_series(self) -> set[int]:
+        """Numbers of the series beside the shown one that were asked for so far."""
+        return {series for series, _ in self._states if series}
 
     def of_active(self) -> list[ViewState]:
         """All planes of the series that the reader works in."""
@@ -154,7 +170,7 @@ class Panes(QWidget):
             if not pane.is_map:
                 patient, lines = self._lines.get(pane.series, ((), ()))
                 viewport.patient_lines = patient
-                viewport.series_lines = (*lines, *_own_lines(viewport.state))
+                viewport.series_lines = (*lines, *_own_lines(viewport.state, self.first))
                 viewport.update()
 
     # The viewport that the reader works in
@@ -169,10 +185,16 @@ class Panes(QWidget):
         self.active_changed.emit(viewport)
 
 
-def _own_lines(state: ViewState) -> tuple[str, ...]:
-    """Label and plane of what is shown."""
+def _own_lines(state: ViewState, first: ViewState) -> tuple[str, ...]:
+    """Label and plane of what is shown, and whether it follows the shown series."""
     if state.volume is None or state.stack is None:
         return ()
     known = state.volume.placement is Placement.PATIENT
     plane = plane_across(state.stack.normal).capitalize() if known else ""
-    return state.volume.label, plane, "" if state.stack.layout else "Interpolated"
+    apart = first.volume is not None and not share_frame(first.volume, state.volume)
+    return (
+        state.volume.label,
+        plane,
+        "" if state.stack.layout else "Interpolated",
+        "Not linked: another frame of reference" if apart else "",
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +56,10 @@ class Reading(QObject):
         self.opener = Opener(parent=self)
         self.thumbnails = Thumbnails(parent=self)
         self._loader = Loader(parent=self)
+        self.side_loader = Loader(parent=self, shares=self._loader)
+        """For what is shown beside the shown volume."""
+        self.arrange: Callable[[Study], Study] = lambda study: study
+        """Puts the series of a study that is opened in order."""
         self.opener.opened.connect(self._take)
         self._loader.filled.connect(self.volume_filled)
         self._loader.loaded.connect(self._loaded)
@@ -121,12 +126,15 @@ class Reading(QObject):
 
     def close(self) -> bool:
         """End all work; False if some of it does not heed that in time."""
-        ended = [each.close() for each in (self.opener, self._loader, self.thumbnails)]
+        ended = [
+            each.close() for each in (self.opener, self._loader, self.side_loader, self.thumbnails)
+        ]
         self.analyst.close()
         return all(ended)
 
     def _take(self, paths: tuple[Path, ...], opened: Opened) -> None:
-        first = self.library.add(opened)
+        studies = tuple(self.arrange(study) for study in opened.studies)
+        first = self.library.add(replace(opened, studies=studies))
         self.library_changed.emit()
         if first is not None:
             self.show_series(first)

@@ -16,6 +16,9 @@ SMALLEST_ZOOM, LARGEST_ZOOM = 0.05, 64.0
 NO_PLANES = "Other planes need several slices whose place in the patient is known."
 
 
+_SeriesGrid = tuple[str, str | None, tuple[int, ...], NDArray[np.float64]]
+
+
 class ViewState(QObject):
     """Points are in image coordinates: x runs along columns, y along rows, and pixel ``(r, c)``
     covers ``c … c + 1`` and ``r … r + 1``. Zoom 1 fits :attr:`field` into the viewport.
@@ -67,6 +70,7 @@ class ViewState(QObject):
         self._filled: NDArray[np.bool_] = np.zeros(0, bool)
         self._window_chosen = False
         self._section: Section | None = None
+        self._grid: _SeriesGrid | None = None
 
     @property
     def count(self) -> int:
@@ -95,15 +99,22 @@ class ViewState(QObject):
         self.stack = None if volume is None else stack(volume, self.plane)
         if complete or not same:
             self._filled = np.full(0 if volume is None else len(volume.array), complete)
-        if not same:
-            self.index, self.cursor, self._window_chosen = self.count // 2, None, False
-            self.crosshair, self.field = self.middle(), self.extent()
-            self._fit()
+        if volume is not None and not same:
+            if not self._stays(volume):
+                self.index, self._window_chosen = self.count // 2, False
+                self.crosshair, self.field = self.middle(), self.extent()
+                self._fit()
+            self.cursor, self._grid = None, _grid_of(volume)
         if volume is not None and complete and not self._window_chosen:
             self.window = default_window(volume)
         self._change_pixels()
         self.slice_changed.emit(self.index)
         self.window_changed.emit(self.window)
+
+    def _stays(self, volume: Volume) -> bool:
+        """Whether a volume is another of the series that was shown, on the same grid."""
+        known, new = self._grid, _grid_of(volume)
+        return known is not None and known[:-1] == new[:-1] and np.allclose(known[-1], new[-1])
 
     def show_as(self, other: ViewState) -> None:
         """Show the volume and window of another view, as far as it is loaded."""
@@ -303,3 +314,8 @@ class ViewState(QObject):
     def set_crosshair_shown(self, shown: bool) -> None:
         self.crosshair_shown = shown
         self.place_changed.emit()
+
+
+def _grid_of(volume: Volume) -> _SeriesGrid:
+    """What volumes of one series on one grid have in common."""
+    return volume.source, volume.series_instance_uid, volume.array.shape, volume.affine

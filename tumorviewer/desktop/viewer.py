@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop.cine import Cine
 from tumorviewer.desktop.colour_bar import ColourBar
+from tumorviewer.desktop.fusion import APART, Fusion
 from tumorviewer.desktop.gestures import HINTS
 from tumorviewer.desktop.layouts import IMAGE, SIDE_BY_SIDE, Layout
 from tumorviewer.desktop.panes import Panes
@@ -26,6 +28,7 @@ from tumorviewer.desktop.saliency_view import NO_MAP, SaliencyView
 from tumorviewer.desktop.slice_bar import SliceBar
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport, no_overlay, no_remark
+from tumorviewer.desktop.volume_bar import VolumeBar
 from tumorviewer.imaging.display import presets
 from tumorviewer.study import Volume, Window
 
@@ -52,6 +55,7 @@ class Viewer(QWidget):
         self.map = self.panes.map
         self.cine = Cine(self)
         self.slice_bar = SliceBar(self)
+        self.volume_bar = VolumeBar(self)
         self.colour_bar = ColourBar(self)
         self._window_box = QComboBox(self)
         self._map_row = QWidget(self)
@@ -60,6 +64,7 @@ class Viewer(QWidget):
         self.shown_layout = SIDE_BY_SIDE
         self._layout_with_map = SIDE_BY_SIDE
         self._finding: Finding | None = None
+        self._fused: Volume | None = None
         self._saliency: SaliencyView | None = None
         self._patient_lines: Sequence[str] = ()
         self._series_lines: Sequence[str] = ()
@@ -90,6 +95,22 @@ class Viewer(QWidget):
     def slice_filled(self, index: int) -> None:
         """A slice of the volume, which is still loading, has been read."""
         self.panes.fill(index)
+
+    def show_other(self, number: int, volume: Volume | None, message: str = "") -> None:
+        """Show a volume, or words in its place, as one of the layout's further series."""
+        self.panes.set_message(number, message)
+        self.panes.show_volume(number, volume)
+
+    def keep_others(self, numbers: Sequence[int]) -> None:
+        """Let go of the volumes of all further series but these."""
+        for number in self.panes.further_series():
+            if number not in numbers:
+                self.panes.show_volume(number, None)
+
+    def show_fusion(self, volume: Volume | None) -> None:
+        """Lay another series over the shown one; None takes it away."""
+        self._fused = volume
+        self._draw_saliency()
 
     def show_finding(self, finding: Finding | None) -> None:
         """Show a model's finding of the volume; None takes it away."""
@@ -175,6 +196,7 @@ class Viewer(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.panes, 1)
         layout.addWidget(self.slice_bar)
+        layout.addWidget(self.volume_bar)
         layout.addLayout(self._control_row())
 
     def _control_row(self) -> QHBoxLayout:
@@ -260,14 +282,26 @@ class Viewer(QWidget):
             view = SaliencyView(finding, saliency, self.opacity())
         self._saliency = view
         self._opacity_text.setText(f"{self._opacity.value()} %")
-        self._map_row.setVisible(self.shown_layout.has_map)
-        self._map_row.setEnabled(view is not None)
+        self._map_row.setVisible(self.shown_layout.has_map or self._fused is not None)
+        self._map_row.setEnabled(view is not None or self._fused is not None)
         self.map.message = "" if view is not None else self._map_message
         self.map.patient_lines = () if view is None else (view.caption(),)
         self.map.value_text = self.map.intensity_text if view is None else view.value_text
         _lay_over(self.map, view)
-        _lay_over(self.image, view if self.shown_layout.is_blended else None)
+        for viewport in self.panes.of_series(0):
+            self._lay_fusion(viewport)
+        if view is not None and self.shown_layout.is_blended:
+            _lay_over(self.image, view)
         self._describe_map()
+
+    def _lay_fusion(self, viewport: Viewport) -> None:
+        fusion = None if self._fused is None else Fusion(self._fused, self.opacity())
+        viewport.overlay, viewport.remark = no_overlay, no_remark
+        if fusion is not None:
+            state = viewport.state
+            viewport.overlay = partial(fusion.image, state)
+            viewport.remark = lambda _index: "" if fusion.fits(state) else APART
+        viewport.refresh()
 
     def _describe_map(self) -> None:
         if self._saliency is None:

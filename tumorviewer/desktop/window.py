@@ -21,7 +21,9 @@ from tumorviewer.desktop import dialogs, keys, theme
 from tumorviewer.desktop.actions import Actions
 from tumorviewer.desktop.analyst import Analyst, Phase, State
 from tumorviewer.desktop.assessment import AssessmentPanel
+from tumorviewer.desktop.captions import patient_lines, series_lines
 from tumorviewer.desktop.drop import DropZone
+from tumorviewer.desktop.hanger import Hanger
 from tumorviewer.desktop.marks.marking import Marking
 from tumorviewer.desktop.palette import Palette
 from tumorviewer.desktop.reading import Reading, Shown
@@ -189,6 +191,9 @@ class MainWindow(QMainWindow):
         }.items():
             self._on(name, slot)
         self._view_actions = ViewActions(self.actions_, viewer)
+        self.hanger = Hanger(reading, viewer, self)
+        self.hanger.complained.connect(lambda text: self.status.showMessage(text, 15_000))
+        self.actions_["fuse"].toggled.connect(self.hanger.set_fusing)
         for scheme in Scheme:
             self._on(scheme.value, partial(self._settings.choose, "colours", scheme.value))
         self.actions_["hide_patient"].toggled.connect(self._hide_patient)
@@ -263,8 +268,8 @@ class MainWindow(QMainWindow):
             return
         self.study_panel.show_series(shown.series, shown.volume)
         self.study_panel.show_notes(shown.source.notes)
-        self.viewer.set_patient_text(_patient_lines(shown))
-        self.viewer.set_series_text(_series_lines(shown))
+        self.viewer.set_patient_text(patient_lines(shown))
+        self.viewer.set_series_text(series_lines(shown))
         self._middle.setCurrentWidget(self.viewer)
         self.status.progress.show_progress("Loading…")
         self.assessment.show_message("The analysis starts when all slices are loaded.")
@@ -462,15 +467,3 @@ class MainWindow(QMainWindow):
         self.hide()
         self.ended_cleanly = self.reading.close() & self.room.close_records()
         super().closeEvent(event)
-
-
-def _patient_lines(shown: Shown) -> tuple[str, ...]:
-    study = shown.study
-    lines = (study.patient_name, study.patient_id, study.date)
-    return tuple(line for line in lines if line) or (study.title,)
-
-
-def _series_lines(shown: Shown) -> tuple[str, ...]:
-    series = shown.series
-    is_named_by_file = series.uid is None
-    return tuple(filter(None, ("" if is_named_by_file else series.title, series.modality)))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,6 +159,13 @@ class Stack:
             _all([one.absent for one in sections]),
         )
 
+    def sample(self, volume: Volume, index: int) -> Section:
+        """Another volume of the same frame of reference, interpolated in one of these planes."""
+        absent = np.zeros(len(volume.array), bool)
+        absent[list(volume.missing)] = True
+        grid = _grid(volume)
+        return grid.sample(self.firsts[index], self.down, self.right, self.shape, absent)
+
     @cached_property
     def _inverse(self) -> NDArray[np.float64]:
         return np.linalg.pinv(np.column_stack([self.down, self.right]))
@@ -170,13 +178,9 @@ class Stack:
         numbers = np.arange(slices)[:, None, None]
         return self.layout.view(np.broadcast_to(numbers, (slices, rows, columns)))
 
-    @cached_property
-    def _grid(self) -> _Grid:
-        return _Grid(self.volume)
-
     def _sampled(self, index: int, absent: NDArray[np.bool_]) -> Section:
         corner = self.firsts[index]
-        return self._grid.sample(corner, self.down, self.right, self.shape, absent)
+        return _grid(self.volume).sample(corner, self.down, self.right, self.shape, absent)
 
 
 _AS_IT_IS = Layout((0, 1, 2), (False, False, False))
@@ -268,7 +272,7 @@ class _Grid:
     """Finds the voxels of points in the patient, by the slices' real positions."""
 
     def __init__(self, volume: Volume) -> None:
-        self._volume = volume
+        self._pixels = volume.array
         self._normal = normal(volume)
         firsts = np.array([to_patient(volume, at, 0, 0) for at in range(len(volume.array))])
         self._inverse = np.linalg.pinv(volume.affine[:3, 1:3])
@@ -308,12 +312,12 @@ class _Grid:
         numbers = np.arange(len(self._depths))
         row = ramp(self._inverse[0]) - np.interp(at, numbers, self._offsets[0])
         column = ramp(self._inverse[1]) - np.interp(at, numbers, self._offsets[1])
-        _, height, width = self._volume.array.shape[:3]
+        _, height, width = self._pixels.shape[:3]
         outside = (
             (depth < self._depths[0] - self._half) | (depth > self._depths[-1] + self._half)
             | (row < -0.5) | (row > height - 0.5) | (column < -0.5) | (column > width - 0.5)
         )  # fmt: skip
-        values = _interpolate(self._volume.array, np.stack([at, row, column]))
+        values = _interpolate(self._pixels, np.stack([at, row, column]))
         return Section(values, outside, self._absent(at, absent))
 
     def _absent(
@@ -325,6 +329,15 @@ class _Grid:
         between = self._is_gap[before] & (before != after)
         found: NDArray[np.bool_] = absent[before] | absent[after] | between
         return found
+
+
+_grids: WeakKeyDictionary[Volume, _Grid] = WeakKeyDictionary()
+
+
+def _grid(volume: Volume) -> _Grid:
+    if volume not in _grids:
+        _grids[volume] = _Grid(volume)
+    return _grids[volume]
 
 
 def _interpolate(array: NDArray[Any], at_3HW: NDArray[np.float64]) -> NDArray[Any]:

@@ -315,6 +315,11 @@ class NiftiVolume:
         return self.image.layout.shape(self.image.voxels.shape)
 
     @property
+    def affine(self) -> NDArray[np.float64] | None:
+        """To LPS+ mm, where the file's place is known."""
+        return self.image.affine if self.image.placement is Placement.PATIENT else None
+
+    @property
     def files(self) -> tuple[SourceFile, ...]:
         """The file, after its header if that is another one."""
         data = self.image.voxels.path

@@ -244,6 +244,10 @@ class PictureVolume:
         return len(self.pages), self.pages[0].rows, self.pages[0].columns
 
     @property
+    def affine(self) -> None:
+        """A picture has no place."""
+
+    @property
     def files(self) -> tuple[SourceFile, ...]:
         """The one file."""
         return (SourceFile(self.path, self.source),)

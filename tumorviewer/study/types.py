@@ -123,6 +123,11 @@ class VolumeSource(Protocol):
         ...
 
     @property
+    def affine(self) -> NDArray[np.float64] | None:
+        """As :attr:`Volume.affine`, where its place in the patient is known."""
+        ...
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What is known before loading, as :attr:`Volume.notes`."""
         ...

@@ -17,7 +17,7 @@ from tumorviewer.study.dicom.geometry import Geometry
 from tumorviewer.study.dicom.pixels import PixelReader
 from tumorviewer.study.dicom.values import common_dtype
 from tumorviewer.study.nifti_pixels import middle_first
-from tumorviewer.study.types import Progress, SourceFile, Volume
+from tumorviewer.study.types import Placement, Progress, SourceFile, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,11 @@ class DicomVolume:
         """Slices, rows, columns."""
         pixels = self.frames[0].image.format
         return len(self.frames), pixels.rows, pixels.columns
+
+    @property
+    def affine(self) -> NDArray[np.float64] | None:
+        """To LPS+ mm, where the slices' place is known."""
+        return self.geometry.affine if self.geometry.placement is Placement.PATIENT else None
 
     @property
     def files(self) -> tuple[SourceFile, ...]:

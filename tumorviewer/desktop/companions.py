@@ -1,0 +1,82 @@
+"""Loads the series that a layout shows beside the shown one: its neighbours and its prior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, Signal
+
+from tumorviewer.desktop.hanging import prior_of
+from tumorviewer.desktop.layouts import PRIOR
+from tumorviewer.desktop.library import Library
+from tumorviewer.desktop.loading import Loader
+from tumorviewer.desktop.reading import Shown
+from tumorviewer.errors import InputError
+from tumorviewer.study.types import Volume
+
+NO_PRIOR = "No earlier study of this patient is open."
+NO_MORE = "There is no further series in this study."
+
+
+class Companions(QObject):
+    """One after another, each into its place in the layout."""
+
+    begun = Signal(int, object)
+    """Number of a series of the layout, and what is loaded into it: a :class:`Shown`."""
+    loaded = Signal(int, object)
+    """Number of a series, and its :class:`Volume`."""
+    missing = Signal(int, str)
+    """Number of a series that cannot be shown, and why."""
+
+    def __init__(self, loader: Loader, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._loader = loader
+        self._waiting: list[tuple[int, Shown]] = []
+        self._wanted: dict[int, Shown | None] = {}
+        self._volumes: dict[int, Volume] = {}
+        loader.loaded.connect(self._loaded)
+        loader.failed.connect(self._failed)
+
+    def want(self, numbers: Sequence[int], shown: Shown | None, library: Library) -> None:
+        """Load what belongs into these places; what is in its place already stays."""
+        wanted = {at: _find(at, shown, library) for at in numbers if shown is not None}
+        fresh = {at: one for at, one in wanted.items() if self._wanted.get(at, ...) != one}
+        self._wanted = wanted
+        for at in set(self._volumes) - (set(wanted) - set(fresh)):
+            del self._volumes[at]
+        kept = [(at, one) for at, one in self._waiting if wanted.get(at) == one]
+        self._loader.cancel()
+        self._waiting = kept + [(at, one) for at, one in fresh.items() if one is not None]
+        for at, one in fresh.items():
+            if one is None:
+                self.missing.emit(at, NO_PRIOR if at == PRIOR else NO_MORE)
+            else:
+                self.begun.emit(at, one)
+        self._next()
+
+    def volume(self, number: int) -> Volume | None:
+        """What is in a place, if it is loaded."""
+        return self._volumes.get(number)
+
+    def _next(self) -> None:
+        if self._waiting:
+            self._loader.load(self._waiting[0][1].source)
+
+    def _loaded(self, volume: Volume) -> None:
+        number, _ = self._waiting.pop(0)
+        self._volumes[number] = volume
+        self.loaded.emit(number, volume)
+        self._next()
+
+    def _failed(self, error: InputError) -> None:
+        number, _ = self._waiting.pop(0)
+        self.missing.emit(number, f"This series cannot be shown. {error.message}")
+        self._next()
+
+
+def _find(number: int, shown: Shown, library: Library) -> Shown | None:
+    if number == PRIOR:
+        found = prior_of(shown.study, shown.series, library.studies)
+        return None if found is None else Shown(*found, 0)
+    others = [one for one in shown.study.series if one.volumes and one is not shown.series]
+    return Shown(shown.study, others[number - 1], 0) if number <= len(others) else None

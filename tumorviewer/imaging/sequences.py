@@ -1,0 +1,130 @@
+"""Which MR sequence a series is: from DICOM tags first, then from its names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from tumorviewer.study.types import Series
+
+
+class Sequence(Enum):
+    """What a hanging protocol tells apart; the value is its name in one."""
+
+    T1 = "T1"
+    T1_CONTRAST = "T1 + contrast"
+    T2 = "T2"
+    FLAIR = "FLAIR"
+    DIFFUSION = "Diffusion"
+    OTHER = "Other"
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A sequence, and what makes it uncertain."""
+
+    sequence: Sequence
+    doubt: str = ""
+    """In words; empty where the tags say it and no name says otherwise."""
+
+    def __str__(self) -> str:
+        if self.sequence is Sequence.OTHER:
+            return ""
+        return f"{self.sequence.value}? ({self.doubt})" if self.doubt else self.sequence.value
+
+
+_B = r"(?<![a-z0-9])"
+_E = r"(?![a-z0-9])"
+_NAMES = (
+    (Sequence.DIFFUSION, rf"{_B}(dwi|dti|adc|diff\w*|tracew?|b[ =_]?\d{{3,4}}){_E}"),
+    (Sequence.FLAIR, r"flair|dark.?fluid|tirm"),
+    (Sequence.T1_CONTRAST, rf"{_B}(t1(ce|c|gd|post|w?[ _+-]*(c\+|\+c|gd|post|ce))|c\+|\+c){_E}"),
+    (Sequence.T1, rf"{_B}t1|mp.?rage|{_B}(spgr|bravo|tfl){_E}"),
+    (Sequence.T2, rf"{_B}t2(?!.?\*)"),
+)
+_CONTRAST = re.compile(rf"{_B}(gd|gad\w*|post|contrast|ce|c\+|\+c|km|kontrast\w*){_E}")
+_PLAIN = re.compile(rf"{_B}(pre|native?|w/?o|without|non|no)[ _-]*(gd|gad\w*|contrast|km)?{_E}")
+_NO_AGENT = {"", "NO", "NONE", "N", "0", "WITHOUT"}
+
+
+def recognise(series: Series) -> Recognised:
+    """Tell T1, T1 after contrast, T2, FLAIR and diffusion from each other and from the rest.
+
+    Weighting is judged from echo, repetition and inversion time, contrast from Contrast/Bolus
+    Agent (PS3.3 C.8.3.1, C.7.6.4); where the tags do not tell, from description, protocol and
+    file name.
+    """
+    if series.modality not in ("", "MR"):
+        return Recognised(Sequence.OTHER)
+    by_name, by_tags = _by_name(series), _by_tags(series.tags)
+    if by_tags is None:
+        doubt = "" if by_name is Sequence.OTHER else "by its name only"
+        return Recognised(by_name, doubt)
+    if by_tags is Sequence.T1 and by_name is Sequence.T1_CONTRAST:
+        return Recognised(by_name, "contrast by its name only")
+    agrees = by_name in (by_tags, Sequence.OTHER) or {by_name, by_tags} == {
+        Sequence.T1,
+        Sequence.T1_CONTRAST,
+    }
+    return Recognised(by_tags, "" if agrees else f"its name says {by_name.value}")
+
+
+def _by_name(series: Series) -> Sequence:
+    tags = series.tags
+    words = (series.title, tags.get("SeriesDescription", ""), tags.get("ProtocolName", ""))
+    text = " ".join(words).lower()
+    found = next((kind for kind, pattern in _NAMES if re.search(pattern, text)), Sequence.OTHER)
+    if found is Sequence.T1 and _CONTRAST.search(text) and not _PLAIN.search(text):
+        return Sequence.T1_CONTRAST
+    return found
+
+
+def _by_tags(tags: Mapping[str, str]) -> Sequence | None:
+    """None where the tags do not tell."""
+    if _is_diffusion(tags):
+        return Sequence.DIFFUSION
+    weighting = _weighting(tags)
+    agent = tags.get("ContrastBolusAgent", "").strip().upper()
+    if weighting is Sequence.T1 and agent not in _NO_AGENT:
+        return Sequence.T1_CONTRAST
+    return weighting
+
+
+def _is_diffusion(tags: Mapping[str, str]) -> bool:
+    kinds = {"DIFFUSION", "ADC", "TRACEW", "FA"}
+    image_type = set(tags.get("ImageType", "").upper().split("\\"))
+    b_value = _number(tags, "DiffusionBValue")
+    named = re.search(r"ep_b\d|_b\d{3,}", tags.get("SequenceName", "").lower())
+    return bool(image_type & kinds or (b_value or 0) > 0 or named)
+
+
+def _weighting(tags: Mapping[str, str]) -> Sequence | None:
+    """By the times of the sequence, ms."""
+    echo = _number(tags, "EchoTime") or _number(tags, "EffectiveEchoTime")
+    repetition, inversion = _number(tags, "RepetitionTime"), _number(tags, "InversionTime")
+    if repetition is None or echo is None:
+        return None
+    if inversion is not None and inversion >= 1500 and repetition >= 4000:
+        return Sequence.FLAIR if echo >= 60 else None
+    if inversion is not None and 300 <= inversion <= 1400 and echo <= 15:
+        return Sequence.T1
+    if repetition >= 2000 and echo >= 60:
+        return Sequence.T2
+    if repetition >= 1500:
+        return Sequence.OTHER if echo < 60 and not inversion else None
+    if "GR" in tags.get("ScanningSequence", "").upper().split("\\"):
+        return _gradient_echo(echo, _number(tags, "FlipAngle"))
+    return Sequence.T1 if repetition <= 1000 and echo <= 30 else None
+
+
+def _gradient_echo(echo: float, flip: float | None) -> Sequence | None:
+    return Sequence.T1 if echo <= 10 and flip is not None and flip >= 8 else None
+
+
+def _number(tags: Mapping[str, str], keyword: str) -> float | None:
+    try:
+        return float(tags.get(keyword, "").split("\\")[0])
+    except ValueError:
+        return None
