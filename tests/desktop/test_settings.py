@@ -10,10 +10,18 @@ import tomllib
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QTextBrowser
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QMainWindow,
+    QPushButton,
+    QTextBrowser,
+)
 
 from tumorviewer.desktop import keys, preferences, sheet, theme
-from tumorviewer.desktop.actions import TABLE
+from tumorviewer.desktop.actions import TABLE, Actions
 from tumorviewer.desktop.keys_page import KeyDialog, KeyField, KeysPage
 from tumorviewer.desktop.settings import Settings
 from tumorviewer.desktop.settings_dialog import SettingsDialog
@@ -32,10 +40,18 @@ def dialog(qtbot, window):
 
 
 @pytest.fixture
-def page(dialog):
-    found = dialog.findChild(KeysPage)
-    dialog.pages.setCurrentWidget(found)
-    return found
+def actions(qtbot):
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    yield Actions(window)  # while the window lives
+
+
+@pytest.fixture
+def page(qtbot, actions, settings):
+    made = KeysPage(settings, actions)
+    qtbot.addWidget(made)
+    made.show()
+    return made
 
 
 def press(page, text: str) -> None:
@@ -129,34 +145,34 @@ def test_ticks_and_menu_say_the_same(window, dialog, settings):
     assert not Settings().verdict_first
 
 
-def test_problems_of_the_file_are_shown(qtbot, window, settings):
+def test_problems_of_the_file_are_shown(actions, settings):
     settings.file.write_text('[keys]\nnext_slice = ["R"]\nfull_screen = ["Tab"]\nfly = ["Y"]\n')
-    dialog = SettingsDialog(window, Settings(), window.actions_)
+    dialog = SettingsDialog(actions.parent(), Settings(), actions)
     text = "\n".join(each.text() for each in dialog.findChildren(QLabel))
     assert "R is the key of “Reset window, zoom and pan”" in text
     assert "Tab cannot be the key of “Full screen”" in text
     assert "no action “fly”" in text
-    assert window.actions_.keys("next_slice") == (".",)
+    assert actions.keys("next_slice") == (".",)
 
 
 # Keys
 
 
-def test_a_free_key_is_given_and_comes_back(qtbot, window, page, client, analyst):
+def test_a_free_key_is_given_and_comes_back(actions, page):
     find(page, "next slice")
     press(page, "Change key…")
     field = page.findChild(KeyField)
     QTest.keyClick(field, Qt.Key.Key_Y, CTRL_SHIFT)
     assert any("free" in each.text() for each in page.findChild(KeyDialog).findChildren(QLabel))
     press(page.findChild(KeyDialog), "Use it")
-    assert window.actions_.keys("next_slice") == ("Ctrl+Shift+Y",)
-    assert "Ctrl+Shift+Y" in window.actions_["next_slice"].toolTip()
+    assert actions.keys("next_slice") == ("Ctrl+Shift+Y",)
+    assert "Ctrl+Shift+Y" in actions["next_slice"].toolTip()
     assert Settings().keys == {"next_slice": ("Ctrl+Shift+Y",)}
     press(page, "Default key")
     assert Settings().keys == {}
 
 
-def test_a_key_of_another_is_taken_knowingly(qtbot, window, page):
+def test_a_key_of_another_is_taken_knowingly(actions, page):
     find(page, "next slice")
     press(page, "Change key…")
     dialog = page.findChild(KeyDialog)
@@ -164,16 +180,16 @@ def test_a_key_of_another_is_taken_knowingly(qtbot, window, page):
     words = "\n".join(each.text() for each in dialog.findChildren(QLabel))
     assert "key of “Reset window, zoom and pan”, which would lose it" in words
     press(dialog, "Take it from there")
-    assert window.actions_.keys("next_slice") == ("R",)
-    assert window.actions_.keys("reset_view") == ()
-    assert keys.give(window.actions_, Settings().keys) == ()
-    assert window.actions_.keys("next_slice") == ("R",)
+    assert actions.keys("next_slice") == ("R",)
+    assert actions.keys("reset_view") == ()
+    assert keys.give(actions, Settings().keys) == ()
+    assert actions.keys("next_slice") == ("R",)
     press(page, "All defaults")
     assert Settings().keys == {}
-    assert window.actions_.keys("reset_view") == ("R",)
+    assert actions.keys("reset_view") == ("R",)
 
 
-def test_a_fixed_key_is_refused(window, page):
+def test_a_fixed_key_is_refused(page):
     find(page, "next slice")
     press(page, "Add key…")
     dialog = page.findChild(KeyDialog)
@@ -183,18 +199,18 @@ def test_a_fixed_key_is_refused(window, page):
     assert any("cannot be given" in each.text() for each in dialog.findChildren(QLabel))
 
 
-def test_two_actions_may_change_places(window):
+def test_two_actions_may_change_places(actions):
     swap = {"mirror": ("F",), "fit": ("H",)}
-    assert keys.give(window.actions_, swap) == ()
-    assert keys.differing(window.actions_) == swap
-    keys.take_back(window.actions_)
-    assert keys.differing(window.actions_) == {}
+    assert keys.give(actions, swap) == ()
+    assert keys.differing(actions) == swap
+    keys.take_back(actions)
+    assert keys.differing(actions) == {}
 
 
-def test_the_table_writes_keys_as_qt_does(window):
+def test_the_table_writes_keys_as_qt_does(actions):
     own = {entry.name: list(entry.keys) for entry in TABLE}
-    assert keys.give(window.actions_, own) == ()
-    assert keys.differing(window.actions_) == {}
+    assert keys.give(actions, own) == ()
+    assert keys.differing(actions) == {}
 
 
 def test_space_presses_a_button_that_has_the_focus(qtbot, window):
@@ -212,19 +228,19 @@ def test_space_presses_a_button_that_has_the_focus(qtbot, window):
 # The sheet
 
 
-def test_the_sheet_has_every_key_as_it_is_now(qtbot, window):
-    window.actions_.set_keys("full_screen", ("Ctrl+Shift+Y",))
-    window.actions_["shortcuts"].trigger()
-    text = window.findChild(KeySheet).findChild(QTextBrowser).toPlainText()
+def test_the_sheet_has_every_key_as_it_is_now(actions):
+    actions.set_keys("full_screen", ("Ctrl+Shift+Y",))
+    shown = KeySheet(actions.parent(), actions)
+    text = shown.findChild(QTextBrowser).toPlainText()
     assert "Full screen\nCtrl+Shift+Y" in text
     assert "F11" not in text
     assert {"F1 or ?", "M", "P", "Ctrl+O"} <= set(text.split("\n"))
     assert "Wheel or left-drag" in text
 
 
-def test_the_sheet_is_printed_on_whole_pages(window, tmp_path):
+def test_the_sheet_is_printed_on_whole_pages(actions, tmp_path):
     file = tmp_path / "keys.pdf"
-    sheet.save_pdf(sheet.groups(window.actions_), file)
+    sheet.save_pdf(sheet.groups(actions), file)
     content = file.read_bytes()
     assert content.startswith(b"%PDF")
     assert 1 <= content.count(b"/Type /Page\n") <= 3

@@ -66,7 +66,7 @@ class ProbabilityBars(QWidget):
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft, name)
         painter.setPen(Qt.PenStyle.NoPen)
         whole = QRectF(0, line.bottom() + 4, self.width(), _BAR)
-        painter.setBrush(QColor(colours.border))
+        painter.setBrush(QColor(colours.track))
         painter.drawRoundedRect(whole, _BAR / 2, _BAR / 2)
         whole.setWidth(max(_BAR, whole.width() * bar.probability))
         painter.setBrush(QColor(colours.accent if bar.is_first else colours.secondary))

@@ -23,7 +23,7 @@ from tumorviewer.desktop.labels import label
 
 _HINT = "Enter runs it, Up and Down choose, Esc closes."
 _MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
-_SIZE = (600, 440)
+_SIZE = (680, 440)
 _NAME = Qt.ItemDataRole.UserRole
 
 

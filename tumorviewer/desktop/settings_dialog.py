@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -37,13 +38,15 @@ class SettingsDialog(QDialog):
         super().__init__(parent)
         self._settings = settings
         self._inputs: dict[str, QComboBox | QCheckBox] = {}
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Settings")
         self.resize(640, 560)
         self.pages = QTabWidget()
         for page in dict.fromkeys(option.page for option in OPTIONS):
             self.pages.addTab(self._page(page), page)
         self.pages.addTab(KeysPage(settings, actions), "Keys")
-        self.pages.tabBar().setAccessibleName("Pages of the settings")
+        for part in (self.pages, self.pages.tabBar()):
+            part.setAccessibleName("Pages of the settings")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from PySide6.QtCore import QMarginsF
+from PySide6.QtCore import QMarginsF, Qt
 from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
 from PySide6.QtWidgets import (
     QDialog,
@@ -16,15 +16,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop import theme
 from tumorviewer.desktop.actions import MENUS, TABLE, Actions
 from tumorviewer.desktop.gestures import HINTS
 from tumorviewer.desktop.labels import button
-from tumorviewer.desktop.theme import Colours
 
 Groups = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 _TITLE = "Keyboard shortcuts of TumorViewer"
 _MARGIN_MM = 15
+_LINE = "border-bottom: 1px solid #888888"
 
 
 class KeySheet(QDialog):
@@ -33,10 +32,11 @@ class KeySheet(QDialog):
     def __init__(self, parent: QWidget, actions: Actions) -> None:
         super().__init__(parent)
         self._groups = groups(actions)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Keyboard shortcuts")
         self.resize(600, 600)
         text = QTextBrowser()
-        text.setHtml(html(self._groups, theme.current()))
+        text.setHtml(html(self._groups))
         text.setAccessibleName(_TITLE)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         for words, slot in (("Print…", self._print), ("Save as PDF…", self._save)):
@@ -83,22 +83,18 @@ def save_pdf(shown: Groups, file: Path) -> None:
     _on_paper(shown).print_(writer)
 
 
-def html(shown: Groups, colours: Colours | None = None) -> str:
-    """The sheet as a page; black on white without colours."""
-    text, quiet, line = (
-        (colours.text, colours.secondary, colours.border) if colours else ("#000", "#333", "#999")
-    )
-    parts = [f'<div style="color: {text}">']
+def html(shown: Groups) -> str:
+    """The sheet as a page, in the colours of the paper or window that it is on."""
+    parts = []
     for title, rows in shown:
         parts.append(f"<h3>{escape(title)}</h3><table width='100%' cellpadding='3'>")
         for what, key in rows:
             parts.append(
-                f"<tr><td width='58%' style='border-bottom: 1px solid {line}'>{escape(what)}</td>"
-                f"<td style='border-bottom: 1px solid {line}; color: {quiet}'>"
-                f"<b>{escape(key)}</b></td></tr>"
+                f"<tr><td width='58%' style='{_LINE}'>{escape(what)}</td>"
+                f"<td style='{_LINE}'><b>{escape(key)}</b></td></tr>"
             )
         parts.append("</table>")
-    return "".join([*parts, "</div>"])
+    return "".join(parts)
 
 
 def _on_paper(shown: Groups) -> QTextDocument:

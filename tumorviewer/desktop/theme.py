@@ -31,6 +31,8 @@ class Colours:
     raised: str
     hover: str
     border: str
+    track: str
+    """Of a bar, behind the part that is filled."""
     text: str
     secondary: str
     disabled: str
@@ -49,6 +51,7 @@ DARK = Colours(
     raised="#292c31",
     hover="#34383e",
     border="#33373d",
+    track="#33373d",
     text="#eceef1",
     secondary="#a9afb8",
     disabled="#6c727b",
@@ -66,6 +69,7 @@ LIGHT = Colours(
     raised="#ffffff",
     hover="#e6eaef",
     border="#cdd2d9",
+    track="#cdd2d9",
     text="#17191c",
     secondary="#545b65",
     disabled="#969ca5",
@@ -83,6 +87,7 @@ HIGH_CONTRAST = Colours(
     raised="#000000",
     hover="#303030",
     border="#ffffff",
+    track="#404040",
     text="#ffffff",
     secondary="#ffffff",
     disabled="#b0b0b0",
@@ -105,7 +110,8 @@ def apply(scheme: Scheme) -> None:
     sheet = Template(resource("desktop", "style.qss").read_text("utf-8"))
     icons = resource("desktop", "icons").as_posix()
     focus = "2px" if colours is HIGH_CONTRAST else "1px"
-    it.setStyleSheet(sheet.substitute(asdict(colours), icons=icons, focus=focus))
+    tick = "white" if colours is LIGHT else "black"
+    it.setStyleSheet(sheet.substitute(asdict(colours), icons=icons, focus=focus, tick=tick))
 
 
 def current() -> Colours:
