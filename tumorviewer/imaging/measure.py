@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from tumorviewer.imaging.reslice import Section, Stack
 
 Points = NDArray[np.float64]
-_ELLIPSE_SIDES = 96
+_ELLIPSE_SIDES = 64
 
 
 class Kind(StrEnum):

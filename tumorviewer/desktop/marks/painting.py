@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from tumorviewer.imaging.measure import Kind
 from tumorviewer.records import Mark
 
 INK = QColor(110, 231, 249)
+_SHADE = QColor(0, 0, 0)
 _HANDLE = 3.5
 _PEN = 7.0
 
@@ -83,8 +85,8 @@ def draw_prompt(painter: QPainter, viewport: Viewport, text: str) -> None:
 def _draw_lines(painter: QPainter, sketch: _Sketch) -> None:
     """Dashed on another volume than it was drawn on."""
     style = Qt.PenStyle.SolidLine if sketch.is_own else Qt.PenStyle.DashLine
-    for colour, width in ((OUTLINE, 3.5), (sketch.ink, 1.5)):
-        painter.setPen(QPen(colour, width, style, Qt.PenCapStyle.RoundCap))
+    for colour, width in ((_SHADE, 3.5), (sketch.ink, 1.5)):
+        painter.setPen(QPen(colour, width, style, Qt.PenCapStyle.FlatCap))
         for line in sketch.lines:
             painter.drawPolyline(QPolygonF(line))
 
@@ -118,11 +120,15 @@ def _draw_words(painter: QPainter, area: QRectF, sketches: Sequence[_Sketch]) ->
 def _free(size: QSizeF, beside: QRectF, inside: QRectF, taken: Sequence[QRectF]) -> QRectF:
     """The place beside a mark where its words cover least of what is there."""
 
-    def covered(place: QRectF) -> float:
-        shared = (place.intersected(other) for other in taken)
-        return sum(one.width() * one.height() for one in shared)
-
-    return min(_around(size, beside, inside), key=covered)
+    best, least = QRectF(), math.inf
+    for place in _around(size, beside, inside):
+        shared = [place.intersected(other) for other in taken if place.intersects(other)]
+        covered = sum(one.width() * one.height() for one in shared)
+        if covered < least:
+            best, least = place, covered
+        if not covered:
+            break
+    return best
 
 
 def _around(size: QSizeF, beside: QRectF, inside: QRectF) -> Iterator[QRectF]:
