@@ -144,6 +144,18 @@ def test_verdict_is_given_signed_and_corrected(qtbot, window, room, client, stud
     assert not room.clerk._records.trail.verify()
 
 
+def test_a_verdict_from_before_the_answer_is_compared_with_it(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1))
+    panel = window.assessment.verdict
+    QTest.keyClicks(panel.form.classes, "Mening")
+    QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(panel.said.isVisible)
+    assert "differs" not in visible_text(panel)
+    answered(qtbot, window, client)
+    qtbot.waitUntil(lambda: "differs" in visible_text(panel))
+    assert room.casebook.case.current.before_answer
+
+
 def test_answer_is_kept_back_until_the_verdict(qtbot, window, room, client, study):
     window.actions_["verdict_first"].trigger()
     open_and_wait(qtbot, window, study(1))
@@ -293,6 +305,14 @@ application.exec()
 """
 
 
+THIRD = """
+window.show()
+QTimer.singleShot(1500, window.close)
+application.exec()
+print(len(window.reading.library.studies))
+"""
+
+
 def start(program: str, *paths: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, paths)],
@@ -309,6 +329,5 @@ def test_a_killed_window_comes_back_as_it_was(study):
         output, errors = second.communicate(timeout=60)
     lines = output.splitlines()
     assert lines == ["['P1', 'P2']", "P1 4", "meningioma Broad base, dural ta"], errors
-    with start(KILLED + "window.show()\nQTimer.singleShot(1500, window.close)\n"
-               "application.exec()\nprint(len(window.reading.library.studies))") as third:  # fmt: skip
+    with start(KILLED + THIRD) as third:
         assert third.communicate(timeout=60)[0] == "0\n"  # it was closed by its user

@@ -63,6 +63,11 @@ class Casebook(QObject):
             return False
         return self.case is None or not (self.case.history or self.case.answer_seen)
 
+    def look_again(self, study: int) -> None:
+        """The worklist says something new of a study; what is being written stays."""
+        if self.case is not None and self.case.entry.id == study:
+            self._clerk.ask(lambda records: records.worklist.get(study), self._renew)
+
     def see_answer(self) -> None:
         """The model's answer is on the screen."""
         self._answer_seen = True
@@ -96,6 +101,11 @@ class Casebook(QObject):
         """Sign the verdict as it stands."""
         if self.case is not None and self.case.current is not None:
             self._write(partial(case.sign, self.case))
+
+    def _renew(self, entry: StudyEntry) -> None:
+        if self.case is not None and self.case.entry.id == entry.id:
+            self.case = replace(self.case, entry=entry)
+            self.changed.emit(self.case)
 
     def _was_listed(self, entry: StudyEntry) -> bool:
         """The worklist showed the answer already."""

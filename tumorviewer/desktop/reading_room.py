@@ -154,9 +154,10 @@ class ReadingRoom(QWidget):
         self.clerk.failed.connect(lambda error: self.worklist.show_notice(error.message))
         self.autosave.found.connect(self._restore)
         self.register.entered.connect(self._entered)
-        self.answers.kept.connect(lambda _: self._entry_changed())
+        self.answers.kept.connect(lambda _: self.list_again())
+        self.answers.kept.connect(self.casebook.look_again)
         self.casebook.changed.connect(self._case_changed)
-        self.casebook.given.connect(self._entry_changed)
+        self.casebook.given.connect(self.list_again)
         self.casebook.failed.connect(lambda error: self._verdict.show_notice(error.message))
         self._verdict.given.connect(self.casebook.give)
         self._verdict.sign_wanted.connect(self.casebook.sign)
@@ -210,9 +211,6 @@ class ReadingRoom(QWidget):
     def _show_labels(self, labels: dict[str, str]) -> None:
         self.worklist.show_labels(labels)
         self._verdict.show_labels(labels)
-
-    def _entry_changed(self) -> None:
-        self.list_again()
 
     def _case_changed(self, case: Case | None) -> None:
         self._verdict.show_case(case)

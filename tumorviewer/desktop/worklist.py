@@ -66,14 +66,17 @@ class WorklistPage(QFrame):
         self.message = EmptyPage()
         self.message.button.clicked.connect(self._act)
         self.notice = label("", "error")
+        self._dismiss = button("Dismiss", "chip", "Dismiss the message")
+        self._dismiss.clicked.connect(lambda: self.show_notice(""))
         self._pages = QStackedWidget()
         self._pages.addWidget(self.message)
         self._pages.addWidget(self.table)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(12)
-        for part in (self.filters, self.notice):
-            column.addWidget(part)
+        column.addWidget(self.filters)
+        column.addWidget(self.notice)
+        column.addWidget(self._dismiss, 0, Qt.AlignmentFlag.AlignRight)
         column.addWidget(self._pages, 1)
         self.batch = BatchBar()
         column.addWidget(self.batch)
@@ -100,6 +103,7 @@ class WorklistPage(QFrame):
         """Say something above the list, or nothing."""
         self.notice.setText(text)
         self.notice.setVisible(bool(text))
+        self._dismiss.setVisible(bool(text))
 
     def show_labels(self, labels: Mapping[str, str]) -> None:
         """Call the classes so, here and in the filter."""

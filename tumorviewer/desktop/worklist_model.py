@@ -26,6 +26,8 @@ _ON_DISK_WORDS = {
     OnDisk.CHANGED: "Its files have changed since it was entered.",
     OnDisk.GONE: "Its files have gone.",
 }
+_NAMED = ("State", "Patient")
+"""What catches the eye in a new study."""
 HIDDEN = "after your verdict"
 
 
@@ -89,7 +91,7 @@ class WorklistModel(QAbstractTableModel):
                 return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             case Qt.ItemDataRole.ForegroundRole:
                 return _colour(entry, column, self.sees_answer(entry))
-            case Qt.ItemDataRole.FontRole if entry.state is State.NEW and column.order:
+            case Qt.ItemDataRole.FontRole if entry.state is State.NEW and column.title in _NAMED:
                 return _semibold()
         return None
 
