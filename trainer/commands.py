@@ -6,10 +6,12 @@ import argparse
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainer.cli import (
+    _add_config,
     _add_data,
+    _add_device,
     _add_training,
     _print_summary,
     _read_config,
@@ -18,11 +20,16 @@ from trainer.cli import (
 )
 from tumorviewer.errors import InputError
 
+if TYPE_CHECKING:
+    from trainer.fit import Run
+
 
 def add(commands: Any) -> None:
     """Enter the commands' parsers."""
     _add_ensemble(commands)
     _add_search(commands)
+    federate = commands.add_parser("federate", help="train between sites that keep their data")
+    _add_federate(federate.add_subparsers(required=True, metavar="ROLE"))
 
 
 def _add_ensemble(commands: Any) -> None:
@@ -89,3 +96,84 @@ def _require(module: str, extra: str) -> None:
     if not find_spec(module):
         remedy = f"Install it: pip install tumorviewer[{extra}]"
         raise InputError(module, "This command needs a library that is not installed.", remedy)
+
+
+def _add_federate(roles: Any) -> None:
+    serve = roles.add_parser("serve", help="lead the rounds; reads no data")
+    _add_config(serve)
+    serve.add_argument("--classes", default="", metavar="A,B,…", help="that all sites have")
+    serve.add_argument("--sites", type=int, required=True, metavar="N", help="that must join")
+    serve.add_argument("--tls", type=Path, nargs=3, metavar=("CA", "CERTIFICATE", "KEY"))
+    serve.set_defaults(run=_serve)
+    join = roles.add_parser("join", help="take part with a site's own data")
+    _add_data(join)
+    join.add_argument("--tls", type=Path, metavar="CA", help="who vouches for the server")
+    join.set_defaults(run=_join)
+    example = roles.add_parser("example", help="sites as processes on this computer, compared")
+    _add_data(example)
+    _add_config(example)
+    example.add_argument("--sites", type=int, default=2, metavar="N")
+    example.set_defaults(run=_federate_example)
+    for role in (serve, join):
+        role.add_argument("--address", default="127.0.0.1:8080", metavar="HOST:PORT")
+    for role in (serve, example):
+        role.add_argument("--rounds", type=int, required=True, metavar="N")
+    for role in (serve, join, example):
+        role.add_argument("--out", type=Path, required=True, metavar="DIR")
+    serve.add_argument("--resume", action="store_true", help="after the last whole round")
+    serve.add_argument("--fetch", action="store_true", help="pretrained weights may be downloaded")
+    _add_device(serve)
+
+
+def _site_run(options: argparse.Namespace) -> Run:
+    from trainer.fit import Run
+    from tumorviewer.analysis import device
+
+    return Run(
+        options.out,
+        device.choose(options.device),
+        getattr(options, "resume", False),
+        command=options.command_line,
+        fetch=getattr(options, "fetch", False),
+    )
+
+
+def _serve(options: argparse.Namespace) -> None:
+    _require("flwr", "federated")
+    from trainer.federated import Federation, serve
+    from trainer.progress import Progress
+
+    if options.classes:
+        options.set.append(f"data.classes={options.classes.split(',')}")
+    todo = Federation(
+        options.address, options.sites, options.rounds, options.tls and tuple(options.tls)
+    )
+    serve(todo, _read_config(options), _site_run(options), Progress(options.progress))
+
+
+def _join(options: argparse.Namespace) -> None:
+    _require("flwr", "federated")
+    from trainer.federated import join
+    from trainer.material import gather
+    from trainer.progress import Progress
+
+    progress = Progress(options.progress)
+    join(
+        lambda asked: gather(_source(options, asked.data), asked.preprocessing, progress),
+        options.address,
+        _site_run(options),
+        progress,
+        options.tls,
+    )
+
+
+def _federate_example(options: argparse.Namespace) -> None:
+    _require("flwr", "federated")
+    from trainer.federated_example import Example, example
+    from trainer.material import gather
+    from trainer.progress import Progress
+
+    config, progress, run = _read_config(options), Progress(options.progress), _site_run(options)
+    material = gather(_source(options, config.data), config.preprocessing, progress)
+    todo = Example(options.sites, options.rounds)
+    _print_summary(example(material, config, run, todo, progress))

@@ -1,0 +1,56 @@
+"""What the members of an ensemble disagree on reaches the finding and its JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import jensenshannon
+
+from tests.analysis.conftest import NETWORKS, SIZE, settled
+from tumorviewer.analysis import predict
+from tumorviewer.analysis.pipeline import analyse
+from tumorviewer.analysis.serialise import to_json
+from tumorviewer.analysis.slices import prepare_volume
+from tumorviewer.models import Architecture, Preprocessing, bundle
+from tumorviewer.networks.ensemble import assemble, describe
+
+NAMES = ("light", "light_residual")
+
+
+@pytest.fixture
+def ensemble(random_bundle, tmp_path):
+    networks = [settled(name) for name in NAMES]
+    members = [
+        describe(name, NETWORKS[name], SIZE, 0, network)
+        for name, network in zip(NAMES, networks, strict=True)
+    ]
+    joined = assemble(4, members, networks, [1.0, 1.5])
+    card = replace(
+        bundle.read_card(random_bundle),
+        name="two",
+        architecture=Architecture("ensemble", {"members": [asdict(one) for one in members]}),
+        preprocessing=Preprocessing(size=SIZE),
+    )
+    bundle.write(tmp_path / "two", card, joined.state_dict())
+    return predict.load(tmp_path / "two", "cpu")
+
+
+def test_disagreement_of_each_slice_is_in_the_finding(volume, ensemble):
+    finding = analyse(volume, ensemble)
+    pictures = prepare_volume(volume, ensemble.card.preprocessing).pictures
+    alone = [
+        predict.probabilities(network(ensemble.tensor(pictures)).detach() / t, ensemble.card)
+        for network, t in zip(map(settled, NAMES), (1.0, 1.5), strict=True)
+    ]
+    expected = jensenshannon(*alone, base=2, axis=1) ** 2
+    assert expected.max() > 0.01
+    np.testing.assert_allclose(finding.disagreement, expected, atol=1e-4)
+    assert to_json(finding)["disagreement"] == finding.disagreement.tolist()
+
+
+def test_a_single_network_has_nobody_to_disagree_with(volume, model):
+    finding = analyse(volume, model, method=None)
+    assert finding.disagreement is None
+    assert to_json(finding)["disagreement"] is None
