@@ -64,8 +64,14 @@ def test_scheme_colours_the_application(qapp, scheme):
     theme.apply(scheme)
     assert "$" not in qapp.styleSheet()
     if scheme is not Scheme.SYSTEM:
-        assert theme.current() is {Scheme.DARK: theme.DARK, Scheme.LIGHT: theme.LIGHT,
-                                    Scheme.HIGH_CONTRAST: theme.HIGH_CONTRAST}[scheme]
+        assert (
+            theme.current()
+            is {
+                Scheme.DARK: theme.DARK,
+                Scheme.LIGHT: theme.LIGHT,
+                Scheme.HIGH_CONTRAST: theme.HIGH_CONTRAST,
+            }[scheme]
+        )
     assert all(QColor(value).isValid() for value in asdict(theme.current()).values())
 
 
