@@ -40,10 +40,15 @@ def dialog(qtbot, window):
 
 
 @pytest.fixture
-def actions(qtbot):
+def plain(qtbot):
     window = QMainWindow()
     qtbot.addWidget(window)
-    yield Actions(window)  # while the window lives
+    return window
+
+
+@pytest.fixture
+def actions(plain):
+    return Actions(plain)
 
 
 @pytest.fixture

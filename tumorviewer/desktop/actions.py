@@ -256,5 +256,3 @@ class Actions(QObject):
             if entry.icon:
                 self._actions[entry.name].setIcon(theme.icon(entry.icon))
                 self._actions[entry.name].setIconVisibleInMenu(False)
-
-
