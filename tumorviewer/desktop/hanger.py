@@ -64,7 +64,7 @@ class Hanger(QObject):
                 self._protocols = hanging.load()
             except InputError as error:
                 self._protocols = hanging.shipped()
-                self.complained.emit(f"Hanging protocols: {error.message}")
+                self.complained.emit(f"Hanging protocols ({hanging.FILE}): {error.message}")
         return self._protocols
 
     def _opened(self, _paths: tuple[Path, ...], opened: Opened) -> None:

@@ -1,0 +1,268 @@
+"""Hanging protocols, and the series that a layout shows beside the shown one."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from tests.desktop.parts import Source, head
+from tests.desktop.test_viewport import levels, wheel
+from tumorviewer.desktop import hanging
+from tumorviewer.desktop.companions import NO_MORE, NO_PRIOR
+from tumorviewer.desktop.layouts import CURRENT_PRIOR, PLANES, PRIOR, SIDE_BY_SIDE, Pane, grid
+from tumorviewer.errors import InputError
+from tumorviewer.resources import home
+from tumorviewer.study.types import Opened, Series, Study
+
+SCAN = Path("/scans/one")
+FRAME = "1.2.840.99"
+
+
+class Placed(Source):
+    """A source whose place is known, as real ones are."""
+
+    def __init__(self, volume=None, label="", frame=FRAME):
+        super().__init__(volume, label)
+        self.volume = replace(self.volume, frame_of_reference=frame)
+        self.affine = self.volume.affine
+        self.load = self._load
+
+    def _load(self, progress=None):
+        self.loads += 1
+        for index in range(len(self.volume.array)):
+            if progress is not None:
+                progress(self.volume, index)
+        return self.volume
+
+
+def series(title: str, uid: str, *sources: Source, modality="MR") -> Series:
+    return Series(title, sources or (Placed(),), "folder", uid, modality)
+
+
+def study(*all_series: Series, uid="1", date="2026-03-01", **fields) -> Study:
+    return Study("Head", all_series, uid, "Doe^Jane", fields.get("patient", "77"), date)
+
+
+def brain(**fields) -> Study:
+    return study(
+        series("t2_tse", "1.1"), series("t1 native", "1.2"), series("flair", "1.3"),
+        series("t1 post gd", "1.4"), **fields,
+    )  # fmt: skip
+
+
+# Rules
+
+
+def test_brain_tumour_mr_is_hung_as_it_is_read() -> None:
+    protocol = hanging.shipped().of(brain())
+    assert protocol.name == "Brain tumour MR"
+    assert protocol.layout == grid(2, 2)
+    titles = [one.title for one in protocol.arranged(brain()).series]
+    assert titles == ["t1 post gd", "flair", "t2_tse", "t1 native"]
+
+
+def test_few_series_and_ct_have_their_own_rules() -> None:
+    protocols = hanging.shipped()
+    assert protocols.of(study(series("t1", "1"))).layout == SIDE_BY_SIDE
+    axial = Placed(replace(head(), affine=np.eye(4)[[2, 1, 0, 3]]))
+    head_ct = study(series("Head plain", "1", axial, modality="CT"))
+    assert protocols.of(head_ct).window == "Brain"
+    assert protocols.of(study(series("Thorax", "1", Placed(), modality="CT"))) is None
+    assert protocols.of(study(series("scan.nii", "1", modality=""))) is None
+
+
+def write(text: str) -> Path:
+    path = home(hanging.FILE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_a_users_file_takes_the_place_of_the_shipped_one() -> None:
+    write(
+        '[[protocol]]\nname = "mine"\nmodality = "MR"\ndescription = "t2"\nplane = "sagittal"\n'
+        'layout = "3x4"\nwindow = { centre = 40, width = 80 }\n'
+    )
+    protocol = hanging.load().of(brain())
+    assert (protocol.name, protocol.layout, protocol.window.width) == ("mine", grid(3, 4), 80)
+    assert hanging.load().of(study(series("t1", "1"))) is None
+
+
+def test_plane_rules_look_at_geometry_not_at_names() -> None:
+    write('[[protocol]]\nname = "x"\nlayout = "planes"\nplane = "coronal"\n')
+    coronal = Placed(replace(head(), affine=np.eye(4)[[2, 0, 1, 3]]))
+    assert hanging.load().of(study(series("axial?", "1", coronal))).layout == PLANES
+    assert hanging.load().of(study(series("coronal", "1"))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[protocol", "cannot be read"),
+        ('[[protocol]]\nname = "x"\n', "layout"),
+        ('[[protocol]]\nname = "x"\nlayout = "9x9"\n', "no layout"),
+        ('[[protocol]]\nname = "x"\nlayout = "planes"\norder = ["T9"]\n', "T9"),
+        ('[[protocol]]\nname = "x"\nlayout = "planes"\nplane = "flat"\n', "no plane"),
+        ('[[protocol]]\nname = "x"\nlayout = "planes"\ndescription = "("\n', "not valid"),
+        ('[[protocol]]\nname = "x"\nlayout = "planes"\nwindow = { centre = "a" }\n', "not valid"),
+        ('[[protocol]]\nname = "x"\nlayout = "planes"\ncolour = 1\n', "colour"),
+        ("protocol = 3\n", "not valid"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(text, words) -> None:
+    write(text)
+    with pytest.raises(InputError, match=words):
+        hanging.load()
+
+
+def test_the_prior_is_the_latest_earlier_study_of_the_patient() -> None:
+    now = brain()
+    older, old = brain(uid="2", date="2025-01-01"), brain(uid="3", date="2025-06-01")
+    later, other = brain(uid="4", date="2026-09-09"), brain(uid="5", date="2025-12-31", patient="9")
+    found = hanging.prior_of(now, now.series[3], [now, older, later, other, old])
+    assert found[0] is old
+    assert found[1].title == "t1 post gd"
+    assert hanging.prior_of(now, now.series[0], [now, later, other]) is None
+    nameless = brain(uid="6", patient="")
+    assert hanging.prior_of(nameless, nameless.series[0], [nameless, old]) is None
+
+
+# In the window
+
+
+@pytest.fixture
+def hung(qtbot, window, client, on_disk):
+    client.ready()
+    on_disk[SCAN] = Opened((brain(),), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: all(volume_in(window, number) is not None for number in range(4)))
+    return window
+
+
+def volume_in(window, number: int):
+    viewport = next(v for p, v in window.viewer.panes._viewports.items() if p == Pane(number))
+    return viewport.state.volume
+
+
+def test_opening_hangs_the_study(hung) -> None:
+    assert hung.viewer.shown_layout == grid(2, 2)
+    assert hung.actions_["grid_2x2"].isChecked()
+    assert hung.reading.shown.series.title == "t1 post gd"
+    panes = hung.viewer.panes
+    assert "flair" in panes.viewport(Pane(1)).series_lines
+    assert "FLAIR? (by its name only)" in panes.viewport(Pane(1)).series_lines
+    assert "Doe^Jane" in panes.viewport(Pane(3)).patient_lines
+
+
+def test_hung_series_scroll_together(hung) -> None:
+    panes = hung.viewer.panes
+    wheel(panes.viewport(Pane(2)), -120)
+    assert {panes.viewport(Pane(number)).state.index for number in range(4)} == {5}
+
+
+def test_another_frame_is_not_linked_and_says_so(qtbot, window, client, on_disk) -> None:
+    client.ready()
+    apart = series("t2", "1.2", Placed(frame="9.9"))
+    on_disk[SCAN] = Opened((study(series("t1", "1.1"), apart),), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
+    QTest.keyClick(window, Qt.Key.Key_6)
+    qtbot.waitUntil(lambda: volume_in(window, 1) is not None)
+    second = window.viewer.panes.viewport(Pane(1))
+    assert "Not linked: another frame of reference" in second.series_lines
+    before = second.state.index
+    wheel(window.viewer.image, -120)
+    assert second.state.index == before
+
+
+def test_current_and_prior(qtbot, hung, on_disk) -> None:
+    QTest.keyClick(hung, Qt.Key.Key_5)
+    prior = hung.viewer.panes.viewport(Pane(PRIOR))
+    assert hung.viewer.shown_layout is CURRENT_PRIOR
+    assert prior.message == NO_PRIOR
+    shown = hung.reading.shown
+    on_disk[Path("/old")] = Opened((brain(uid="8", date="2024-02-02"),), ())
+    hung.open([Path("/old")])
+    qtbot.waitUntil(lambda: len(hung.reading.library.studies) == 2)
+    hung.reading.show_series(shown.series)
+    QTest.keyClick(hung, Qt.Key.Key_5)
+    qtbot.waitUntil(lambda: prior.state.volume is not None)
+    assert "2024-02-02" in prior.patient_lines
+    assert prior.message == ""
+
+
+def test_a_place_without_a_series_says_so(qtbot, hung) -> None:
+    QTest.keyClick(hung, Qt.Key.Key_8)
+    qtbot.waitUntil(lambda: volume_in(hung, 3) is not None)
+    assert hung.viewer.panes.viewport(Pane(4)).message == NO_MORE
+    levels(hung.viewer.panes.viewport(Pane(4)))
+
+
+def test_a_series_that_cannot_be_read_says_so_in_its_place(qtbot, window, client, on_disk) -> None:
+    client.ready()
+    broken = series("t2", "1.2", Source(error="It is cut short."))
+    on_disk[SCAN] = Opened((study(series("t1", "1.1"), broken, series("flair", "1.3")),), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
+    QTest.keyClick(window, Qt.Key.Key_7)
+    qtbot.waitUntil(lambda: volume_in(window, 1) is not None)
+    second = window.viewer.panes.viewport(Pane(2))
+    qtbot.waitUntil(lambda: "cut short" in second.message)
+
+
+def test_broken_protocols_are_said_and_the_shipped_ones_used(
+    qtbot, window, client, on_disk
+) -> None:
+    write("[[protocol")
+    client.ready()
+    on_disk[SCAN] = Opened((brain(),), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: window.viewer.shown_layout == grid(2, 2))
+    assert hanging.FILE in window.status.currentMessage()
+
+
+def test_a_second_series_is_laid_over(qtbot, hung) -> None:
+    QTest.keyClick(hung, Qt.Key.Key_3)
+    image = hung.viewer.image
+    plain = image.grab().toImage().pixelColor(image.rect().center())
+    QTest.keyClick(hung, Qt.Key.Key_S)
+    qtbot.waitUntil(lambda: hung.viewer._fused is not None)
+    fused = image.grab().toImage().pixelColor(image.rect().center())
+    assert fused != plain
+    assert fused.red() != fused.green()
+    QTest.keyClick(hung, Qt.Key.Key_S)
+    assert image.grab().toImage().pixelColor(image.rect().center()) == plain
+
+
+def test_volumes_of_a_series_by_a_slider_keep_the_place(qtbot, window, client, on_disk) -> None:
+    client.ready()
+    echoes = [Placed(replace(head(), series_instance_uid="1.5"), f"echo {n}") for n in (1, 2, 3)]
+    on_disk[SCAN] = Opened((study(series("fmri", "1.5", *echoes)),), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
+    bar, state = window.viewer.volume_bar, window.viewer.state
+    assert bar.isVisible()
+    state.set_slice(2)
+    state.zoom_about(state.centre, 2)
+    bar.slider.setFocus()
+    QTest.keyClick(bar.slider, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: window.reading.shown.volume == 1 and echoes[1].loads == 1)
+    qtbot.waitUntil(lambda: state.volume is echoes[1].volume)
+    assert (state.index, state.zoom) == (2, 2)
+    assert "2 / 3" in bar._text.text()
+
+
+def test_closing_gives_the_pixels_of_all_places_back(qtbot, hung, client, on_disk) -> None:
+    pixels = [weakref.ref(volume_in(hung, number)) for number in range(4)]
+    hung.actions_["close_all"].trigger()
+    client.requests.clear()
+    on_disk.clear()
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and not any(volume_in(hung, n) for n in range(4)))
+    assert all(hung.reading.side_loader.kept._things == {} for _ in pixels)
