@@ -45,8 +45,7 @@ def crossval(
     distributed.wait()
     folds = [run.out / f"fold-{number}" for number in range(config.split.folds)]
     settings = [
-        replace(config, split=replace(config.split, validation=f"fold {number}"))
-        for number in range(config.split.folds)
+        replace(config, split=config.split.at(number)) for number in range(config.split.folds)
     ]
     todo = [
         (folder, one)

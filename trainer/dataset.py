@@ -101,16 +101,10 @@ def _read_folder(root: Path, classes: tuple[str, ...]) -> Named:
     if missing := sorted(set(classes) - found):
         raise InputError(str(root), f"There is no folder for the class {', '.join(missing)}.")
     labelled = [
-        Labelled(_in_class(path, root, part / name, label, split))
+        Labelled(Item(path, path.relative_to(root).as_posix(), label, split=split))
         for split, part in parts
         for label, name in enumerate(classes)
         if (part / name).is_dir()
         for path in _units(part / name)
     ]
     return Named(root, classes, tuple(labelled))
-
-
-def _in_class(path: Path, root: Path, folder: Path, label: int, split: str) -> Item:
-    above = path.relative_to(folder).parts[:-1]
-    source = above[0] if above else ""
-    return Item(path, path.relative_to(root).as_posix(), label, split=split, source=source)

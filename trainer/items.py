@@ -40,8 +40,7 @@ class Item:
     split: str = ""
     """``train``, ``val`` or ``test`` where the data set has an official split."""
     source: str = ""
-    """Where it came from, as the table's column says; else the top folder of its path, or the one
-    below its class."""
+    """Where it came from, as a table's column says; else the top folder of its path in a table."""
     slice: int | None = None
     """Index in its volume, from 0; None for what holds one slice only."""
     mask: Path | None = None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.dataset import Dataset
+from trainer.dataset import SPLITS, Dataset
 from trainer.measures import column
 
 _MUCH = 0.2
@@ -95,13 +95,17 @@ def _seen(measures_NM: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
 def _named(dataset: Dataset) -> dict[str, NDArray[Any]]:
     return {
         "the source": _codes([item.source for item in dataset.items]),
-        "the pattern of the file names": _codes([pattern(item.file) for item in dataset.items]),
+        "the pattern of folder and file names": _codes(
+            [pattern(item.file, dataset.classes) for item in dataset.items]
+        ),
     }
 
 
-def pattern(name: str) -> str:
-    """A file's own name with each number as ``0``."""
-    return re.sub(r"\d+", "0", PurePosixPath(name).name)
+def pattern(name: str, classes: Sequence[str]) -> str:
+    """A path with each number as ``0``, without the folders that name class or part."""
+    *folders, own = PurePosixPath(name).parts
+    kept = [one for one in folders if one not in classes and one.lower() not in SPLITS]
+    return re.sub(r"\d+", "0", "/".join([*kept, own]))
 
 
 def _codes(names: Sequence[str]) -> NDArray[np.int64]:

@@ -169,7 +169,10 @@ def read(path: Path, index: int | None = None) -> Volume:
         As :func:`read_grey`.
     """
     if index is not None:
-        return _kept(path, stamp(path))
+        volume = _kept(path, stamp(path))
+        if index in volume.missing:
+            raise InputError(f"{path}#{index + 1}", f"Slice {index + 1} could not be decoded.")
+        return volume
     source = _only_volume(path)[1]
     if source.shape[0] != 1:
         by_rule("refuse", str(path), source.shape[0])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from drawn import draw, texture
 from PIL import Image
+from pydicom.uid import JPEG2000Lossless
 
 from tests.study import dicom_files
 from trainer import dataset, pictures
@@ -189,6 +190,34 @@ def test_a_folder_of_two_series_is_listed_as_unreadable(tmp_path, capsys):
     with pytest.raises(InputError, match="1 items cannot be read"):
         gather(Source(tmp_path / "set", tmp_path / "cache"), SMALL, Progress("human"))
     assert "a folder for each series" in capsys.readouterr().err
+
+
+def test_a_slice_that_cannot_be_decoded_is_listed_and_the_others_are_read(tmp_path):
+    for number, kind in enumerate("ab"):
+        for index, pixels in enumerate(heads(4, number).astype(np.int16)):
+            one = dicom_files.instance(index, pixels=pixels, SeriesInstanceUID=f"1.{number}")
+            one.compress(JPEG2000Lossless)
+            if (kind, index) == ("a", 1):
+                stream = bytearray(one.PixelData)
+                stream[-60:-20] = bytes(40)
+                stream[120:200] = b"\xff" * 80
+                one.PixelData = bytes(stream)
+            dicom_files.save(one, tmp_path / "set" / kind / "t1" / f"{index}.dcm")
+    read = dataset.read(tmp_path / "set", slices="all")
+    stored = pictures.load(read, SMALL, tmp_path / "cache", QUIET)
+    assert list(stored.unreadable) == ["a/t1#2"]
+    assert len(read.items) == 8
+
+
+def test_an_incomplete_series_is_refused_as_a_whole(tmp_path):
+    for number, kind in enumerate("ab"):
+        folder = tmp_path / "set" / kind / "t1"
+        save_series(folder, heads(4, number), SeriesInstanceUID=f"1.{number}")
+    cut = tmp_path / "set" / "a" / "t1" / "07.dcm"
+    cut.write_bytes(cut.read_bytes()[:-500])
+    read = dataset.read(tmp_path / "set", slices="all")
+    stored = pictures.load(read, SMALL, tmp_path / "cache", QUIET)
+    assert "cut short" in stored.unreadable["a/t1"]
 
 
 def test_neighbours_come_with_a_slice_and_a_picture_stands_for_its_own(mixed, tmp_path):
