@@ -43,6 +43,11 @@ def is_synthetic(path: Path) -> bool:
         return False
 
 
+def count(dataset: Dataset) -> int:
+    """How many items a generator made, those among them that only their file says it of."""
+    return sum(item.synthetic or is_synthetic(item.path) for item in dataset.items)
+
+
 def write(
     out: Path,
     made: dict[str, NDArray[np.uint8]],
