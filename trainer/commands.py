@@ -71,18 +71,18 @@ def _add_search(commands: Any) -> None:
 
 def _search(options: argparse.Namespace) -> None:
     _require("optuna", "train")
-    from trainer.config import read
+    from trainer import config, ranges
     from trainer.material import gather
     from trainer.progress import Progress
-    from trainer.search import Search, read_ranges, search
+    from trainer.search import Search, search
     from tumorviewer.analysis import device
 
     progress, base = Progress(options.progress), _read_config(options)
     source = _source(options, base.data)
     todo = Search(
-        lambda overrides: read(options.config, [*options.set, *overrides]),
+        lambda overrides: config.read(options.config, [*options.set, *overrides]),
         cache(lambda seen: gather(source, seen, progress)),
-        read_ranges(options.ranges),
+        ranges.read(options.ranges),
         options.trials,
         options.pruner,
     )

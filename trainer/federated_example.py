@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer import evaluate, federated, metrics, split
+from trainer import evaluate, metrics, rounds, split
 from trainer.config import Config
 from trainer.files import write_csv, write_json, write_text
 from trainer.fit import Run
@@ -153,14 +153,14 @@ def _alone(
     rows: NDArray[np.int64],
     config: Config,
     run: Run,
-    rounds: int,
+    count: int,
     progress: Progress,
 ) -> Classifier:
     """The same rounds by one who has all these rows."""
-    network, own = federated.built(config), replace(run, out=run.out / "alone")
-    for number in range(rounds):
-        federated.train_round(network, material, rows, config, (number, rounds), own)
-        progress("round", number + 1, rounds)
+    network, own = rounds.built(config), replace(run, out=run.out / "alone")
+    for number in range(count):
+        rounds.train_round(network, material, rows, config, (number, count), own)
+        progress("round", number + 1, count)
     return network
 
 

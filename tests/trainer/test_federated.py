@@ -19,20 +19,11 @@ import torch
 
 from trainer import checkpoint, cli
 from trainer.config import Config, DataSettings, ModelSettings
-from trainer.federated import (
-    Federation,
-    _begun,
-    _flower,
-    _strategy,
-    built,
-    load_arrays,
-    local_settings,
-    serve,
-    to_arrays,
-)
+from trainer.federated import Federation, _begun, _flower, _strategy, serve
 from trainer.fit import Run
 from trainer.optimise import TrainingSettings
 from trainer.progress import Progress
+from trainer.rounds import built, load_arrays, local_settings, to_arrays
 from tumorviewer.errors import InputError
 from tumorviewer.models import weights
 

@@ -13,7 +13,7 @@ import tomllib
 import pytest
 
 from trainer import cli, config
-from trainer.search import Range, read_ranges
+from trainer.ranges import Range, read
 from tumorviewer.errors import InputError
 
 RANGES = """
@@ -34,7 +34,7 @@ SMALL = [
 def test_ranges_are_laid_out_as_the_configuration(tmp_path):
     path = tmp_path / "ranges.toml"
     path.write_text(RANGES)
-    assert read_ranges(path) == (
+    assert read(path) == (
         Range("training.lr", low=1e-4, high=0.1, log=True),
         Range("training.batch", low=6, high=12, step=3),
         Range("model.options.width", (8, 16)),
@@ -58,7 +58,7 @@ def test_ranges_that_make_no_sense_are_refused(text, reason, tmp_path):
     path = tmp_path / "ranges.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=reason):
-        read_ranges(path)
+        read(path)
 
 
 def command(shapes, cache, out, ranges, trials) -> list[str]:
