@@ -82,23 +82,23 @@ def dragging(
     return move
 
 
-def until_three_planes(made: Volume) -> float:
-    """Seconds from the first slice until all are read and three planes painted, without the
-    reading itself."""
+def until_three_planes(made: Volume) -> tuple[float, float]:
+    """Seconds, of the clock and of the processor, from the first slice until three planes of the
+    whole are painted, without the reading itself."""
     viewer = Viewer()
     viewer.resize(1440 - 580, 900 - 120)
     viewer.show_layout(PLANES)
     viewer.show()
     loading = replace(made, array=made.array)
     default_window(loading)  # which the loading thread finds
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     viewer.show_volume(loading, complete=False)
     for index in range(SLICES // 2, SLICES // 2 + 8):
         viewer.slice_filled(index)
     QApplication.processEvents()
     viewer.show_volume(loading)
     QApplication.processEvents()
-    taken = time.perf_counter() - began
+    taken = time.perf_counter() - began, time.process_time() - spent
     viewer.close()
     return taken
 
@@ -120,11 +120,13 @@ def main() -> None:
     viewer.image.gestures.release()
     result["crosshair_ms"] = timed(dragging(viewer.image, left, CTRL), range(STEPS))
     viewer.close()
-    result["three_planes_s"] = round(until_three_planes(made), 3)
-    steps = [each["p95"] for each in result.values() if isinstance(each, dict)]
+    steps = [each for each in result.values() if isinstance(each, dict)]
+    clock, processor = until_three_planes(made)
+    result["three_planes_s"] = {"clock": round(clock, 3), "processor": round(processor, 3)}
     result["within_limits"] = {
-        f"p95 under {LIMIT_MS} ms": max(steps) < LIMIT_MS,
-        f"planes within {LIMIT_FIRST_S} s": result["three_planes_s"] <= LIMIT_FIRST_S,
+        f"p95 under {LIMIT_MS} ms": max(each["p95"] for each in steps) < LIMIT_MS,
+        "the same in processor time": max(each["p95_processor"] for each in steps) < LIMIT_MS,
+        f"planes within {LIMIT_FIRST_S} s": clock <= LIMIT_FIRST_S,
     }
     print(json.dumps(result, indent=2))
     application.quit()

@@ -157,7 +157,7 @@ def test_opening_hangs_the_study(hung) -> None:
     assert hung.reading.shown.series.title == "t1 post gd"
     panes = hung.viewer.panes
     assert "flair" in panes.viewport(Pane(1)).series_lines
-    assert "FLAIR? (by its name only)" in panes.viewport(Pane(1)).series_lines
+    assert "FLAIR? (by name)" in panes.viewport(Pane(1)).series_lines
     assert "Doe^Jane" in panes.viewport(Pane(3)).patient_lines
 
 
@@ -266,3 +266,15 @@ def test_closing_gives_the_pixels_of_all_places_back(qtbot, hung, client, on_dis
     on_disk.clear()
     qtbot.waitUntil(lambda: gc.collect() >= 0 and not any(volume_in(hung, n) for n in range(4)))
     assert all(hung.reading.side_loader.kept._things == {} for _ in pixels)
+
+
+def test_files_are_beside_each_other(qtbot, window, client, on_disk) -> None:
+    client.ready()
+    names = ("a_t1.nii", "b_t2.nii")
+    files = [Study(name, (series(name, None, Placed(), modality=""),)) for name in names]
+    on_disk[SCAN] = Opened(tuple(files), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
+    QTest.keyClick(window, Qt.Key.Key_6)
+    qtbot.waitUntil(lambda: volume_in(window, 1) is not None)
+    assert "b_t2.nii" in window.viewer.panes.viewport(Pane(1)).patient_lines

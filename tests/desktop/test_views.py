@@ -329,6 +329,13 @@ def test_layout_keys(window, shown) -> None:
     assert window.actions_["side_by_side"].isChecked()
 
 
+def test_the_focus_goes_to_a_view_of_the_new_layout(window, shown) -> None:
+    press(window, Qt.Key.Key_0)
+    first = shown.panes.viewport(STRAIGHT.panes[0])
+    assert shown.panes.active is first
+    assert window.focusWidget() is first
+
+
 def test_keys_work_on_the_active_view(window, shown) -> None:
     press(window, Qt.Key.Key_4)
     second = view(shown, Plane.SECOND)

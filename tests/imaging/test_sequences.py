@@ -77,13 +77,13 @@ def test_names_tell_with_a_doubt(name, sequence) -> None:
 
 def test_a_contradiction_is_said() -> None:
     found = recognise(series("T1 ax", **T2_TSE))
-    assert (found.sequence, found.doubt) == (Sequence.T2, "its name says T1")
-    assert str(found) == "T2? (its name says T1)"
+    assert (found.sequence, found.doubt) == (Sequence.T2, "name: T1")
+    assert str(found) == "T2? (name: T1)"
 
 
 def test_contrast_that_only_the_name_knows_is_in_doubt() -> None:
     found = recognise(series("T1 ax post contrast", **T1_SE))
-    assert (found.sequence, found.doubt) == (Sequence.T1_CONTRAST, "contrast by its name only")
+    assert (found.sequence, found.doubt) == (Sequence.T1_CONTRAST, "contrast by name")
 
 
 def test_only_mr_is_recognised() -> None:

@@ -78,5 +78,12 @@ def _find(number: int, shown: Shown, library: Library) -> Shown | None:
     if number == PRIOR:
         found = prior_of(shown.study, shown.series, library.studies)
         return None if found is None else Shown(*found, 0)
-    others = [one for one in shown.study.series if one.volumes and one is not shown.series]
-    return Shown(shown.study, others[number - 1], 0) if number <= len(others) else None
+    is_file = shown.study.uid is None  # each file is a study of its own
+    studies = [one for one in library.studies if one.uid is None] if is_file else [shown.study]
+    others = [
+        Shown(study, series, 0)
+        for study in studies
+        for series in study.series
+        if series.volumes and series is not shown.series
+    ]
+    return others[number - 1] if number <= len(others) else None

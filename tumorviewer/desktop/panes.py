@@ -77,6 +77,7 @@ class Panes(QWidget):
     def show_layout(self, layout: Layout) -> None:
         """Put the viewports of a layout into their rows."""
         self.layout_shown = layout
+        active, had_focus = self.active, self.active.hasFocus()
         for viewport in self._viewports.values():
             self._grid.removeWidget(viewport)
         shown = [(r, c, pane) for r, row in enumerate(layout.rows) for c, pane in enumerate(row)]
@@ -87,8 +88,11 @@ class Panes(QWidget):
             self._grid.setColumnStretch(at, at < len(layout.rows[0]))
         for pane, viewport in self._viewports.items():
             viewport.setVisible(pane in layout.panes)
-        if not self.active.isVisibleTo(self):
-            self._activate(self.viewport(layout.panes[0]))
+        if not active.isVisibleTo(self):
+            first = self.viewport(layout.panes[0])
+            self._activate(first)
+            if had_focus:
+                first.setFocus()
         self.arrange()
 
     # What is shown

@@ -60,15 +60,15 @@ def recognise(series: Series) -> Recognised:
         return Recognised(Sequence.OTHER)
     by_name, by_tags = _by_name(series), _by_tags(series.tags)
     if by_tags is None:
-        doubt = "" if by_name is Sequence.OTHER else "by its name only"
+        doubt = "" if by_name is Sequence.OTHER else "by name"
         return Recognised(by_name, doubt)
     if by_tags is Sequence.T1 and by_name is Sequence.T1_CONTRAST:
-        return Recognised(by_name, "contrast by its name only")
+        return Recognised(by_name, "contrast by name")
     agrees = by_name in (by_tags, Sequence.OTHER) or {by_name, by_tags} == {
         Sequence.T1,
         Sequence.T1_CONTRAST,
     }
-    return Recognised(by_tags, "" if agrees else f"its name says {by_name.value}")
+    return Recognised(by_tags, "" if agrees else f"name: {by_name.value}")
 
 
 def _by_name(series: Series) -> Sequence:
