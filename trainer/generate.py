@@ -69,6 +69,8 @@ class GeneratorConfig:
     def __post_init__(self) -> None:
         if self.preprocessing.size % 8:
             raise ValueError("preprocessing.size must be a multiple of 8")
+        if self.data.synthetic:
+            raise ValueError("data.synthetic must be empty: a generator learns from real pictures")
 
 
 def fit(source: Source, config: GeneratorConfig, run: Run, progress: Progress) -> dict[str, Any]:
