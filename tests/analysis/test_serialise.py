@@ -21,6 +21,7 @@ KEYS = {
     "probabilities",
     "slices",
     "pooling",
+    "disagreement",
     "key_slices",
     "saliency",
     "flags",
