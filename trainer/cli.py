@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     config = commands.add_parser("config", help="print every setting with its default")
     _add_config(config)
+    config.add_argument("--of", choices=("fit", "pretrain", "generate"), default="fit")
     config.set_defaults(run=_config)
     fit = commands.add_parser("fit", help="train one model and write its bundle")
     _add_training(fit)
@@ -224,11 +225,13 @@ def _gather(source: Source, config: Config, progress: Progress) -> Material:
 
 
 def _config(options: argparse.Namespace) -> None:
+    from trainer import generative
     from trainer.options import to_toml
     from tumorviewer.networks import architectures
 
     print(f"# architectures: {', '.join(architectures())}")
-    print(to_toml(_read_config(options)), end="")
+    own = generative.settings(options) if options.of != "fit" else _read_config(options)
+    print(to_toml(own), end="")
 
 
 def _fit(options: argparse.Namespace) -> None:

@@ -199,6 +199,8 @@ def sample(
         If ``out`` holds something, or more than a tenth of what is drawn are near-duplicates of
         training pictures: then nothing is written.
     """
+    if per_class < 1:
+        raise InputError("--per-class", "At least one picture of each class must be asked for.")
     if out.exists() and any(out.iterdir()):
         raise InputError(str(out), "The folder is not empty.", "Name another one.")
     known = copying.Known(generator.training)

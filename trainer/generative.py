@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trainer.cli import _add_device, _add_run, _add_training, _default_cache, _source
+from tumorviewer.errors import InputError
 
 if TYPE_CHECKING:
     from trainer.fit import Run
-    from trainer.generate import Generator
+    from trainer.generate import Generator, GeneratorConfig
+    from trainer.pretrain import PretrainConfig
     from trainer.progress import Progress
 
 T = TypeVar("T")
@@ -59,6 +61,14 @@ def _run(options: argparse.Namespace) -> tuple[Run, Progress]:
     return run, Progress(options.progress)
 
 
+def settings(options: argparse.Namespace) -> PretrainConfig | GeneratorConfig:
+    """The configuration that ``options.of`` names, with the user's changes."""
+    from trainer import generate, pretrain
+
+    kinds = {"pretrain": pretrain.PretrainConfig, "generate": generate.GeneratorConfig}
+    return _settings(kinds[options.of], options)
+
+
 def _settings(kind: type[T], options: argparse.Namespace) -> T:
     from trainer.config import tables
     from trainer.options import build
@@ -70,18 +80,18 @@ def _settings(kind: type[T], options: argparse.Namespace) -> T:
 def _pretrain(options: argparse.Namespace) -> None:
     from trainer import pretrain
 
-    settings = _settings(pretrain.PretrainConfig, options)
+    config = _settings(pretrain.PretrainConfig, options)
     run, progress = _run(options)
     skip = options.skip_unreadable
-    _print(pretrain.pretrain(options.data, options.exclude, skip, settings, run, progress))
+    _print(pretrain.pretrain(options.data, options.exclude, skip, config, run, progress))
 
 
 def _fit(options: argparse.Namespace) -> None:
     from trainer import generate
 
-    settings = _settings(generate.GeneratorConfig, options)
+    config = _settings(generate.GeneratorConfig, options)
     run, progress = _run(options)
-    _print(generate.fit(_source(options, settings.data), settings, run, progress))
+    _print(generate.fit(_source(options, config.data), config, run, progress))
 
 
 def _open(options: argparse.Namespace) -> tuple[Generator, Progress]:
@@ -104,7 +114,11 @@ def _check(options: argparse.Namespace) -> None:
     from trainer import generate
 
     generator, _ = _open(options)
-    _print(generate.check(generator, options.samples))
+    figures = generate.check(generator, options.samples)
+    _print(figures)
+    if count := len(figures["near_duplicates"]):
+        reason = f"{count} samples are near-duplicates of training pictures."
+        raise InputError(str(options.samples), reason, "Do not use or pass on this folder.")
 
 
 def _print(record: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from trainer import duplicates, synthetic
 from trainer.files import read_csv, read_json, write_json
 from trainer.progress import Progress
 from tumorviewer.analysis import preprocess, slices
-from tumorviewer.analysis.slices import prepare_volume
+from tumorviewer.analysis.slices import is_label_map, prepare_volume
 from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
 from tumorviewer.models.card import Preprocessing
@@ -112,7 +112,10 @@ def _build(
 
 def _written(volume: VolumeSource, settings: Preprocessing, stream: BinaryIO) -> dict[str, Any]:
     """Append the slices of one volume; answers what is to be known of it."""
-    pictures = prepare_volume(volume.load(), settings).pictures
+    loaded = volume.load()
+    if is_label_map(loaded):
+        raise InputError(loaded.source, "It looks like a segmentation, not an image.")
+    pictures = prepare_volume(loaded, settings).pictures
     hashes = [synthetic.sha256(file.path) for file in volume.files]
     whole = hashlib.sha256("".join(hashes).encode()).hexdigest()
     stream.write(pictures.tobytes())

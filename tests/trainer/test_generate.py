@@ -209,6 +209,19 @@ def test_a_generator_that_memorised_is_not_sampled_from(made, tmp_path, monkeypa
     assert not (tmp_path / "out").exists()
 
 
+def test_copies_that_came_into_a_folder_of_samples_are_named(made, tmp_path, capsys):
+    generator = Generator.open(made, CPU, QUIET)
+    pictures = {
+        name: next(copies(generator, label, 0))[:3] for label, name in enumerate(("dim", "lit"))
+    }
+    synthetic.write(tmp_path / "out", pictures, generator.record, 0, CONFIG.preprocessing)
+    words = [str(made), "--samples", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(["generate", "check", *words, "--progress", "none"]) == 1
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)["near_duplicates"]) == 6
+    assert "6 samples are near-duplicates" in said.err
+
+
 def test_single_copies_are_drawn_anew(made, tmp_path, monkeypatch):
     honest = Generator.drawn
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,6 +151,14 @@ def test_a_linear_probe_reads_more_from_it_than_from_random_weights(gratings, ca
     assert probe(started, pictures, labels) > before + 0.1
 
 
+def test_its_settings_are_printed_with_their_own_defaults(capsys):
+    assert main(["config", "--of", "pretrain", "--set", "training.epochs=7"]) == 0
+    printed = tomllib.loads(capsys.readouterr().out)
+    assert printed["training"]["epochs"] == 7
+    assert printed["training"]["optimiser"] == "sgd"
+    assert printed["augmentation"]["erase"] == 0.5
+
+
 def test_a_collapse_is_said_and_gives_no_start(cache, tmp_path):
     for number in range(16):
         draw("disc", np.random.default_rng(0)).save(tmp_path / f"{number}.png")
@@ -168,7 +177,9 @@ def test_a_volume_gives_the_slices_that_show_something(cache, tmp_path):
     nibabel.Nifti1Image(stack, np.eye(4)).to_filename(tmp_path / "a.nii.gz")
     texture(generator).save(tmp_path / "b.png")
     (tmp_path / "c.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match="1 files or volumes"):
+    labels = nibabel.Nifti1Image((stack > 128).astype(np.uint8), np.eye(4))
+    labels.to_filename(tmp_path / "segmentation.nii.gz")
+    with pytest.raises(InputError, match="2 files or volumes"):
         unlabelled.read(tmp_path, Preprocessing(size=32), cache, False, QUIET)
     read = unlabelled.read(tmp_path, Preprocessing(size=32), cache, True, QUIET)
     counts = dict(zip(read.files, np.bincount(read.volume), strict=True))

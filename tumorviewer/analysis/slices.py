@@ -160,14 +160,14 @@ def _flags(volume: Volume, judged: int) -> tuple[str, ...]:
         )
     if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).all():
         flags.append("Some pixels have no finite value; the model sees them as they are shown.")
-    if _is_label_map(volume):
+    if is_label_map(volume):
         flags.append("It holds few different values: it looks like a segmentation, not an image.")
     if volume.is_colour:
         flags.append("The colour picture was reduced to its brightness for the model.")
     return tuple(flags)
 
 
-def _is_label_map(volume: Volume) -> bool:
+def is_label_map(volume: Volume) -> bool:
     """Whether some hundred thousand voxels of a volume, evenly spread, hold a few values only."""
     if volume.placement is Placement.NONE or len(volume.array) < 2:
         return False
