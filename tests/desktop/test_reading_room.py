@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from tests.desktop.parts import LABELS
 from tests.desktop.test_window import drop, mime, visible_text
@@ -135,6 +136,7 @@ def test_verdict_is_given_signed_and_corrected(qtbot, window, room, client, stud
     pump(qtbot, room)
     assert rows(room)[0][0] == "Signed · disagrees"
     QTest.mouseClick(panel.said.correct, Qt.MouseButton.LeftButton)
+    qtbot.wait(QApplication.keyboardInputInterval())
     QTest.keyClicks(panel.form.classes, "G")
     QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "Glioma" in visible_text(panel.said))
