@@ -40,8 +40,8 @@ class GuidanceSettings:
     )
     masks: str = option(
         "",
-        "folder in the data's with the outlines, PNG files named as the items; empty: the column "
-        "mask of the data's table",
+        "folder, in the data's or of its own, with the outlines, PNG files named as the items; "
+        "empty: the column mask of the data's table",
     )
 
 
@@ -107,7 +107,9 @@ def outlined(dataset: Dataset, folder: str) -> Dataset:
     """The data set with the outlines of a folder in it, by the items' names without suffix."""
     if not folder:
         return dataset
-    found = {path.stem: path for path in (dataset.root / folder).glob("*.png")}
+    inside = dataset.root / folder
+    where = inside if inside.is_dir() else Path(folder)
+    found = {path.stem: path for path in where.glob("*.png")}
     items = [replace(item, mask=found.get(item.path.stem)) for item in dataset.items]
     return replace(dataset, items=tuple(items))
 
