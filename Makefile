@@ -1,13 +1,13 @@
 # Every job in the checkout. `make demo` and `make test` set up .venv themselves.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check lint types contracts format unit benchmark
+.PHONY: help setup demo test check lint types contracts format unit benchmark translations
 
 python := .venv/bin/python
 unit benchmark: export QT_QPA_PLATFORM = offscreen
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## make .venv, or refresh it after a change of requirements.lock
 	@bash packaging/setup.sh
@@ -39,6 +39,9 @@ unit: setup
 format: setup ## put the code into the house style
 	@$(python) -m ruff check --fix
 	@$(python) -m ruff format
+
+translations: setup ## renew the catalogues of resources/locale from the code, and compile them
+	@$(python) packaging/translations.py
 
 benchmark: setup ## measure speed and memory
 	@for each in tests/benchmarks/*.py; do echo "$$each"; $(python) "$$each" || exit; done

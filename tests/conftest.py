@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["TUMORVIEWER_LANGUAGE"] = "en"
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,9 @@ def make_application() -> QApplication:
     application.setApplicationName("TumorViewer")
     application.setDesktopFileName("tumorviewer")
     application.setStyle("Fusion")
-    theme.apply(_settings().scheme)
+    settings = _settings()
+    _speak(application, str(settings["language"]))
+    theme.apply(settings.scheme)
     return application
 
 
@@ -97,6 +99,22 @@ def _scale() -> None:
 
     scale = preferences.read(home("settings.toml")).values["scale"]
     os.environ.setdefault("QT_SCALE_FACTOR", str(int(scale) / 100))
+
+
+def _speak(application: QApplication, chosen: str) -> None:
+    """Have our words, Qt's own and the worker's in one language."""
+    from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
+
+    from tumorviewer import language
+
+    named = os.environ.get(language.VARIABLE) or chosen
+    language.use(QLocale.system().uiLanguages()[0][:2] if named == language.SYSTEM else named)
+    spoken = QLocale(language.current())
+    QLocale.setDefault(spoken)
+    words = QTranslator(application)
+    folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    if words.load(spoken, "qtbase", "_", folder):
+        application.installTranslator(words)
 
 
 def _settings() -> Settings:

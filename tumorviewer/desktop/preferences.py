@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorviewer.files import replacing
+from tumorviewer.language import LANGUAGES, SYSTEM
 
 Value = bool | int | str
 
@@ -44,6 +45,12 @@ OPTIONS = (
     Option(
         "scale", "Appearance", "Size of text and buttons", 100,
         tuple((percent, f"{percent} %") for percent in (100, 125, 150, 175, 200)),
+        "Takes effect when TumorViewer is started again.",
+    ),
+    Option(
+        "language", "Appearance", "Language", SYSTEM,
+        ((SYSTEM, "As the system has it"),
+         *((code, language.title) for code, language in LANGUAGES.items())),
         "Takes effect when TumorViewer is started again.",
     ),
     Option(
