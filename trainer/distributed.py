@@ -88,12 +88,15 @@ def wait() -> None:
 
 @contextmanager
 def one_first() -> Iterator[None]:
-    """Let one process of each node do a thing before the others find it done."""
+    """Let one process of each node do a thing before the others find it done, or try it themselves
+    if it failed: nobody waits for one that does not come."""
     if _local_rank():
         wait()
-    yield
-    if not _local_rank():
-        wait()
+    try:
+        yield
+    finally:
+        if not _local_rank():
+            wait()
 
 
 def replicated(network: nn.Module, device: torch.device) -> nn.Module:

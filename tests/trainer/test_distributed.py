@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import socket
 
 import pytest
 import torch
@@ -87,3 +88,44 @@ def test_two_processes_one_of_them_killed_and_resumed_end_as_one_does(shapes, ca
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-4)
         assert mine["log_loss"] == pytest.approx(theirs["log_loss"], rel=1e-4)
     assert one.notes["log"][0]["loss"] - one.notes["log"][-1]["loss"] > 0.01
+
+
+FAILS_FIRST = """
+import torch
+from trainer import distributed
+from tumorviewer.errors import InputError
+
+with distributed.joined(torch.device("cpu")):
+    done = True
+    try:
+        with distributed.one_first():
+            if distributed.is_first():
+                raise InputError("data", "It cannot be read.")
+    except InputError:
+        done = False
+    distributed.wait()
+    print(distributed.rank(), done)
+"""
+
+
+def test_nobody_waits_for_a_first_process_that_failed():
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    shared |= {"TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", FAILS_FIRST],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | shared | {"RANK": rank, "LOCAL_RANK": rank},
+        )
+        for rank in "01"
+    ]
+    try:
+        said = [process.communicate(timeout=120)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert said == ["0 False\n", "1 True\n"]
