@@ -43,7 +43,7 @@ def audit(
     names = [item.name for item in material.dataset.items]
     write_pairs(out / "pairs.csv", material.dataset, material.dataset, material.pairs)
     if against is not None:
-        other_source = replace(source, data=against, groups="", skip_unreadable=True)
+        other_source = replace(source, data=against, also=(), groups="", skip_unreadable=True)
         other = gather(other_source, None, progress, PARTS)
         pairs = duplicates.between(material.views, other.views, progress)
         write_pairs(out / "against.csv", material.dataset, other.dataset, pairs)

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     config = commands.add_parser("config", help="print every setting with its default")
     _add_config(config)
     config.add_argument("--of", choices=("fit", "pretrain", "generate"), default="fit")
+    config.add_argument("--json", action="store_true", help="with choices, to make a form of")
     config.set_defaults(run=_config)
     fit = commands.add_parser("fit", help="train one model and write its bundle")
     _add_training(fit)
@@ -101,8 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export_onnx)
     generative.add(commands)
     from trainer import commands as of_several  # which imports this module
+    from trainer import preview
 
     of_several.add(commands)
+    preview.add(commands)
     return parser
 
 
@@ -124,6 +127,9 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, help="folder with a folder per class, or a CSV")
+    parser.add_argument(
+        "--also", type=Path, action="append", default=[], metavar="DATA", help="joined with it"
+    )
     parser.add_argument("--groups", default="", metavar="FILE[:COLUMN]", help="CSV path,group")
     parser.add_argument("--classes", default="", metavar="A,B,…", help="those only")
     parser.add_argument("--cache", type=Path, default=None, metavar="DIR", help="decoded pictures")
@@ -167,6 +173,7 @@ def _source(options: argparse.Namespace, data: DataSettings | None = None) -> So
         options.skip_unreadable,
         options.slices or data.slices,
         Path(data.synthetic) if data.synthetic else None,
+        tuple(options.also),
     )
 
 
@@ -226,11 +233,14 @@ def _gather(source: Source, config: Config, progress: Progress) -> Material:
 
 def _config(options: argparse.Namespace) -> None:
     from trainer import generative
-    from trainer.options import to_toml
+    from trainer.options import described, to_toml
     from tumorviewer.networks import architectures
 
-    print(f"# architectures: {', '.join(architectures())}")
     own = generative.settings(options) if options.of != "fit" else _read_config(options)
+    if options.json:
+        print(json.dumps({"architectures": architectures(), "options": described(own)}))
+        return
+    print(f"# architectures: {', '.join(architectures())}")
     print(to_toml(own), end="")
 
 
@@ -250,6 +260,7 @@ def _crossval(options: argparse.Namespace) -> None:
     source = _source(options, config.data)
     shared = [str(source.data), "--cache", str(source.cache), "--progress", options.progress]
     shared += ["--classes", ",".join(source.classes)] if source.classes else []
+    shared += [part for one in source.also for part in ("--also", str(one))]
     shared += ["--skip-unreadable"] if source.skip_unreadable else []
     shared += ["--fetch"] if options.fetch else []
     with _training(options) as (run, progress):

@@ -21,6 +21,7 @@ def read(
     classes: Sequence[str] = (),
     slices: str = "refuse",
     progress: Progress | None = None,
+    also: Sequence[Path] = (),
 ) -> Dataset:
     """Read a data set.
 
@@ -36,6 +37,9 @@ def read(
     slices
         Which slices of a volume carry its label where no table states them: ``refuse``, ``all``
         or ``middle N``.
+    also
+        More of the same kind, whose items join under the names of their folders; the classes are
+        those of all together.
 
     Raises
     ------
@@ -43,13 +47,40 @@ def read(
         If it is none of these, an item is labelled with something else, or volumes are refused.
     """
     progress = progress or Progress("none")
-    if source.is_dir():
-        named = _read_folder(source.resolve(), tuple(classes))
-    elif source.is_file():
-        named = table.read(source.resolve(), tuple(classes))
+    if also:
+        named = _joined([_named(one, ()) for one in (source, *also)], tuple(classes))
     else:
-        raise InputError(str(source), "There is no such folder or table.")
+        named = _named(source, tuple(classes))
     return _sliced(named, slices, progress).checked()
+
+
+def _named(source: Path, classes: tuple[str, ...]) -> Named:
+    if source.is_dir():
+        return _read_folder(source.resolve(), classes)
+    if source.is_file():
+        return table.read(source.resolve(), classes)
+    raise InputError(str(source), "There is no such folder or table.")
+
+
+def _joined(parts: Sequence[Named], classes: tuple[str, ...]) -> Named:
+    classes = classes or tuple(sorted({name for part in parts for name in part.classes}))
+    labelled = [
+        replace(one, item=_renamed(one.item, part, classes, is_first=part is parts[0]))
+        for part in parts
+        for one in part.labelled
+        if part.classes[one.item.label] in classes
+    ]
+    return Named(parts[0].root, classes, tuple(labelled))
+
+
+def _renamed(item: Item, part: Named, classes: tuple[str, ...], *, is_first: bool) -> Item:
+    """An item as it is called in a joined data set."""
+    return replace(
+        item,
+        name=item.name if is_first else f"{part.root.name}/{item.name}",
+        label=classes.index(part.classes[item.label]),
+        source=item.source or part.root.name,
+    )
 
 
 def _sliced(named: Named, rule: str, progress: Progress) -> Dataset:

@@ -157,7 +157,7 @@ def twins_in(
     training: Path, classes: tuple[str, ...], source: Source, progress: Progress
 ) -> tuple[Views, NDArray[np.int64]]:
     """Thumbnails and labels of what a model was trained on."""
-    known = replace(source, data=training).read(progress).part("", "train", "val")
+    known = replace(source, data=training, also=()).read(progress).part("", "train", "val")
     labels = class_indices(known, classes)[known.labels()]
     return duplicates.load_views(known, source.cache, progress), labels
 

@@ -113,7 +113,8 @@ def fit(source: Source, config: GeneratorConfig, run: Run, progress: Progress) -
 
 def _plain(source: Source) -> dict[str, Any]:
     named = asdict(source)
-    return named | {"data": str(source.data.resolve()), "cache": str(source.cache.resolve())}
+    paths = {name: str(named[name].resolve()) for name in ("data", "cache")}
+    return named | paths | {"also": [str(one.resolve()) for one in source.also]}
 
 
 def _record(material: Material, parts: Split, run: Run) -> dict[str, Any]:
@@ -154,7 +155,8 @@ class Generator:
         stored = folder / CONFIG
         config = build(GeneratorConfig, tables(stored), str(stored))
         paths = {name: Path(named[name]) for name in ("data", "cache")}
-        source = Source(**{**named, **paths, "classes": tuple(named["classes"])})
+        several = {"classes": tuple(named["classes"]), "also": tuple(map(Path, named["also"]))}
+        source = Source(**{**named, **paths, **several})
         material = gather(source, config.preprocessing, progress)
         parts = split.choose(material.dataset, material.groups, config.split)
         known = sorted({material.pictures.sha256[row] for row in parts.train})

@@ -34,10 +34,12 @@ class Source:
     """Which slices of a volume carry its label where no table states them."""
     synthetic: Path | None = None
     """A folder of generated pictures to train on beside the data."""
+    also: tuple[Path, ...] = ()
+    """More data, joined with the first."""
 
     def read(self, progress: Progress) -> Dataset:
         """The data set, its patients under pseudonyms that only this cache's key makes."""
-        found = datasets.read(self.data, self.classes, self.slices, progress)
+        found = datasets.read(self.data, self.classes, self.slices, progress, self.also)
         return found.pseudonymous(secret(self.cache / "pseudonyms.key"))
 
 

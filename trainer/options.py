@@ -81,6 +81,19 @@ def plain(settings: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(json.dumps(asdict(settings))))
 
 
+def described(settings: Any, path: str = "") -> list[dict[str, Any]]:
+    """Every option with its name (``table.key``), value, meaning and choices, to make a form of."""
+    found: list[dict[str, Any]] = []
+    for one in fields(settings):
+        name, value = f"{path}{one.name}", getattr(settings, one.name)
+        if is_dataclass(value):
+            found += described(value, f"{name}.")
+            continue
+        said = {key: one.metadata.get(key, "") for key in ("description", "choices")}
+        found.append({"name": name, "value": value, **said, "choices": list(said["choices"])})
+    return found
+
+
 def to_toml(settings: Any, path: str = "") -> str:
     """Every option with its value and, above it, what it means."""
     lines: list[str] = []
