@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,8 @@ def fit(material: Material, config: Config, run: Run, progress: Progress) -> dic
     progress.say(_opening(material, parts, run.device))
     torch.manual_seed(config.training.seed)
     network, begun = _network(material, config, parts, run)
+    if begun and begun.held_out_seen:
+        progress.say(f"the start was trained on {begun.held_out_seen:.0%} of what it is judged on")
     trainer = _trainer(material, config, parts, run, network, progress)
     distributed.wait()
     if run.resume and (run.out / LAST).is_file():
@@ -239,6 +241,8 @@ def _network(
     if model.initial_weights:
         with distributed.one_first():
             begun = start.begin(network, model.initial_weights, fetch=run.fetch)
+        if (seen := start.items_of(model.initial_weights)) and len(parts.judged):
+            begun = replace(begun, held_out_seen=publish.share_in(seen, material, parts.judged))
         network = network.to(run.device)
         part = network.get_submodule(network.pretrained.rstrip("."))
         if start.has_folded_norms(part):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from trainer import duplicates, publish
 from trainer.duplicates import Views
 from trainer.html import percent
@@ -60,11 +58,7 @@ def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
         return Overlap(1.0, words="The items are the very data that the model was made from.")
     if not (seen := bundle.training_items(folder)):
         return Overlap(None)
-    known = [
-        any(bundle.item_digest(one) in seen for one in publish.digests(material, row))
-        for row in range(len(material.dataset.items))
-    ]
-    share = float(np.mean(known))
+    share = publish.share_in(seen, material, range(len(material.dataset.items)))
     if share:
         words = f"{percent(share)} of the items were in the model's training or validation data."
     else:

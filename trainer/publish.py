@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer import audit, volumes
+from trainer import audit, start, volumes
 from trainer.config import Config
 from trainer.material import Material
 from trainer.options import plain
@@ -60,7 +61,7 @@ def bundle(
     seen = {
         digest for row in (*parts.train, *parts.validation) for digest in digests(material, row)
     }
-    return bundles.write(folder, card, weights, seen)
+    return bundles.write(folder, card, weights, seen | start.items_of(config.model.initial_weights))
 
 
 def digests(material: Material, row: int) -> tuple[str, ...]:
@@ -68,6 +69,14 @@ def digests(material: Material, row: int) -> tuple[str, ...]:
     show the same patient."""
     own, item = material.pictures.sha256[row], material.dataset.items[row]
     return (own,) if item.slice is None else (own, volumes.sha256(item.path))
+
+
+def share_in(seen: frozenset[str], material: Material, rows: Iterable[int]) -> float:
+    """Of some items, those that are among a bundle's training items."""
+    known = [
+        any(bundles.item_digest(one) in seen for one in digests(material, row)) for row in rows
+    ]
+    return float(np.mean(known))
 
 
 def _training(
@@ -97,7 +106,7 @@ def _training(
         },
         "audit": audit.summary(material),
         "mode": config.model.mode,
-        "selection": _selection(config, parts, result),
+        "selection": _selection(config, parts, result) + _seen_before(result),
         "config": plain(config),
         "epoch": result["epoch"],
         "hours": result["hours"],
@@ -123,6 +132,13 @@ def _selection(config: Config, parts: Split, result: dict[str, Any]) -> str:
     if config.split.is_leaky:
         caution = "a leaky random split, twins of its items were trained on"
     return f"{epoch} the temperature was fitted too: {caution}."
+
+
+def _seen_before(result: dict[str, Any]) -> str:
+    share = result.get("initial_weights", {}).get("held_out_seen")
+    if not share:
+        return ""
+    return f" The model that it started from had been trained on {share:.0%} of the part judged."
 
 
 def provenance(device: torch.device, command: str) -> dict[str, Any]:

@@ -51,8 +51,8 @@ class Start:
     """Empty where the file says none."""
     tensors: int
     """So many were taken over."""
-    data_sha256: str = ""
-    """Fingerprint of the items that a model of the catalogue was trained on."""
+    held_out_seen: float | None = None
+    """Share of what the new model is judged on that this one was trained on; None: not known."""
 
 
 def begin(network: Classifier, where: str, *, fetch: bool = False) -> Start:
@@ -91,15 +91,16 @@ def _from_catalogue(network: Classifier, name: str) -> Start:
     folder = Catalogue().find(name)
     card = bundle.verify(folder)
     tensors = load_weights(network, folder / card.weights.file)
-    data = card.training.get("data", {})
-    return Start(
-        "catalogue",
-        f"{card.name} {card.version}",
-        card.weights.sha256,
-        card.licence,
-        tensors,
-        data.get("sha256", "") if isinstance(data, dict) else "",
-    )
+    name = f"{card.name} {card.version}"
+    return Start("catalogue", name, card.weights.sha256, card.licence, tensors)
+
+
+def items_of(where: str) -> frozenset[str]:
+    """What a model of the catalogue that is started from was trained on, as
+    :func:`bundle.training_items` has it; empty for other starts, and where it does not say."""
+    if not where.startswith(CATALOGUE):
+        return frozenset()
+    return bundle.training_items(Catalogue().find(where.removeprefix(CATALOGUE)))
 
 
 def _urls(network: Classifier) -> dict[str, str]:

@@ -192,7 +192,7 @@ def test_names_of_old_files_are_understood(name, tmp_path, small_transformers):
             assert torch.equal(value, own[tensor]), tensor
 
 
-def catalogue_model(folder):
+def catalogue_model(folder, items=()):
     torch.manual_seed(1)
     network = networks.create("brain_cnn", 4)
     card = ModelCard(
@@ -210,15 +210,18 @@ def catalogue_model(folder):
         intended_use="Tests.",
         limits=(),
         licence="CC0-1.0",
-        training={"data": {"sha256": "ab" * 32}},
+        training={},
         figures={},
     )
-    return bundle.write(folder / "models" / "before", card, network.state_dict()), network
+    folder = folder / "models" / "before"
+    return bundle.write(folder, card, network.state_dict(), items), network
 
 
 def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(shapes, cache, tmp_path):
     home, out = tmp_path / "home", tmp_path / "run"
-    card, _ = catalogue_model(home)
+    discs = [hashlib.sha256(one.read_bytes()).hexdigest() for one in (shapes / "disc").iterdir()]
+    elsewhere = "ab" * 32
+    card, _ = catalogue_model(home, [*discs, elsewhere])
     settings = {
         "preprocessing.size": 64,
         "model.architecture": "brain_cnn",
@@ -238,15 +241,17 @@ def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(shapes, cache,
         env=environment,
     )
     assert done.returncode == 0, done.stderr
-    said = json.loads((out / "bundle" / "card.json").read_text())["training"]["initial_weights"]
-    assert said == {
+    training = json.loads((out / "bundle" / "card.json").read_text())["training"]
+    assert training["initial_weights"] == {
         "source": "catalogue",
         "name": "before 3",
         "sha256": card.weights.sha256,
         "licence": "CC0-1.0",
         "tensors": 8,
-        "data_sha256": "ab" * 32,
+        "held_out_seen": pytest.approx(1 / 3),
     }
+    assert "had been trained on 33% of the part judged" in training["selection"]
+    assert bundle.item_digest(elsewhere) in bundle.training_items(out / "bundle")
 
 
 @pytest.mark.shared
