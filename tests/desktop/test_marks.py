@@ -245,6 +245,60 @@ def test_a_distance_is_drawn_by_keys_alone(opened):
     assert opened.viewer.slice() == 3
 
 
+def test_a_mark_and_its_points_are_moved_by_keys_and_undone_in_one(opened):
+    drawn = draw(opened, Qt.Key.Key_D, (10, 10), (10, 50))
+    key(opened, Qt.Key.Key_Y, Qt.Key.Key_Right)
+    key(opened, Qt.Key.Key_Down, held=Qt.KeyboardModifier.ShiftModifier)
+    first, last = np.subtract(marks(opened)[0].points_mm, drawn.points_mm)
+    assert first == pytest.approx((0.5, 5, 0))  # a column, and ten of its width downwards
+    assert last == pytest.approx(first)
+    key(opened, Qt.Key.Key_Return, Qt.Key.Key_Return, Qt.Key.Key_Left)
+    assert marks(opened)[0].values["length"] == pytest.approx(drawn.values["length"] - 0.5)
+    undo(opened)
+    assert marks(opened)[0].values["length"] == pytest.approx(drawn.values["length"])
+    assert opened.viewer.slice() == 4
+    key(opened, Qt.Key.Key_Escape, Qt.Key.Key_Up)  # the arrows scroll again
+    assert opened.viewer.slice() == 3
+    key(opened, Qt.Key.Key_Y, Qt.Key.Key_Up)  # the mark is on another slice
+    assert opened.viewer.slice() == 2
+
+
+def test_the_middle_of_a_mark_stays_in_the_image(opened):
+    drawn = draw(opened, Qt.Key.Key_D, (10, 2), (20, 6))
+    key(opened, Qt.Key.Key_Y)
+    key(opened, Qt.Key.Key_Left, held=Qt.KeyboardModifier.ShiftModifier)
+    assert np.mean(marks(opened)[0].points_mm, axis=0)[0] == pytest.approx(-0.25)
+    assert marks(opened)[0].values["length"] == pytest.approx(drawn.values["length"])
+
+
+def test_a_drag_changes_the_line_of_its_mark_only(opened, monkeypatch):
+    kept = draw(opened, Qt.Key.Key_X, (50, 50), (50, 50))
+    draw(opened, Qt.Key.Key_D, (10, 10), (10, 50))
+    panel, image = opened.marking.panel, opened.viewer.image
+    filled = []
+    monkeypatch.setattr(panel, "show_book", lambda *_: filled.append(1))
+    QTest.mousePress(image, LEFT, NO_KEY, at(image, 10, 50))
+    before = panel.list.item(1).text()
+    filled.clear()
+    QTest.mouseMove(image, at(image, 30, 20))
+    assert panel.list.item(1).text() != before
+    assert panel.list.item(0).text().startswith(f"Point\n{kept.values['value']:.0f}")
+    assert not filled
+    QTest.mouseRelease(image, LEFT, NO_KEY, at(image, 30, 20))
+    assert filled
+
+
+def test_intensities_over_a_slab_say_so(opened):
+    key(opened, Qt.Key.Key_J)
+    mark = draw(opened, Qt.Key.Key_Q, (10, 10), (20, 30))
+    assert mark.values["slab"] == 5
+    assert "maximum over a slab of 5 mm" in opened.marking.panel.warning.text()
+    draw(opened, Qt.Key.Key_D, (10, 10), (10, 50))  # a length is what it is
+    assert not opened.marking.panel.warning.text()
+    opened.marking.copy_text()
+    assert "maximum over a slab of 5 mm" in QGuiApplication.clipboard().text()
+
+
 def test_a_freehand_outline_by_keys_is_closed_by_a_second_enter(opened):
     opened.viewer.image.setFocus()
     large = Qt.KeyboardModifier.ShiftModifier
@@ -320,6 +374,7 @@ def test_a_picture_is_measured_in_pixels_and_warned_of(qtbot, window, client, on
     qtbot.waitUntil(lambda: is_shown(window))
     mark = draw(window, Qt.Key.Key_D, (10, 10), (10, 50))
     assert mark.values["length"] == pytest.approx(40, abs=0.5)
+    assert np.allclose(mark.points_mm, [(10, 10, 0), (50, 10, 0)], atol=0.5)  # column, row, slice
     assert window.marking.panel.list.item(0).text().endswith("px")
     assert "not in mm" in window.marking.panel.warning.text()
     assert window.marking.panel.warning.isVisible()
@@ -376,6 +431,11 @@ def test_marks_come_back_from_the_records_without_the_window_having_closed(
     with Records() as records:
         entry = room.register.entries()[0]
         assert sorted(records.marks.of(entry.id), key=lambda mark: mark.type) == left
+    window.marking.copy_text()
+    window.marking.copy_picture()
+    pump(qtbot, room)
+    noted = [one for one in room.clerk._records.trail.entries(entry.id) if one.action == "exported"]
+    assert [one.details["what"] for one in noted] == ["view as picture", "marks as text"]
     window.reading.close_all()
     window.open([study_folder])
     qtbot.waitUntil(lambda: window.marking.book is not None and marks(window) == left, timeout=9000)

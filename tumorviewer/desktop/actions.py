@@ -135,6 +135,7 @@ TABLE = (
     Entry("redo", "Marks", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
     Entry("delete_mark", "Marks", "Delete the selected mark", ("Del",)),
     Entry("edit_mark", "Marks", "Change the text of the selected mark", ("Shift+T",)),
+    Entry("move_mark", "Marks", "Move the selected mark by the arrow keys", ("Y",)),
     Entry("next_mark", "Marks", "Next mark", ("N",), starts_section=True),
     Entry("previous_mark", "Marks", "Previous mark", ("Shift+N",)),
     Entry("copy_marks", "Marks", "Copy the marks as text", ("Ctrl+C",), starts_section=True),

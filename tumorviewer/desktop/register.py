@@ -50,6 +50,12 @@ class Register(QObject):
         """Of all open studies that are entered, in the order of opening."""
         return [self._entries[key] for key in self._open if key in self._entries]
 
+    def note_export(self, study: Study, what: str) -> None:
+        """Something of an open study has left the window: for the audit trail."""
+        entry = self.entry(study)
+        if entry is not None:
+            self._clerk.ask(lambda records: records.trail.note("exported", entry.id, what=what))
+
     def refresh(self, entry: StudyEntry) -> None:
         """An entry has changed."""
         for key, known in self._entries.items():

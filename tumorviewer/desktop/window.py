@@ -41,6 +41,7 @@ from tumorviewer.desktop.theme import Scheme
 from tumorviewer.desktop.view_actions import ViewActions
 from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.resources import resource
 from tumorviewer.study.types import Opened, Volume
 
@@ -109,7 +110,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.room)
         self.setStatusBar(self.status)
         menus = self.actions_.fill_menus(self)
-        self._recent_menu = QMenu("Open recent", self)
+        self._recent_menu = QMenu(tr("Open recent"), self)
         menus["File"].insertMenu(self.actions_["close_study"], self._recent_menu)
         self.addToolBar(self.actions_.tool_bar())
         self.setMinimumSize(QSize(1000, 600).boundedTo(self.screen().availableSize()))
@@ -210,6 +211,7 @@ class MainWindow(QMainWindow):
         reading.volume_loaded.connect(marking.arrive)
         marking.series_wanted.connect(reading.show_series)
         marking.layout_wanted.connect(self.viewer.show_layout)
+        marking.exported.connect(self.room.register.note_export)
         self.room.register.entered.connect(partial(marking.keep_with, self.room.clerk))
         for name, slot in marking.actions().items():
             self._on(name, slot)
@@ -224,11 +226,11 @@ class MainWindow(QMainWindow):
         self.open([resource("demonstration")])
 
     def _choose_files(self) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(self, "Open files")
+        paths, _ = QFileDialog.getOpenFileNames(self, tr("Open files"))
         self.open([Path(path) for path in paths])
 
     def _choose_folder(self) -> None:
-        if path := QFileDialog.getExistingDirectory(self, "Open folder"):
+        if path := QFileDialog.getExistingDirectory(self, tr("Open folder")):
             self.room.take([Path(path)])
 
     def _open_recent(self, entry: Recent) -> None:
@@ -246,8 +248,8 @@ class MainWindow(QMainWindow):
 
     def _say_nothing_opened(self, opened: Opened) -> None:
         text = refused_text(opened.refused, self._hides_patient, most_names=3)
-        text = text or "There are no files in it."
-        self.message_page.show_message("Nothing here can be shown", text, can_retry=False)
+        text = text or tr("There are no files in it.")
+        self.message_page.show_message(tr("Nothing here can be shown"), text, can_retry=False)
         self._middle.setCurrentWidget(self.message_page)
         self.room.show_study()
 
@@ -263,7 +265,7 @@ class MainWindow(QMainWindow):
             self.study_panel.show_volumes((), 0)
             self.study_panel.show_notes(())
             self._middle.setCurrentWidget(self.start_page)
-            self.assessment.show_message("No series is shown.")
+            self.assessment.show_message(tr("No series is shown."))
             self.status.progress.hide()
             return
         self.study_panel.show_series(shown.series, shown.volume)
@@ -271,8 +273,8 @@ class MainWindow(QMainWindow):
         self.viewer.set_patient_text(patient_lines(shown))
         self.viewer.set_series_text(series_lines(shown))
         self._middle.setCurrentWidget(self.viewer)
-        self.status.progress.show_progress("Loading…")
-        self.assessment.show_message("The analysis starts when all slices are loaded.")
+        self.status.progress.show_progress(tr("Loading…"))
+        self.assessment.show_message(tr("The analysis starts when all slices are loaded."))
 
     def _filled(self, volume: Volume, slices: list[int]) -> None:
         if self.viewer.state.volume is None:
@@ -282,7 +284,9 @@ class MainWindow(QMainWindow):
             self.viewer.slice_filled(index)
         self._filled_count += len(slices)
         count = len(volume.array)
-        text = f"Loading slice {self._filled_count} of {count}"
+        text = tr(
+            "Loading slice {filled_count} of {count}", filled_count=self._filled_count, count=count
+        )
         self.status.progress.show_progress(text, self._filled_count, count)
 
     def _loaded(self, volume: Volume) -> None:
@@ -297,9 +301,9 @@ class MainWindow(QMainWindow):
 
     def _load_failed(self, error: InputError) -> None:
         self.status.progress.hide()
-        self.message_page.show_message("This series cannot be shown", error.message, True)
+        self.message_page.show_message(tr("This series cannot be shown"), error.message, True)
         self._middle.setCurrentWidget(self.message_page)
-        self.assessment.show_message("Not analysed: the series is not loaded.")
+        self.assessment.show_message(tr("Not analysed: the series is not loaded."))
 
     # The model's answer
 
@@ -312,12 +316,16 @@ class MainWindow(QMainWindow):
             case Phase.ANSWERED:
                 self._withhold() if self.room.casebook.withholds else self._show_answer(state)
             case Phase.CANCELLED:
-                self._explain(state, "Not analysed: it was cancelled.", "analyse", "Analyse now")
+                self._explain(
+                    state, tr("Not analysed: it was cancelled."), "analyse", tr("Analyse now")
+                )
             case Phase.FAILED:
-                self._explain(state, state.text, "analyse", "Try again", is_error=True)
+                self._explain(state, state.text, "analyse", tr("Try again"), is_error=True)
             case Phase.DIED:
-                text = f"The analysis process stopped. {state.text} The study is still open."
-                self._explain(state, text, "restart_worker", "Restart it", is_error=True)
+                text = tr(
+                    "The analysis process stopped. {text} The study is still open.", text=state.text
+                )
+                self._explain(state, text, "restart_worker", tr("Restart it"), is_error=True)
             case Phase.IDLE:
                 self.viewer.set_map_message("")
         self._offer_explanation()
@@ -400,7 +408,7 @@ class MainWindow(QMainWindow):
         title, _ = study_text(shown.study, number, self._hides_patient)
         if shown.study.uid is None and not self._hides_patient:
             title = shown.study.title
-        self.setWindowTitle(f"{' '.join(title.split())} – TumorViewer")
+        self.setWindowTitle(tr("{split} – TumorViewer", split=" ".join(title.split())))
 
     def _follow_settings(self, name: str) -> None:
         if name == "colours":
@@ -430,7 +438,7 @@ class MainWindow(QMainWindow):
         self.start_page.show_recent(entries, self._hides_patient)
         self._recent_menu.clear()
         for number, entry in enumerate(entries, 1):
-            title = f"Recent study {number}" if self._hides_patient else entry.title
+            title = tr("Recent study {n}", n=number) if self._hides_patient else entry.title
             action = self._recent_menu.addAction(title.replace("&", "&&"))
             action.triggered.connect(lambda _=False, entry=entry: self._open_recent(entry))
         self._recent_menu.setEnabled(bool(entries))

@@ -162,7 +162,8 @@ class Mark:
     """``distance``, ``angle``, ``ellipse``, ``text``, …"""
     volume: str
     points_mm: tuple[tuple[float, float, float], ...]
-    """LPS+ mm; ``(slice, row, column)`` where the volume is a picture without millimetres."""
+    """LPS+ mm; ``(column, row, slice)``, whole numbers at pixel centres, where the volume is a
+    picture without millimetres: what its affine of unit steps makes of them."""
     text: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     """What was measured, and anything else its maker wants back."""

@@ -20,6 +20,8 @@ class MarkBook(QObject):
     """Marks by their ids, in the order in which they were made."""
 
     changed = Signal()
+    moved = Signal(object)
+    """A mark is shown where it would be: a :class:`Mark`."""
     saved = Signal(object)
     """A :class:`Mark` is new or another."""
     removed = Signal(str)
@@ -78,7 +80,10 @@ class MarkBook(QObject):
     def preview(self, mark: Mark | None) -> None:
         """Show a mark as it would be; None as it is."""
         self._preview = mark
-        self.changed.emit()
+        if mark is None:
+            self.changed.emit()
+        else:
+            self.moved.emit(mark)
 
     def select(self, identifier: str | None) -> None:
         if identifier != self.selected:

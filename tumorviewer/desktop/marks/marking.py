@@ -42,6 +42,8 @@ class Marking(QObject):
     """A mark is on another volume: its series, and the volume's index."""
     layout_wanted = Signal(object)
     """A mark lies in a plane that is not shown: a :class:`Layout` that may show it."""
+    exported = Signal(object, str)
+    """Something of a :class:`Study` was copied for other programs, and what."""
 
     def __init__(self, panes: Panes, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -82,6 +84,7 @@ class Marking(QObject):
             made = self._books[key] = MarkBook(study, self)
             self.undo_group.addStack(made.undo_stack)
             made.changed.connect(self._show)
+            made.moved.connect(self._show_moved)
         self._books[key].study = study
         return self._books[key]
 
@@ -112,6 +115,7 @@ class Marking(QObject):
             "redo": self.undo_group.redo,
             "delete_mark": self.delete,
             "edit_mark": self.edit_text,
+            "move_mark": self.move_by_keys,
             "next_mark": partial(self.step, 1),
             "previous_mark": partial(self.step, -1),
             "copy_marks": self.copy_text,
@@ -130,6 +134,12 @@ class Marking(QObject):
         mark = book.get(book.selected) if book is not None else None
         if book is not None and mark is not None and self._panes.isVisible():
             book.delete(mark.id, f"delete {words.title(mark).lower()}")
+
+    def move_by_keys(self) -> None:
+        """Let the arrow keys move the selected mark."""
+        if self._panes.isVisible():
+            self._panes.active.setFocus()
+            self.tool.take_hold(self._panes.active)
 
     def edit_text(self, identifier: str | None = None) -> None:
         """Type the text of a mark, of the selected one by default."""
@@ -192,10 +202,14 @@ class Marking(QObject):
         """All marks of the study, as a table that spreadsheets read."""
         if self._book is not None:
             QGuiApplication.clipboard().setText(copying.table(self._book))
+            self.exported.emit(self._book.study, "marks as text")
 
     def copy_picture(self) -> None:
         """The viewport that the reader works in, as it is seen."""
         QGuiApplication.clipboard().setImage(copying.picture(self._panes.active))
+        book = self._book_of(self._panes.active)
+        if book is not None:
+            self.exported.emit(book.study, "view as picture")
 
     # On the viewports
 
@@ -212,6 +226,11 @@ class Marking(QObject):
         book = self._book
         volumes = {} if book is None else _volumes(book.study)
         self.panel.show_book(book, volumes)
+        for viewport in self._panes.viewports():
+            viewport.update()
+
+    def _show_moved(self, mark: Mark) -> None:
+        self.panel.show_moved(mark)
         for viewport in self._panes.viewports():
             viewport.update()
 

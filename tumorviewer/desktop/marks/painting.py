@@ -13,6 +13,7 @@ from tumorviewer.desktop.annotation import ACCENT, MARGIN, OUTLINE, draw_text
 from tumorviewer.desktop.marks import words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.marks.canvas import lines_of, on_screen, points_of, shown
+from tumorviewer.desktop.marks.moving import Nudge
 from tumorviewer.desktop.marks.shapes import handles
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measure import Kind
@@ -71,6 +72,16 @@ def draw_pen(painter: QPainter, at: QPointF) -> None:
         painter.drawEllipse(at, _PEN, _PEN)
         for step in (QPointF(_PEN + 4, 0), QPointF(0, _PEN + 4)):
             painter.drawLine(at - step, at + step)
+
+
+def draw_nudge(painter: QPainter, nudge: Nudge) -> None:
+    """What the arrow keys have hold of, and what they do."""
+    mark, viewport = nudge.mark, nudge.viewport
+    if mark is None:
+        return
+    if nudge.handle is not None:
+        draw_pen(painter, on_screen(viewport, points_of(mark))[nudge.handle])
+    draw_prompt(painter, viewport, nudge.prompt())
 
 
 def draw_prompt(painter: QPainter, viewport: Viewport, text: str) -> None:

@@ -58,8 +58,15 @@ class MarkPanel(QFrame):
         self.list.show_marks(marks, volumes, None if book is None else book.selected)
         self._hint.setVisible(not marks)
         self.list.setVisible(bool(marks))
-        selected = None if book is None else book.get(book.selected)
-        self.warning.setText("\n".join(words.warnings(selected) if selected else ()))
+        self._warn_of(None if book is None else book.get(book.selected))
+
+    def show_moved(self, mark: Mark) -> None:
+        """Say anew what one of the marks is, which are as many as before."""
+        self.list.show_moved(mark)
+        self._warn_of(mark)
+
+    def _warn_of(self, mark: Mark | None) -> None:
+        self.warning.setText("\n".join(words.warnings(mark) if mark else ()))
         self.warning.setVisible(bool(self.warning.text()))
 
     def _turned_to(self, item: QListWidgetItem | None) -> None:
@@ -101,6 +108,14 @@ class MarkList(QListWidget):
             ids = [mark.id for mark in marks]
             self.setCurrentRow(ids.index(selected) if selected in ids else -1)
         self.updateGeometry()
+
+    def show_moved(self, mark: Mark) -> None:
+        """Fill the line of one mark, which is of an open series, anew."""
+        item = next(
+            (one for one in map(self.item, range(self.count())) if one.data(_ID) == mark.id), None
+        )
+        if item is not None:
+            item.setText(_text(mark, is_here=True))
 
 
 def _text(mark: Mark, is_here: bool) -> str:

@@ -14,8 +14,9 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
 from tumorviewer.desktop.gestures import ARROWS
 from tumorviewer.desktop.marks import canvas, painting, shapes, words
 from tumorviewer.desktop.marks.book import MarkBook
+from tumorviewer.desktop.marks.moving import Nudge, flat, measured, moved, place, tuples
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.measure import Kind, Points, measure
+from tumorviewer.imaging.measure import Kind, Points
 from tumorviewer.records import Mark
 from tumorviewer.study import Placement
 
@@ -23,6 +24,7 @@ _CLICK = 4.0
 """A pointer that moves less, in screen pixels, between press and release has not dragged."""
 _STROKE_STEP = 2.0
 _LARGE = 10
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 @dataclass
@@ -45,6 +47,14 @@ class _Drag:
     start: Points
     points: Points
     """As they were, on the shown plane."""
+
+    def mark(self, at: QPointF) -> Mark:
+        """The mark once the pointer is there."""
+        to = place(self.viewport, at)
+        if np.array_equal(to, self.start):
+            return self.hit.mark
+        hit = self.hit
+        return moved(self.viewport, hit.mark, hit.handle, self.points, to - self.start)
 
 
 class MarkTool(QObject):
@@ -69,16 +79,36 @@ class MarkTool(QObject):
         self._book_of = book_of
         self._drawing: _Drawing | None = None
         self._drag: _Drag | None = None
+        self._nudge: Nudge | None = None
         self._pen: QPointF | None = None
         """Where the arrow keys have moved to, in image coordinates."""
 
     def choose(self, kind: Kind | None) -> None:
         """Draw one mark of a kind; None ends what is being drawn."""
         self._cancel()
+        self.let_go()
         self._pen = None
         if kind is not self.kind:
             self.kind = kind
             self.kind_changed.emit(kind)
+
+    def take_hold(self, viewport: Viewport) -> None:
+        """Let the arrow keys move the selected mark; asked for again, no longer."""
+        book, held = self._book_of(viewport), self._nudge
+        self.choose(None)
+        if held is None and book is not None and book.selected is not None:
+            nudge = Nudge(viewport, book, book.selected)
+            mark = nudge.mark
+            if mark is not None and mark.volume == book.key_of(viewport.state.volume):
+                self._nudge = nudge
+                viewport.update()
+
+    def let_go(self) -> None:
+        """The arrow keys scroll again."""
+        nudge, self._nudge = self._nudge, None
+        if nudge is not None:
+            nudge.keep()
+            nudge.viewport.update()
 
     def draw(self, painter: QPainter, viewport: Viewport) -> None:
         """The marks of a viewport, with the one that is being drawn."""
@@ -92,6 +122,8 @@ class MarkTool(QObject):
             painting.draw_prompt(painter, viewport, text)
             if self._pen is not None:
                 painting.draw_pen(painter, viewport.transform().map(self._pen))
+        elif self._nudge is not None and self._nudge.viewport is viewport:
+            painting.draw_nudge(painter, self._nudge)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(watched, Viewport):
@@ -99,6 +131,8 @@ class MarkTool(QObject):
                 return self._mouse(watched, event)
             if isinstance(event, QKeyEvent):
                 return self._key(watched, event)
+            if event.type() is QEvent.Type.FocusOut:
+                self.let_go()
         return False
 
     # Mouse
@@ -131,8 +165,7 @@ class MarkTool(QObject):
         book.select(None if hit is None else hit.mark.id)
         if hit is None:
             return False
-        flat = [self._on_plane(viewport, point) for point in canvas.points_of(hit.mark)]
-        self._drag = _Drag(viewport, hit, self._place(viewport, at), np.array(flat))
+        self._drag = _Drag(viewport, hit, place(viewport, at), flat(viewport, hit.mark))
         return True
 
     def _put(self, viewport: Viewport, book: MarkBook, at: QPointF) -> None:
@@ -141,18 +174,18 @@ class MarkTool(QObject):
         if drawing is None:
             drawing = self._drawing = self._begin(viewport, book)
         drawing.pressed = at
-        drawing.clicks.append(self._place(viewport, at))
+        drawing.clicks.append(place(viewport, at))
         self._show(drawing, drawing.clicks)
         self._finish_if_whole(book)
 
     def _move(self, viewport: Viewport, book: MarkBook, at: QPointF) -> bool:
         if self._drag is not None:
-            book.preview(self._dragged(self._drag, at))
+            book.preview(self._drag.mark(at))
             return True
         drawing = self._current(viewport)
         if drawing is None:
             return False
-        here = self._place(viewport, at)
+        here = place(viewport, at)
         if drawing.mark.type == Kind.FREEHAND:
             self._stroke(drawing, at, here)
         else:
@@ -162,17 +195,17 @@ class MarkTool(QObject):
     def _release(self, book: MarkBook, at: QPointF) -> bool:
         drag, self._drag = self._drag, None
         if drag is not None:
-            book.change(self._dragged(drag, at), f"move {words.title(drag.hit.mark).lower()}")
+            book.change(drag.mark(at), f"move {words.title(drag.hit.mark).lower()}")
             book.preview(None)
             return True
         drawing = self._drawing
         if drawing is None or drawing.pressed is None:
             return self.kind is not None
-        moved, drawing.pressed = at - drawing.pressed, None
+        way, drawing.pressed = at - drawing.pressed, None
         if drawing.mark.type == Kind.FREEHAND:
             self._finish(book) if len(drawing.clicks) > 2 else self._cancel()
-        elif max(abs(moved.x()), abs(moved.y())) >= _CLICK:
-            drawing.clicks.append(self._place(drawing.viewport, at))
+        elif max(abs(way.x()), abs(way.y())) >= _CLICK:
+            drawing.clicks.append(place(drawing.viewport, at))
             self._finish_if_whole(book)
         return True
 
@@ -188,7 +221,11 @@ class MarkTool(QObject):
     def _key(self, viewport: Viewport, event: QKeyEvent) -> bool:
         """While a mark is drawn its keys come before those of the window."""
         act = self._key_act(viewport, event)
-        if act is None or event.type() is QEvent.Type.KeyRelease:
+        if event.type() is QEvent.Type.KeyRelease:
+            if self._nudge is not None and not event.isAutoRepeat():
+                self._nudge.keep()
+            return False
+        if act is None:
             return False
         if event.type() is QEvent.Type.ShortcutOverride:
             event.accept()
@@ -199,22 +236,33 @@ class MarkTool(QObject):
     def _key_act(self, viewport: Viewport, event: QKeyEvent) -> Callable[[], object] | None:
         """Escape ends it, arrows move a pen (with Shift in larger steps), Enter puts a point."""
         book, key = self._book_of(viewport), Qt.Key(event.key())
-        if key == Qt.Key.Key_Escape and (self.kind is not None or self._drag is not None):
+        is_busy = self.kind is not None or self._drag is not None or self._nudge is not None
+        if key == Qt.Key.Key_Escape and is_busy:
             return lambda: self.choose(None)
+        if self._nudge is not None and self._nudge.viewport is viewport:
+            return self._nudge_act(self._nudge, event)
         if self.kind is None or book is None or viewport.state.stack is None:
             return None
         if key in ARROWS:
-            large = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-            return lambda: self._move_pen(viewport, book, ARROWS[key] * (_LARGE if large else 1))
-        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            return lambda: self._move_pen(viewport, book, ARROWS[key] * _reach(event))
+        if key in (*_ENTER, Qt.Key.Key_Space):
             return lambda: self._put_pen(viewport, book)
+        return None
+
+    def _nudge_act(self, nudge: Nudge, event: QKeyEvent) -> Callable[[], object] | None:
+        key = Qt.Key(event.key())
+        if nudge.mark is None:
+            self.let_go()
+        elif key in ARROWS:
+            return lambda: nudge.move(ARROWS[key] * _reach(event))
+        elif key in _ENTER:
+            return nudge.turn
         return None
 
     def _move_pen(self, viewport: Viewport, book: MarkBook, pixels: QPointF) -> None:
         pen = self._pen if self._pen is not None else viewport.state.centre
-        moved = pen + viewport.step_of(pixels * viewport.scale())
-        place = self._place(viewport, viewport.transform().map(moved))
-        self._pen = viewport.state.from_patient(place)
+        at = pen + viewport.step_of(pixels * viewport.scale())
+        self._pen = viewport.state.from_patient(place(viewport, viewport.transform().map(at)))
         viewport.state.point_at(self._pen)
         self._move(viewport, book, viewport.transform().map(self._pen))
         viewport.update()
@@ -223,7 +271,7 @@ class MarkTool(QObject):
         pen = self._pen if self._pen is not None else viewport.state.centre
         at = viewport.transform().map(pen)
         clicks = self._drawing.clicks if self._drawing else []
-        here = self._place(viewport, at)
+        here = place(viewport, at)
         is_closed = self.kind is Kind.FREEHAND and clicks and np.allclose(here, clicks[-1])
         if is_closed and len(clicks) > 2:
             self._finish(book)
@@ -262,7 +310,7 @@ class MarkTool(QObject):
     def _show(self, drawing: _Drawing, clicks: list[Points]) -> None:
         kind, most = Kind(drawing.mark.type), shapes.CLICKS[Kind(drawing.mark.type)]
         points = shapes.build(kind, clicks[: most or None], canvas.axes(drawing.viewport.state))
-        drawing.mark = measured(replace(drawing.mark, points_mm=_tuples(points)), drawing.viewport)
+        drawing.mark = measured(replace(drawing.mark, points_mm=tuples(points)), drawing.viewport)
         drawing.viewport.update()
 
     def _finish_if_whole(self, book: MarkBook) -> None:
@@ -290,42 +338,7 @@ class MarkTool(QObject):
                 if book is not None:
                     book.preview(None)
 
-    def _dragged(self, drag: _Drag, at: QPointF) -> Mark:
-        to, handle, mark = self._place(drag.viewport, at), drag.hit.handle, drag.hit.mark
-        if np.array_equal(to, drag.start):
-            return mark
-        if handle is None:
-            points = drag.points + (to - drag.start)
-        else:
-            axes = canvas.axes(drag.viewport.state)
-            points = shapes.drag(Kind(mark.type), drag.points, handle, to, axes)
-        return measured(replace(mark, points_mm=_tuples(points)), drag.viewport)
 
-    def _place(self, viewport: Viewport, at: QPointF) -> Points:
-        """The point of the patient under a point of a viewport, the nearest within the image."""
-        assert viewport.state.stack is not None
-        rows, columns = viewport.state.stack.shape
-        point = viewport.to_image(at)
-        within = QPointF(min(max(point.x(), 0), columns), min(max(point.y(), 0), rows))
-        return viewport.state.to_patient(within)
-
-    def _on_plane(self, viewport: Viewport, point: Points) -> Points:
-        return viewport.state.to_patient(viewport.state.from_patient(point))
-
-
-def measured(mark: Mark, viewport: Viewport) -> Mark:
-    """A mark with its figures, on the pixels that a viewport shows."""
-    state, points = viewport.state, canvas.points_of(mark)
-    assert state.stack is not None
-    kept = {name: mark.values[name] for name in _KEPT if name in mark.values}
-    if len(points) < shapes.POINTS[Kind(mark.type)]:
-        return replace(mark, values=kept)
-    found = measure(Kind(mark.type), points, state.stack, state.index, state.section())
-    return replace(mark, values=kept | found)
-
-
-_KEPT = ("made", "unit", "intensity_unit", "frame_of_reference")
-
-
-def _tuples(points: Points) -> tuple[tuple[float, float, float], ...]:
-    return tuple((float(x), float(y), float(z)) for x, y, z in points)
+def _reach(event: QKeyEvent) -> int:
+    """Pixels that an arrow goes."""
+    return _LARGE if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1

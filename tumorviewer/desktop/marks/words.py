@@ -29,8 +29,10 @@ HOW = {
     Kind.RECTANGLE: "drag from corner to corner",
     Kind.FREEHAND: "drag around it",
 }
+NUDGE = "arrows move it by a pixel, with Shift by ten; Enter takes its next point, Escape lets go"
 _MEASURED = {"length", "angle", "longest", "area", "value"}
 IN_PIXELS = "No spacing is stated in the file: lengths and areas are in pixels, not in mm."
+ON_SLAB = "Intensities are of the maximum over a slab of {:g} mm, not of one slice."
 CROSSES = "The outline crosses itself: its area is not what it encloses."
 
 
@@ -79,6 +81,8 @@ def warnings(mark: Mark) -> list[str]:
         found.append(IN_PIXELS)
     if values.get("crosses_itself"):
         found.append(CROSSES)
+    if "slab" in values:
+        found.append(ON_SLAB.format(values["slab"]))
     return found
 
 
