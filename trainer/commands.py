@@ -28,6 +28,7 @@ def add(commands: Any) -> None:
     """Enter the commands' parsers."""
     _add_ensemble(commands)
     _add_search(commands)
+    _add_trust(commands)
     federate = commands.add_parser("federate", help="train between sites that keep their data")
     _add_federate(federate.add_subparsers(required=True, metavar="ROLE"))
 
@@ -90,6 +91,30 @@ def _search(options: argparse.Namespace) -> None:
     print(f"{best['folder']}: {best['value']:.4f}")  # noqa: T201
     for key, value in best["settings"].items():
         print(f"  {key} = {value}")  # noqa: T201
+
+
+def _add_trust(commands: Any) -> None:
+    parser = commands.add_parser("trust", help="measure how far a run's model may be believed")
+    parser.add_argument("training", type=Path, metavar="RUN", help="folder of a finished fit")
+    _add_data(parser)
+    parser.add_argument("--outlines", default="", metavar="DIR", help="of the lesions, PNG files")
+    parser.add_argument(
+        "--outside", type=Path, nargs="*", default=[], metavar="PATH", help="images of other kinds"
+    )
+    parser.set_defaults(run=_trust)
+
+
+def _trust(options: argparse.Namespace) -> None:
+    from trainer import config
+    from trainer.fit import CONFIG
+    from trainer.progress import Progress
+    from trainer.trust.measure import Aids, measure
+
+    settings = config.read(options.training / CONFIG, [])
+    aids = Aids(options.outlines, tuple(options.outside))
+    source, progress = _source(options, settings.data), Progress(options.progress)
+    card = measure(options.training, settings, source, aids, options.device, progress)
+    print(card.name, card.trust)  # noqa: T201
 
 
 def _require(module: str, extra: str) -> None:

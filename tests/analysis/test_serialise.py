@@ -25,6 +25,10 @@ KEYS = {
     "key_slices",
     "saliency",
     "flags",
+    "named_class",
+    "prediction_sets",
+    "abstains",
+    "kind",
 }
 
 

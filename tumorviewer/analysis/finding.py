@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,28 @@ def notes_on_maps(method: str, label: str, peaks: NDArray[np.float32]) -> tuple[
     return tuple(notes)
 
 
+@dataclass(frozen=True)
+class PredictionSet:
+    """Classes that hold the true one as often as promised (conformal prediction)."""
+
+    promise: float
+    """0.9: in nine of ten cases like those it was calibrated on."""
+    classes: tuple[str, ...]
+    """Most probable first; empty where no class is like the cases it was calibrated on."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Whether this is what the model was made for."""
+
+    level: Literal["inside", "unusual", "outside"]
+    """Outside: no class is shown unless the reader insists."""
+    distance: float
+    """From the training data, in the unit of the card's thresholds."""
+    reasons: tuple[str, ...]
+    """Why it is not inside, in words."""
+
+
 @dataclass(frozen=True, eq=False)
 class Finding:
     """What one model says of one volume."""
@@ -124,6 +147,19 @@ class Finding:
     disagreement: NDArray[np.float64] | None = None
     """``(len(slices),)`` in 0–1, Jensen-Shannon divergence of an ensemble's members; None for a
     single network."""
+    sets: tuple[PredictionSet, ...] = ()
+    """By rising promise; none for a model without calibrated sets."""
+    abstains: str = ""
+    """Why no single class is named, in words; empty if one is."""
+    kind: Kind | None = None
+    """None for a model that does not know its own kind."""
+
+    @property
+    def named_class(self) -> str | None:
+        """The class to show: the most probable one, unless the model abstains or this is not its
+        kind of image."""
+        is_outside = self.kind is not None and self.kind.level == "outside"
+        return None if self.abstains or is_outside else self.predicted_class
 
     @property
     def predicted_class(self) -> str:

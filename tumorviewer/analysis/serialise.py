@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ def to_json(finding: Finding, saliency_file: Path | None = None) -> dict[str, An
             "target": saliency.target,
             "file": str(saliency_file) if saliency_file else None,
         },
+        "named_class": finding.named_class,
+        "prediction_sets": [
+            {"promise": one.promise, "classes": list(one.classes)} for one in finding.sets
+        ],
+        "abstains": finding.abstains or None,
+        "kind": asdict(finding.kind) if finding.kind else None,
         "flags": [*finding.flags, *(saliency.notes if saliency else ())],
     }
 

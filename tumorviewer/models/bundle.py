@@ -15,17 +15,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import flush
 from tumorviewer.models import schema
 from tumorviewer.models.card import ModelCard, Weights
+from tumorviewer.models.trust import Trust
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 CARD = "card.json"
+TRUST = "trust.safetensors"
+"""Arrays of :mod:`tumorviewer.models.trust`."""
 TRAINING_ITEMS = "training-items.txt"
 """What the model was made from: a digest a line, sorted; see :func:`training_items`."""
 PLAIN_DATA = frozenset(
@@ -78,6 +83,8 @@ def verify(folder: Path) -> ModelCard:
     path = folder / card.weights.file
     try:
         _check_weights(path, card.weights)
+        if card.trust and card.trust.sha256:
+            _check_trust(folder / TRUST, card.trust.sha256)
     except OSError as error:
         raise _unreadable(path, error) from error
     return card
@@ -177,6 +184,55 @@ def write(
     return card
 
 
+def with_trust(folder: Path, trust: Trust, arrays: Mapping[str, NDArray[np.generic]]) -> ModelCard:
+    """Put measures of trust into a bundle that stands there; what was measured before goes.
+
+    Parameters
+    ----------
+    arrays
+        What :data:`TRUST` is to hold.
+
+    Raises
+    ------
+    InputError
+        If the bundle cannot be read.
+    """
+    from safetensors.numpy import save
+
+    card = read_card(folder)
+    beside = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
+    try:
+        shutil.copytree(folder, beside)
+        data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        (beside / TRUST).write_bytes(data)
+        trust = dataclasses.replace(trust, sha256=hashlib.sha256(data).hexdigest())
+        card = dataclasses.replace(card, trust=trust)
+        (beside / CARD).write_text(schema.to_json(card), "utf-8")
+        for path in (beside / TRUST, beside / CARD, beside):
+            flush(path)
+        _replace(folder, beside)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return card
+
+
+def trust_arrays(folder: Path) -> dict[str, NDArray[np.generic]]:
+    """What :data:`TRUST` holds; nothing if there is none.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    from safetensors.numpy import load_file
+
+    path = folder / TRUST
+    try:
+        return dict(load_file(path)) if path.is_file() else {}
+    except SafetensorError as error:
+        raise InputError(str(path), f"It is not a safetensors file ({error}).", _AGAIN) from error
+
+
 def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> Weights:
     from safetensors.torch import save
 
@@ -231,6 +287,15 @@ def _check_weights(path: Path, weights: Weights) -> None:
         raise InputError(str(path), reason, _AGAIN)
     if _sha256(path) != weights.sha256:
         reason = "The weights are not those of the card: the SHA-256 differs."
+        raise InputError(str(path), reason, _AGAIN)
+    shapes(path)
+
+
+def _check_trust(path: Path, sha256: str) -> None:
+    if not path.is_file():
+        raise InputError(str(path), "The model's measures of trust are missing.", _AGAIN)
+    if _sha256(path) != sha256:
+        reason = "The model's measures of trust are not those of the card: the SHA-256 differs."
         raise InputError(str(path), reason, _AGAIN)
     shapes(path)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tumorviewer.models.trust import Trust
+
 SCHEMA = 1
 """Version of ``card.json`` that this program writes; newer ones are refused."""
 
@@ -72,4 +74,6 @@ class ModelCard:
     temperature: float = 1.0
     """Logits are divided by it before the softmax (Guo et al., ICML 2017)."""
     references: tuple[str, ...] = ()
+    trust: Trust | None = None
+    """How far its answers may be believed; None if nobody measured it."""
     schema: int = SCHEMA

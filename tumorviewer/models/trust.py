@@ -1,0 +1,158 @@
+"""How far a model's answers may be believed, measured on held-out groups: ``trust`` of a card.
+
+The arrays that belong to it lie beside the card in ``trust.safetensors``, by names that begin with
+their owner's: ``familiarity.mean``, ``similar.embeddings``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure with its 95 % interval, by resampling groups."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One column of a reliability diagram."""
+
+    count: int
+    probability: float
+    """Mean of what was said."""
+    accuracy: float
+    """Share that was right."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether 90 % means nine of ten."""
+
+    method: str
+    before: dict[str, Measured]
+    """``ece``, ``adaptive_ece``, ``brier``, ``log_loss`` of the plain softmax."""
+    after: dict[str, Measured]
+    """The same once calibrated, each group by what the others say."""
+    bins_before: tuple[Bin, ...]
+    bins_after: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A promise of prediction sets, and whether it was kept."""
+
+    promise: float
+    """Share of cases whose true class shall be in the set."""
+    least: float
+    """A class is in the set if its conformity score is at least this."""
+    coverage: Measured
+    size: Measured
+    """Mean number of classes in a set."""
+
+
+@dataclass(frozen=True)
+class PredictionSets:
+    """Conformal prediction: sets of classes that hold the true one as often as promised."""
+
+    method: str
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """When no single class is named."""
+
+    rule: str
+    least: float
+    """The probability of the most probable class below which none is named."""
+    answered: Measured
+    """Share of cases for which one is."""
+    accuracy: Measured
+    """Of those."""
+    accuracy_of_all: Measured
+
+
+@dataclass(frozen=True)
+class Outside:
+    """How well one kind of picture that the model was not made for is told apart."""
+
+    kind: str
+    count: int
+    auroc: Measured
+    refused: float
+    """Share for which no class is shown."""
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """What is like the training data, and what is not."""
+
+    method: str
+    unusual: float
+    """Distance from which an answer is marked."""
+    outside: float
+    """Distance from which no class is shown."""
+    false_alarms: Measured
+    """Share of held-out pictures of the model's own kind for which no class is shown."""
+    kinds: tuple[Outside, ...]
+
+
+@dataclass(frozen=True)
+class MapScores:
+    """One saliency method on held-out cases with an expert's outline."""
+
+    method: str
+    pointing: Measured
+    """Share of cases whose highest point lies inside (Zhang et al., ECCV 2016)."""
+    energy: Measured
+    """Share of the map inside."""
+    iou: Measured
+    """With the outline, at the threshold that is best over all cases."""
+    road: Measured
+    """Drop of the class's probability, most relevant minus least relevant pixels removed first
+    (Rong et al., ICML 2022)."""
+    randomised: float
+    """Rank correlation with the map of the network with random weights (Adebayo et al., 2018)."""
+    passes: bool
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Which saliency method shows best what the model decided on."""
+
+    default: str
+    cases: int
+    groups: int
+    scores: tuple[MapScores, ...]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Whom the model was trained on: name of a quantity to its distribution."""
+
+    numbers: dict[str, tuple[float, ...]]
+    """The 0th, 1st, 5th, 25th, 50th, 75th, 95th, 99th and 100th percentile."""
+    shares: dict[str, dict[str, float]]
+    """Of each value of what is no number: source, sex, vendor."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Everything of it; None for what was not measured."""
+
+    items: int
+    """Held-out items that the figures are from."""
+    groups: int
+    sha256: str = ""
+    """Of ``trust.safetensors``; empty if there is none."""
+    calibration: Calibration | None = None
+    sets: PredictionSets | None = None
+    abstention: Abstention | None = None
+    familiarity: Familiarity | None = None
+    maps: Maps | None = None
+    cohort: Cohort | None = None
