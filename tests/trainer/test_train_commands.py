@@ -9,8 +9,9 @@ import subprocess
 import sys
 
 import pytest
+from test_report import assert_stands_alone
 
-from trainer import cli, publish
+from trainer import cli, mistakes, publish
 from tumorviewer.models import weights
 
 SMALL = [
@@ -70,6 +71,19 @@ def test_crossval_judges_every_item_once_by_a_model_that_did_not_see_its_group(c
     pooled = json.loads((crossval / "figures.json").read_text())["figures"]["grouped_crossval"]
     assert pooled["n"] == 36
     assert len(pooled["folds"]) == 3
+
+
+def test_a_crossval_ends_in_a_page_with_every_fold_and_its_mistakes(crossval):
+    pooled = json.loads((crossval / "figures.json").read_text())["figures"]["grouped_crossval"]
+    page = assert_stands_alone((crossval / "report.html").read_text())
+    for name, figures in (
+        ("", pooled),
+        *((f"Fold {n}", one) for n, one in enumerate(pooled["folds"])),
+    ):
+        assert name in page.said
+        assert f"{figures['accuracy']:.3f}" in page.said
+    wrong = pooled["n"] - round(pooled["accuracy"] * pooled["n"])
+    assert page.tags.count("img") == 2 * min(wrong, mistakes.SHOWN) > 0
 
 
 def test_a_finished_crossval_is_resumed_without_training(crossval, shapes, cache, capsys):
