@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from tests.desktop.parts import LABELS
 from tests.desktop.test_window import drop, mime, visible_text
@@ -194,6 +194,19 @@ def test_records_that_cannot_be_used_leave_the_rest_working(
     answered(qtbot, window, client)
     window.room.show_worklist()
     assert "The worklist cannot be used" in visible_text(window.room.worklist)
+    window.actions_["verdict_first"].trigger()
+    window.open([study(2)])
+    qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=10_000)
+    client.answer()
+    assert not window.assessment.has_answer
+    assert "Your verdict cannot be written" in visible_text(window.assessment)
+    button = next(
+        b for b in window.assessment.findChildren(QPushButton) if "without it" in b.text()
+    )
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert window.assessment.has_answer
+    assert not window.actions_["verdict_first"].isChecked()
+    window.room.show_worklist()
     (folder / "opening.lock").rmdir()
     QTest.mouseClick(window.room.worklist.message.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)

@@ -38,6 +38,7 @@ class Casebook(QObject):
         self._answer_seen = False
         self._unsaved: Draft | None = None
         self._is_giving = False
+        self._problem: InputError | None = None
         self.case: Case | None = None
         self.asks_first = False
         """Whether the verdict is asked for before the model's answer is shown."""
@@ -52,16 +53,23 @@ class Casebook(QObject):
         if entry is not None and self._entry is not None and entry.id == self._entry.id:
             return
         self._entry, self.case, self._answer_seen = entry, None, False
+        self._problem = None
         self.changed.emit(None)
         if entry is not None:
-            self._clerk.ask(partial(case.load, entry.id), partial(self._take, entry.id))
+            load, take = partial(case.load, entry.id), partial(self._take, entry.id)
+            self._clerk.ask(load, take, partial(self._not_loaded, entry.id))
 
     @property
     def withholds(self) -> bool:
         """Whether the model's answer is kept back until the reader has given a verdict."""
-        if not self.asks_first or self._clerk.problem is not None:
+        if not self.asks_first:
             return False
         return self.case is None or not (self.case.history or self.case.answer_seen)
+
+    @property
+    def problem(self) -> InputError | None:
+        """Why no verdict can be written on what is shown; None if one can, or nobody knows yet."""
+        return self._clerk.problem or self._problem
 
     def look_again(self, study: int) -> None:
         """The worklist says something new of a study; what is being written stays."""
@@ -127,6 +135,11 @@ class Casebook(QObject):
     def _not_given(self, error: InputError) -> None:
         self._is_giving = False
         self.failed.emit(error)
+
+    def _not_loaded(self, study: int, error: InputError) -> None:
+        if self._entry is not None and self._entry.id == study:
+            self._problem = error
+            self.changed.emit(None)
 
     def _take(self, study: int, found: Case) -> None:
         if self._entry is None or self._entry.id != study:

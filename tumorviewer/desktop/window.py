@@ -343,8 +343,19 @@ class MainWindow(QMainWindow):
             self.viewer.set_slice(finding.key_slices[0])
 
     def _withhold(self) -> None:
-        self.assessment.show_message(WITHHELD)
-        self.viewer.set_map_message(WITHHELD)
+        problem = self.room.casebook.problem
+        if problem is None:
+            self.assessment.show_message(WITHHELD)
+            self.viewer.set_map_message(WITHHELD)
+            return
+        text = tr(
+            "Your verdict cannot be written before the answer is shown. {problem}",
+            problem=problem.message,
+        )
+        self.assessment.show_message(
+            text, is_error=True, action="verdict_first", action_text=tr("Show answers without it")
+        )
+        self.viewer.set_map_message(text)
 
     def _explain(
         self, state: State, text: str, action: str, action_text: str, is_error: bool = False
