@@ -11,20 +11,27 @@ import sys
 from pathlib import Path
 
 from babel.messages import Catalog, Message
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "resources" / "locale"
 KEYWORDS = {"tr": None, "trn": (1, 2), "later": None}
+TABLES = {"desktop/actions.py": ({"Entry": (2,)}, {"Entry": (3,)})}
+"""Files with calls that hold texts elsewhere than first."""
 
 
 def template() -> Catalog:
     """Every text in the code that is marked for translation, with the files that it is in."""
     made = Catalog(project="TumorViewer", charset="utf-8", fuzzy=False)
-    found = extract_from_dir(ROOT / "tumorviewer", [("**.py", "python")], keywords=KEYWORDS)
-    for name, _, message, _, _ in sorted(found, key=lambda one: (one[0], one[1])):
+    root = ROOT / "tumorviewer"
+    found = list(extract_from_dir(root, [("**.py", "python")], keywords=KEYWORDS))
+    for name, tables in TABLES.items():
+        for keywords in tables:
+            texts = extract_from_file("python", root / name, keywords=keywords)
+            found += [(name, *text) for text in texts]
+    for name, _, message, _, _ in sorted(found, key=lambda one: one[:2]):
         made.add(message, locations=[(f"tumorviewer/{name}", 0)])
     return made
 

@@ -28,8 +28,8 @@ class Language:
 
     title: str
     """Its own name for itself."""
-    point: str
-    """Between a number and its fraction."""
+    signs: str
+    """Between thousands, and between a number and its fraction."""
     percent: str
     date: str
     time: str
@@ -37,8 +37,8 @@ class Language:
 
 
 LANGUAGES = {
-    "en": Language("English", ".", "{} %", "%Y-%m-%d", "%H:%M"),
-    "tr": Language("Türkçe", ",", "%{}", "%d.%m.%Y", "%H:%M"),
+    "en": Language("English", ",.", "{} %", "%Y-%m-%d", "%H:%M"),
+    "tr": Language("Türkçe", ".,", "%{}", "%d.%m.%Y", "%H:%M"),
 }
 
 
@@ -66,8 +66,13 @@ def later(text: str) -> str:
 
 
 def number(value: float, form: str = ".0f") -> str:
-    """A number in a format of Python's, with the decimal sign of the user's language."""
-    return format(value, form).replace(".", LANGUAGES[current()].point)
+    """A number in a format of Python's, with the signs of the user's language."""
+    return written(format(value, form))
+
+
+def written(digits: str) -> str:
+    """A number that Python wrote, with the signs of the user's language."""
+    return digits.translate(str.maketrans(",.", LANGUAGES[current()].signs))
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -111,6 +116,17 @@ def of_system() -> str:
     asked = next(filter(None, map(os.environ.get, _SYSTEM_VARIABLES)), "")
     codes = (code[:2] for code in asked.split(":"))
     return next((code for code in codes if code in LANGUAGES), "en")
+
+
+def capital(text: str) -> str:
+    """A text with a capital first letter; that of ``i`` has a dot in Turkish."""
+    dotted = current() == "tr" and text.startswith("i")
+    return "İ" + text[1:] if dotted else text[:1].upper() + text[1:]
+
+
+def folded(text: str) -> str:
+    """A text as it is searched: small letters, those of Turkish ``I`` and ``İ`` alike."""
+    return text.replace("İ", "i").replace("ı", "i").casefold()
 
 
 def _setting() -> object:

@@ -22,7 +22,7 @@ def names(query: str) -> list[str]:
         ("slice next", "next_slice"),
         ("FULL", "full_screen"),
         ("opfo", "open_folder"),
-        ("key", "shortcuts"),
+        ("keyb", "shortcuts"),
         ("dark", "dark"),
     ],
 )

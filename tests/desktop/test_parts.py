@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QLabel, QMainWindow, QPlainTextEdit
 from tests.desktop.parts import WORKS, Source, finding, head, series, study
 from tumorviewer.analysis.messages import SelfTest
 from tumorviewer.desktop import dialogs, screen, theme
-from tumorviewer.desktop.actions import MENUS, TABLE, Actions
+from tumorviewer.desktop.actions import MENUS, SUBMENU, TABLE, Actions
 from tumorviewer.desktop.bars import Bar, ProbabilityBars, percent
 from tumorviewer.desktop.kept import Kept
 from tumorviewer.desktop.labels import ElidedLabel, plain_tip
@@ -108,7 +108,7 @@ def test_every_action_is_in_a_menu(qtbot):
     qtbot.addWidget(window)
     actions = Actions(window)
     menus = actions.fill_menus(window)
-    assert tuple(menus) == MENUS
+    assert tuple(name for name in menus if SUBMENU not in name) == MENUS
     assert all(actions[entry.name] in menus[entry.menu].actions() for entry in TABLE)
 
 

@@ -28,6 +28,7 @@ from tumorviewer.analysis.messages import (
 from tumorviewer.analysis.methods import DEFAULT_METHOD
 from tumorviewer.desktop.kept import Kept
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.study.types import Volume
 
 _KEPT_BYTES = 256 << 20
@@ -183,7 +184,7 @@ class Analyst(QObject):
         """Give up what is being computed."""
         if self._request is not None:
             self._give_up()
-            self._set(State(Phase.CANCELLED, "Cancelled.", finding=self.state.finding))
+            self._set(State(Phase.CANCELLED, tr("Cancelled."), finding=self.state.finding))
 
     def restart(self) -> None:
         """Start the worker anew and ask again."""
@@ -220,7 +221,7 @@ class Analyst(QObject):
         self._set(State(Phase.WORKING, self._waiting(), finding=finding))
 
     def _waiting(self) -> str:
-        return "Analysing…" if self._is_ready else "Waiting for the model to start…"
+        return tr("Analysing…") if self._is_ready else tr("Waiting for the model to start…")
 
     def _give_up(self) -> None:
         request, self._request, self._question = self._request, None, None
@@ -251,7 +252,7 @@ class Analyst(QObject):
             self._set(replace(self.state, text=self._waiting(), done=0, total=0))
             return
         self._give_up()
-        text = "The model cannot run on this computer. " + " ".join(selftest.problems)
+        text = tr("The model cannot run on this computer. ") + " ".join(selftest.problems)
         self._set(State(Phase.FAILED, text, finding=self.state.finding))
 
     def _hear(self, event: Progress | Done | Failed | Cancelled) -> None:
@@ -270,7 +271,7 @@ class Analyst(QObject):
                 _log.warning("analysis failed: %s", detail or "input refused")
                 self._set(State(Phase.FAILED, self._without_source(message), finding=finding))
             case Cancelled():
-                self._set(State(Phase.CANCELLED, "Cancelled.", finding=finding))
+                self._set(State(Phase.CANCELLED, tr("Cancelled."), finding=finding))
 
     def _without_source(self, message: str) -> str:
         """The reader sees which volume is shown; its path may name the patient."""

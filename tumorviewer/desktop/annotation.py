@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from tumorviewer.imaging.geometry import Edges, scale_bar
+from tumorviewer.language import number, tr
 
 INK = QColor(238, 238, 238)
 OUTLINE = QColor(0, 0, 0, 220)
@@ -122,7 +123,7 @@ def draw_scale_bar(painter: QPainter, area: QRectF, mm_per_unit: float) -> None:
         for end in ends:
             painter.drawLine(end - QPointF(0, 4), end)
     text = QRectF(area.center().x() - 80, y - 4 - height, 160, height)
-    draw_text(painter, text, Qt.AlignmentFlag.AlignHCenter, f"{mm:g} mm")
+    draw_text(painter, text, Qt.AlignmentFlag.AlignHCenter, tr("{mm} mm", mm=number(mm, "g")))
 
 
 def draw_cursor(painter: QPainter, at: QPointF) -> None:

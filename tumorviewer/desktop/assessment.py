@@ -19,8 +19,9 @@ from tumorviewer.desktop.labels import (
 )
 from tumorviewer.desktop.map_controls import MapControls
 from tumorviewer.desktop.verdict import VerdictPanel
+from tumorviewer.language import later, tr
 
-RESEARCH_USE = "Research use only. Not for clinical decisions."
+RESEARCH_USE = later("Research use only. Not for clinical decisions.")
 _MAX_KEY_SLICES, _KEY_COLUMNS = 6, 3
 _CLEAR = 0.6
 """Below this probability the runner-up is named beside the predicted class."""
@@ -37,10 +38,10 @@ class AssessmentPanel(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "panel")
-        self.setAccessibleName("Assessment")
+        self.setAccessibleName(tr("Assessment"))
         self.message = Message()
         self.message.action_wanted.connect(self.action_wanted)
-        self.progress = ProgressRow("the analysis")
+        self.progress = ProgressRow(tr("analysis"))
         self.progress.cancelled.connect(self.cancel_wanted)
         self.answer = Answer()
         self.answer.slice_wanted.connect(self.slice_wanted)
@@ -51,7 +52,7 @@ class AssessmentPanel(QFrame):
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(12)
         self._answer_parts = (self.answer, rule(), self.maps, rule(), self.model)
-        for part in (heading("Assessment"), self.message, self.progress, *self._answer_parts):
+        for part in (heading(tr("Assessment")), self.message, self.progress, *self._answer_parts):
             column.addWidget(part)
         column.addStretch(1)
         layout = QVBoxLayout(self)
@@ -60,7 +61,7 @@ class AssessmentPanel(QFrame):
         layout.addWidget(_scrolling(column), 1)
         layout.addWidget(self.verdict)
         layout.addWidget(_research_use())
-        self.show_message("No series is shown.")
+        self.show_message(tr("No series is shown."))
 
     def show_message(
         self, text: str, *, is_error: bool = False, action: str = "", action_text: str = ""
@@ -144,7 +145,7 @@ class Answer(QWidget):
         super().__init__()
         self._finding: Finding | None = None
         self._class = label("", "title")
-        self._class.setAccessibleName("Predicted class")
+        self._class.setAccessibleName(tr("Predicted class"))
         self._scope = label("", "secondary")
         self._bars = ProbabilityBars()
         self._slice = label("", "small")
@@ -154,7 +155,7 @@ class Answer(QWidget):
         self._key_slices.setSpacing(4)
         for column in range(_KEY_COLUMNS):
             self._key_slices.setColumnStretch(column, 1)
-        self._key_heading = heading("Deciding slices")
+        self._key_heading = heading(tr("Deciding slices"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
@@ -170,11 +171,11 @@ class Answer(QWidget):
     def show_finding(self, finding: Finding) -> None:
         self._finding = finding
         predicted = finding.predicted_class
-        self._class.setText(finding.labels[predicted])
+        self._class.setText(tr(finding.labels[predicted]))
         self._scope.setText(_scope(finding))
         self._bars.set_bars(
             tuple(
-                Bar(finding.labels[name], float(probability), name == predicted)
+                Bar(tr(finding.labels[name]), float(probability), name == predicted)
                 for name, probability in zip(finding.classes, finding.probabilities, strict=True)
             )
         )
@@ -194,7 +195,9 @@ class Answer(QWidget):
         if not several:
             return
         for at, index in enumerate(finding.key_slices[:_MAX_KEY_SLICES]):
-            made = button(f"Slice {index + 1}", "chip", f"Show deciding slice {index + 1}")
+            made = button(
+                tr("Slice {n}", n=index + 1), "chip", tr("Show deciding slice {n}", n=index + 1)
+            )
             made.setToolTip(_slice_words(finding, index))
             made.clicked.connect(lambda _=False, to=index: self.slice_wanted.emit(to))
             self._key_slices.addWidget(made, at // _KEY_COLUMNS, at % _KEY_COLUMNS)
@@ -205,19 +208,22 @@ class ModelLines(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._values = {name: ElidedLabel() for name in ("Model", "Version", "Weights", "Device")}
+        self._values = {
+            name: ElidedLabel()
+            for name in (later("Model"), later("Version"), later("Weights"), later("Device"))
+        }
         self._pooling = label("", "small")
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         for row, (name, value) in enumerate(self._values.items()):
-            grid.addWidget(label(name, "secondary"), row, 0)
+            grid.addWidget(label(tr(name), "secondary"), row, 0)
             grid.addWidget(value, row, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(heading("Model"))
+        layout.addWidget(heading(tr("Model")))
         layout.addLayout(grid)
         layout.addWidget(self._pooling)
 
@@ -233,8 +239,11 @@ class ModelLines(QWidget):
 def _scope(finding: Finding) -> str:
     probability = percent(float(finding.probabilities.max()))
     judged = len(finding.slices)
-    of = f"for the volume, from {judged} slices" if judged > 1 else "for this picture"
-    return f"{probability} {of}{_runner_up(finding)}"
+    if judged > 1:
+        said = tr("{share} for the volume, from {n} slices", share=probability, n=judged)
+    else:
+        said = tr("{share} for this picture", share=probability)
+    return said + _runner_up(finding)
 
 
 def _runner_up(finding: Finding) -> str:
@@ -242,16 +251,18 @@ def _runner_up(finding: Finding) -> str:
         return ""
     second = int(finding.probabilities.argsort()[-2])
     share = percent(float(finding.probabilities[second]))
-    return f". Not clear: {finding.labels[finding.classes[second]]} has {share}."
+    name = tr(finding.labels[finding.classes[second]])
+    return tr(". Not clear: {name} has {share}.", name=name, share=share)
 
 
 def _slice_words(finding: Finding, index: int) -> str:
     """What the model finds on one slice: ``Slice 78: Glioma 99.0 %``."""
     if index not in finding.slices:
-        return f"Slice {index + 1}: not judged"
+        return tr("Slice {n}: not judged", n=index + 1)
     probabilities = finding.slice_probabilities[finding.slices.index(index)]
     name = finding.classes[int(probabilities.argmax())]
-    return f"Slice {index + 1}: {finding.labels[name]} {percent(float(probabilities.max()))}"
+    share = percent(float(probabilities.max()))
+    return tr("Slice {n}: {name} {share}", n=index + 1, name=tr(finding.labels[name]), share=share)
 
 
 def _scrolling(column: QVBoxLayout) -> QScrollArea:
@@ -271,5 +282,5 @@ def _research_use() -> QWidget:
     foot = QWidget()
     layout = QHBoxLayout(foot)
     layout.setContentsMargins(16, 8, 16, 8)
-    layout.addWidget(label(RESEARCH_USE, "research"))
+    layout.addWidget(label(tr(RESEARCH_USE), "research"))
     return foot

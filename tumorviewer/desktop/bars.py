@@ -8,7 +8,9 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from tumorviewer import language
 from tumorviewer.desktop import theme
+from tumorviewer.language import tr
 
 _BAR = 6
 
@@ -28,7 +30,7 @@ class ProbabilityBars(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._bars: tuple[Bar, ...] = ()
-        self.setAccessibleName("Probabilities")
+        self.setAccessibleName(tr("Probabilities"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_bars(self, bars: tuple[Bar, ...]) -> None:
@@ -61,7 +63,7 @@ class ProbabilityBars(QWidget):
         painter.setPen(QColor(colours.text))
         line = QRectF(0, top, self.width(), self.fontMetrics().height())
         painter.drawText(line, Qt.AlignmentFlag.AlignRight, percent(bar.probability))
-        room = int(line.width()) - self.fontMetrics().horizontalAdvance("100.0 %") - 16
+        room = int(line.width()) - self.fontMetrics().horizontalAdvance(percent(1)) - 16
         name = painter.fontMetrics().elidedText(bar.name, Qt.TextElideMode.ElideRight, room)
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft, name)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -76,7 +78,7 @@ class ProbabilityBars(QWidget):
 def percent(probability: float) -> str:
     """A probability for people: never a rounded 0 or 100 where it is neither."""
     if 0 < probability < 0.0005:
-        return "< 0.1 %"
+        return f"< {language.percent(0.001, 1)}"
     if 0.9995 <= probability < 1:
-        return "> 99.9 %"
-    return f"{100 * probability:.1f} %"
+        return f"> {language.percent(0.999, 1)}"
+    return language.percent(probability, 1)

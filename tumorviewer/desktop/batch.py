@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,16 +17,19 @@ from tumorviewer.analysis.messages import Analyse, Done, Event, Failed
 from tumorviewer.desktop.analyst import Analyst, Phase
 from tumorviewer.desktop.clerk import Clerk
 from tumorviewer.desktop.jobs import Job, Jobs
-from tumorviewer.desktop.judging import Judge, enter
+from tumorviewer.desktop.judging import Judge, NotAsked, enter
 from tumorviewer.desktop.loading import Pace
 from tumorviewer.errors import InputError
+from tumorviewer.language import number, tr
 from tumorviewer.study.types import Refused
 
 if TYPE_CHECKING:
-    from tumorviewer.records import Records
+    from tumorviewer.records import Records, StudyEntry
+    from tumorviewer.records.queue import Wanted
 
-_KEPT = "batch"
 _WAIT_S = 0.1
+_EACH_BYTES = 200_000
+"""What opening a study costs beside its bytes, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,15 @@ class BatchState:
     """What is being done besides judging."""
     seconds_left: float | None = None
     """None while nobody can say."""
-    failures: int = 0
-    """Studies that could not be judged."""
+    refused: tuple[Refused, ...] = ()
+    """What could not be judged, and why."""
 
 
 class Batch(QObject):
     """Lets the worker judge studies while it has nothing more urgent to do.
 
     What the reader asks about comes first: the study that is being judged is given up for it and
-    begun again afterwards.
+    begun again afterwards. Other windows may judge studies of the same queue.
     """
 
     changed = Signal(object)
@@ -57,6 +60,8 @@ class Batch(QObject):
     """Another study is done, or was entered."""
     refused = Signal(object)
     """What could not be entered: a tuple of :class:`Refused`."""
+    not_judged = Signal(object)
+    """All that could not be judged so far: a tuple of :class:`Refused`."""
     failed = Signal(object)
     """An :class:`InputError` that stopped the batch."""
     _wanted = Signal(object)
@@ -65,43 +70,40 @@ class Batch(QObject):
         super().__init__(parent)
         self._clerk, self._analyst = clerk, analyst
         self._entering, self._judging = Jobs(parent=self), Jobs(parent=self)
-        self._studies: set[int] = set()
         self._line = _Line(analyst, self)
         self._wanted.connect(self._line.ask)
         self.state = BatchState()
 
     def start(self) -> None:
         """Go on with what a window before this one left."""
-        self._clerk.ask(lambda records: records.session.kept(_KEPT), self._found)
+        self._clerk.ask(lambda records: records.queue.wanted(), self._take)
 
     def enter(self, paths: Sequence[Path]) -> None:
         """Put what the paths hold on the worklist, and judge it."""
-        self._set(text="Looking for files…")
+        self._set(text=tr("Looking for files…"))
         self._clerk.ask(lambda records: records, partial(self._enter, tuple(paths)))
 
     def add(self, studies: Sequence[int]) -> None:
         """Judge these too."""
-        self._studies |= set(studies)
-        self._keep()
-        self._go()
+        self._clerk.ask(lambda records: records.queue.add(studies), self._take)
 
     def pause(self) -> None:
         """Stop until :meth:`go_on`; the window may be closed meanwhile."""
         self._judging.cancel()
         self._line.give_up()
         self._set(is_paused=True, seconds_left=None)
-        self._keep()
+        self._clerk.ask(lambda records: records.queue.pause(True))
 
     def go_on(self) -> None:
-        self._set(is_paused=False)
-        self._keep()
-        self._go()
+        """As it was before it was paused or failed."""
+        self._clerk.ask(lambda records: records.queue.pause(False), self._take)
 
     def stop(self) -> None:
         """Judge no more of them; what is judged stays so."""
         self._entering.cancel()
         self._judging.cancel()
         self._line.give_up()
+        self._clerk.ask(lambda records: records.queue.remove(records.queue.wanted().studies))
         self._end()
 
     def close(self) -> bool:
@@ -109,11 +111,12 @@ class Batch(QObject):
         self._line.give_up()
         return all([self._entering.close(), self._judging.close()])
 
-    def _found(self, kept: dict[str, object] | None) -> None:
-        if kept is not None:
-            self._studies |= set(kept["studies"])  # type: ignore[call-overload]
-            self._set(is_paused=bool(kept["paused"]), total=len(self._studies))
-            self._go()
+    def _take(self, wanted: Wanted) -> None:
+        if self._judging.is_busy or not wanted.studies:
+            return
+        self._set(is_paused=wanted.is_paused, done=0, total=len(wanted.studies))
+        if not wanted.is_paused:
+            self._clerk.ask(lambda records: records, self._judge_all)
 
     def _enter(self, paths: tuple[Path, ...], records: Records) -> None:
         pace = Pace()
@@ -138,36 +141,41 @@ class Batch(QObject):
     def _say(self, text: str) -> None:
         self._set(text=text)
 
-    def _go(self) -> None:
-        if self._studies and not self.state.is_paused and not self._judging.is_busy:
-            self._clerk.ask(lambda records: records, self._judge_all)
-
     def _judge_all(self, records: Records) -> None:
         if not self._judging.is_busy and not self.state.is_paused:
             self._judging.start(partial(self._work, records), self._finished, self._stopped)
 
-    def _work(self, records: Records, job: Job) -> int:
+    def _work(self, records: Records, job: Job) -> Wanted:
         """On a thread: the most urgent of the studies that wait, until there is none.
 
         Returns
         -------
-        int
-            How many could not be judged.
+        Wanted
+            What is left, because somebody has paused.
         """
         judge = Judge(records, self._analyst.find_model(), partial(self._ask, job), job.check)
-        tried: set[int] = set()
-        start, failures = time.monotonic(), 0
-        while waiting := judge.waiting(self._studies - tried):
-            spent = time.monotonic() - start
-            left = spent / len(tried) * len(waiting) if tried else None
-            job.tell(self._tell, len(tried), len(tried) + len(waiting), left, failures)
-            tried.add(waiting[0].id)
-            try:
-                judge.judge(waiting[0])
-            except InputError:
-                failures += 1
-            job.tell(self.judged.emit)
-        return failures
+        pace = _TimeLeft(records.worklist.sizes)
+        while not (wanted := records.queue.wanted()).is_paused:
+            job.check()
+            waiting = judge.waiting(wanted.studies)
+            if not waiting:
+                return records.queue.remove(wanted.studies)
+            job.tell(self._tell, pace.done, len(waiting), pace.of(waiting))
+            ours = next((one for one in waiting if self._judge(one, judge, job)), None)
+            if ours is None:
+                time.sleep(_WAIT_S)  # other windows are at all of them
+            else:
+                pace.finish(ours)
+                job.tell(self.judged.emit)
+        return wanted
+
+    def _judge(self, entry: StudyEntry, judge: Judge, job: Job) -> bool:
+        """On the thread: judge a study; False if somebody else does."""
+        with judge.records.queue.judging(entry.id) as is_ours:
+            if is_ours:
+                job.tell(self._say_refused, judge.judge(entry))
+                judge.records.queue.remove([entry.id])
+        return is_ours
 
     def _ask(self, job: Job, request: Analyse) -> Finding:
         """On the thread: wait for the worker."""
@@ -183,31 +191,64 @@ class Batch(QObject):
                 raise answer
             return answer
 
-    def _tell(self, done: int, total: int, left: float | None, failures: int) -> None:
-        self._set(done=done, total=total, seconds_left=left, failures=failures)
+    def _tell(self, done: int, waiting: int, left: float | None) -> None:
+        self._set(done=done, total=done + waiting, seconds_left=left, is_paused=False)
 
-    def _finished(self, failures: int) -> None:
-        self._set(failures=failures)
-        self._end()
+    def _say_refused(self, refused: Sequence[Refused]) -> None:
+        if refused:
+            self._set(refused=(*self.state.refused, *refused))
+            self.not_judged.emit(self.state.refused)
+
+    def _finished(self, left: Wanted) -> None:
+        if left.studies and left.is_paused:
+            self._set(is_paused=True, seconds_left=None)
+        else:
+            self._end()
+            self._take(left)
 
     def _stopped(self, error: InputError) -> None:
         self.failed.emit(error)
-        self._set(is_paused=bool(self._studies), text="")
+        self._set(is_paused=self.state.total > 0, seconds_left=None, text="")
 
     def _end(self) -> None:
-        self._studies.clear()
-        self.state = BatchState(failures=self.state.failures)
+        self.state = BatchState()
         self.changed.emit(self.state)
         self.judged.emit()
-        self._clerk.ask(lambda records: records.session.drop(_KEPT))
-
-    def _keep(self) -> None:
-        document = {"studies": sorted(self._studies), "paused": self.state.is_paused}
-        self._clerk.ask(lambda records: records.session.keep(_KEPT, document))
 
     def _set(self, **changes: object) -> None:
         self.state = replace(self.state, **changes)  # type: ignore[arg-type]
         self.changed.emit(self.state)
+
+
+class _TimeLeft:
+    """How long the rest will take, by the bytes of what is done.
+
+    Parameters
+    ----------
+    sizes
+        Bytes of some studies.
+    """
+
+    def __init__(self, sizes: Callable[[Sequence[int]], dict[int, int]]) -> None:
+        self._measure = sizes
+        self._sizes: dict[int, int] = {}
+        self._start = time.monotonic()
+        self._bytes = 0
+        self.done = 0
+        """Studies."""
+
+    def of(self, waiting: Sequence[StudyEntry]) -> float | None:
+        """Seconds; None before the first is done."""
+        new = [entry.id for entry in waiting if entry.id not in self._sizes]
+        self._sizes |= {key: size + _EACH_BYTES for key, size in self._measure(new).items()}
+        left = sum(self._sizes[entry.id] for entry in waiting)
+        spent = time.monotonic() - self._start
+        return spent / self._bytes * left if self._bytes else None
+
+    def finish(self, entry: StudyEntry) -> None:
+        """A study is done."""
+        self._bytes += self._sizes[entry.id]
+        self.done += 1
 
 
 class _Line(QObject):
@@ -259,9 +300,11 @@ class _Line(QObject):
         elif self._deaths == 1:
             self._deaths += 1  # it died of something; once more
             self._give_way()
-        else:
+        elif self._question is not None:
+            message = event.message.removeprefix(f"{self._question.volume.source}: ")
+            failed = NotAsked if event.detail or self._deaths else InputError
             self._question = None
-            self._answers.put(InputError("", event.message))
+            self._answers.put(failed("", message))
 
     def _mourn(self, _reason: str) -> None:
         self._deaths += self._request is not None
@@ -271,5 +314,7 @@ def duration(seconds: float) -> str:
     """About how long, for people."""
     minutes = round(seconds / 60)
     if minutes < 1:
-        return f"{max(1, round(seconds))} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+        return tr("{n} s", n=max(1, round(seconds)))
+    if minutes < 100:
+        return tr("{n} min", n=minutes)
+    return tr("{n} h", n=number(minutes / 60, ".1f"))

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 
 from tumorviewer.desktop.batch import BatchState, duration
 from tumorviewer.desktop.labels import ElidedLabel, button
+from tumorviewer.language import later, number, tr
 
 
 class BatchBar(QFrame):
@@ -22,9 +23,9 @@ class BatchBar(QFrame):
         self._text = ElidedLabel("", "secondary")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("Progress: analysis in the background")
-        self.pause, self.stop = button("Pause"), button("Stop", "", "Stop the analysis")
-        self.stop.setToolTip("Analyse no more of these studies; what is analysed stays")
+        self._bar.setAccessibleName(tr("Progress: analysis in the background"))
+        self.pause, self.stop = button(tr("Pause")), button(tr("Stop"), "", tr("Stop the analysis"))
+        self.stop.setToolTip(tr("Analyse no more of these studies; what is analysed stays"))
         self.pause.clicked.connect(lambda: self.pause_wanted.emit(not self._state.is_paused))
         self.stop.clicked.connect(self.stop_wanted)
         left = QVBoxLayout()
@@ -44,8 +45,10 @@ class BatchBar(QFrame):
         self._text.set_text(words(state))
         self._bar.setRange(0, state.total)
         self._bar.setValue(state.done)
-        self.pause.setText("Go on" if state.is_paused else "Pause")
-        self.pause.setAccessibleName("Go on with the analysis" if state.is_paused else "Pause")
+        self.pause.setText(tr("Go on") if state.is_paused else tr("Pause"))
+        self.pause.setAccessibleName(
+            tr("Go on with the analysis") if state.is_paused else tr("Pause")
+        )
         self.pause.setVisible(state.total > 0)
         self.setVisible(bool(state.total or state.text))
 
@@ -57,10 +60,15 @@ def words(state: BatchState) -> str:
     """``Analysing study 3 of 20 · about 4 min left``."""
     if not state.total:
         return state.text
-    at = f"study {min(state.done + 1, state.total):,} of {state.total:,}"
-    parts = [f"Paused at {at}" if state.is_paused else f"Analysing {at}"]
+    saying = (
+        later("Paused at study {n} of {total}")
+        if state.is_paused
+        else later("Analysing study {n} of {total}")
+    )
+    n = number(min(state.done + 1, state.total), ",")
+    parts = [tr(saying, n=n, total=number(state.total, ","))]
     if state.seconds_left is not None:
-        parts.append(f"about {duration(state.seconds_left)} left")
-    if state.failures:
-        parts.append(f"{state.failures:,} could not be analysed")
+        parts.append(tr("about {time} left", time=duration(state.seconds_left)))
+    if state.refused:
+        parts.append(tr("{n} could not be analysed", n=number(len(state.refused), ",")))
     return " · ".join([*parts, *filter(None, [state.text])])

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QWidget
 
 from tumorviewer.desktop.annotation import plain
 from tumorviewer.imaging.colormap import COLOURS
+from tumorviewer.language import number, tr
 
-_USUAL_NOTE = "Scaled by tumour probability 0.00"
 _WIDEST = 340
 _TICKS = ("0", "0.5", "1")
 
@@ -21,7 +21,7 @@ class ColourBar(QWidget):
         super().__init__(parent)
         self._title = self._note = ""
         self._colours = QImage(COLOURS.tobytes(), 256, 1, 768, QImage.Format.Format_RGB888).copy()
-        self.setAccessibleName("Saliency colours")
+        self.setAccessibleName(tr("Saliency colours"))
 
     def set_text(self, title: str, note: str = "") -> None:
         """``title`` says what low and high mean, ``note`` how this slice's map was scaled."""
@@ -33,7 +33,7 @@ class ColourBar(QWidget):
 
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
-        width = max(map(metrics.horizontalAdvance, (self._title, _USUAL_NOTE)))
+        width = max(map(metrics.horizontalAdvance, (self._title, _usual_note())))
         return QSize(min(width + 4, _WIDEST), 3 * metrics.height() + 16)
 
     def minimumSizeHint(self) -> QSize:
@@ -66,3 +66,7 @@ class ColourBar(QWidget):
         )
         for text, align in zip(_TICKS, aligns, strict=True):
             painter.drawText(box, align, text)
+
+
+def _usual_note() -> str:
+    return tr("Scaled by tumour probability {strength}", strength=number(0, ".2f"))

@@ -12,10 +12,11 @@ from tumorviewer.desktop.library import Library
 from tumorviewer.desktop.loading import Loader
 from tumorviewer.desktop.reading import Shown
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
 from tumorviewer.study.types import Volume
 
-NO_PRIOR = "No earlier study of this patient is open."
-NO_MORE = "There is no further series in this study."
+NO_PRIOR = later("No earlier study of this patient is open.")
+NO_MORE = later("There is no further series in this study.")
 
 
 class Companions(QObject):
@@ -49,7 +50,7 @@ class Companions(QObject):
         self._waiting = kept + [(at, one) for at, one in fresh.items() if one is not None]
         for at, one in fresh.items():
             if one is None:
-                self.missing.emit(at, NO_PRIOR if at == PRIOR else NO_MORE)
+                self.missing.emit(at, tr(NO_PRIOR if at == PRIOR else NO_MORE))
             else:
                 self.begun.emit(at, one)
         self._next()
@@ -70,7 +71,9 @@ class Companions(QObject):
 
     def _failed(self, error: InputError) -> None:
         number, _ = self._waiting.pop(0)
-        self.missing.emit(number, f"This series cannot be shown. {error.message}")
+        self.missing.emit(
+            number, tr("This series cannot be shown. {message}", message=error.message)
+        )
         self._next()
 
 

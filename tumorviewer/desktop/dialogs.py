@@ -15,8 +15,9 @@ from tumorviewer import __version__
 from tumorviewer.analysis.messages import SelfTest
 from tumorviewer.desktop.assessment import RESEARCH_USE
 from tumorviewer.desktop.labels import label
+from tumorviewer.language import later, tr
 
-ABOUT = (
+ABOUT = later(
     "Shows brain-tumour studies with the class that a model predicts and the saliency map behind "
     "it. Nothing leaves this computer."
 )
@@ -24,22 +25,22 @@ ABOUT = (
 
 def self_test(parent: QWidget, tested: SelfTest | None, worker: str) -> QDialog:
     """What the start-up self-test found, to be read and copied."""
-    dialog, layout = _dialog(parent, "Device and self-test", 560, 360)
+    dialog, layout = _dialog(parent, tr("Device and self-test"), 560, 360)
     layout.addWidget(label(self_test_summary(tested, worker), "subtitle"))
     text = QPlainTextEdit(self_test_text(tested))
     text.setReadOnly(True)
     text.setTabChangesFocus(True)
-    text.setAccessibleName("Result of the self-test")
+    text.setAccessibleName(tr("Result of the self-test"))
     layout.addWidget(text, 1)
     return _closable(dialog, layout)
 
 
 def about(parent: QWidget) -> QDialog:
-    dialog, layout = _dialog(parent, "About TumorViewer", 440, 232)
+    dialog, layout = _dialog(parent, tr("About TumorViewer"), 440, 232)
     layout.addWidget(label("TumorViewer", "title"))
-    layout.addWidget(label(f"Version {__version__}", "secondary"))
-    layout.addWidget(label(ABOUT))
-    layout.addWidget(label(RESEARCH_USE, "research"))
+    layout.addWidget(label(tr("Version {version}", version=__version__), "secondary"))
+    layout.addWidget(label(tr(ABOUT)))
+    layout.addWidget(label(tr(RESEARCH_USE), "research"))
     return _closable(dialog, layout)
 
 
@@ -48,18 +49,18 @@ def self_test_summary(tested: SelfTest | None, worker: str) -> str:
     if tested is None:
         return worker
     if not tested.ok:
-        return "The model cannot run: self-test failed"
-    return f"Model ready on {tested.device}"
+        return tr("The model cannot run: self-test failed")
+    return tr("Model ready on {device}", device=tested.device)
 
 
 def self_test_text(tested: SelfTest | None) -> str:
     """Versions and problems, a line each."""
     if tested is None:
-        return "The analysis process has not reported yet."
+        return tr("The analysis process has not reported yet.")
     lines = [f"{name} {version}" for name, version in tested.versions.items()]
     if tested.device:
-        lines.append(f"Computes on: {tested.device}")
-    lines += ["", *tested.problems] if tested.problems else ["", "No problems were found."]
+        lines.append(tr("Computes on: {device}", device=tested.device))
+    lines += ["", *tested.problems] if tested.problems else ["", tr("No problems were found.")]
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from tumorviewer.desktop import theme
+from tumorviewer.language import tr
 
 
 def local_paths(mime: QMimeData) -> list[Path]:
@@ -96,4 +97,4 @@ class Highlight(QWidget):
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
         painter.setPen(QColor(colours.text))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Let go to open")
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, tr("Let go to open"))

@@ -9,9 +9,10 @@ from tumorviewer.desktop.link import share_frame
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.imaging.colormap import overlay
 from tumorviewer.imaging.display import default_window, shade
+from tumorviewer.language import later
 from tumorviewer.study import Volume
 
-APART = "Not fused: the second series has another frame of reference"
+APART = later("Not fused: the second series has another frame of reference")
 
 
 class Fusion:

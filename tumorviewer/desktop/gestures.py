@@ -10,20 +10,21 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
 from tumorviewer.imaging.display import TABLE
+from tumorviewer.language import later
 from tumorviewer.study import Window
 
 if TYPE_CHECKING:
     from tumorviewer.desktop.viewport import Viewport
 
 HINTS = (
-    "Wheel or left-drag: scroll through the slices",
-    "Right-drag: window (across: width, up and down: brightness)",
-    "Ctrl + wheel: zoom about the pointer",
-    "Middle-drag or Shift + left-drag: move the image",
-    "Ctrl + left-drag: crosshair; all linked views show that point",
-    "Double-click: fit the image",
-    "Up, Down, Home, End: slices; Alt + arrows: window",
-    "Ctrl and +, - or 0: zoom in, zoom out, fit; Shift + arrows: move the image",
+    later("Wheel or left-drag: scroll through the slices"),
+    later("Right-drag: window (across: width, up and down: brightness)"),
+    later("Ctrl + wheel: zoom about the pointer"),
+    later("Middle-drag or Shift + left-drag: move the image"),
+    later("Ctrl + left-drag: crosshair; all linked views show that point"),
+    later("Double-click: fit the image"),
+    later("Up, Down, Home, End: slices; Alt + arrows: window"),
+    later("Ctrl and +, - or 0: zoom in, zoom out, fit; Shift + arrows: move the image"),
 )
 _WHEEL_STEP = 120
 _ZOOM_STEP = 1.15

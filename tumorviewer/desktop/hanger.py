@@ -13,6 +13,7 @@ from tumorviewer.desktop.reading import Reading, Shown
 from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import presets
+from tumorviewer.language import tr
 from tumorviewer.study.types import Opened, Study, Volume, Window
 
 FUSED = 1
@@ -64,7 +65,13 @@ class Hanger(QObject):
                 self._protocols = hanging.load()
             except InputError as error:
                 self._protocols = hanging.shipped()
-                self.complained.emit(f"Hanging protocols ({hanging.FILE}): {error.message}")
+                self.complained.emit(
+                    tr(
+                        "Hanging protocols ({file}): {message}",
+                        file=hanging.FILE,
+                        message=error.message,
+                    )
+                )
         return self._protocols
 
     def _opened(self, _paths: tuple[Path, ...], opened: Opened) -> None:
@@ -104,7 +111,7 @@ class Hanger(QObject):
         self._companions.want(numbers, shown, self._reading.library)
 
     def _begun(self, number: int, shown: Shown) -> None:
-        self._viewer.show_other(number, None, "Loading…")
+        self._viewer.show_other(number, None, tr("Loading…"))
         self._viewer.panes.set_text(number, patient_lines(shown), series_lines(shown))
         if number == FUSED:
             self._viewer.show_fusion(None)

@@ -16,6 +16,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.imaging.geometry import plane_across
 from tumorviewer.imaging.sequences import Sequence as Kind
 from tumorviewer.imaging.sequences import recognise
+from tumorviewer.language import later, tr
 from tumorviewer.resources import home, resource
 from tumorviewer.study.types import Series, Study, Window
 
@@ -100,12 +101,16 @@ def read(path: Path) -> Protocols:
         table = tomllib.loads(path.read_text("utf-8"))
         return Protocols(tuple(_protocol(entry) for entry in table.get("protocol", [])))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(path.name, f"It cannot be read: {error}.", _REMEDY) from error
+        raise InputError(
+            path.name, tr("It cannot be read: {error}.", error=error), tr(_REMEDY)
+        ) from error
     except (TypeError, ValueError, KeyError, AttributeError, re.error) as error:
-        raise InputError(path.name, f"A protocol in it is not valid: {error}.", _REMEDY) from error
+        raise InputError(
+            path.name, tr("A protocol in it is not valid: {error}.", error=error), tr(_REMEDY)
+        ) from error
 
 
-_REMEDY = "Correct the file, or remove it to have the shipped protocols."
+_REMEDY = later("Correct the file, or remove it to have the shipped protocols.")
 
 
 def plane_of(series: Series) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
 
 from tumorviewer.errors import Cancelled, InputError
+from tumorviewer.language import tr
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -143,9 +144,11 @@ class Jobs(QObject):
 
 def _unexpected(error: Exception) -> InputError:
     if isinstance(error, MemoryError):
-        return InputError("", "There is not enough memory.", "Close other programs or studies.")
-    reason = f"Something went wrong that should not ({type(error).__name__})."
-    return InputError("", reason, "Please report it; the log says where it happened.")
+        return InputError(
+            "", tr("There is not enough memory."), tr("Close other programs or studies.")
+        )
+    reason = tr("Something went wrong that should not ({name}).", name=type(error).__name__)
+    return InputError("", reason, tr("Please report it; the log says where it happened."))
 
 
 def _log_failure(error: Exception) -> None:

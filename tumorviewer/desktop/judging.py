@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tumorviewer import language
 from tumorviewer.analysis.finding import Finding, ModelIdentity
 from tumorviewer.analysis.messages import Analyse
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.models import bundle
 from tumorviewer.records import OnDisk, StudyEntry
 from tumorviewer.records.identity import study_key, volume_key
@@ -19,8 +21,14 @@ if TYPE_CHECKING:
     from tumorviewer.records import Records
 
 Ask = Callable[[Analyse], Finding]
+"""Raises InputError for a volume that cannot be judged, :class:`NotAsked` where it may another
+time."""
 Check = Callable[[], None]
 """Raises Cancelled once the work is not wanted any more."""
+
+
+class NotAsked(InputError):
+    """Something went wrong that is not the volume's fault: nothing is noted of it."""
 
 
 @dataclass
@@ -42,47 +50,58 @@ class Judge:
         waiting = self.records.worklist.waiting(self._identity.sha256)
         return [entry for entry in waiting if entry.id in studies]
 
-    def judge(self, entry: StudyEntry) -> None:
+    def judge(self, entry: StudyEntry) -> list[Refused]:
         """Ask about each volume that has no answer; what cannot be judged is noted with its reason.
+
+        Returns
+        -------
+        list of Refused
+            What of the study has no answer now.
 
         Raises
         ------
         InputError
-            If the study cannot be opened, or the records cannot be written.
+            If the model has gone, or the records cannot be written.
         """
+        study = self._find(entry)
+        if study is None:
+            words = tr("It is not in its files any more, or they have gone."), tr("Open it anew.")
+            return [Refused(entry.source, *words)]
+        self.records.worklist.add(study)  # its files may have changed since
+        self.records.trail.note("asked", entry.id, model=self._identity.sha256)
+        judged = [
+            self._judge_volume(entry.id, series, source)
+            for series in study.series
+            for source in series.volumes
+            if not source.repeats
+        ]
+        return [refused for refused in judged if refused is not None]
+
+    def _find(self, entry: StudyEntry) -> Study | None:
+        from tumorviewer.study import open_paths
+
         self.records.worklist.check([entry.id])
         if self.records.worklist.get(entry.id).on_disk is OnDisk.GONE:
-            raise InputError("", "Its files have gone.", "Bring them back and try again.")
-        study = self._opened(entry)
-        self.records.trail.note("asked", entry.id, model=self._identity.sha256)
-        for series in study.series:
-            for source in series.volumes:
-                if not source.repeats:
-                    self._judge_volume(entry.id, series, source)
+            return None
+        opened = open_paths(self.records.worklist.paths(entry.id), lambda *_: self.check())
+        return next((study for study in opened.studies if study_key(study) == entry.key), None)
 
-    def _judge_volume(self, study: int, series: Series, source: VolumeSource) -> None:
+    def _judge_volume(self, study: int, series: Series, source: VolumeSource) -> Refused | None:
         self.check()
-        key = volume_key(series, source)
-        findings = self.records.findings
-        if findings.current(study, key, self._identity.sha256) is not None:
-            return
+        key, findings = volume_key(series, source), self.records.findings
+        known = findings.current(study, key, self._identity.sha256)
+        if known is not None:
+            return Refused(series.source, known) if isinstance(known, str) else None
         try:
             volume = source.load(lambda *_: self.check())
             answer = self.ask(Analyse(volume, self.model, method=None))
         except InputError as error:
-            findings.refuse(study, key, self._identity, error.message)
-        else:
-            findings.add(study, key, answer)
-
-    def _opened(self, entry: StudyEntry) -> Study:
-        from tumorviewer.study import open_paths
-
-        opened = open_paths(self.records.worklist.paths(entry.id), lambda *_: self.check())
-        for study in opened.studies:
-            if study_key(study) == entry.key:
-                self.records.worklist.add(study)  # its files may have changed since
-                return study
-        raise InputError("", "It is not in its files any more.", "Open it anew.")
+            bundle.read_card(self.model)
+            if not isinstance(error, NotAsked) and not self.records.worklist.check([study]):
+                findings.refuse(study, key, self._identity, error.message)
+            return Refused(series.source, error.reason, error.remedy)
+        findings.add(study, key, answer)
+        return None
 
 
 def enter(
@@ -99,13 +118,25 @@ def enter(
 
     def progress(done: int, total: int) -> None:
         check()
-        tell(f"Looking into file {done + 1:,} of {total:,}")
+        tell(
+            tr(
+                "Looking into file {done} of {total}",
+                done=language.number(done + 1, ","),
+                total=language.number(total, ","),
+            )
+        )
 
     opened = open_paths(paths, progress)
     entered, refused = [], list(opened.refused)
     for number, study in enumerate(opened.studies, 1):
         check()
-        tell(f"Entering study {number:,} of {len(opened.studies):,}")
+        tell(
+            tr(
+                "Entering study {n} of {total}",
+                n=language.number(number, ","),
+                total=language.number(len(opened.studies), ","),
+            )
+        )
         try:
             entered.append(records.worklist.add(study).id)
         except InputError as error:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
 from tumorviewer.desktop.actions import TABLE, Actions
+from tumorviewer.language import later, tr
 
 Keys = dict[str, tuple[str, ...]]
 _MODIFIERS = (
@@ -21,13 +22,13 @@ _MODIFIERS = (
     Qt.Key.Key_NumLock,
 )
 _FIXED = {
-    "moves in images and lists": "Up Down Left Right PgUp PgDown Home End",
-    "changes the window": "Alt+Up Alt+Down Alt+Left Alt+Right",
-    "moves the image": "Shift+Up Shift+Down Shift+Left Shift+Right",
-    "zooms": "Ctrl++ Ctrl+= Ctrl+- Ctrl+0",
-    "goes to the next part of the window": "Tab Shift+Tab",
-    "presses what has the focus": "Return Enter Space",
-    "cancels and closes": "Esc",
+    later("moves in images and lists"): "Up Down Left Right PgUp PgDown Home End",
+    later("changes the window"): "Alt+Up Alt+Down Alt+Left Alt+Right",
+    later("moves the image"): "Shift+Up Shift+Down Shift+Left Shift+Right",
+    later("zooms"): "Ctrl++ Ctrl+= Ctrl+- Ctrl+0",
+    later("goes to the next part of the window"): "Tab Shift+Tab",
+    later("presses what has the focus"): "Return Enter Space",
+    later("cancels and closes"): "Esc",
 }
 FIXED = {key: what for what, keys in _FIXED.items() for key in keys.split()}
 """Keys that no action may be given, and what they do; some actions come with one."""
@@ -71,7 +72,8 @@ def give(actions: Actions, chosen: Mapping[str, tuple[str, ...]]) -> tuple[str, 
     """
     defaults = {entry.name: entry.keys for entry in TABLE}
     problems = [
-        f"There is no action “{name}” to give keys to." for name in chosen.keys() - defaults
+        tr("There is no action “{name}” to give keys to.", name=name)
+        for name in chosen.keys() - defaults
     ]
     wanted: Keys = {}
     for name in chosen.keys() & defaults:
@@ -82,7 +84,14 @@ def give(actions: Actions, chosen: Mapping[str, tuple[str, ...]]) -> tuple[str, 
             wanted[name] = keys
     while clash := _clash(wanted, defaults | wanted):
         key, name, owner = clash
-        problems.append(f"{key} is the key of “{_title(owner)}”, not of “{_title(name)}” too.")
+        problems.append(
+            tr(
+                "{key} is the key of “{owner}”, not of “{name}” too.",
+                key=key,
+                owner=_title(owner),
+                name=_title(name),
+            )
+        )
         del wanted[name]
     for name, keys in (defaults | wanted).items():
         actions.set_keys(name, keys)
@@ -106,9 +115,14 @@ def _clash(wanted: Keys, everyone: Keys) -> tuple[str, str, str] | None:
 def _problem(name: str, keys: tuple[str, ...]) -> str:
     for key in keys:
         if not key:
-            return f"The keys of “{_title(name)}” are not understood."
+            return tr("The keys of “{title}” are not understood.", title=_title(name))
         if is_fixed(name, key):
-            return f"{key} cannot be the key of “{_title(name)}”: it {FIXED[key]}."
+            return tr(
+                "{key} cannot be the key of “{title}”: it {does}.",
+                key=key,
+                title=_title(name),
+                does=tr(FIXED[key]),
+            )
     return ""
 
 

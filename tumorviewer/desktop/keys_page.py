@@ -22,6 +22,7 @@ from tumorviewer.desktop.actions import TABLE, Actions, Entry
 from tumorviewer.desktop.labels import button, label
 from tumorviewer.desktop.palette import matching
 from tumorviewer.desktop.settings import Settings
+from tumorviewer.language import tr
 
 _NAME = Qt.ItemDataRole.UserRole
 _LEAVING = (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -34,18 +35,18 @@ class KeysPage(QWidget):
         super().__init__()
         self._settings, self._actions = settings, actions
         self._query = QLineEdit()
-        self._query.setPlaceholderText("Find an action")
-        self._query.setAccessibleName("Find an action")
+        self._query.setPlaceholderText(tr("Find an action"))
+        self._query.setAccessibleName(tr("Find an action"))
         self._query.textChanged.connect(lambda: self._fill(""))
         self._list = _list()
         self._list.itemActivated.connect(self._change)
         row = QHBoxLayout()
         for text, slot in (
-            ("Change key…", self._change),
-            ("Add key…", self._add),
-            ("No key", self._remove),
-            ("Default key", self._reset),
-            ("All defaults", self._reset_all),
+            (tr("Change key…"), self._change),
+            (tr("Add key…"), self._add),
+            (tr("No key"), self._remove),
+            (tr("Default key"), self._reset),
+            (tr("All defaults"), self._reset_all),
         ):
             row.addWidget(made := button(text))
             made.clicked.connect(slot)
@@ -60,8 +61,8 @@ class KeysPage(QWidget):
         changed = keys.differing(self._actions)
         for entry in matching(self._query.text(), TABLE):
             text = self._actions.keys_text(entry.name)
-            words = "Changed" if entry.name in changed else ""
-            item = QTreeWidgetItem([entry.title, entry.menu, text, words])
+            words = tr("Changed") if entry.name in changed else ""
+            item = QTreeWidgetItem([entry.title, tr(entry.menu), text, words])
             item.setData(0, _NAME, entry.name)
             self._list.addTopLevelItem(item)
             if entry.name == chosen or self._list.currentItem() is None:
@@ -126,13 +127,13 @@ class KeyDialog(QDialog):
         super().__init__(parent)
         self._actions, self._name, self.key = actions, name, ""
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Press a key")
+        self.setWindowTitle(tr("Press a key"))
         self.setMinimumWidth(440)
         self._field = KeyField()
         self._field.key_pressed.connect(self._show)
-        self._words = label("Tab goes on to the buttons, Esc cancels.")
+        self._words = label(tr("Tab goes on to the buttons, Esc cancels."))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self._accept: QPushButton = button("Use it", "primary")
+        self._accept: QPushButton = button(tr("Use it"), "primary")
         self._accept.setEnabled(False)
         self._accept.clicked.connect(self.accept)
         buttons.addButton(self._accept, QDialogButtonBox.ButtonRole.AcceptRole)
@@ -140,7 +141,7 @@ class KeyDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)
-        layout.addWidget(label(f"New key of “{_entry(name).title}”", "subtitle"))
+        layout.addWidget(label(tr("New key of “{title}”", title=_entry(name).title), "subtitle"))
         for part in (self._field, self._words, buttons):
             layout.addWidget(part)
 
@@ -149,14 +150,18 @@ class KeyDialog(QDialog):
         fixed = keys.is_fixed(self._name, key)
         self.key = "" if fixed else key
         self._accept.setEnabled(not fixed)
-        self._accept.setText("Take it from there" if owner and not fixed else "Use it")
+        self._accept.setText(tr("Take it from there") if owner and not fixed else tr("Use it"))
         self._accept.setAccessibleName(self._accept.text())
         if fixed:
-            words = f"This key {keys.FIXED[key]}; it cannot be given to an action."
+            words = tr(
+                "This key {does}; it cannot be given to an action.", does=tr(keys.FIXED[key])
+            )
         elif owner:
-            words = f"This is the key of “{_entry(owner).title}”, which would lose it."
+            words = tr(
+                "This is the key of “{title}”, which would lose it.", title=_entry(owner).title
+            )
         else:
-            words = "This key is free."
+            words = tr("This key is free.")
         self._words.setText(words)
         theme.set_role(self._words, "warning" if owner or fixed else "")
 
@@ -170,8 +175,8 @@ class KeyField(QLineEdit):
     def __init__(self) -> None:
         super().__init__()
         self.setReadOnly(True)
-        self.setPlaceholderText("Press the key here")
-        self.setAccessibleName("New key")
+        self.setPlaceholderText(tr("Press the key here"))
+        self.setAccessibleName(tr("New key"))
 
     def event(self, event: QEvent) -> bool:
         """No key is a shortcut here, but those that leave the field."""
@@ -195,11 +200,11 @@ def _entry(name: str) -> Entry:
 
 def _list() -> QTreeWidget:
     made = QTreeWidget()
-    made.setHeaderLabels(["Action", "Menu", "Key", ""])
+    made.setHeaderLabels([tr("Action"), tr("Menu"), tr("Key"), ""])
     made.setRootIsDecorated(False)
     made.setUniformRowHeights(True)
     made.setAllColumnsShowFocus(True)
-    made.setAccessibleName("Actions and their keys")
+    made.setAccessibleName(tr("Actions and their keys"))
     theme.set_role(made, "table")
     made.header().setStretchLastSection(False)
     made.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tumorviewer.language import tr
+
 
 def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
     """Plain text that can be selected with the mouse."""
@@ -123,8 +125,8 @@ class ProgressRow(QWidget):
         self._text = ElidedLabel("", "small")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(f"Progress: {what}")
-        self._button = button("Cancel", "chip", f"Cancel {what}")
+        self._bar.setAccessibleName(tr("Progress: {what}", what=what))
+        self._button = button(tr("Cancel"), "chip", tr("Cancel {what}", what=what))
         self._button.clicked.connect(self.cancelled)
         left = QVBoxLayout()
         left.setSpacing(4)

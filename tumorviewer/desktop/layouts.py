@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tumorviewer.imaging.reslice import Plane
+from tumorviewer.language import later, tr
 
 PRIOR = -1
 """Number of the series that stands for the shown one in an earlier study."""
@@ -24,9 +25,12 @@ class Pane(NamedTuple):
     def name(self) -> str:
         """What a screen reader calls it."""
         if self.is_map:
-            return "Saliency map"
-        whose = {0: "Image", PRIOR: "Prior"}.get(self.series, f"Series {self.series + 1}")
-        return whose if self.plane is Plane.OWN else f"{whose}, {self.plane.value} plane"
+            return tr("Saliency map")
+        other = tr("Series {n}", n=self.series + 1)
+        whose = {0: tr("Image"), PRIOR: tr("Prior")}.get(self.series, other)
+        if self.plane is Plane.OWN:
+            return whose
+        return tr("{image}, {plane} plane", image=whose, plane=tr(_PLANES[self.plane]))
 
 
 @dataclass(frozen=True)
@@ -56,21 +60,28 @@ class Layout:
 def grid(rows: int, columns: int) -> Layout:
     """Series side by side, the shown one first."""
     panes = [tuple(Pane(row * columns + at) for at in range(columns)) for row in range(rows)]
-    return Layout(f"{rows} × {columns} series", tuple(panes))
+    return Layout(tr("{rows} × {columns} series", rows=rows, columns=columns), tuple(panes))
 
 
+_PLANES = {
+    Plane.SECOND: later("second"),
+    Plane.THIRD: later("third"),
+    Plane.AXIAL: later("axial"),
+    Plane.CORONAL: later("coronal"),
+    Plane.SAGITTAL: later("sagittal"),
+}
 _IMAGE, _MAP = Pane(), Pane(is_map=True)
-SIDE_BY_SIDE = Layout("Image and map side by side", ((_IMAGE, _MAP),))
-BLENDED = Layout("Map blended over the image", ((_IMAGE,),), is_blended=True)
-IMAGE = Layout("Image alone", ((_IMAGE,),))
+SIDE_BY_SIDE = Layout(later("Image and map side by side"), ((_IMAGE, _MAP),))
+BLENDED = Layout(later("Map blended over the image"), ((_IMAGE,),), is_blended=True)
+IMAGE = Layout(later("Image alone"), ((_IMAGE,),))
 PLANES = Layout(
-    "Three planes and map", ((_IMAGE, _MAP), (Pane(0, Plane.SECOND), Pane(0, Plane.THIRD)))
+    later("Three planes and map"), ((_IMAGE, _MAP), (Pane(0, Plane.SECOND), Pane(0, Plane.THIRD)))
 )
 STRAIGHT = Layout(
-    "Planes along the patient, and map",
+    later("Planes along the patient, and map"),
     ((Pane(0, Plane.AXIAL), _MAP), (Pane(0, Plane.CORONAL), Pane(0, Plane.SAGITTAL))),
 )
-CURRENT_PRIOR = Layout("Current and prior", ((_IMAGE, Pane(PRIOR)),))
+CURRENT_PRIOR = Layout(later("Current and prior"), ((_IMAGE, Pane(PRIOR)),))
 LAYOUTS = {
     "side_by_side": SIDE_BY_SIDE,
     "blended": BLENDED,

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from tumorviewer.desktop.jobs import Executor, Job, Jobs
 from tumorviewer.desktop.kept import Kept
 from tumorviewer.errors import InputError
+from tumorviewer.language import number, tr
 from tumorviewer.study.types import Opened, Refused, Series, Volume, VolumeSource
 
 _KEPT_BYTES = 256 << 20
@@ -51,7 +52,7 @@ class Opener(QObject):
     def open(self, paths: Sequence[Path]) -> None:
         """Queue some paths."""
         chosen = tuple(paths)
-        self.progressed.emit("Looking for files…", 0, 0)
+        self.progressed.emit(tr("Looking for files…"), 0, 0)
         self._jobs.start(
             partial(self._read, chosen), partial(self._done, chosen), partial(self._failed, chosen)
         )
@@ -79,7 +80,11 @@ class Opener(QObject):
         def progress(done: int, total: int) -> None:
             job.check()
             if pace.is_due():
-                text = f"Reading file {done + 1:,} of {total:,}"
+                text = tr(
+                    "Reading file {done} of {total}",
+                    done=number(done + 1, ","),
+                    total=number(total, ","),
+                )
                 job.tell(self.progressed.emit, text, done, total)
 
         return open_paths(paths, progress)

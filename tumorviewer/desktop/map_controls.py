@@ -8,13 +8,14 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.methods import METHODS, Method
 from tumorviewer.desktop.labels import button, heading, label
+from tumorviewer.language import later, tr
 
-WHAT_A_MAP_IS = (
+WHAT_A_MAP_IS = later(
     "The map shows where in the picture the model found support for the chosen class. "
     "It is coarse: it is not an outline, not a measurement and not a proof. A map can look "
     "right while the class is wrong."
 )
-NOTHING_TO_POINT_AT = (
+NOTHING_TO_POINT_AT = later(
     "For “no tumour” there is nothing to point at. The map is drawn as faint as a tumour is "
     "unlikely, and is not stretched to full scale."
 )
@@ -30,22 +31,22 @@ class MapControls(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._method = _combo("Saliency method")
+        self._method = _combo(tr("Saliency method"))
         for method in METHODS.values():
             self._method.addItem(_method_text(method), method.key)
-        self._target = _combo("Class that the map explains")
-        self._explain_slice = button("Explain this slice")
+        self._target = _combo(tr("Class that the map explains"))
+        self._explain_slice = button(tr("Explain this slice"))
         self._explain_slice.clicked.connect(self.slice_wanted)
         self._explain_slice.hide()
         self._words = label("", "small")
         form = QFormLayout()
         form.setSpacing(8)
-        form.addRow(label("Method", "secondary"), self._method)
-        form.addRow(label("Class", "secondary"), self._target)
+        form.addRow(label(tr("Method"), "secondary"), self._method)
+        form.addRow(label(tr("Class"), "secondary"), self._target)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(heading("Saliency map"))
+        layout.addWidget(heading(tr("Saliency map")))
         layout.addLayout(form)
         layout.addWidget(self._explain_slice, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self._words)
@@ -77,10 +78,10 @@ class MapControls(QWidget):
     def _offer_classes(self, finding: Finding) -> None:
         chosen = self.target
         self._target.clear()
-        predicted = finding.labels[finding.predicted_class]
-        self._target.addItem(f"Predicted ({predicted})", "")
+        predicted = tr(finding.labels[finding.predicted_class])
+        self._target.addItem(tr("Predicted ({predicted})", predicted=predicted), "")
         for name in finding.classes:
-            self._target.addItem(finding.labels[name], name)
+            self._target.addItem(tr(finding.labels[name]), name)
         self._target.setCurrentIndex(max(0, self._target.findData(chosen)))
         agnostic = METHODS[self.method].class_agnostic
         self._target.setEnabled(not agnostic)
@@ -93,17 +94,17 @@ def map_words(finding: Finding) -> str:
     """What the reader must know of the map that is shown."""
     saliency = finding.saliency
     if saliency is None:
-        return WHAT_A_MAP_IS
-    words = [WHAT_A_MAP_IS, *saliency.notes]
+        return tr(WHAT_A_MAP_IS)
+    words = [tr(WHAT_A_MAP_IS), *saliency.notes]
     if saliency.target == finding.no_tumour and not saliency.class_agnostic:
-        words.append(NOTHING_TO_POINT_AT)
+        words.append(tr(NOTHING_TO_POINT_AT))
     return "\n\n".join(words)
 
 
 def _method_text(method: Method) -> str:
     remarks = []
     if method.class_agnostic:
-        remarks.append("same map whatever the class")
+        remarks.append(tr("same map whatever the class"))
     if method.is_slow:
         remarks.append("slow")
     return f"{method.title} ({', '.join(remarks)})" if remarks else method.title

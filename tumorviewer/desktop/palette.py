@@ -20,8 +20,9 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.actions import TABLE, Actions, Entry
 from tumorviewer.desktop.labels import label
+from tumorviewer.language import folded, later, tr
 
-_HINT = "Enter runs it, Up and Down choose, Esc closes."
+_HINT = later("Enter runs it, Up and Down choose, Esc closes.")
 _MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 _SIZE = (680, 440)
 _NAME = Qt.ItemDataRole.UserRole
@@ -42,18 +43,18 @@ class Palette(QDialog):
         super().__init__(window, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
         self._actions = actions
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Commands")
+        self.setWindowTitle(tr("Commands"))
         self.setProperty("role", "palette")
         self._query = QLineEdit()
-        self._query.setPlaceholderText("What do you want to do?")
-        self._query.setAccessibleName("What do you want to do?")
+        self._query.setPlaceholderText(tr("What do you want to do?"))
+        self._query.setAccessibleName(tr("What do you want to do?"))
         self._query.installEventFilter(self)
         self._query.textChanged.connect(self._fill)
         self._query.returnPressed.connect(self._run)
         self._list = _list()
         self._list.itemActivated.connect(self._run)
         self._list.currentItemChanged.connect(self._explain)
-        self._hint = label(_HINT, "small")
+        self._hint = label(tr(_HINT), "small")
         layout = QVBoxLayout(self)
         for part in (self._query, self._list, self._hint):
             layout.addWidget(part)
@@ -78,13 +79,13 @@ class Palette(QDialog):
         if first := self._list.topLevelItem(0):
             self._list.setCurrentItem(first)
         else:
-            self._hint.setText("Nothing is called that. Try other words.")
+            self._hint.setText(tr("Nothing is called that. Try other words."))
 
     def _item(self, entry: Entry) -> QTreeWidgetItem:
         action, reason = self._actions[entry.name], self._actions.why_not(entry.name)
         tick = "✓ " if action.isChecked() else ""
         item = QTreeWidgetItem(
-            [tick + entry.title, entry.menu, self._actions.keys_text(entry.name)]
+            [tick + entry.title, tr(entry.menu), self._actions.keys_text(entry.name)]
         )
         item.setData(0, _NAME, entry.name)
         grey = QBrush(QColor(theme.current().disabled))
@@ -97,7 +98,7 @@ class Palette(QDialog):
 
     def _explain(self, item: QTreeWidgetItem | None) -> None:
         reason = self._actions.why_not(item.data(0, _NAME)) if item else ""
-        self._hint.setText(f"Not now. {reason}" if reason else _HINT)
+        self._hint.setText(tr("Not now. {reason}", reason=reason) if reason else tr(_HINT))
 
     def _run(self) -> None:
         item = self._list.currentItem()
@@ -109,10 +110,10 @@ class Palette(QDialog):
 
 def matching(query: str, entries: Sequence[Entry]) -> list[Entry]:
     """The entries that have every word of a query, the likeliest first, else in their order."""
-    words = query.casefold().split()
+    words = folded(query).split()
     found = []
     for entry in entries:
-        costs = [_cost(word, f"{entry.title} {entry.menu}".casefold()) for word in words]
+        costs = [_cost(word, folded(f"{entry.title} {tr(entry.menu)}")) for word in words]
         if None not in costs:
             found.append((sum(cost or 0 for cost in costs), entry))
     return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
@@ -142,12 +143,12 @@ def _secondary() -> QBrush:
 def _list() -> QTreeWidget:
     made = QTreeWidget()
     made.setColumnCount(3)
-    made.setHeaderLabels(["Action", "Menu", "Key"])
+    made.setHeaderLabels([tr("Action"), tr("Menu"), tr("Key")])
     made.setHeaderHidden(True)
     made.setRootIsDecorated(False)
     made.setUniformRowHeights(True)
     made.setAllColumnsShowFocus(True)
-    made.setAccessibleName("Commands")
+    made.setAccessibleName(tr("Commands"))
     theme.set_role(made, "table")
     header = made.header()
     header.setStretchLastSection(False)

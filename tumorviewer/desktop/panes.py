@@ -14,6 +14,7 @@ from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.geometry import plane_across
 from tumorviewer.imaging.reslice import Plane
+from tumorviewer.language import tr
 from tumorviewer.study import Placement, Volume
 
 GAP = QColor(64, 64, 64)
@@ -199,6 +200,6 @@ def _own_lines(state: ViewState, first: ViewState) -> tuple[str, ...]:
     return (
         state.volume.label,
         plane,
-        "" if state.stack.layout else "Interpolated",
-        "Not linked: another frame of reference" if apart else "",
+        "" if state.stack.layout else tr("Interpolated"),
+        tr("Not linked: another frame of reference") if apart else "",
     )

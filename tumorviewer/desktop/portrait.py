@@ -11,6 +11,7 @@ from tumorviewer.desktop.analyst import Phase, State
 from tumorviewer.desktop.app import make_application, make_window
 from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
+from tumorviewer.language import tr
 
 SIZE = 1440, 900
 _WAITING = (Phase.IDLE, Phase.WORKING)
@@ -40,4 +41,4 @@ def portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) -> None
         window.grab().save(str(beside))
     window.close()
     if state.phase is not Phase.ANSWERED:
-        raise InputError(str(file), f"The model did not answer: {state.text}")
+        raise InputError(str(file), tr("The model did not answer: {text}", text=state.text))

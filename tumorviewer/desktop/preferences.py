@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorviewer.files import replacing
-from tumorviewer.language import LANGUAGES, SYSTEM
+from tumorviewer.language import LANGUAGES, SYSTEM, later, tr
 
 Value = bool | int | str
 
@@ -37,29 +37,31 @@ class Option:
 
 OPTIONS = (
     Option(
-        "colours", "Appearance", "Colours", "dark",
-        (("system", "As the system has them"), ("dark", "Dark"), ("light", "Light"),
-         ("high_contrast", "High contrast")),
-        "Dark suits a dim reading room. As the system has them follows its high contrast too.",
+        "colours", later("Appearance"), later("Colours"), "dark",
+        (("system", later("As the system has them")), ("dark", later("Dark")),
+         ("light", later("Light")), ("high_contrast", later("High contrast"))),
+        later("Dark suits a dim reading room. As the system has them follows its high contrast "
+              "too."),
     ),
     Option(
-        "scale", "Appearance", "Size of text and buttons", 100,
+        "scale", later("Appearance"), later("Size of text and buttons"), 100,
         tuple((percent, f"{percent} %") for percent in (100, 125, 150, 175, 200)),
-        "Takes effect when TumorViewer is started again.",
+        later("Takes effect when TumorViewer is started again."),
     ),
     Option(
-        "language", "Appearance", "Language", SYSTEM,
-        ((SYSTEM, "As the system has it"),
+        "language", later("Appearance"), later("Language"), SYSTEM,
+        ((SYSTEM, later("As the system has it")),
          *((code, language.title) for code, language in LANGUAGES.items())),
-        "Takes effect when TumorViewer is started again.",
+        later("Takes effect when TumorViewer is started again."),
     ),
     Option(
-        "verdict_first", "Reading", "Ask for my verdict before the model's answer is shown", False,
-        tip="The answer stays covered until you have written a verdict of your own.",
+        "verdict_first", later("Reading"),
+        later("Ask for my verdict before the model's answer is shown"), False,
+        tip=later("The answer stays covered until you have written a verdict of your own."),
     ),
     Option(
-        "hide_patient", "Reading", "Hide patient text when the window opens", False,
-        tip="Names, identifiers and paths; one key shows them again.",
+        "hide_patient", later("Reading"), later("Hide patient text when the window opens"), False,
+        tip=later("Names, identifiers and paths; one key shows them again."),
     ),
 )  # fmt: skip
 _HEAD = """\
@@ -88,15 +90,17 @@ def read(file: Path) -> Preferences:
     except FileNotFoundError:
         return chosen
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        chosen.problems = (f"The settings file cannot be read: {error}.",)
+        chosen.problems = (tr("The settings file cannot be read: {error}.", error=error),)
         return chosen
     chosen.keys, problems = _keys(said.pop("keys", {}))
     options = {option.name: option for option in OPTIONS}
     for name, value in said.items():
         if name not in options:
-            problems.append(f"There is no setting “{name}”.")
+            problems.append(tr("There is no setting “{name}”.", name=name))
         elif not options[name].allows(value):
-            problems.append(f"The setting “{name}” cannot be {value!r}.")
+            problems.append(
+                tr("The setting “{name}” cannot be {value}.", name=name, value=repr(value))
+            )
         else:
             chosen.values[name] = value
     chosen.problems = tuple(problems)
@@ -119,14 +123,14 @@ def aside(file: Path) -> Path:
 
 def _keys(said: object) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     if not isinstance(said, Mapping):
-        return {}, ["“keys” must be a table."]
+        return {}, [tr("“keys” must be a table.")]
     keys: dict[str, tuple[str, ...]] = {}
     problems = []
     for name, value in said.items():
         if isinstance(value, list) and all(isinstance(key, str) for key in value):
             keys[name] = tuple(value)
         else:
-            problems.append(f"The keys of “{name}” must be a list of texts.")
+            problems.append(tr("The keys of “{name}” must be a list of texts.", name=name))
     return keys, problems
 
 

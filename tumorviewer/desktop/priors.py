@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from tumorviewer.desktop.labels import button, clear, heading, plain_tip
 from tumorviewer.desktop.worklist_model import STATE_WORDS
+from tumorviewer.language import date, tr
 from tumorviewer.records import StudyEntry
 
 _MOST = 5
@@ -22,8 +23,8 @@ class PriorList(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Other studies of this patient")
-        self._heading = heading("Other studies of this patient")
+        self.setAccessibleName(tr("Other studies of this patient"))
+        self._heading = heading(tr("Other studies of this patient"))
         self._lines = QVBoxLayout()
         self._lines.setSpacing(0)
         layout = QVBoxLayout(self)
@@ -37,15 +38,18 @@ class PriorList(QWidget):
         """List these, the newest first; nothing is seen where there are none."""
         clear(self._lines)
         self.setVisible(bool(priors))
-        more = f" ({_MOST} of {len(priors)})" if len(priors) > _MOST else ""
-        self._heading.setText(f"Other studies of this patient{more}")
+        title = tr("Other studies of this patient")
+        if len(priors) > _MOST:
+            title += f" ({_MOST} / {len(priors)})"
+        self._heading.setText(title)
         for entry in priors[:_MOST]:
             made = button(_words(entry, label).replace("&", "&&"), "link")
-            made.setToolTip(plain_tip(f"Open {entry.description or entry.modality}".strip()))
+            what = entry.description or entry.modality
+            made.setToolTip(plain_tip(tr("Open {what}", what=what).strip()))
             made.clicked.connect(lambda _=False, entry=entry: self.open_wanted.emit([entry]))
             self._lines.addWidget(made)
 
 
 def _words(entry: StudyEntry, label: Callable[[str], str]) -> str:
-    said = label(entry.verdict_class) if entry.verdict_class else STATE_WORDS[entry.state]
-    return " · ".join(filter(None, (entry.date or "No date", entry.description, said)))
+    said = label(entry.verdict_class) if entry.verdict_class else tr(STATE_WORDS[entry.state])
+    return " · ".join(filter(None, (date(entry.date) or tr("No date"), entry.description, said)))

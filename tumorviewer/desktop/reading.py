@@ -13,6 +13,7 @@ from tumorviewer.desktop.analyst import Analyst
 from tumorviewer.desktop.library import Library
 from tumorviewer.desktop.loading import Loader, Opener, Thumbnails
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeSource
 
 
@@ -103,7 +104,7 @@ class Reading(QObject):
     def cancel_loading(self) -> None:
         if self._loader.is_busy:
             self._loader.cancel()
-            self._failed(InputError("", "Loading was cancelled."))
+            self._failed(InputError("", tr("Loading was cancelled.")))
 
     def close_study(self, study: Study | None = None) -> None:
         """Close a study, the shown one by default, and give back its memory."""

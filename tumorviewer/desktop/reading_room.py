@@ -25,6 +25,7 @@ from tumorviewer.desktop.tabs import StudyTabs
 from tumorviewer.desktop.verdict import VerdictPanel
 from tumorviewer.desktop.worklist import WorklistPage
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
 from tumorviewer.models import bundle
 from tumorviewer.records import Query, StudyEntry
 from tumorviewer.records.identity import volume_key
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tumorviewer.desktop.viewer import Viewer
     from tumorviewer.records import Records
 
-WITHHELD = "The model's answer is shown after your verdict."
+WITHHELD = later("The model's answer is shown after your verdict.")
 
 
 class ReadingRoom(QWidget):
@@ -176,7 +177,8 @@ class ReadingRoom(QWidget):
         batch.changed.connect(bar.show_state)
         batch.judged.connect(self.list_again)
         batch.failed.connect(lambda error: self.worklist.show_notice(error.message))
-        batch.refused.connect(self._say_refused)
+        batch.refused.connect(partial(self._say_refused, later("Not entered:\n{studies}")))
+        batch.not_judged.connect(partial(self._say_refused, later("Not analysed:\n{studies}")))
         bar.stop_wanted.connect(batch.stop)
         bar.pause_wanted.connect(lambda pause: batch.pause() if pause else batch.go_on())
 
@@ -198,11 +200,12 @@ class ReadingRoom(QWidget):
             if self.register.study(entry) is None:
                 self.clerk.ask(partial(_remove, entry.id), lambda _: self.list_again())
 
-    def _say_refused(self, refused: Sequence[Refused]) -> None:
+    def _say_refused(self, words: str, refused: Sequence[Refused]) -> None:
         errors = [one for one in refused if one.is_error]
         if errors:
             hide = self.worklist.model.hides_patient
-            self.worklist.show_notice(f"Not entered:\n{refused_text(errors, hide, most_names=3)}")
+            studies = refused_text(errors, hide, most_names=3)
+            self.worklist.show_notice(tr(words, studies=studies))
 
     def _refused(self, error: InputError) -> None:
         self.worklist.show_problem(error.message)
@@ -215,7 +218,7 @@ class ReadingRoom(QWidget):
     def _case_changed(self, case: Case | None) -> None:
         self._verdict.show_case(case)
         self.priors.show_priors(case.priors if case else (), self.worklist.model.label)
-        self._verdict.show_hint(WITHHELD if self.casebook.withholds else "")
+        self._verdict.show_hint(tr(WITHHELD) if self.casebook.withholds else "")
         self.answer_wanted.emit()
 
     # What is read

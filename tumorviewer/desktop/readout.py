@@ -7,28 +7,30 @@ from typing import Any
 
 import numpy as np
 
+from tumorviewer import language
 from tumorviewer.imaging.display import DEFAULT, TABLE
 from tumorviewer.imaging.geometry import plane_position_text, position_text
 from tumorviewer.imaging.reslice import Stack
+from tumorviewer.language import tr
 from tumorviewer.study import Placement, Volume, Window
 
 
 def number(value: float, extent: float) -> str:
     """A value with as many decimals as a range of ``extent`` calls for."""
     if not math.isfinite(value) or not 1e-5 < extent < 1e7:
-        return f"{value:.4g}"
+        return language.number(value, ".4g")
     decimals = max(0, 2 - math.floor(math.log10(extent)))
     text = f"{value:.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if decimals else text
+    return language.written(text.rstrip("0").rstrip(".") if decimals else text)
 
 
 def window_lines(window: Window) -> list[str]:
     """Name, unless it is the default, and ``"W 80  C 40"``; a lookup table has a name only."""
     if window.function == TABLE:
-        return [window.name]
+        return [tr(window.name)]
     width, centre = number(window.width, window.width), number(window.centre, window.width)
-    name = "" if window.name == DEFAULT else window.name
-    return [name, f"W {width}  C {centre}"]
+    name = "" if window.name == DEFAULT else tr(window.name)
+    return [name, tr("W {width}  C {centre}", width=width, centre=centre)]
 
 
 def intensity_text(volume: Volume, value: Any, extent: float) -> str:
@@ -41,7 +43,7 @@ def intensity_text(volume: Volume, value: Any, extent: float) -> str:
 
 def pixel_lines(stack: Stack, index: int, row: int, column: int) -> list[str]:
     """Where a pixel is: in the patient where that is known, and on its plane."""
-    lines = [f"Column {column}, row {row}"]
+    lines = [tr("Column {column}, row {row}", column=column, row=row)]
     if stack.volume.placement is Placement.PATIENT:
         lines.insert(0, position_text(stack.to_patient(index, row, column)))
     return lines
@@ -49,10 +51,10 @@ def pixel_lines(stack: Stack, index: int, row: int, column: int) -> list[str]:
 
 def slice_lines(stack: Stack, index: int, slab: float = 0) -> list[str]:
     """Which plane it is, where it lies, and over how many mm the maximum is shown."""
-    lines = [f"Maximum of {slab:g} mm" if slab else ""]
+    lines = [tr("Maximum of {slab} mm", slab=language.number(slab, "g")) if slab else ""]
     if stack.volume.placement is Placement.PATIENT:
         rows, columns = stack.shape
         centre = stack.to_patient(index, (rows - 1) / 2, (columns - 1) / 2)
         lines.append(plane_position_text(centre, stack.normal))
-    word = "Slice" if stack.is_own else "Plane"
+    word = tr("Slice") if stack.is_own else tr("Plane")
     return [*lines, f"{word} {index + 1} / {len(stack)}"]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tumorviewer.language import tr
+
 
 @dataclass(frozen=True)
 class Recent:
@@ -18,5 +20,5 @@ class Recent:
     def of(cls, paths: Sequence[Path]) -> Recent:
         """An entry with a title made from the paths themselves."""
         absolute = tuple(str(path.absolute()) for path in paths)
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        more = tr(" and {n} more", n=len(paths) - 1) if len(paths) > 1 else ""
         return cls(Path(absolute[0]).name + more, absolute)

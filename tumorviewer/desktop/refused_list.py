@@ -8,6 +8,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
 from tumorviewer.desktop.labels import button
+from tumorviewer.language import number, tr, trn
 from tumorviewer.study.types import Refused
 
 
@@ -25,8 +26,8 @@ class RefusedList(QWidget):
         self._text.setReadOnly(True)
         self._text.setTabChangesFocus(True)
         self._text.setMinimumHeight(140)
-        self._text.setAccessibleName("What is not shown, and why")
-        self._copy = button("Copy", "chip", "Copy the list of what is not shown")
+        self._text.setAccessibleName(tr("What is not shown, and why"))
+        self._copy = button(tr("Copy"), "chip", tr("Copy the list of what is not shown"))
         self._copy.clicked.connect(self._copy_text)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
@@ -56,7 +57,8 @@ class RefusedList(QWidget):
         self._text.setPlainText(refused_text(self._refused, self._hides_names) if is_open else "")
         summary = refused_summary(self._refused)
         self._header.setText(f"{'▾' if is_open else '▸'} {summary}")
-        self._header.setAccessibleName(f"{summary}: {'hide' if is_open else 'show'} the list")
+        action = tr("hide the list") if is_open else tr("show the list")
+        self._header.setAccessibleName(f"{summary}: {action}")
 
     def _copy_text(self) -> None:
         QGuiApplication.clipboard().setText(self._text.toPlainText())
@@ -65,10 +67,11 @@ class RefusedList(QWidget):
 def refused_summary(refused: Sequence[Refused]) -> str:
     """How many are not shown, and how many of those are faults."""
     errors = sum(item.is_error for item in refused)
-    count = f"{len(refused):,} not shown"
+    count = tr("{n} not shown", n=number(len(refused), ","))
     if not errors or errors == len(refused):
         return count
-    return f"{count} · {errors:,} error{'s' if errors > 1 else ''}"
+    words = trn("{n} error", "{n} errors", errors, n=number(errors, ","))
+    return f"{count} · {words}"
 
 
 def refused_text(
@@ -97,7 +100,7 @@ def _names(sources: list[str], most: int | None) -> list[str]:
     shown = [f"  • {source}" for source in sources[:most]]
     left = len(sources) - len(shown)
     if left and shown:
-        shown.append(f"  • and {left:,} more")
+        shown.append("  • " + tr("and {n} more", n=number(left, ",")))
     elif left:
-        shown.append(f"  • {left:,} of them")
+        shown.append("  • " + tr("{n} of them", n=number(left, ",")))
     return shown

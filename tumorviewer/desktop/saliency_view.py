@@ -11,12 +11,13 @@ from PySide6.QtGui import QImage
 from tumorviewer.analysis.finding import Finding, Saliency
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.imaging.colormap import overlay
+from tumorviewer.language import later, number, tr
 
 _FULL_STRENGTH = 0.995
 _CACHED_BYTES = 64 * 2**20
-NO_MAP = "No saliency map yet.\nAsk the model to see where the evidence for its answer lies."
-NOT_EXPLAINED = "No map yet: “Explain this slice” makes one"
-NOT_JUDGED = "No map for this slice: it was not judged"
+NO_MAP = later("No saliency map yet.\nAsk the model to see where the evidence for its answer lies.")
+NOT_EXPLAINED = later("No map yet: “Explain this slice” makes one")
+NOT_JUDGED = later("No map for this slice: it was not judged")
 
 
 class SaliencyView:
@@ -33,7 +34,9 @@ class SaliencyView:
     def value_text(self, index: int, row: int, column: int) -> str:
         """The saliency under the cursor."""
         values: NDArray[np.float32] | None = self._map(index)
-        return "No map" if values is None else f"Saliency {values[row, column]:.2f}"
+        if values is None:
+            return tr("No map")
+        return tr("Saliency {value}", value=number(values[row, column], ".2f"))
 
     def caption(self) -> str:
         """Method and class."""
@@ -42,30 +45,30 @@ class SaliencyView:
     def key(self) -> str:
         """What low and high mean."""
         if self._saliency.class_agnostic:
-            return "Low → high activation, of any class"
-        return f"Low → high evidence for {self._target()}"
+            return tr("Low → high activation, of any class")
+        return tr("Low → high evidence for {target}", target=self._target())
 
     def note(self, index: int) -> str:
         """How this slice's map was scaled, or that there is none."""
         if index not in self._saliency.slices:
-            return "No map for this slice"
+            return tr("No map for this slice")
         if self.absence(index):
-            return "No positive evidence on this slice"
+            return tr("No positive evidence on this slice")
         strength = float(self._saliency.strength[self._saliency.slices.index(index)])
         if strength < _FULL_STRENGTH:
-            return f"Scaled by tumour probability {strength:.2f}"
-        return "Scaled to this slice's maximum"
+            return tr("Scaled by tumour probability {strength}", strength=number(strength, ".2f"))
+        return tr("Scaled to this slice's maximum")
 
     def absence(self, index: int) -> str:
         """Why there is nothing to see on a slice; empty if there is."""
         if index not in self._saliency.slices:
-            return NOT_EXPLAINED if index in self._finding.slices else NOT_JUDGED
+            return tr(NOT_EXPLAINED if index in self._finding.slices else NOT_JUDGED)
         if not self._saliency.maps[self._saliency.slices.index(index)].any():
-            return f"No positive evidence for {self._target()} on this slice"
+            return tr("No positive evidence for {target} on this slice", target=self._target())
         return ""
 
     def _target(self) -> str:
-        return self._finding.labels.get(self._saliency.target, self._saliency.target)
+        return tr(self._finding.labels.get(self._saliency.target, self._saliency.target))
 
 
 def _image(saliency: Saliency, opacity: float, index: int) -> QImage | None:

@@ -8,6 +8,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from tumorviewer.language import tr
+
 _PACKAGES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
@@ -66,16 +68,17 @@ def missing_libraries(x11: bool = True) -> tuple[str, ...]:
 def problem() -> str | None:
     """Why no window can be opened, with what to do about it; None if one can."""
     if not _chosen_platform() and not has_display():
-        return (
+        return tr(
             "No window can be opened: there is no display.\n"
             "On a machine without a screen, use `tumorviewer classify` or `tumorviewer demo`; "
             "over SSH, connect with `ssh -X`."
         )
     missing = missing_libraries(x11="DISPLAY" in os.environ)
     if missing:
-        return (
+        return tr(
             "No window can be opened: system libraries that Qt needs are missing.\n"
-            f"Install them: sudo apt-get install {' '.join(missing)}"
+            "Install them: sudo apt-get install {missing}",
+            missing=" ".join(missing),
         )
     return None
 

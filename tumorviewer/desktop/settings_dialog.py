@@ -21,6 +21,7 @@ from tumorviewer.desktop.keys_page import KeysPage
 from tumorviewer.desktop.labels import button, label
 from tumorviewer.desktop.preferences import OPTIONS, Option
 from tumorviewer.desktop.settings import Settings
+from tumorviewer.language import tr
 
 
 class SettingsDialog(QDialog):
@@ -39,21 +40,21 @@ class SettingsDialog(QDialog):
         self._settings = settings
         self._inputs: dict[str, QComboBox | QCheckBox] = {}
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Settings")
+        self.setWindowTitle(tr("Settings"))
         self.resize(640, 560)
         self.pages = QTabWidget()
         for page in dict.fromkeys(option.page for option in OPTIONS):
-            self.pages.addTab(self._page(page), page)
-        self.pages.addTab(KeysPage(settings, actions), "Keys")
+            self.pages.addTab(self._page(page), tr(page))
+        self.pages.addTab(KeysPage(settings, actions), tr("Keys"))
         for part in (self.pages, self.pages.tabBar()):
-            part.setAccessibleName("Pages of the settings")
+            part.setAccessibleName(tr("Pages of the settings"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)
         if problems := (*settings.problems, *keys.give(actions, settings.keys)):
             layout.addWidget(label("\n".join(problems), "warning"))
         layout.addWidget(self.pages)
-        layout.addWidget(label(f"Kept in {settings.file}", "small"))
+        layout.addWidget(label(tr("Kept in {file}", file=settings.file), "small"))
         layout.addWidget(self._buttons())
         settings.changed.connect(self._show)
 
@@ -68,8 +69,8 @@ class SettingsDialog(QDialog):
 
     def _input(self, option: Option) -> QComboBox | QCheckBox:
         made = self._choice(option) if option.choices else self._tick(option)
-        made.setAccessibleName(option.text)
-        made.setAccessibleDescription(option.tip)
+        made.setAccessibleName(tr(option.text))
+        made.setAccessibleDescription(tr(option.tip))
         self._inputs[option.name] = made
         self._show(option.name)
         return made
@@ -77,14 +78,14 @@ class SettingsDialog(QDialog):
     def _choice(self, option: Option) -> QComboBox:
         made = QComboBox()
         for value, words in option.choices:
-            made.addItem(words, value)
+            made.addItem(tr(words), value)
         made.activated.connect(
             lambda at, made=made: self._settings.choose(option.name, made.itemData(at))
         )
         return made
 
     def _tick(self, option: Option) -> QCheckBox:
-        made = QCheckBox(option.text)
+        made = QCheckBox(tr(option.text))
         made.clicked.connect(lambda ticked: self._settings.choose(option.name, ticked))
         return made
 
@@ -97,7 +98,9 @@ class SettingsDialog(QDialog):
 
     def _buttons(self) -> QDialogButtonBox:
         made = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        defaults = button("Default settings", name="Have every setting as it comes; keys stay")
+        defaults = button(
+            tr("Default settings"), name=tr("Have every setting as it comes; keys stay")
+        )
         defaults.clicked.connect(self._settings.choose_defaults)
         made.addButton(defaults, QDialogButtonBox.ButtonRole.ResetRole)
         made.rejected.connect(self.reject)
@@ -105,12 +108,12 @@ class SettingsDialog(QDialog):
 
 
 def _add(form: QFormLayout, option: Option, shown: QWidget) -> None:
-    tip = label(option.tip, "small")
+    tip = label(tr(option.tip), "small")
     if isinstance(shown, QCheckBox):
         form.addRow(shown)
         form.addRow(tip)
         return
-    name = QLabel(option.text)
+    name = QLabel(tr(option.text))
     name.setBuddy(shown)
     form.addRow(name, shown)
     form.addRow(tip)

@@ -19,9 +19,10 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop.actions import MENUS, TABLE, Actions
 from tumorviewer.desktop.gestures import HINTS
 from tumorviewer.desktop.labels import button
+from tumorviewer.language import capital, later, tr
 
 Groups = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-_TITLE = "Keyboard shortcuts of TumorViewer"
+_TITLE = later("Keyboard shortcuts of TumorViewer")
 _MARGIN_MM = 15
 _LINE = "border-bottom: 1px solid #888888"
 
@@ -33,13 +34,13 @@ class KeySheet(QDialog):
         super().__init__(parent)
         self._groups = groups(actions)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Keyboard shortcuts")
+        self.setWindowTitle(tr("Keyboard shortcuts"))
         self.resize(600, 600)
         text = QTextBrowser()
         text.setHtml(html(self._groups))
-        text.setAccessibleName(_TITLE)
+        text.setAccessibleName(tr(_TITLE))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        for words, slot in (("Print…", self._print), ("Save as PDF…", self._save)):
+        for words, slot in ((tr("Print…"), self._print), (tr("Save as PDF…"), self._save)):
             made = button(words)
             made.clicked.connect(slot)
             buttons.addButton(made, QDialogButtonBox.ButtonRole.ActionRole)
@@ -57,7 +58,9 @@ class KeySheet(QDialog):
             _on_paper(self._groups).print_(printer)
 
     def _save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save as PDF", "shortcuts.pdf", "PDF (*.pdf)")
+        path, _ = QFileDialog.getSaveFileName(
+            self, tr("Save as PDF"), "shortcuts.pdf", "PDF (*.pdf)"
+        )
         if path:
             save_pdf(self._groups, Path(path))
 
@@ -66,17 +69,17 @@ def groups(actions: Actions) -> Groups:
     """What each menu and the mouse can do, with its key."""
     made = []
     for menu in MENUS:
-        entries = (entry for entry in TABLE if entry.menu == menu)
+        entries = (entry for entry in TABLE if entry.top_menu == menu)
         rows = ((entry.title, actions.keys_text(entry.name)) for entry in entries)
-        made.append((menu, tuple(row for row in rows if row[1])))
-    hints = ((what.capitalize(), how) for how, _, what in (hint.partition(": ") for hint in HINTS))
-    return (*made, ("In the image", tuple(hints)))
+        made.append((tr(menu), tuple(row for row in rows if row[1])))
+    hints = ((capital(what), how) for how, _, what in (tr(hint).partition(": ") for hint in HINTS))
+    return (*made, (tr("In the image"), tuple(hints)))
 
 
 def save_pdf(shown: Groups, file: Path) -> None:
     """Write the sheet on A4 pages."""
     writer = QPdfWriter(str(file))
-    writer.setTitle(_TITLE)
+    writer.setTitle(tr(_TITLE))
     writer.setPageSize(QPageSize(QPageSize.PageSizeId.A4))
     margins = QMarginsF(*(_MARGIN_MM,) * 4)
     writer.setPageMargins(margins, QPageLayout.Unit.Millimeter)
@@ -99,5 +102,5 @@ def html(shown: Groups) -> str:
 
 def _on_paper(shown: Groups) -> QTextDocument:
     document = QTextDocument()
-    document.setHtml(f"<h2>{_TITLE}</h2>{html(shown)}")
+    document.setHtml(f"<h2>{tr(_TITLE)}</h2>{html(shown)}")
     return document

@@ -19,9 +19,10 @@ from PySide6.QtWidgets import QSlider, QToolTip, QWidget
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.imaging.colormap import class_colour
+from tumorviewer.language import later, number, tr
 
-_TITLE = "Tumour\nprobability"
-_BARE_TITLE = "Slices"
+_TITLE = later("Tumour\nprobability")
+_BARE_TITLE = later("Slices")
 _MARK = 5.0
 
 
@@ -32,7 +33,7 @@ class SliceBar(QSlider):
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._finding: Finding | None = None
         self._probability: dict[int, float] = {}
-        self.setAccessibleName("Slice")
+        self.setAccessibleName(tr("Slice"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setInvertedControls(True)
         self.setRange(0, 0)
@@ -61,17 +62,18 @@ class SliceBar(QSlider):
 
     def _describe(self) -> None:
         count = self.maximum() + 1
-        text = f"Slice {self.value() + 1} of {count}"
+        text = tr("Slice {n} of {count}", n=self.value() + 1, count=count)
         if self._finding is not None:
             text += f": {self._judgement(self.value())}"
         self.setAccessibleDescription(text)
 
     def _judgement(self, index: int) -> str:
         if index not in self._probability:
-            return "not judged"
+            return tr("not judged")
         deciding = self._finding is not None and index in self._finding.key_slices
-        text = f"probability of a tumour {self._probability[index]:.2f}"
-        return text + ", deciding slice" if deciding else text
+        share = number(self._probability[index], ".2f")
+        text = tr("probability of a tumour {share}", share=share)
+        return text + tr(", deciding slice") if deciding else text
 
     # Where things are
 
@@ -80,7 +82,7 @@ class SliceBar(QSlider):
         return QRectF(self.rect()).adjusted(self._title_width() + 24, top, -6, -4)
 
     def _title_width(self) -> int:
-        return max(map(self.fontMetrics().horizontalAdvance, _TITLE.split("\n"))) + 8
+        return max(map(self.fontMetrics().horizontalAdvance, tr(_TITLE).split("\n"))) + 8
 
     def x_of(self, index: float) -> float:
         """Where a slice begins on the widget; its middle is at ``index + 0.5``."""
@@ -114,7 +116,7 @@ class SliceBar(QSlider):
     def _draw_title(self, painter: QPainter, track: QRectF) -> None:
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
         box = QRectF(6, track.top(), self._title_width(), track.height())
-        text = _BARE_TITLE if self._finding is None else _TITLE
+        text = tr(_BARE_TITLE if self._finding is None else _TITLE)
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
     def _draw_scale(self, painter: QPainter, track: QRectF) -> None:
@@ -191,7 +193,7 @@ class SliceBar(QSlider):
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
             index = self.index_at(event.pos().x())
-            text = f"Slice {index + 1}"
+            text = tr("Slice {n}", n=index + 1)
             if self._finding is not None:
                 text += f": {self._judgement(index)}"
             QToolTip.showText(event.globalPos(), text, self)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.labels import button, clear, heading, label, plain_tip
 from tumorviewer.desktop.recent import Recent
+from tumorviewer.language import tr
 
 _WIDTH = 440
 
@@ -37,15 +38,17 @@ class StartPage(QWidget):
         self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._recent = QVBoxLayout()
         self._recent.setSpacing(0)
-        self._recent_heading = heading("Recent")
+        self._recent_heading = heading(tr("Recent"))
         column = QVBoxLayout()
         column.setSpacing(8)
         column.addWidget(self._icon)
-        column.addWidget(_centred("Drop a study here", "title"))
+        column.addWidget(_centred(tr("Drop a study here"), "title"))
         column.addWidget(
             _centred(
-                "A DICOM folder, DICOMDIR or zip file, a NIfTI file, or a picture "
-                "(PNG, JPEG, TIFF, BMP). Several at once are fine.",
+                tr(
+                    "A DICOM folder, DICOMDIR or zip file, a NIfTI file, or a picture "
+                    "(PNG, JPEG, TIFF, BMP). Several at once are fine."
+                ),
                 "secondary",
             )
         )
@@ -59,9 +62,9 @@ class StartPage(QWidget):
         self.draw()
 
     def _buttons(self) -> QHBoxLayout:
-        files = button("Open files…")
+        files = button(tr("Open files…"))
         files.clicked.connect(self.files_wanted)
-        folder = button("Open folder…", "primary")
+        folder = button(tr("Open folder…"), "primary")
         folder.clicked.connect(self.folder_wanted)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -72,7 +75,7 @@ class StartPage(QWidget):
         return row
 
     def _demonstration_button(self) -> QPushButton:
-        made = button("Open the demonstration study", "link")
+        made = button(tr("Open the demonstration study"), "link")
         made.clicked.connect(self.demonstration_wanted)
         return made
 
@@ -81,9 +84,9 @@ class StartPage(QWidget):
         clear(self._recent)
         self._recent_heading.setVisible(bool(entries))
         for number, entry in enumerate(entries[:5], 1):
-            title = f"Recent study {number}" if hide_names else entry.title
+            title = tr("Recent study {n}", n=number) if hide_names else entry.title
             shown = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, _WIDTH - 24)
-            made = button(shown.replace("&", "&&"), "link", f"Open again: {title}")
+            made = button(shown.replace("&", "&&"), "link", tr("Open again: {title}", title=title))
             made.setToolTip("" if hide_names else plain_tip("\n".join(entry.paths[:10])))
             made.clicked.connect(lambda _=False, chosen=entry: self.recent_chosen.emit(chosen))
             self._recent.addWidget(made)
@@ -103,9 +106,9 @@ class MessagePage(QWidget):
         super().__init__()
         self._title = _centred("", "subtitle")
         self._text = label("", "error")
-        self._retry = button("Try again")
+        self._retry = button(tr("Try again"))
         self._retry.clicked.connect(self.retry_wanted)
-        self._back = button("Back")
+        self._back = button(tr("Back"))
         self._back.clicked.connect(self.back_wanted)
         column = QVBoxLayout()
         column.setSpacing(16)

@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QStatusBar
 from tumorviewer.analysis.messages import SelfTest
 from tumorviewer.desktop.dialogs import self_test_summary
 from tumorviewer.desktop.labels import ProgressRow, button
+from tumorviewer.language import later, tr
 
-STARTING = "The model is starting…"
+STARTING = later("The model is starting…")
 
 
 class StatusLine(QStatusBar):
@@ -21,7 +22,7 @@ class StatusLine(QStatusBar):
     def __init__(self) -> None:
         super().__init__()
         self.tested: SelfTest | None = None
-        self.worker = STARTING
+        self.worker = tr(STARTING)
         self._device = button("", "status")
         self._device.clicked.connect(self.self_test_wanted)
         self.progress = ProgressRow("loading")
@@ -39,12 +40,12 @@ class StatusLine(QStatusBar):
 
     def show_stopped(self, reason: str) -> None:
         """The worker is gone."""
-        self.tested, self.worker = None, f"The analysis process stopped: {reason}"
+        self.tested, self.worker = None, tr("The analysis process stopped: {reason}", reason=reason)
         self._say()
 
     def show_starting(self) -> None:
         """The worker is being started."""
-        self.tested, self.worker = None, STARTING
+        self.tested, self.worker = None, tr(STARTING)
         self._say()
 
     def text(self) -> str:
@@ -57,4 +58,4 @@ class StatusLine(QStatusBar):
         self._device.setText(
             self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, 700).replace("&", "&&")
         )
-        self._device.setAccessibleName(f"Device and self-test: {text}")
+        self._device.setAccessibleName(tr("Device and self-test: {text}", text=text))

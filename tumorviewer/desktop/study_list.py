@@ -33,6 +33,7 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.labels import plain_tip
 from tumorviewer.desktop.library import Library
+from tumorviewer.language import tr, trn
 from tumorviewer.study.types import Series, Study
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -66,7 +67,7 @@ class StudyList(QTreeView):
         self.setUniformRowHeights(False)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Studies and series")
+        self.setAccessibleName(tr("Studies and series"))
         self.selectionModel().currentChanged.connect(self._current_changed)
 
     def show_library(self, library: Library) -> None:
@@ -78,7 +79,7 @@ class StudyList(QTreeView):
         self._items.clear()
         self.selectionModel().blockSignals(True)
         self._model.clear()
-        self._model.setHorizontalHeaderLabels(["Studies and series"])
+        self._model.setHorizontalHeaderLabels([tr("Studies and series")])
         for item in self._headings(library.studies):
             self._model.appendRow(item)
         self.expandAll()
@@ -131,7 +132,7 @@ class StudyList(QTreeView):
 
     def _series_item(self, series: Series, number: int) -> QStandardItem:
         hide = self._hides_patient and series.uid is None
-        item = _item(f"File {number}" if hide else series.title, series_detail(series))
+        item = _item(tr("File {n}", n=number) if hide else series.title, series_detail(series))
         item.setData(series, _SERIES)
         item.setData(self._thumbnails.get(id(series)), _THUMBNAIL)
         self._items[id(series)] = item
@@ -192,9 +193,9 @@ class RowDelegate(QStyledItemDelegate):
 def study_text(study: Study, number: int, hide_patient: bool) -> tuple[str, str]:
     """The two lines that stand for a study; all files without one have the same."""
     if study.uid is None:
-        return "Files", ""
+        return tr("Files"), ""
     if hide_patient:
-        return f"Study {number}", study.description
+        return tr("Study {n}", n=number), study.description
     title = study.patient_name or study.title
     detail = (part for part in (study.date, study.description) if part and part not in title)
     return title, " · ".join(detail)
@@ -203,14 +204,14 @@ def study_text(study: Study, number: int, hide_patient: bool) -> tuple[str, str]
 def series_detail(series: Series) -> str:
     """Kind and size of a series: ``MR · 155 slices · 2 volumes``."""
     slices = series.volumes[0].shape[0] if series.volumes else 0
-    parts = [series.modality, f"{slices} slice{'s' if slices != 1 else ''}"]
+    parts = [series.modality, trn("{count} slice", "{count} slices", slices)]
     if len(series.volumes) > 1:
-        parts.append(f"{len(series.volumes)} volumes")
+        parts.append(tr("{n} volumes", n=len(series.volumes)))
     return " · ".join(filter(None, parts))
 
 
 def _item(title: str, detail: str) -> QStandardItem:
-    one_line = " ".join(title.split()) or "Untitled"
+    one_line = " ".join(title.split()) or tr("Untitled")
     item = QStandardItem()
     item.setEditable(False)
     item.setData(one_line, _TITLE)

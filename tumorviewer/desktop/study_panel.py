@@ -9,6 +9,7 @@ from tumorviewer.desktop.labels import ProgressRow, heading, label
 from tumorviewer.desktop.library import Library
 from tumorviewer.desktop.refused_list import RefusedList
 from tumorviewer.desktop.study_list import StudyList
+from tumorviewer.language import tr
 from tumorviewer.study.types import Series, VolumeSource
 
 
@@ -27,22 +28,22 @@ class StudyPanel(QFrame):
         self.progress = ProgressRow("opening")
         self.progress.cancelled.connect(self.cancel_wanted)
         self.notes = label("", "warning")
-        self.notes.setAccessibleName("What to know of this series")
-        self._hint = label("Nothing is open.", "secondary")
+        self.notes.setAccessibleName(tr("What to know of this series"))
+        self._hint = label(tr("Nothing is open."), "secondary")
         self._volumes = QComboBox()
-        self._volumes.setAccessibleName("Volume of the series")
+        self._volumes.setAccessibleName(tr("Volume of the series"))
         self._volumes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._volumes.activated.connect(self.volume_chosen)
         self._volume_row = QWidget()
         row = QHBoxLayout(self._volume_row)
         row.setContentsMargins(12, 8, 12, 8)
         row.setSpacing(8)
-        row.addWidget(label("Volume", "secondary"))
+        row.addWidget(label(tr("Volume"), "secondary"))
         row.addWidget(self._volumes, 1)
         top = QVBoxLayout()
         top.setContentsMargins(12, 12, 12, 8)
         top.setSpacing(8)
-        for each in (heading("Studies"), self.progress, self._hint):
+        for each in (heading(tr("Studies")), self.progress, self._hint):
             top.addWidget(each)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -76,7 +77,7 @@ class StudyPanel(QFrame):
         """Offer the volumes of a series, if there is a choice."""
         self._volumes.clear()
         for at, volume in enumerate(volumes, 1):
-            self._volumes.addItem(f"{at} of {len(volumes)}  {volume.label}".strip())
+            self._volumes.addItem(f"{at} / {len(volumes)}  {volume.label}".strip())
         self._volumes.setCurrentIndex(current)
         self._volume_row.setVisible(len(volumes) > 1)
 

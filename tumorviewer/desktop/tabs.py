@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QTabBar
 
 from tumorviewer.desktop.labels import plain_tip
 from tumorviewer.desktop.study_list import study_text
+from tumorviewer.language import tr
 from tumorviewer.study.types import Study
 
 _MAX_LETTERS = 28
@@ -27,14 +28,14 @@ class StudyTabs(QTabBar):
         super().__init__()
         self._groups: list[list[Study]] = []
         self._hides_patient = False
-        self.setAccessibleName("Worklist and open studies")
+        self.setAccessibleName(tr("Worklist and open studies"))
         self.setExpanding(False)
         self.setDrawBase(False)
         self.setTabsClosable(True)
         self.setUsesScrollButtons(True)
         self.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.addTab("Worklist")
+        self.addTab(tr("Worklist"))
         self._fix(0)
         self.currentChanged.connect(self._turned)
         self.tabCloseRequested.connect(lambda at: self.close_wanted.emit(self._groups[at - 1]))

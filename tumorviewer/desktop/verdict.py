@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import (
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from tumorviewer.desktop.case import Case, Draft
 from tumorviewer.desktop.labels import Choice, button, heading, label
+from tumorviewer.language import later, moment, percent, tr
 from tumorviewer.records import Verdict
 
 _CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -35,7 +35,7 @@ class VerdictPanel(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "panel")
-        self.setAccessibleName("Your verdict")
+        self.setAccessibleName(tr("Your verdict"))
         self._case: Case | None = None
         self._labels: Mapping[str, str] = {}
         self.notice = label("", "error")
@@ -52,7 +52,7 @@ class VerdictPanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 8, 16, 8)
         layout.setSpacing(8)
-        title = heading("Your verdict")
+        title = heading(tr("Your verdict"))
         for part in (title, self._hint, self.notice, self.form, self.said, self.history):
             layout.addWidget(part)
         self.show_case(None)
@@ -92,7 +92,7 @@ class VerdictPanel(QFrame):
         self.notice.setVisible(bool(text))
 
     def _label(self, name: str) -> str:
-        return self._labels.get(name, name.capitalize())
+        return tr(self._labels.get(name, name.capitalize()))
 
     def _form_changed(self) -> None:
         if self._case is None:
@@ -129,21 +129,21 @@ class Form(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.classes, self.confidence = Choice(), Choice()
-        self.classes.setAccessibleName("Class of your verdict")
-        self.confidence.setAccessibleName("Your confidence")
-        self.confidence.setToolTip("How sure you are of the class")
-        self.confidence.addItem("Confidence…", None)
+        self.classes.setAccessibleName(tr("Class of your verdict"))
+        self.confidence.setAccessibleName(tr("Your confidence"))
+        self.confidence.setToolTip(tr("How sure you are of the class"))
+        self.confidence.addItem(tr("Confidence…"), None)
         for share in _CONFIDENCES:
-            self.confidence.addItem(f"{share:.0%}", share)
+            self.confidence.addItem(percent(share), share)
         self.comment = QPlainTextEdit()
-        self.comment.setPlaceholderText("Comment")
-        self.comment.setAccessibleName("Comment")
+        self.comment.setPlaceholderText(tr("Comment"))
+        self.comment.setAccessibleName(tr("Comment"))
         self.comment.setTabChangesFocus(True)
         self.comment.setFixedHeight(48)
-        self.save, self.sign = button("Save"), button("Sign", "primary")
-        self.save.setToolTip("Keep the verdict; it can be signed later")
-        self.sign.setToolTip("Keep the verdict with your name and the time")
-        self.cancel = button("Cancel", "", "Give up the correction")
+        self.save, self.sign = button(tr("Save")), button(tr("Sign"), "primary")
+        self.save.setToolTip(tr("Keep the verdict; it can be signed later"))
+        self.sign.setToolTip(tr("Keep the verdict with your name and the time"))
+        self.cancel = button(tr("Cancel"), "", tr("Give up the correction"))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(8)
@@ -162,9 +162,9 @@ class Form(QWidget):
         chosen = self.draft()
         with QSignalBlocker(self.classes):
             self.classes.clear()
-            self.classes.addItem("Choose a class…", "")
+            self.classes.addItem(tr("Choose a class…"), "")
             for name, words in labels.items():
-                self.classes.addItem(words, name)
+                self.classes.addItem(tr(words), name)
         self.show_draft(chosen)
 
     def draft(self) -> Draft:
@@ -181,7 +181,7 @@ class Form(QWidget):
         if draft.label and self.classes.findData(draft.label) < 0:
             self.classes.addItem(draft.label.capitalize(), draft.label)
         if draft.confidence is not None and self.confidence.findData(draft.confidence) < 0:
-            self.confidence.addItem(f"{draft.confidence:.0%}", draft.confidence)
+            self.confidence.addItem(percent(draft.confidence), draft.confidence)
         self.classes.setCurrentIndex(max(0, self.classes.findData(draft.label)))
         self.confidence.setCurrentIndex(max(0, self.confidence.findData(draft.confidence)))
         if self.comment.toPlainText() != draft.comment:
@@ -206,9 +206,9 @@ class Said(QWidget):
         super().__init__()
         self._words, self._by = label("", "subtitle"), label("", "small")
         self._comment = label()
-        self._differs = label("It differs from the model's answer.", "warning")
-        self.sign, self.correct = button("Sign", "primary"), button("Correct…")
-        self.correct.setToolTip("Write another verdict; this one stays in the history")
+        self._differs = label(tr("It differs from the model's answer."), "warning")
+        self.sign, self.correct = button(tr("Sign"), "primary"), button(tr("Correct…"))
+        self.correct.setToolTip(tr("Write another verdict; this one stays in the history"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -217,8 +217,7 @@ class Said(QWidget):
         layout.addLayout(_row(self.sign, self.correct))
 
     def show_verdict(self, verdict: Verdict, words: str, differs: bool) -> None:
-        confidence = "" if verdict.confidence is None else f" · {verdict.confidence:.0%} sure"
-        self._words.setText(words + confidence)
+        self._words.setText(" · ".join(filter(None, (words, _sure(verdict)))))
         self._comment.setText(verdict.comment)
         self._comment.setVisible(bool(verdict.comment))
         self._by.setText(by_words(verdict))
@@ -235,7 +234,7 @@ class History(QWidget):
         self._header.setCheckable(True)
         self._header.toggled.connect(self._toggle)
         self._text = label("", "small")
-        self._text.setAccessibleName("Earlier verdicts")
+        self._text.setAccessibleName(tr("Earlier verdicts"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -245,7 +244,7 @@ class History(QWidget):
 
     def show_verdicts(self, history: tuple[Verdict, ...], labels: Mapping[str, str]) -> None:
         self.setVisible(len(history) > 1)
-        lines = (_history_line(one, labels.get(one.label, one.label)) for one in history)
+        lines = (_history_line(one, tr(labels.get(one.label, one.label))) for one in history)
         self._text.setText("\n".join(lines))
         self._toggle(self._header.isChecked())
 
@@ -254,23 +253,35 @@ class History(QWidget):
 
     def _toggle(self, is_open: bool) -> None:
         self._text.setVisible(is_open)
-        self._header.setText(f"{'▾' if is_open else '▸'} History of verdicts")
-        self._header.setAccessibleName(f"History of verdicts: {'hide' if is_open else 'show'}")
+        title, action = tr("History of verdicts"), tr("hide") if is_open else tr("show")
+        self._header.setText(f"{'▾' if is_open else '▸'} {title}")
+        self._header.setAccessibleName(f"{title}: {action}")
 
 
 def by_words(verdict: Verdict) -> str:
-    """Who, when, and what they had seen: ``Signed by a, 21 Nov 2026 13:57, before the answer``."""
-    kind = "Signed" if verdict.signed else "Not signed ·"
-    when = datetime.fromisoformat(verdict.time).astimezone()
-    order = "before" if verdict.before_answer else "after"
-    by = f"by {verdict.reader}, {when:%d %b %Y %H:%M}"
-    return f"{kind} {by}, {order} the model's answer was shown"
+    """Who, when, and what they had seen: ``Signed by a, 2026-11-21 13:57, before the …``."""
+    by = (
+        later("Signed by {reader}, {time}")
+        if verdict.signed
+        else later("Not signed · by {reader}, {time}")
+    )
+    order = (
+        later("before the model's answer was shown")
+        if verdict.before_answer
+        else later("after the model's answer was shown")
+    )
+    return f"{tr(by, reader=verdict.reader, time=moment(verdict.time))}, {tr(order)}"
 
 
 def _history_line(verdict: Verdict, words: str) -> str:
-    sure = "" if verdict.confidence is None else f", {verdict.confidence:.0%} sure"
+    said = ", ".join(filter(None, (words, _sure(verdict))))
     comment = f"\n{verdict.comment}" if verdict.comment else ""
-    return f"{words}{sure}. {by_words(verdict)}.{comment}"
+    return f"{said}. {by_words(verdict)}.{comment}"
+
+
+def _sure(verdict: Verdict) -> str:
+    share = verdict.confidence
+    return "" if share is None else tr("{share} sure", share=percent(share))
 
 
 def _row(*buttons: QWidget) -> QHBoxLayout:

@@ -10,10 +10,11 @@ from PySide6.QtCore import QObject, QPointF, QSizeF, Signal
 
 from tumorviewer.imaging.display import default_window, provisional_window
 from tumorviewer.imaging.reslice import Plane, Section, Stack, stack
+from tumorviewer.language import later, tr
 from tumorviewer.study import Volume, Window
 
 SMALLEST_ZOOM, LARGEST_ZOOM = 0.05, 64.0
-NO_PLANES = "Other planes need several slices whose place in the patient is known."
+NO_PLANES = later("Other planes need several slices whose place in the patient is known.")
 
 
 _SeriesGrid = tuple[str, str | None, tuple[int, ...], NDArray[np.float64]]
@@ -79,12 +80,13 @@ class ViewState(QObject):
     def absence(self) -> str:
         """Why the plane has no pixels to show; empty if it has."""
         if self.stack is None:
-            return "Loading this slice…" if self.volume is None else NO_PLANES
+            return tr("Loading this slice…") if self.volume is None else tr(NO_PLANES)
         if not self.stack.is_own:
-            return "" if self._filled.any() else "Loading…"
+            return "" if self._filled.any() else tr("Loading…")
         if not self._filled[self.index]:
-            return "Loading this slice…"
-        return "This slice could not be read." if self.index in self.stack.volume.missing else ""
+            return tr("Loading this slice…")
+        is_missing = self.index in self.stack.volume.missing
+        return tr("This slice could not be read.") if is_missing else ""
 
     @property
     def is_complete(self) -> bool:

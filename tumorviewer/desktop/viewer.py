@@ -30,9 +30,10 @@ from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport, no_overlay, no_remark
 from tumorviewer.desktop.volume_bar import VolumeBar
 from tumorviewer.imaging.display import presets
+from tumorviewer.language import later, tr
 from tumorviewer.study import Volume, Window
 
-NO_VOLUME = "Waiting for the first slice…"
+NO_VOLUME = later("Waiting for the first slice…")
 
 
 class Viewer(QWidget):
@@ -69,7 +70,7 @@ class Viewer(QWidget):
         self._patient_lines: Sequence[str] = ()
         self._series_lines: Sequence[str] = ()
         self._presets: tuple[Window, ...] = ()
-        self._map_message = NO_MAP
+        self._map_message = tr(NO_MAP)
         self._build()
         self._connect()
         self.show_volume(None)
@@ -84,7 +85,7 @@ class Viewer(QWidget):
         same = volume is not None and self.state.volume is not None
         if not (same and volume.array is self.state.volume.array):  # type: ignore[union-attr]
             self.show_finding(None)
-        self.image.message = NO_VOLUME if volume is None else ""
+        self.image.message = tr(NO_VOLUME) if volume is None else ""
         count = 0 if volume is None else len(volume.array)
         self.slice_bar.set_count(count)
         self.slice_bar.setVisible(count > 1)
@@ -131,7 +132,7 @@ class Viewer(QWidget):
     def set_map_message(self, text: str) -> None:
         """What the map's pane says while there is no map: that it is being computed, or why it
         could not be; empty for the usual invitation."""
-        self._map_message = text or NO_MAP
+        self._map_message = text or tr(NO_MAP)
         self._draw_saliency()
 
     # Actions
@@ -189,7 +190,7 @@ class Viewer(QWidget):
     # Parts
 
     def _build(self) -> None:
-        self._window_box.setAccessibleName("Window preset")
+        self._window_box.setAccessibleName(tr("Window preset"))
         self._window_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -202,7 +203,7 @@ class Viewer(QWidget):
     def _control_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setContentsMargins(6, 0, 6, 4)
-        row.addWidget(self._label("Window", self._window_box))
+        row.addWidget(self._label(tr("Window"), self._window_box))
         row.addWidget(self._window_box)
         row.addSpacing(12)
         row.addWidget(self._map_controls(), 1)
@@ -213,12 +214,12 @@ class Viewer(QWidget):
     def _map_controls(self) -> QWidget:
         row = QHBoxLayout(self._map_row)
         row.setContentsMargins(0, 0, 0, 0)
-        self._opacity.setAccessibleName("Map opacity")
+        self._opacity.setAccessibleName(tr("Map opacity"))
         self._opacity.setRange(0, 100)
         self._opacity.setPageStep(10)
         self._opacity.setValue(60)
         self._opacity.setMinimumWidth(70)
-        row.addWidget(self._label("Opacity", self._opacity))
+        row.addWidget(self._label(tr("Opacity"), self._opacity))
         row.addWidget(self._opacity, 1)
         self._opacity_text.setFixedWidth(
             self._opacity_text.fontMetrics().horizontalAdvance("100 % ")
@@ -236,9 +237,9 @@ class Viewer(QWidget):
     def _help_button(self) -> QToolButton:
         button = QToolButton(self)
         button.setText("?")
-        button.setToolTip("\n".join(HINTS))
-        button.setAccessibleName("Mouse and keys")
-        button.setAccessibleDescription("\n".join(HINTS))
+        button.setToolTip("\n".join(map(tr, HINTS)))
+        button.setAccessibleName(tr("Mouse and keys"))
+        button.setAccessibleDescription("\n".join(map(tr, HINTS)))
         button.clicked.connect(
             lambda: QToolTip.showText(button.mapToGlobal(button.rect().center()), button.toolTip())
         )
@@ -300,12 +301,12 @@ class Viewer(QWidget):
         if fusion is not None:
             state = viewport.state
             viewport.overlay = partial(fusion.image, state)
-            viewport.remark = lambda _index: "" if fusion.fits(state) else APART
+            viewport.remark = lambda _index: "" if fusion.fits(state) else tr(APART)
         viewport.refresh()
 
     def _describe_map(self) -> None:
         if self._saliency is None:
-            self.colour_bar.set_text("No saliency map")
+            self.colour_bar.set_text(tr("No saliency map"))
             return
         self.colour_bar.set_text(self._saliency.key(), self._saliency.note(self.state.index))
 

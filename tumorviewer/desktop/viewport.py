@@ -27,6 +27,7 @@ from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.imaging.display import shade
 from tumorviewer.imaging.geometry import Edges, edge_letters
 from tumorviewer.imaging.reslice import Stack
+from tumorviewer.language import percent, tr
 from tumorviewer.study import Placement
 
 BACKGROUND = QColor(0, 0, 0)
@@ -62,7 +63,7 @@ class Viewport(QWidget):
         self._smaller: QImage | None = None
         self._has_pointer = False
         self.setAccessibleName(name)
-        self.setAccessibleDescription("\n".join(HINTS))
+        self.setAccessibleDescription("\n".join(map(tr, HINTS)))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setMouseTracking(True)
@@ -263,14 +264,17 @@ class Viewport(QWidget):
     def _window_lines(self) -> list[str]:
         if not self.window_text_shown:
             return []
-        return [*readout.window_lines(self.state.window), f"Zoom {self.scale() * 100:.0f} %"]
+        return [
+            *readout.window_lines(self.state.window),
+            tr("Zoom {scale}", scale=percent(self.scale())),
+        ]
 
     def intensity_text(self, _index: int, row: int, column: int) -> str:
         """The value of a pixel of the shown plane with its unit."""
         section, volume = self.state.section(), self.state.volume
         assert volume is not None
         if any(mask is not None and mask[row, column] for mask in section[1:]):
-            return "No data"
+            return tr("No data")
         return readout.intensity_text(volume, section.values[row, column], self.state.window.width)
 
     # Mouse and keys

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
 
+from tumorviewer.language import tr
+
 
 class VolumeBar(QWidget):
     """Hidden where there is only one."""
@@ -17,11 +19,11 @@ class VolumeBar(QWidget):
         super().__init__(parent)
         self._labels: Sequence[str] = ()
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setAccessibleName("Volume of the series: time, echo or direction")
+        self.slider.setAccessibleName(tr("Volume of the series: time, echo or direction"))
         self._text = QLabel()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 0, 6, 0)
-        layout.addWidget(QLabel("Volume"))
+        layout.addWidget(QLabel(tr("Volume")))
         layout.addWidget(self.slider, 1)
         layout.addWidget(self._text)
         self.slider.valueChanged.connect(self._chosen)
@@ -45,5 +47,7 @@ class VolumeBar(QWidget):
         if self._labels:
             label = self._labels[index]
             number = f"{index + 1} / {len(self._labels)}"
-            self._text.setText(number if "of" in label.split() else f"{number}  {label}".strip())
+            self._text.setText(
+                number if str(len(self._labels)) in label.split() else f"{number}  {label}".strip()
+            )
             self.slider.setAccessibleDescription(label or number)

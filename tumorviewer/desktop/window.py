@@ -284,9 +284,7 @@ class MainWindow(QMainWindow):
             self.viewer.slice_filled(index)
         self._filled_count += len(slices)
         count = len(volume.array)
-        text = tr(
-            "Loading slice {filled_count} of {count}", filled_count=self._filled_count, count=count
-        )
+        text = tr("Loading slice {n} of {count}", n=self._filled_count, count=count)
         self.status.progress.show_progress(text, self._filled_count, count)
 
     def _loaded(self, volume: Volume) -> None:
@@ -345,8 +343,8 @@ class MainWindow(QMainWindow):
     def _withhold(self) -> None:
         problem = self.room.casebook.problem
         if problem is None:
-            self.assessment.show_message(WITHHELD)
-            self.viewer.set_map_message(WITHHELD)
+            self.assessment.show_message(tr(WITHHELD))
+            self.viewer.set_map_message(tr(WITHHELD))
             return
         text = tr(
             "Your verdict cannot be written before the answer is shown. {problem}",
@@ -419,7 +417,7 @@ class MainWindow(QMainWindow):
         title, _ = study_text(shown.study, number, self._hides_patient)
         if shown.study.uid is None and not self._hides_patient:
             title = shown.study.title
-        self.setWindowTitle(tr("{split} – TumorViewer", split=" ".join(title.split())))
+        self.setWindowTitle(f"{' '.join(title.split())} – TumorViewer")
 
     def _follow_settings(self, name: str) -> None:
         if name == "colours":

@@ -20,24 +20,27 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop.batch_bar import BatchBar
 from tumorviewer.desktop.labels import Choice, button, label
 from tumorviewer.desktop.worklist_model import COLUMNS, STATE_WORDS, WorklistModel
+from tumorviewer.language import later, tr
 from tumorviewer.records import Order, Query, State, StudyEntry
 
 _TYPING_MS = 120
 _ORDER_WORDS = {
-    Order.NEWEST: "Newest first",
-    Order.PRIORITY: "Highest priority first",
-    Order.TUMOUR: "Most probable tumour first",
-    Order.DOUBT: "Most doubtful first",
-    Order.PATIENT: "By patient",
-    Order.ADDED: "Last entered first",
+    Order.NEWEST: later("Newest first"),
+    Order.PRIORITY: later("Highest priority first"),
+    Order.TUMOUR: later("Most probable tumour first"),
+    Order.DOUBT: later("Most doubtful first"),
+    Order.PATIENT: later("By patient"),
+    Order.ADDED: later("Last entered first"),
 }
 EMPTY = (
-    "The worklist is empty",
-    "Drop a folder of studies here: they are entered, and analysed in the background one after "
-    "another. Studies that you open are entered by themselves.",
+    later("The worklist is empty"),
+    later(
+        "Drop a folder of studies here: they are entered, and analysed in the background one after "
+        "another. Studies that you open are entered by themselves."
+    ),
 )
-NO_MATCH = ("No study fits", "Other words or fewer filters may find it.")
-LOADING = ("Opening the worklist…", "")
+NO_MATCH = (later("No study fits"), later("Other words or fewer filters may find it."))
+LOADING = (later("Opening the worklist…"), "")
 
 
 class WorklistPage(QFrame):
@@ -56,7 +59,8 @@ class WorklistPage(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "panel")
-        self.setAccessibleName("Worklist")
+        self.setAccessibleName(tr("Worklist"))
+        self._action = ""
         self.model = WorklistModel(self)
         self.filters = Filters()
         self.filters.changed.connect(self._filters_changed)
@@ -66,7 +70,7 @@ class WorklistPage(QFrame):
         self.message = EmptyPage()
         self.message.button.clicked.connect(self._act)
         self.notice = label("", "error")
-        self._dismiss = button("Dismiss", "chip", "Dismiss the message")
+        self._dismiss = button(tr("Dismiss"), "chip", tr("Dismiss the message"))
         self._dismiss.clicked.connect(lambda: self.show_notice(""))
         self._pages = QStackedWidget()
         self._pages.addWidget(self.message)
@@ -91,13 +95,13 @@ class WorklistPage(QFrame):
         if entries:
             self._pages.setCurrentWidget(self.table)
         elif self.filters.query() == Query(order=self.filters.query().order):
-            self._say(EMPTY, "Choose a folder…")
+            self._say(EMPTY, later("Choose a folder…"))
         else:
-            self._say(NO_MATCH, "Show all")
+            self._say(NO_MATCH, later("Show all"))
 
     def show_problem(self, text: str) -> None:
         """Say why there is no worklist."""
-        self._say(("The worklist cannot be used", text), "Try again")
+        self._say((later("The worklist cannot be used"), text), later("Try again"))
 
     def show_notice(self, text: str) -> None:
         """Say something above the list, or nothing."""
@@ -129,11 +133,12 @@ class WorklistPage(QFrame):
         self.query_changed.emit(self.filters.query())
 
     def _say(self, words: tuple[str, str], action: str = "") -> None:
-        self.message.show_words(*words, action)
+        self._action = action
+        self.message.show_words(tr(words[0]), tr(words[1]), tr(action))
         self._pages.setCurrentWidget(self.message)
 
     def _act(self) -> None:
-        match self.message.button.text():
+        match self._action:
             case "Show all":
                 self.filters.clear()
             case "Try again":
@@ -148,10 +153,10 @@ class WorklistPage(QFrame):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for text, signal in (
-            ("Open", self.open_wanted),
-            ("Analyse in the background", self.analysis_wanted),
-            ("Analyse before all others", self.first_wanted),
-            ("Take off the worklist", self.removal_wanted),
+            (tr("Open"), self.open_wanted),
+            (tr("Analyse in the background"), self.analysis_wanted),
+            (tr("Analyse before all others"), self.first_wanted),
+            (tr("Take off the worklist"), self.removal_wanted),
         ):
             menu.addAction(text).triggered.connect(
                 lambda _=False, signal=signal: signal.emit(self.chosen())
@@ -174,7 +179,7 @@ class Table(QTreeView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setProperty("role", "table")
-        self.setAccessibleName("Studies of the worklist")
+        self.setAccessibleName(tr("Studies of the worklist"))
         header = self.header()
         header.setStretchLastSection(True)
         header.setSectionsClickable(True)
@@ -204,12 +209,12 @@ class Filters(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.words = QLineEdit()
-        self.words.setPlaceholderText("Search name, id, description, date or folder")
+        self.words.setPlaceholderText(tr("Search name, id, description, date or folder"))
         self.words.setClearButtonEnabled(True)
-        self.words.setAccessibleName("Search the worklist")
-        self.state = _choice("State", [("All states", None), *_swapped(STATE_WORDS)])
-        self.classes = _choice("Class", [("All classes", None)])
-        self.order = _choice("Order", _swapped(_ORDER_WORDS))
+        self.words.setAccessibleName(tr("Search the worklist"))
+        self.state = _choice(tr("State"), [(tr("All states"), None), *_swapped(STATE_WORDS)])
+        self.classes = _choice(tr("Class"), [(tr("All classes"), None)])
+        self.order = _choice(tr("Order"), _swapped(_ORDER_WORDS))
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
         self._typing.setInterval(_TYPING_MS)
@@ -246,9 +251,9 @@ class Filters(QWidget):
         chosen = self.classes.currentData()
         self.classes.blockSignals(True)
         self.classes.clear()
-        self.classes.addItem("All classes", None)
+        self.classes.addItem(tr("All classes"), None)
         for name, words in labels.items():
-            self.classes.addItem(words, name)
+            self.classes.addItem(tr(words), name)
         self.classes.setCurrentIndex(max(0, self.classes.findData(chosen)))
         self.classes.blockSignals(False)
 
@@ -286,4 +291,4 @@ def _choice(name: str, items: Iterable[tuple[str, object]]) -> Choice:
 
 
 def _swapped(words: Mapping[State, str] | Mapping[Order, str]) -> list[tuple[str, object]]:
-    return [(text, each.value) for each, text in words.items()]
+    return [(tr(text), each.value) for each, text in words.items()]

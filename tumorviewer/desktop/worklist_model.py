@@ -11,24 +11,30 @@ from PySide6.QtGui import QColor, QFont
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.bars import percent
 from tumorviewer.desktop.labels import plain_tip
+from tumorviewer.language import date, later, number, tr
 from tumorviewer.records import OnDisk, Order, State, StudyEntry
 
 _Index = QModelIndex | QPersistentModelIndex
 STATE_WORDS = {
-    State.NEW: "New",
-    State.ANALYSED: "Analysed",
-    State.READ: "Read",
-    State.DISAGREES: "Disagrees",
-    State.SIGNED: "Signed",
+    State.NEW: later("New"),
+    State.ANALYSED: later("Analysed"),
+    State.READ: later("Read"),
+    State.DISAGREES: later("Disagrees"),
+    State.SIGNED: later("Signed"),
 }
 _ON_DISK_WORDS = {
     OnDisk.THERE: "",
-    OnDisk.CHANGED: "Its files have changed since it was entered.",
-    OnDisk.GONE: "Its files have gone.",
+    OnDisk.CHANGED: later("Its files have changed since it was entered."),
+    OnDisk.GONE: later("Its files have gone."),
+}
+_FILES = {
+    OnDisk.THERE: "",
+    OnDisk.CHANGED: later("files changed"),
+    OnDisk.GONE: later("files gone"),
 }
 _NAMED = ("State", "Patient")
 """What catches the eye in a new study."""
-HIDDEN = "after your verdict"
+HIDDEN = later("after your verdict")
 
 
 class Column(NamedTuple):
@@ -75,7 +81,7 @@ class WorklistModel(QAbstractTableModel):
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section].title
+            return tr(COLUMNS[section].title)
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -86,7 +92,7 @@ class WorklistModel(QAbstractTableModel):
             case Qt.ItemDataRole.ToolTipRole:
                 return plain_tip(self._tip(entry, column))
             case Qt.ItemDataRole.AccessibleTextRole:
-                return f"{column.title}: {column.text(self, entry) or 'none'}"
+                return f"{tr(column.title)}: {column.text(self, entry) or tr('none')}"
             case Qt.ItemDataRole.TextAlignmentRole if column.is_number:
                 return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             case Qt.ItemDataRole.ForegroundRole:
@@ -101,25 +107,28 @@ class WorklistModel(QAbstractTableModel):
 
     def label(self, name: str | None) -> str:
         """A class in words."""
-        return "" if name is None else self.labels.get(name, name.capitalize())
+        return "" if name is None else tr(self.labels.get(name, name.capitalize()))
 
     def _tip(self, entry: StudyEntry, column: Column) -> str:
-        return "\n".join(filter(None, (column.text(self, entry), _ON_DISK_WORDS[entry.on_disk])))
+        return "\n".join(
+            filter(
+                None, (column.text(self, entry), tr(_ON_DISK_WORDS[entry.on_disk]), entry.refused)
+            )
+        )
 
 
 def state_words(entry: StudyEntry) -> str:
     """How far a study has come; a signed verdict that differs says so too."""
-    words = STATE_WORDS[entry.state]
-    if entry.state is State.SIGNED and entry.disagrees:
-        words += " · disagrees"
-    return words if entry.on_disk is OnDisk.THERE else f"{words} · files {entry.on_disk.value}"
+    differs = entry.state is State.SIGNED and entry.disagrees
+    words = (STATE_WORDS[entry.state], later("disagrees") if differs else "", _FILES[entry.on_disk])
+    return " · ".join(map(tr, filter(None, words)))
 
 
 def patient_words(entry: StudyEntry, hide: bool) -> str:
     """Whose study it is, as far as may be seen."""
     if hide:
-        return f"Patient {entry.pseudonym[:6]}"
-    return entry.patient_name or entry.patient_id or "Not named"
+        return tr("Patient {pseudonym}", pseudonym=entry.pseudonym[:6])
+    return entry.patient_name or entry.patient_id or tr("Not named")
 
 
 def _state(_model: WorklistModel, entry: StudyEntry) -> str:
@@ -136,13 +145,15 @@ def _study(model: WorklistModel, entry: StudyEntry) -> str:
 
 
 def _date(_model: WorklistModel, entry: StudyEntry) -> str:
-    return entry.date
+    return date(entry.date)
 
 
 def _answer(model: WorklistModel, entry: StudyEntry) -> str:
+    if entry.predicted_class is None and entry.refused:
+        return tr("Not analysed")
     if entry.predicted_class is None or model.sees_answer(entry):
         return model.label(entry.predicted_class)
-    return HIDDEN
+    return tr(HIDDEN)
 
 
 def _tumour(model: WorklistModel, entry: StudyEntry) -> str:
@@ -150,7 +161,7 @@ def _tumour(model: WorklistModel, entry: StudyEntry) -> str:
 
 
 def _doubt(model: WorklistModel, entry: StudyEntry) -> str:
-    return "" if entry.doubt is None or not model.sees_answer(entry) else f"{100 * entry.doubt:.0f}"
+    return "" if entry.doubt is None or not model.sees_answer(entry) else number(100 * entry.doubt)
 
 
 def _verdict(model: WorklistModel, entry: StudyEntry) -> str:
@@ -158,14 +169,14 @@ def _verdict(model: WorklistModel, entry: StudyEntry) -> str:
 
 
 COLUMNS = (
-    Column("State", 150, Order.PRIORITY, _state),
-    Column("Patient", 190, Order.PATIENT, _patient),
-    Column("Study", 230, None, _study),
-    Column("Date", 100, Order.NEWEST, _date),
-    Column("Model", 140, None, _answer),
-    Column("Tumour", 84, Order.TUMOUR, _tumour, is_number=True),
-    Column("Doubt", 72, Order.DOUBT, _doubt, is_number=True),
-    Column("Verdict", 140, None, _verdict),
+    Column(later("State"), 150, Order.PRIORITY, _state),
+    Column(later("Patient"), 190, Order.PATIENT, _patient),
+    Column(later("Study"), 230, None, _study),
+    Column(later("Date"), 100, Order.NEWEST, _date),
+    Column(later("Model"), 140, None, _answer),
+    Column(later("Tumour"), 84, Order.TUMOUR, _tumour, is_number=True),
+    Column(later("Doubt"), 72, Order.DOUBT, _doubt, is_number=True),
+    Column(later("Verdict"), 140, None, _verdict),
 )
 
 
@@ -174,6 +185,8 @@ def _colour(entry: StudyEntry, column: Column, sees_answer: bool) -> QColor | No
     if entry.on_disk is OnDisk.GONE:
         return QColor(colours.disabled)
     if column.title in ("State", "Verdict") and entry.disagrees and sees_answer:
+        return QColor(colours.warning)
+    if column.title == "Model" and entry.refused and entry.predicted_class is None:
         return QColor(colours.warning)
     if column.title == "Model" and not sees_answer:
         return QColor(colours.secondary)
