@@ -117,6 +117,34 @@ class Kind:
     """Why it is not inside, in words."""
 
 
+@dataclass(frozen=True)
+class SimilarCase:
+    """A training item that looks to the model much as a slice does."""
+
+    label: str
+    """Its class."""
+    source: str
+    """The data set it is from."""
+    similarity: float
+    """Cosine of the embeddings, at most 1."""
+    digest: str
+    """Of its file, as :func:`tumorviewer.models.bundle.item_digest` has it."""
+    slice: int
+    """Index in its volume; -1 for a picture."""
+    row: int
+    """In the model's index."""
+
+
+@dataclass(frozen=True)
+class SimilarCases:
+    """The training items most like one slice, each of another patient or group."""
+
+    slice: int
+    """Index in the volume."""
+    cases: tuple[SimilarCase, ...]
+    """The most similar first."""
+
+
 @dataclass(frozen=True, eq=False)
 class Finding:
     """What one model says of one volume."""
@@ -153,6 +181,8 @@ class Finding:
     """Why no single class is named, in words; empty if one is."""
     kind: Kind | None = None
     """None for a model that does not know its own kind."""
+    similar: SimilarCases | None = None
+    """To the most telling slice; None for a model without an index of its training items."""
 
     @property
     def named_class(self) -> str | None:

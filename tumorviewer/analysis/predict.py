@@ -15,7 +15,7 @@ from torch.fx.experimental.optimization import fuse
 
 from tumorviewer.analysis import device as devices
 from tumorviewer.errors import InputError
-from tumorviewer.models import ModelCard, weights
+from tumorviewer.models import ModelCard, bundle, weights
 from tumorviewer.networks import Classifier
 from tumorviewer.networks.ensemble import Ensemble
 
@@ -34,6 +34,8 @@ class Model:
     card: ModelCard
     network: Classifier
     device: torch.device
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    """As :func:`tumorviewer.models.bundle.trust_arrays` answers."""
 
     def forward(self, pictures: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
         """Feature maps ``(N, C, H, W)`` and logits ``(N, K)``, both on the model's device."""
@@ -63,7 +65,7 @@ def load(folder: Path, device: str = "auto") -> Model:
     """
     chosen = devices.choose(device)
     card, network = weights.load(folder)
-    return Model(card, optimised(network).to(chosen), chosen)
+    return Model(card, optimised(network).to(chosen), chosen, bundle.trust_arrays(folder))
 
 
 def optimised(network: Classifier) -> Classifier:

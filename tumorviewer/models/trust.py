@@ -142,6 +142,40 @@ class Cohort:
 
 
 @dataclass(frozen=True)
+class Similar:
+    """Training items that a slice is compared with: arrays ``similar.*``, a row for each."""
+
+    items: int
+    sources: tuple[str, ...]
+    """Data sets that they are from, as ``similar.sources`` counts them."""
+    dimensions: int
+    """Of an embedding, once its principal components are taken."""
+    precision: Measured
+    """Share of the five most similar ones, of five groups, that have a held-out item's class."""
+    precision_whole: float
+    """The same by embeddings as the network gives them."""
+    chance: float
+    """The same of items drawn at random."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A held-out item that the model is wrong about."""
+
+    digest: str
+    """Of its file, as :func:`tumorviewer.models.bundle.item_digest` has it."""
+    slice: int
+    """Index in its volume; -1 for a picture."""
+    label: str
+    """Its class."""
+    predicted: str
+    probability: float
+    """Of the predicted class."""
+    source: str
+    """The data set it is from."""
+
+
+@dataclass(frozen=True)
 class Trust:
     """Everything of it; None for what was not measured."""
 
@@ -156,3 +190,6 @@ class Trust:
     familiarity: Familiarity | None = None
     maps: Maps | None = None
     cohort: Cohort | None = None
+    similar: Similar | None = None
+    mistakes: tuple[Mistake, ...] = ()
+    """The most confident ones first; pictures in ``mistakes.pictures`` where they may be shown."""
