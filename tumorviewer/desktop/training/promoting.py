@@ -1,0 +1,172 @@
+"""The model in use: what stands against another one, its promotion, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from tumorviewer.desktop.jobs import Job, Jobs
+from tumorviewer.desktop.training import job as jobs
+from tumorviewer.errors import InputError
+from tumorviewer.models import bundle, comparison, exchange, journal, promotion
+from tumorviewer.models.card import ModelCard
+from tumorviewer.models.catalogue import Catalogue
+from tumorviewer.models.comparison import Identity, TestSet
+from tumorviewer.models.journal import Change
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that might be promoted."""
+
+    title: str
+    folder: Path
+    """Of its bundle."""
+    work: Path
+    """Folder for the comparison."""
+    training: Path | None = None
+    """What it was trained on, where that is known."""
+
+    @property
+    def comparing(self) -> jobs.Job:
+        return jobs.Job(self.work, "compare")
+
+    @property
+    def comparison(self) -> Path:
+        return self.work / "comparison.json"
+
+    @property
+    def report(self) -> Path:
+        return self.work / "comparison.html"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Which model is in use, how it came to that, and what stands against a candidate."""
+
+    current: Identity | None
+    title: str
+    """Of the model in use, or why there is none."""
+    history: tuple[Change, ...]
+    locked: TestSet | None
+    models: tuple[tuple[str, Path], ...]
+    """Title and folder of each model that is there, but the one in use."""
+    objections: tuple[str, ...] = ()
+    """Of the gate to the candidate."""
+    is_in_use: bool = False
+    """Whether the candidate is the model in use."""
+
+
+class Promoter(QObject):
+    """Looks at the catalogue and changes it, off the GUI thread."""
+
+    stood = Signal(object)
+    """A :class:`Standing`."""
+    changed = Signal(object)
+    """A :class:`Change`: another model is in use now."""
+    failed = Signal(object)
+    """An :class:`InputError`."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs = Jobs(parent=self)
+
+    def look(self, candidate: Candidate | None) -> None:
+        """Ask how things stand; `stood` or `failed` follows."""
+        self._start(partial(standing, candidate), self.stood.emit)
+
+    def promote(self, candidate: Candidate, override: str) -> None:
+        """`changed` or `failed` follows."""
+        self._start(partial(promote, candidate, override), self.changed.emit)
+
+    def roll_back(self) -> None:
+        """`changed` or `failed` follows."""
+        self._start(
+            lambda: promotion.roll_back(Catalogue(), journal.user_name()), self.changed.emit
+        )
+
+    def close(self) -> bool:
+        return self._jobs.close(5000)  # a promotion that has begun is ended
+
+    def _start(self, work: object, done: object) -> None:
+        def run(_job: Job) -> object:
+            return work()  # type: ignore[operator]
+
+        self._jobs.start(run, done, self.failed.emit)  # type: ignore[arg-type]
+
+
+def standing(candidate: Candidate | None) -> Standing:
+    """How things stand now.
+
+    Raises
+    ------
+    InputError
+        If the journal cannot be read.
+    """
+    catalogue = Catalogue()
+    history = promotion.history(catalogue)
+    current, title = _in_use(catalogue)
+    models = tuple(
+        (one.card.title, one.folder)
+        for one in catalogue.entries()
+        if one.card and Identity.of(one.card) != current
+    )
+    found = Standing(current, title, history, promotion.locked(history), models)
+    if candidate is None:
+        return found
+    return _judged(found, candidate)
+
+
+def _in_use(catalogue: Catalogue) -> tuple[Identity | None, str]:
+    try:
+        card = bundle.read_card(catalogue.folder(catalogue.default()))
+    except InputError as error:
+        return None, str(error)
+    return Identity.of(card), f"{card.title} · {card.name} {card.version}"
+
+
+def _judged(found: Standing, candidate: Candidate) -> Standing:
+    from dataclasses import replace
+
+    identity = Identity.of(bundle.read_card(candidate.folder))
+    if found.current is not None and identity.sha256 == found.current.sha256:
+        return replace(found, is_in_use=True)
+    evidence = _evidence(candidate)
+    said = promotion.objections(evidence, identity, found.current, found.locked)
+    return replace(found, objections=tuple(said))
+
+
+def _evidence(candidate: Candidate) -> comparison.Comparison | None:
+    return comparison.read(candidate.comparison) if candidate.comparison.is_file() else None
+
+
+def promote(candidate: Candidate, override: str) -> Change:
+    """Take a model into the catalogue, if it is not there, and let it be the one in use.
+
+    Raises
+    ------
+    InputError
+        If the bundle is refused, or the gate has objections that are not overridden.
+    """
+    catalogue = Catalogue()
+    card = bundle.read_card(candidate.folder)
+    card, _ = exchange.bring_in(candidate.folder, catalogue, _free_name(catalogue, card))
+    evidence = candidate.comparison if candidate.comparison.is_file() else None
+    return promotion.promote(catalogue, card.name, journal.user_name(), evidence, override)
+
+
+def _free_name(catalogue: Catalogue, card: ModelCard) -> str:
+    """Another than those of other models."""
+    name, number = card.name, 1
+    while (known := catalogue.look_up(name)) is not None:
+        try:
+            if bundle.read_card(known).weights.sha256 == card.weights.sha256:
+                break
+        except InputError:
+            pass  # a damaged one keeps its name
+        number += 1
+        name = f"{card.name}-{number}"
+    return name

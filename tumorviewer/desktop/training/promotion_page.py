@@ -1,0 +1,342 @@
+"""Compare a model with the one in use, promote it past the gate, and roll back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QPlainTextEdit, QWidget
+
+from tumorviewer.desktop import labels
+from tumorviewer.desktop.labels import ProgressRow, button, heading, label
+from tumorviewer.desktop.training import parts
+from tumorviewer.desktop.training.following import Follower
+from tumorviewer.desktop.training.parts import Page, Sentences, Table, row
+from tumorviewer.desktop.training.promoting import Candidate, Promoter, Standing
+from tumorviewer.desktop.training.run_page import stage_words
+from tumorviewer.desktop.training.shelf import DataSet, Run, Shelf, State
+from tumorviewer.errors import InputError
+from tumorviewer.language import later, moment, number, percent, tr
+from tumorviewer.models.journal import PROMOTE, Change
+
+_FIGURES = {
+    "accuracy": later("Accuracy"),
+    "macro_f1": later("F1"),
+    "roc_auc": later("ROC AUC"),
+    "log_loss": later("Log loss, nats"),
+}
+
+
+class PromotionPage(Page):
+    """About one candidate, or none."""
+
+    promoted = Signal(object)
+    """A :class:`Change`: another model is in use now."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__(tr("Compare and promote"))
+        self._shelf = shelf
+        self._run: Run | None = None
+        self._standing: Standing | None = None
+        self._candidates: list[Candidate] = []
+        self._tests: list[tuple[str, list[str]]] = []
+        self.promoter = Promoter(self)
+        self.promoter.stood.connect(self._stood)
+        self.promoter.changed.connect(self._changed)
+        self.promoter.failed.connect(self._failed)
+        self._follower = Follower(self)
+        self._follower.said.connect(self._hear)
+        self._follower.ended.connect(self._compared)
+        self.current = label()
+        self.candidate, self.test = labels.Choice(), labels.Choice()
+        self.candidate.activated.connect(lambda _: self._look())
+        self.compare = button(tr("Compare"), "primary")
+        self.compare.clicked.connect(self._compare)
+        self.open = button(tr("Open the comparison's report"))
+        self.open.clicked.connect(self._open_report)
+        self.progress = ProgressRow(tr("the comparison"))
+        self.progress.cancelled.connect(self._follower.stop)
+        self.no_test = label(_no_test(), "secondary")
+        self.error, self.done = label("", "error"), label("", "secondary")
+        self.words = label()
+        self.figures = Table(tr("Figures of both models"))
+        self.objections = Sentences("warning")
+        self._gate = label("", "secondary")
+        self.promote = button(tr("Promote"), "primary")
+        self.promote.clicked.connect(lambda: self._promote(""))
+        self.reason = QLineEdit()
+        self.reason.setPlaceholderText(tr("Why it is promoted all the same"))
+        self.reason.setAccessibleName(tr("Reason of the override"))
+        self.reason.setMinimumWidth(320)
+        self.reason.textChanged.connect(self._offer_override)
+        self.override = button(tr("Promote all the same"))
+        self.override.clicked.connect(lambda: self._promote(self.reason.text()))
+        self.roll_back = button(tr("Roll back to the model before"))
+        self.roll_back.clicked.connect(self._roll_back)
+        self.journal = QPlainTextEdit()
+        self.journal.setReadOnly(True)
+        self.journal.setTabChangesFocus(True)
+        self.journal.setAccessibleName(tr("Journal of the models in use"))
+        self.journal.setMinimumHeight(110)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        self._override_row = QWidget()
+        override = row(self.reason, self.override)
+        override.setContentsMargins(0, 0, 0, 0)
+        self._override_row.setLayout(override)
+        self.add(label(tr("Compare and promote"), "title"), self._form(), self.no_test)
+        self.add(row(self.compare, self.open), self.progress, self.error, self.words, self.figures)
+        self.add(heading(tr("Gate")), self._gate, self.objections, row(self.promote))
+        self.add(self._override_row, self.done, heading(tr("Journal")), self.journal)
+        self.add(row(self.roll_back))
+        self.end()
+
+    def _form(self) -> QWidget:
+        made = QWidget()
+        form = QFormLayout(made)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setSpacing(8)
+        form.addRow(tr("In use"), self.current)
+        for text, shown in ((tr("Candidate"), self.candidate), (tr("Compared on"), self.test)):
+            name = QLabel(text)
+            name.setBuddy(shown)
+            shown.setAccessibleName(text)
+            shown.setMaximumWidth(520)
+            form.addRow(name, shown)
+        return made
+
+    def show_run(self, run: Run | None) -> None:
+        """Turn to the model of a run, if it is finished; any other may be chosen."""
+        self._run = run if run is not None and run.state is State.DONE else None
+        self.done.hide()
+        self.reason.clear()
+        self._say(None)
+        self._candidates.clear()
+        self.candidate.clear()
+        self._offer_candidates(self._standing.models if self._standing else ())
+        self._offer_tests()
+        self._look()
+
+    def close_page(self) -> bool:
+        """False if a change of the models does not end in time."""
+        self._follower.follow(None)
+        return self.promoter.close()
+
+    def chosen(self) -> Candidate | None:
+        """The candidate."""
+        at = self.candidate.currentIndex()
+        return self._candidates[at] if 0 <= at < len(self._candidates) else None
+
+    def _look(self) -> None:
+        candidate = self.chosen()
+        self._follower.follow(candidate.comparing if candidate else None)
+        self.promoter.look(candidate)
+        self._show_comparison()
+
+    def _stood(self, standing: Standing) -> None:
+        self._standing = standing
+        self.current.setText(standing.title)
+        self.journal.setPlainText("\n".join(map(change_words, reversed(standing.history))))
+        self.journal.setPlaceholderText(tr("No model was promoted yet."))
+        self.roll_back.setEnabled(bool(standing.history))
+        had_candidate = self.chosen() is not None
+        self._offer_candidates(standing.models)
+        if self.chosen() is not None and not had_candidate:
+            self._look()  # what stands against it is not known yet
+            return
+        self._choose_locked(standing)
+        self._show_gate(standing)
+
+    def _offer_candidates(self, models: Sequence[tuple[str, Path]]) -> None:
+        """The run's own model first; what is chosen stays so."""
+        chosen = self.chosen()
+        self._candidates = [] if self._run is None else [_of_run(self._run)]
+        for title, folder in models:
+            work = self._shelf.root / "comparisons" / folder.name
+            self._candidates.append(Candidate(f"{title} · {folder.name}", folder, work))
+        self.candidate.clear()
+        self.candidate.addItems([one.title for one in self._candidates])
+        if chosen in self._candidates:
+            self.candidate.setCurrentIndex(self._candidates.index(chosen))
+
+    def _offer_tests(self) -> None:
+        before = self.test.currentText()
+        self._tests = [one for data in self._shelf.sets() for one in _tests(data, self._run)]
+        self.test.clear()
+        for title, _ in self._tests:
+            self.test.addItem(title)
+        self.test.setCurrentIndex(max(0, self.test.findText(before)))
+        self.no_test.setVisible(not self._tests)
+
+    def _choose_locked(self, standing: Standing) -> None:
+        if standing.locked is not None:
+            at = self.test.findText(standing.locked.name)
+            self.test.setCurrentIndex(at if at >= 0 else self.test.currentIndex())
+
+    def _show_gate(self, standing: Standing) -> None:
+        candidate = self.chosen()
+        is_open = candidate is not None and not standing.is_in_use and not standing.objections
+        self._gate.setText(_gate_words(candidate, standing))
+        self.objections.show_texts(standing.objections)
+        self.promote.setEnabled(is_open)
+        self._override_row.setVisible(bool(standing.objections))
+        self._offer_override()
+        can_compare = candidate is not None and not standing.is_in_use and bool(self._tests)
+        self.compare.setEnabled(can_compare and not self._follower.is_following)
+
+    def _offer_override(self) -> None:
+        self.override.setEnabled(bool(self.reason.text().strip()))
+
+    # The comparison
+
+    def _compare(self) -> None:
+        candidate, standing = self.chosen(), self._standing
+        if candidate is None or standing is None or standing.current is None:
+            reason = tr("There is no model in use to compare with.")
+            self._say(InputError("", reason, tr("Promote one with a reason.")))
+            return
+        arguments = ["compare", str(candidate.folder), standing.current.name]
+        arguments += self._tests[self.test.currentIndex()][1]
+        arguments += ["--out", str(candidate.comparison), "--report", str(candidate.report)]
+        if candidate.training is not None:
+            arguments += ["--candidate-training", str(candidate.training)]
+        candidate.comparison.unlink(missing_ok=True)
+        try:
+            candidate.comparing.start([*arguments, "--progress", "json"])
+        except InputError as error:
+            self._say(error)
+            return
+        self._say(None)
+        self._show_comparison()
+        self._follower.follow(candidate.comparing)
+        self.compare.setEnabled(False)
+        self.progress.show_progress(tr("The comparison begins…"))
+
+    def _hear(self, line: dict[str, Any]) -> None:
+        if "done" in line and self._follower.job is not None and self._follower.job.is_running():
+            self.progress.show_progress(stage_words(line), line["done"], line["total"])
+
+    def _compared(self) -> None:
+        assert self._follower.job is not None
+        self.progress.hide()
+        self._say(self._follower.job.problem())
+        self._look()
+
+    def _show_comparison(self) -> None:
+        candidate = self.chosen()
+        self.progress.setVisible(self._follower.is_following)
+        found = _read(candidate)
+        for part in (self.words, self.figures, self.open):
+            part.setVisible(found is not None)
+        if found is not None:
+            self.words.setText(found["words"])
+            self.figures.show_rows(
+                ("", tr("Candidate"), tr("In use"), tr("Difference"), tr("95 % interval")),
+                [_figure_row(key, words, found) for key, words in _FIGURES.items()],
+            )
+
+    def _open_report(self) -> None:
+        if (candidate := self.chosen()) is not None:
+            parts.show_file(candidate.report)
+
+    # Promotion
+
+    def _promote(self, override: str) -> None:
+        if (candidate := self.chosen()) is not None:
+            self._wait()
+            self.promoter.promote(candidate, override)
+
+    def _roll_back(self) -> None:
+        self._wait()
+        self.promoter.roll_back()
+
+    def _wait(self) -> None:
+        self._say(None)
+        for part in (self.promote, self.override, self.roll_back):
+            part.setEnabled(False)
+
+    def _changed(self, change: Change) -> None:
+        self.reason.clear()
+        self.done.setText(tr("{model} is in use now.", model=str(change.after)))
+        self.done.show()
+        self.promoted.emit(change)
+        self.promoter.look(self.chosen())
+
+    def _failed(self, error: InputError) -> None:
+        self._say(error)
+        self.roll_back.setEnabled(True)
+        self._offer_override()
+
+    def _say(self, error: InputError | None) -> None:
+        self.error.setText(error.message if error else "")
+        self.error.setVisible(error is not None)
+
+
+def change_words(change: Change) -> str:
+    """A line of the journal."""
+    before = str(change.before) if change.before else tr("nothing")
+    what = tr("promoted") if change.action == PROMOTE else tr("rolled back")
+    line = f"{moment(change.time)}  {change.user}  {what}  {before} → {change.after}"
+    if change.override:
+        return f"{line}  " + tr("override: {reason}", reason=change.override)
+    if change.comparison:
+        return f"{line}  {change.comparison.verdict} · {change.comparison.data.name}"
+    return line
+
+
+def _of_run(run: Run) -> Candidate:
+    title = tr("Run {run} on {data}", run=run.name, data=run.data.name)
+    return Candidate(title, run.bundle, run.folder, run.data.data)
+
+
+def _tests(data: DataSet, run: Run | None) -> list[tuple[str, list[str]]]:
+    """What of a data set no model of this run was trained on: title and arguments."""
+    found = data.findings()
+    if found and "test" in found.get("parts", {}):
+        return [
+            (tr("{data}, its test part", data=data.name), [*data.arguments(), "--split", "test"])
+        ]
+    if run is not None and run.data == data:
+        return []
+    return [(data.name, data.arguments())]
+
+
+def _read(candidate: Candidate | None) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(candidate.comparison.read_text("utf-8"))) if candidate else None
+    except (OSError, ValueError):
+        return None
+
+
+def _figure_row(key: str, words: str, found: dict[str, Any]) -> tuple[str, ...]:
+    one, is_plain = found["figures"][key], key == "log_loss"
+    values = (one["candidate"], one["current"], one["difference"])
+    ends = (_written(end, is_plain=is_plain) for end in one["interval"])
+    return (tr(words), *(_written(each, is_plain=is_plain) for each in values), " – ".join(ends))
+
+
+def _written(value: float | None, *, is_plain: bool) -> str:
+    if value is None:
+        return tr("not known")
+    return number(value, ".3f") if is_plain else percent(value, 1)
+
+
+def _gate_words(candidate: Candidate | None, standing: Standing) -> str:
+    if candidate is None:
+        return tr("There is no other model: finish a training, or import one.")
+    if standing.is_in_use:
+        return tr("The candidate is the model in use.")
+    if standing.objections:
+        return tr("The candidate does not pass:")
+    return tr("The candidate may take the place of the model in use.")
+
+
+def _no_test() -> str:
+    return tr(
+        "A comparison needs data that neither model was trained on: send other studies to training "
+        "as a data set of their own, or add a folder that has a test part."
+    )

@@ -1,0 +1,134 @@
+"""What a finished run is worth: figures with intervals, and which class is taken for which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QTableWidgetItem
+
+from tumorviewer.desktop import theme
+from tumorviewer.desktop.labels import button, heading, label
+from tumorviewer.desktop.training import parts
+from tumorviewer.desktop.training.parts import Page, Sentences, Table, row
+from tumorviewer.desktop.training.shelf import REPORT, Run
+from tumorviewer.errors import InputError
+from tumorviewer.language import later, number, percent, tr, trn
+from tumorviewer.models import bundle
+
+_SHARES = {
+    "accuracy": later("Accuracy"),
+    "balanced_accuracy": later("Balanced accuracy"),
+    "macro_recall": later("Sensitivity (recall)"),
+    "macro_specificity": later("Specificity"),
+    "macro_f1": later("F1"),
+}
+_NUMBERS = {
+    "roc_auc": later("ROC AUC"),
+    "log_loss": later("Log loss, nats"),
+    "ece": later("Calibration error (ECE)"),
+}
+
+
+class ResultPage(Page):
+    """Figures of a run."""
+
+    comparison_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(tr("Result"))
+        self._run: Run | None = None
+        self._model, self._of = label("", "title"), label("", "secondary")
+        self._cautions = Sentences("warning")
+        self.figures = Table(tr("Figures with 95 % intervals"))
+        self._confusion_heading = heading(tr("Confusion matrix: rows are your verdicts"))
+        self.confusion = Table(tr("Confusion matrix: rows are your verdicts"))
+        self.open = button(tr("Open the report"))
+        self.open.clicked.connect(self._open_report)
+        self.compare = button(tr("Compare it with the model in use"), "primary")
+        self.compare.clicked.connect(self.comparison_wanted)
+        self.add(self._model, self._of, self._cautions, heading(tr("Figures")), self.figures)
+        self.add(self._confusion_heading, self.confusion, row(self.compare, self.open))
+        self.end()
+
+    def show_run(self, run: Run) -> None:
+        """Turn to a finished run."""
+        self._run = run
+        self.open.setVisible((run.folder / REPORT).is_file())
+        try:
+            card = bundle.read_card(run.bundle)
+        except InputError as error:
+            self._model.setText(tr("The model of this run cannot be read"))
+            self._show_figures({}, [error.message])
+            return
+        self._model.setText(f"{card.title} · {card.name} {card.version}")
+        found: dict[str, Any] = next(iter((run.figures() or {}).values()), {})
+        cautions = [str(card.training.get("selection", ""))] if found else [_no_figures()]
+        if found.get("twin_share"):
+            cautions.append(
+                tr("{share} of what it is judged by have a near-duplicate in what it was trained "
+                   "on.", share=percent(found["twin_share"], 1))
+            )  # fmt: skip
+        self._show_figures(found, cautions)
+
+    def _show_figures(self, found: dict[str, Any], cautions: list[str]) -> None:
+        self._cautions.show_texts([one for one in cautions if one])
+        self._of.setVisible(bool(found))
+        for part in (self.figures, self.confusion, self._confusion_heading):
+            part.setVisible(bool(found))
+        if found:
+            items = trn("{count} item", "{count} items", found["n"])
+            groups = trn("{count} group", "{count} groups", found["groups"])
+            self._of.setText(tr("Judged on {items} in {groups}.", items=items, groups=groups))
+            headings = ("", tr("Figure"), tr("95 % interval"))
+            self.figures.show_rows(headings, figure_rows(found))
+            self._show_confusion(found["confusion"])
+
+    def _show_confusion(self, found: dict[str, Any]) -> None:
+        classes, matrix = found["classes"], found["matrix"]
+        headings = ("", *(tr("As {name}", name=name) for name in classes))
+        rows = [(name, *map(str, counts)) for name, counts in zip(classes, matrix, strict=True)]
+        self.confusion.show_rows(headings, rows)
+        for at, counts in enumerate(matrix):
+            for column, count in enumerate(counts):
+                item = self.confusion.item(at, column + 1)
+                if item is not None:
+                    _shade(item, count / max(sum(counts), 1))
+
+    def _open_report(self) -> None:
+        assert self._run is not None
+        parts.show_file(self._run.folder / REPORT)
+
+
+def figure_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, figure and interval of each that is known."""
+    rows = []
+    for names, write in ((_SHARES, _percent), (_NUMBERS, _plain)):
+        for key, words in names.items():
+            if found.get(key) is not None:
+                ends = [write(end) for end in found["intervals"][key] if end is not None]
+                rows.append((tr(words), write(found[key]), " – ".join(ends)))
+    return rows
+
+
+def _percent(value: float) -> str:
+    return percent(value, 1)
+
+
+def _plain(value: float) -> str:
+    return number(value, ".3f")
+
+
+def _shade(item: QTableWidgetItem, share: float) -> None:
+    """The more of a class, the stronger."""
+    colour = QColor(theme.current().accent)
+    colour.setAlphaF(0.6 * share)
+    item.setBackground(colour)
+
+
+def _no_figures() -> str:
+    return tr(
+        "There are no figures: nothing was kept back to judge the model by. Compare it with the "
+        "model in use on data that neither has seen."
+    )

@@ -1,0 +1,167 @@
+"""A run while it trains: start, pause, go on, live curves, time left, and what the trainer says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QPlainTextEdit, QProgressBar
+
+from tumorviewer.desktop.batch import duration
+from tumorviewer.desktop.labels import button, heading, label
+from tumorviewer.desktop.training.curves import Curves
+from tumorviewer.desktop.training.following import Follower
+from tumorviewer.desktop.training.parts import Page, row
+from tumorviewer.desktop.training.shelf import Run, State
+from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
+
+_STATES = {
+    State.DRAFT: later("The run is not started yet."),
+    State.RUNNING: later("The network is being trained. You can close the window meanwhile."),
+    State.PAUSED: later("The run is paused. It goes on after its last finished epoch."),
+    State.DONE: later("The run is finished."),
+    State.FAILED: later("The run did not begin to train."),
+}
+
+
+class RunPage(Page):
+    """Turns to a run, which may have been started by a window of before."""
+
+    changed = Signal()
+    """The run has another state."""
+    refused = Signal(object)
+    """An :class:`InputError`: the trainer did not begin to train."""
+    settings_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(tr("Training"))
+        self._run: Run | None = None
+        self._epochs: dict[int, dict[str, Any]] = {}
+        self._total = 1
+        self._follower = Follower(self)
+        self._follower.said.connect(self._hear)
+        self._follower.ended.connect(self._ended)
+        self.state, self.error = label("", "subtitle"), label("", "error")
+        self.stage = label("", "secondary")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(tr("Progress of the training"))
+        self.curves = Curves()
+        self.curves.setMinimumHeight(260)
+        self.start = button(tr("Start the training"), "primary")
+        self.start.clicked.connect(self.begin)
+        self.go_on = button(tr("Go on"), "primary")
+        self.go_on.clicked.connect(self.begin)
+        self.pause = button(tr("Pause"))
+        self.pause.setToolTip(
+            tr("Stop at the last checkpoint; the epoch that is under way is trained again later")
+        )
+        self.pause.clicked.connect(self._pause)
+        self.settings = button(tr("Change the settings"))
+        self.settings.clicked.connect(self.settings_wanted)
+        self.remarks = QPlainTextEdit()
+        self.remarks.setReadOnly(True)
+        self.remarks.setTabChangesFocus(True)
+        self.remarks.setMinimumHeight(96)
+        self.remarks.setAccessibleName(tr("What the trainer says"))
+        self.add(label(tr("Training"), "title"), self.state, self.error)
+        self.add(self.stage, self._bar, row(self.start, self.go_on, self.pause, self.settings))
+        self.add(heading(tr("Curves")), self.curves, heading(tr("What the trainer says")))
+        self.add(self.remarks)
+        self.end()
+
+    def show_run(self, run: Run) -> None:
+        """Turn to a run."""
+        if self._run != run:
+            self._run = run
+            self._follow()
+        self._show_state()
+
+    def close_page(self) -> None:
+        self._follower.follow(None)
+
+    def begin(self) -> None:
+        """Start the run, or go on with it."""
+        assert self._run is not None
+        try:
+            self._run.fit.start(self._run.arguments())
+        except InputError as error:
+            self._say(error)
+            return
+        self._follow()
+        self._show_state()
+        self.changed.emit()
+
+    def _follow(self) -> None:
+        assert self._run is not None
+        self._say(None)
+        self.remarks.clear()
+        self.stage.setText("")
+        self._epochs = {entry["epoch"]: entry for entry in self._run.log()}
+        self._total = max(len(self._epochs), 1)
+        self._follower.follow(self._run.fit)
+        self._draw()
+
+    def _pause(self) -> None:
+        self._follower.stop()
+        self.pause.setEnabled(False)
+        self.stage.setText(tr("It stops…"))
+
+    def _hear(self, line: dict[str, Any]) -> None:
+        if "text" in line:
+            self.remarks.appendPlainText(str(line["text"]))
+            return
+        if line.get("stage") == "epoch":
+            self._epochs[line["done"]] = line | {"epoch": line["done"]}
+            self._total = line["total"]
+            self._draw()
+        self._bar.setRange(0, line["total"])
+        self._bar.setValue(line["done"])
+        if not self._follower.is_stopping:
+            self.stage.setText(stage_words(line))
+
+    def _draw(self) -> None:
+        self.curves.show_epochs([self._epochs[at] for at in sorted(self._epochs)], self._total)
+
+    def _ended(self) -> None:
+        assert self._run is not None
+        problem, state = self._run.fit.problem(), self._run.state
+        self._show_state()
+        self._say(problem)
+        self.changed.emit()
+        if problem is not None and state is State.FAILED:
+            self.refused.emit(problem)
+
+    def _show_state(self) -> None:
+        assert self._run is not None
+        state = self._run.state
+        text = tr(_STATES[state])
+        if state is State.PAUSED and (log := self._run.log()):
+            text += " " + tr("Finished: {count}.", count=log[-1]["epoch"])
+        self.state.setText(text)
+        self.start.setVisible(state in (State.DRAFT, State.FAILED))
+        self.settings.setVisible(state in (State.DRAFT, State.FAILED))
+        self.go_on.setVisible(state is State.PAUSED)
+        self.pause.setVisible(state is State.RUNNING)
+        self.pause.setEnabled(not self._follower.is_stopping)
+        for part in (self.stage, self._bar):
+            part.setVisible(state is State.RUNNING)
+
+    def _say(self, error: InputError | None) -> None:
+        self.error.setText(error.message if error else "")
+        self.error.setVisible(error is not None)
+
+
+def stage_words(line: dict[str, Any]) -> str:
+    """``Epoch 3 of 60 · about 4 min left``."""
+    done, total = line["done"], line["total"]
+    if line["stage"] == "epoch":
+        text = tr("{done} of {total} epochs are finished", done=done, total=total)
+    else:
+        text = tr("{stage}: {done} of {total}", stage=line["stage"].capitalize(),
+                  done=done, total=total)  # fmt: skip
+    left = line.get("seconds_left")
+    if left and done < total:
+        text += " · " + tr("about {time} left", time=duration(left))
+    return text

@@ -1,0 +1,211 @@
+"""The settings of a run, and the split that they make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from tumorviewer.desktop.labels import ProgressRow, button, heading, label
+from tumorviewer.desktop.training.following import Question
+from tumorviewer.desktop.training.form import Form, options
+from tumorviewer.desktop.training.parts import Page, Table, row
+from tumorviewer.desktop.training.shelf import Run, State, setting
+from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
+
+_PARTS = (
+    ("train", later("To train on")),
+    ("validation", later("To choose and judge by")),
+    ("test", later("To judge by")),
+)
+EVERYTHING = {"split.validation": "none"}
+"""Settings that keep nothing back."""
+
+
+class SettingsPage(Page):
+    """The trainer is asked for its settings when they are first needed."""
+
+    start_wanted = Signal()
+    again_wanted = Signal()
+    """Another run with these settings is wanted."""
+
+    def __init__(self) -> None:
+        super().__init__(tr("Configuration"))
+        self._run: Run | None = None
+        self._asks_for_everything = False
+        self._about_settings, self._about_split = Question(self), Question(self)
+        self._about_settings.answered.connect(self._make_form)
+        self._about_settings.refused.connect(self._cannot_make)
+        self._about_split.answered.connect(self._show_split)
+        self._about_split.refused.connect(self._refuse_split)
+        self.form = Form()
+        self.form.changed.connect(self._edited)
+        self.waiting = ProgressRow(tr("the question about the settings"))
+        self.error = label("", "error")
+        self.retry = button(tr("Try again"))
+        self.retry.clicked.connect(self._ask_settings)
+        self.note = label("", "secondary")
+        self.split = Table(tr("Split"))
+        self._split_note = label("", "small")
+        self.look = button(tr("Show the split"))
+        self.look.clicked.connect(self._ask_split)
+        self.everything = button(tr("Train on everything"))
+        self.everything.clicked.connect(self._keep_nothing_back)
+        self.start = button(tr("Start the training"), "primary")
+        self.start.clicked.connect(self._start)
+        self.again = button(tr("Another run with these settings"))
+        self.again.clicked.connect(self.again_wanted)
+        self._split_parts: tuple[QWidget, ...] = (self.split, self._split_note)
+        self.add(label(tr("Configuration"), "title"), self.note, self.waiting, self.form)
+        self.add(heading(tr("Split")), self.split, self._split_note, self.error)
+        self.add(row(self.start, self.look, self.everything, self.again, self.retry))
+        self.end()
+
+    def show_run(self, run: Run) -> None:
+        """Turn to a run; the settings of one that was started cannot be changed."""
+        self._run = run
+        self._about_split.close()
+        self._say("")
+        self._hide_split()
+        if self.form.fields:
+            self._fill()
+        elif not self._about_settings.is_asking:
+            self._ask_settings()
+
+    def close_page(self) -> None:
+        self._about_settings.close()
+        self._about_split.close()
+
+    def keep(self) -> bool:
+        """Keep what is written with the run; False if something is no value, which is said."""
+        assert self._run is not None
+        try:
+            self._run.choose(self.form.choices())
+        except InputError as error:
+            self._say(f"{error.source}: {error.message}")
+            return False
+        self._say("")
+        return True
+
+    def refuse(self, error: InputError) -> None:
+        """Say why the trainer does not take it so, and find out whether it would take all data."""
+        self._say(error.message)
+        assert self._run is not None
+        if not EVERYTHING.items() <= self._run.choices().items():
+            self._ask_for(EVERYTHING)
+
+    def _ask_settings(self) -> None:
+        self.retry.hide()
+        self._say("")
+        for part in (self.start, self.look, self.again):
+            part.setEnabled(False)
+        self.waiting.show_progress(tr("The trainer is asked for its settings…"))
+        self._about_settings.ask(["config", "--json"])
+
+    def _make_form(self, said: dict[str, Any]) -> None:
+        self.waiting.hide()
+        self.form.make(options(said))
+        if self._run is not None:
+            self._fill()
+
+    def _cannot_make(self, error: InputError) -> None:
+        self.waiting.hide()
+        self._say(error.message)
+        self.retry.show()
+
+    def _fill(self) -> None:
+        assert self._run is not None
+        is_draft = self._run.state in (State.DRAFT, State.FAILED)
+        self.retry.hide()
+        self.form.show_values(self._run.choices())
+        self.form.set_editable(is_draft)
+        self.note.setText(
+            tr("These are the trainer's own settings, and what they mean in its words.")
+            if is_draft
+            else tr("This run was started: its settings stay. Another run can have others.")
+        )
+        for part in (self.start, self.look, self.again):
+            part.setEnabled(True)
+        self.start.setVisible(is_draft)
+        self.look.setVisible(is_draft)
+        self.again.setVisible(not is_draft)
+
+    def _edited(self) -> None:
+        self._hide_split()
+        self._say("")
+
+    def _hide_split(self) -> None:
+        self.everything.hide()
+        for part in self._split_parts:
+            part.hide()
+
+    def _start(self) -> None:
+        if self.keep():
+            self.start_wanted.emit()
+
+    def _ask_split(self) -> None:
+        if not self.keep():
+            return
+        self._hide_split()
+        self.look.setEnabled(False)
+        self._ask_for({})
+
+    def _ask_for(self, more: dict[str, Any]) -> None:
+        assert self._run is not None
+        chosen = self._run.choices() | more
+        settings = [part for one in chosen.items() for part in ("--set", setting(*one))]
+        self._asks_for_everything = bool(more)
+        self.waiting.show_progress(tr("The trainer divides the data…"))
+        self._about_split.ask(
+            ["split", *self._run.data.arguments(), *settings, "--progress", "none"]
+        )
+
+    def _show_split(self, found: dict[str, Any]) -> None:
+        self._end_asking()
+        if self._asks_for_everything:
+            self.everything.show()
+            return
+        classes = list(found["train"]["classes"])
+        self.split.show_rows(
+            (tr("Part"), tr("Items"), tr("Groups"), *classes),
+            [
+                (tr(words), *_counts(found[part], classes))
+                for part, words in _PARTS
+                if found[part]["items"]
+            ],
+        )
+        self._split_note.setText(tr("Grouped by {how}.", how=found["grouped_by"]))
+        for part in self._split_parts:
+            part.show()
+
+    def _refuse_split(self, error: InputError) -> None:
+        self._end_asking()
+        if not self._asks_for_everything:
+            self.refuse(error)
+
+    def _end_asking(self) -> None:
+        self.waiting.hide()
+        self.look.setEnabled(True)
+
+    def _keep_nothing_back(self) -> None:
+        for name, value in EVERYTHING.items():
+            self.form.fields[name].set_value(value)
+        self._edited()
+        self.note.setText(
+            tr(
+                "Nothing is kept back: the run will have no figures. Only a comparison on other "
+                "data can say what the model is worth."
+            )
+        )
+        self.start.setFocus()
+
+    def _say(self, text: str) -> None:
+        self.error.setText(text)
+        self.error.setVisible(bool(text))
+
+
+def _counts(part: dict[str, Any], classes: list[str]) -> list[str]:
+    of_classes = (part["classes"][name] for name in classes)
+    return [f"{one:,}" for one in (part["items"], part["groups"], *of_classes)]

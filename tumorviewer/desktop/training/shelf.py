@@ -1,0 +1,268 @@
+"""Data sets and training runs of this workstation: folders that every window finds. No Qt."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from tumorviewer.desktop.training.job import Job
+from tumorviewer.errors import InputError
+from tumorviewer.files import replacing
+from tumorviewer.language import later
+from tumorviewer.resources import home
+
+_SET, _CHOICES = "set.json", "choices.json"
+BUNDLE, FIGURES, LOG, LAST, CONFIG, REPORT = (
+    "bundle", "figures.json", "log.jsonl", "last.safetensors", "config.toml", "report.html",
+)  # fmt: skip
+"""What the trainer leaves in a run's folder."""
+
+
+class State(Enum):
+    """How far a run has come."""
+
+    DRAFT = later("not started")
+    RUNNING = later("training")
+    PAUSED = later("paused")
+    """It can be gone on with after its last finished epoch."""
+    DONE = later("trained")
+    FAILED = later("not trained")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Labelled studies in the trainer's form."""
+
+    folder: Path
+    """Where its audit and its runs lie."""
+    data: Path
+    """A table, or a folder with a folder per class."""
+    also: tuple[Path, ...] = ()
+    """More of it, joined with the first."""
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def audit(self) -> Job:
+        """``audit.json`` and ``audit.html`` are in its folder when it is done."""
+        return Job(self.folder / "audit", "audit")
+
+    def arguments(self) -> list[str]:
+        """How the trainer is told of it."""
+        return [str(self.data), *(part for one in self.also for part in ("--also", str(one)))]
+
+    def findings(self) -> dict[str, Any] | None:
+        """What the audit found; None if it was not made."""
+        found = _read(self.audit.folder / "audit.json")
+        return found if isinstance(found, dict) else None
+
+    def runs(self) -> tuple[Run, ...]:
+        """The oldest first."""
+        return tuple(Run(folder, self) for folder in _folders(self.folder / "runs"))
+
+    def new_run(self) -> Run:
+        """A run that was not started.
+
+        Raises
+        ------
+        InputError
+            If there is no room for it.
+        """
+        numbers = [int(run.name) for run in self.runs() if run.name.isdecimal()]
+        run = Run(self.folder / "runs" / f"{max(numbers, default=0) + 1:03}", self)
+        _make(run.folder)
+        return run
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training."""
+
+    folder: Path
+    data: DataSet
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def fit(self) -> Job:
+        return Job(self.folder, "fit")
+
+    @property
+    def bundle(self) -> Path:
+        """The model that came out."""
+        return self.folder / BUNDLE
+
+    @property
+    def state(self) -> State:
+        """As its files tell."""
+        if self.fit.is_running():
+            return State.RUNNING
+        if self.figures() is not None and (self.bundle / "card.json").is_file():
+            return State.DONE
+        if (self.folder / LAST).is_file():
+            return State.PAUSED
+        return State.FAILED if self.fit.was_started else State.DRAFT
+
+    def arguments(self) -> list[str]:
+        """Of the command that starts it, or goes on with it."""
+        settings = self.folder / CONFIG
+        if (self.folder / LAST).is_file() and settings.is_file():
+            chosen = ["--config", str(settings)]
+        else:
+            chosen = [part for one in self.choices().items() for part in ("--set", setting(*one))]
+        out = ["--out", str(self.folder), "--resume", "--progress", "json"]
+        return ["fit", *self.data.arguments(), *chosen, *out]
+
+    def choices(self) -> dict[str, Any]:
+        """Settings that differ from the trainer's own, by ``table.key``."""
+        found = _read(self.folder / _CHOICES)
+        return found if isinstance(found, dict) else {}
+
+    def choose(self, choices: dict[str, Any]) -> None:
+        """Keep settings for the start.
+
+        Raises
+        ------
+        InputError
+            If they cannot be written.
+        """
+        _write(self.folder / _CHOICES, choices)
+
+    def figures(self) -> dict[str, Any] | None:
+        """What the run is worth; empty if nothing was kept back to judge it by."""
+        found = _read(self.folder / FIGURES)
+        return found.get("figures") if isinstance(found, dict) else None
+
+    def log(self) -> list[dict[str, Any]]:
+        """A line for each finished epoch."""
+        try:
+            lines = (self.folder / LOG).read_text("utf-8").splitlines()
+            return [json.loads(line) for line in lines]
+        except (OSError, ValueError):
+            return []
+
+
+class Shelf:
+    """All data sets.
+
+    Parameters
+    ----------
+    root
+        ``training`` in the user's folder by default; only the user can enter it.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or home("training")
+
+    def sets(self) -> tuple[DataSet, ...]:
+        """By name."""
+        return tuple(filter(None, map(_data_set, _folders(self.root / "sets"))))
+
+    def place(self, name: str) -> Path:
+        """Where a new data set of that name is written, unless the reader says otherwise."""
+        return self.root / "data" / name
+
+    def free_name(self, wanted: str) -> str:
+        """`wanted`, or with a number behind it."""
+        name, number = wanted, 1
+        while (self.root / "sets" / name).exists() or self.place(name).exists():
+            number += 1
+            name = f"{wanted}-{number}"
+        return name
+
+    def add(self, name: str, data: Path, also: Sequence[Path] = ()) -> DataSet:
+        """Put a data set on the shelf.
+
+        Raises
+        ------
+        InputError
+            If the name is taken or none, or there is no room.
+        """
+        if slug(name) != name:
+            remedy = "Use lower case letters, digits and hyphens."
+            raise InputError(name, "It cannot be called so.", remedy)
+        folder = self.root / "sets" / name
+        if (folder / _SET).exists():
+            raise InputError(name, "There is a data set of that name.", "Choose another name.")
+        made = DataSet(folder, data.resolve(), tuple(one.resolve() for one in also))
+        _make(folder)
+        document = {"data": str(made.data), "also": [str(one) for one in made.also]}
+        _write(folder / _SET, document | {"made": datetime.now(UTC).isoformat(timespec="seconds")})
+        return made
+
+    def running(self) -> Iterator[Run]:
+        """Runs that are being trained, by whichever window they were started."""
+        return (run for one in self.sets() for run in one.runs() if run.state is State.RUNNING)
+
+
+def slug(text: str) -> str:
+    """A name for a folder and for a model."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48]
+
+
+def setting(name: str, value: Any) -> str:
+    """As ``--set`` takes it."""
+    return f"{name}={toml(value)}"
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, dict):
+        inside = ", ".join(f"{json.dumps(key)} = {toml(one)}" for key, one in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _data_set(folder: Path) -> DataSet | None:
+    found = _read(folder / _SET)
+    if not isinstance(found, dict) or "data" not in found:
+        return None
+    return DataSet(folder, Path(found["data"]), tuple(map(Path, found.get("also", ()))))
+
+
+def _folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(one for one in folder.iterdir() if one.is_dir() and one.name[0] != ".")
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _make(folder: Path) -> None:
+    try:
+        for each in (*reversed(folder.parents), folder):
+            if not each.exists():
+                each.mkdir(mode=0o700)
+    except OSError as error:
+        raise _full(folder, error) from error
+
+
+def _write(path: Path, document: Any) -> None:
+    try:
+        with replacing(path) as beside:
+            beside.touch(mode=0o600)
+            beside.write_text(json.dumps(document, ensure_ascii=False), "utf-8")
+    except OSError as error:
+        raise _full(path, error) from error
+
+
+def _full(path: Path, error: OSError) -> InputError:
+    reason = f"It cannot be written: {error.strerror or error}."
+    return InputError(str(path), reason, "Make room, and try again.")
