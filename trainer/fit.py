@@ -214,9 +214,9 @@ def _guidance(
 ) -> Guidance | None:
     if not config.guidance.weight:
         return None
-    if not network.attends:
-        reason = f"{config.model.architecture} has no attention that could be guided."
-        raise InputError("[guidance]", reason, "Use light_guided or cnn_attention.")
+    if not network.is_guidable:
+        reason = f"{config.model.architecture} has neither attention nor maps that could be guided."
+        raise InputError("[guidance]", reason, "Use light_guided, light or cnn_attention.")
     if config.augmentation.mixup or config.augmentation.cutmix:
         raise InputError("[guidance]", "Mixed pictures have no outline.", "Use either.")
     with distributed.one_first():
@@ -241,8 +241,8 @@ def _network(
     if model.initial_weights:
         with distributed.one_first():
             begun = start.begin(network, model.initial_weights, fetch=run.fetch)
-        if (seen := start.items_of(model.initial_weights)) and len(parts.judged):
-            begun = replace(begun, held_out_seen=publish.share_in(seen, material, parts.judged))
+        if (before := start.items_of(model.initial_weights)) and len(parts.judged):
+            begun = replace(begun, held_out_seen=publish.share_in(before, material, parts.judged))
         network = network.to(run.device)
         part = network.get_submodule(network.pretrained.rstrip("."))
         if start.has_folded_norms(part):
