@@ -21,10 +21,12 @@ from tumorviewer.analysis.messages import (
     Failed,
     Progress,
     Request,
+    Similar,
     Task,
     unexpected,
 )
-from tumorviewer.analysis.slices import prepare_volume
+from tumorviewer.analysis.slices import PreparedVolume, prepare_volume
+from tumorviewer.language import tr
 from tumorviewer.models import bundle
 
 _SEEN_S = 0.05
@@ -170,17 +172,7 @@ class WorkerClient:
             if link is None or identifier not in self._open:
                 return
             self._open[identifier] = link
-        task = Task(
-            id=identifier,
-            model=request.model,
-            device=request.device,
-            method=request.method,
-            target=request.target,
-            slices=request.slices if isinstance(request, Explain) else None,
-            maps_only=isinstance(request, Explain),
-            prepared=prepared,
-        )
-        link.send(task, request.volume)
+        link.send(_task(identifier, request, prepared), request.volume)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, (Done, Failed, Cancelled)):
@@ -214,3 +206,20 @@ class WorkerClient:
                 return
             del self._open[event.id]
         self._events.put(event)
+
+
+def _task(identifier: int, request: Request, prepared: PreparedVolume | None) -> Task:
+    """A request as it travels."""
+    similar = request if isinstance(request, Similar) else None
+    maps = None if isinstance(request, Similar) else request
+    return Task(
+        id=identifier,
+        model=request.model,
+        device=request.device,
+        method=maps.method if maps else None,
+        target=maps.target if maps else None,
+        slices=request.slices if isinstance(request, Explain) else None,
+        maps_only=isinstance(request, Explain),
+        prepared=prepared,
+        similar_to=similar.slice if similar else None,
+    )

@@ -57,6 +57,14 @@ class Examination:
         return self._probabilities
 
     def raw_maps(
+    def embedding(self, position: int) -> NDArray[np.float32]:
+        """``(D,)`` of one of the prepared slices."""
+        features = self._features_of([position])
+        with torch.inference_mode():
+            embedded = self.model.network.embed(features)[0]
+        answer: NDArray[np.float32] = embedded.float().cpu().numpy()
+        return answer
+
         self, method: str, target: int, positions: list[int], progress: Progress | None = None
     ) -> NDArray[np.float32]:
         """Maps before scaling, ``(len(positions), H, W)``, at the feature map's resolution.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tumorviewer.analysis.finding import Finding, Saliency
+from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases
 from tumorviewer.analysis.methods import DEFAULT_METHOD
 from tumorviewer.analysis.slices import PreparedVolume
 from tumorviewer.study.types import Volume
@@ -43,7 +43,17 @@ class Explain:
     device: str = "auto"
 
 
-Request = Analyse | Explain
+@dataclass(frozen=True, eq=False)
+class Similar:
+    """Ask for the training items most like a slice; answered with :class:`SimilarCases`."""
+
+    volume: Volume
+    model: Path
+    slice: int
+    device: str = "auto"
+
+
+Request = Analyse | Explain | Similar
 
 
 # Events, from the client to the desktop. Each request ends in one Done, Failed or Cancelled.
@@ -86,7 +96,7 @@ class Done:
     """A request is answered."""
 
     id: int
-    result: Finding | Saliency
+    result: Finding | Saliency | SimilarCases
 
 
 @dataclass(frozen=True)
@@ -142,3 +152,5 @@ class Task:
     """Whether the answer is a :class:`Saliency` and not a :class:`Finding`."""
     prepared: PreparedVolume | None
     """The volume as prepared slices; None if the worker has them."""
+    similar_to: int | None = None
+    """The slice to find similar training items for; the answer is then :class:`SimilarCases`."""

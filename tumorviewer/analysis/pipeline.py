@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 from tumorviewer.analysis import device as devices
 from tumorviewer.analysis import explain
 from tumorviewer.analysis.examination import Examination
-from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency, notes_on_maps
+from tumorviewer.analysis.finding import (
+    Finding,
+    ModelIdentity,
+    Saliency,
+    SimilarCases,
+    notes_on_maps,
+)
 from tumorviewer.analysis.methods import DEFAULT_METHOD, method_named
 from tumorviewer.analysis.pooling import Pooled, pool
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import Progress, prepare_volume
 from tumorviewer.errors import InputError
+from tumorviewer.language import percent, tr
 from tumorviewer.models import ModelCard
 from tumorviewer.study.types import Volume
 
@@ -87,7 +94,32 @@ def find(
         flags=prepared.flags + _split(card, pooled.probabilities) + examination.flags,
         device=devices.in_words(examination.model.device),
         disagreement=examination.disagreement,
+        similar=_similar(examination, pooled.key[0]),
     )
+
+
+def similar_cases(examination: Examination, index: int) -> SimilarCases:
+    """The training items most like one slice of a volume, by its index in it.
+
+    Raises
+    ------
+    InputError
+        If the slice was not judged, or the model has no index of its training items.
+    """
+    (position,) = _positions(examination.prepared.slices, [index])
+    found = _similar(examination, position)
+    if found is None:
+        reason = tr("It carries no index of its training cases.")
+        raise InputError(examination.model.card.name, reason, tr("Choose another model."))
+    return found
+
+
+def _similar(examination: Examination, position: int) -> SimilarCases | None:
+    known = examination.model.similar
+    if known is None:
+        return None
+    cases = known.search(examination.embedding(position))
+    return SimilarCases(examination.prepared.slices[position], tuple(cases))
 
 
 def explain_slices(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from tumorviewer.analysis import device as devices
+from tumorviewer.analysis.trust.similar import Index
 from tumorviewer.errors import InputError
 from tumorviewer.models import ModelCard, bundle, weights
 from tumorviewer.networks import Classifier
@@ -36,6 +38,19 @@ class Model:
     device: torch.device
     arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     """As :func:`tumorviewer.models.bundle.trust_arrays` answers."""
+
+    @cached_property
+    def similar(self) -> Index | None:
+        """Its training items; None if nobody made an index of them."""
+        described = self.card.trust.similar if self.card.trust else None
+        if described is None:
+            return None
+        arrays = {
+            name.removeprefix("similar."): array
+            for name, array in self.arrays.items()
+            if name.startswith("similar.")
+        }
+        return Index(arrays, self.card.classes, described.sources)
 
     def forward(self, pictures: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
         """Feature maps ``(N, C, H, W)`` and logits ``(N, K)``, both on the model's device."""

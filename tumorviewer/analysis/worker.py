@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tumorviewer import errors
-from tumorviewer.analysis.finding import Finding, Saliency
+from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases
 from tumorviewer.analysis.messages import (
     Cancelled,
     Done,
@@ -121,7 +121,7 @@ class _Desk:
             message = "The analysis failed unexpectedly. If it fails again, please report it."
             return unexpected(task.id, message, error)
 
-    def _work(self, task: Task) -> Finding | Saliency:
+    def _work(self, task: Task) -> Finding | Saliency | SimilarCases:
         from tumorviewer.analysis import pipeline
 
         def progress(done: int, total: int, text: str) -> None:
@@ -131,6 +131,8 @@ class _Desk:
 
         progress(0, 1, "Loading the model")
         examination = self._examine(task)
+        if task.similar_to is not None:
+            return pipeline.similar_cases(examination, task.similar_to)
         if task.maps_only:
             assert task.method
             assert task.target
