@@ -73,6 +73,8 @@ class Volume:
     """Values, from and to, that stand for "no pixel here" (PS3.3 C.7.5.1.1.2)."""
     frame_of_reference: str | None = None
     """Frame of Reference UID (PS3.3 C.7.4.1): volumes that share it share their coordinates."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """As :attr:`Series.tags`."""
 
     @property
     def is_colour(self) -> bool:

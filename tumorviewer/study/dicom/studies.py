@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -202,14 +202,15 @@ def _finished(member: _Series) -> Series:
     uid = text(header, "SeriesInstanceUID") or None
     stacks = stacks_of(member.frames)
     number = integer(header, "SeriesNumber")
+    tags = {keyword: found for keyword in TAGS if (found := find_text(header, keyword))}
     return Series(
         title=_title(header, number),
-        volumes=tuple(_volumes(stacks, source, uid)),
+        volumes=tuple(_volumes(stacks, source, uid, tags)),
         source=source,
         uid=uid,
         modality=text(header, "Modality"),
         number=number,
-        tags={keyword: found for keyword in TAGS if (found := find_text(header, keyword))},
+        tags=tags,
     )
 
 
@@ -221,13 +222,15 @@ def _title(header: Dataset, number: int | None) -> str:
     return f"{modality} series {number}" if number is not None else f"{modality} series"
 
 
-def _volumes(stacks: list[Stack], source: str, uid: str | None) -> Iterable[DicomVolume]:
+def _volumes(
+    stacks: list[Stack], source: str, uid: str | None, tags: Mapping[str, str]
+) -> Iterable[DicomVolume]:
     most: dict[Hashable, int] = {}
     for stack, label in zip(stacks, labels_of(stacks), strict=True):
         geometry = locate(stack.frames)
         notes = (*geometry.notes, *_stack_notes(stack), *_image_notes(stack.frames))
         repeats = len(stack.frames) <= most.get(stack.contrast, 0)
-        yield DicomVolume(stack.frames, geometry, source, uid, label, repeats, notes)
+        yield DicomVolume(stack.frames, geometry, source, uid, label, repeats, notes, tags)
         most[stack.contrast] = max(len(stack.frames), most.get(stack.contrast, 0))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class DicomVolume:
     label: str
     repeats: bool
     notes: tuple[str, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -103,6 +104,7 @@ class DicomVolume:
             positions=self.geometry.positions,
             padding=_padding(middle),
             frame_of_reference=_frame_of_reference(middle),
+            tags=self.tags,
         )
 
     def _widened(self, volume: Volume, values: NDArray[Any]) -> Volume:
