@@ -214,9 +214,9 @@ def _guidance(
 ) -> Guidance | None:
     if not config.guidance.weight:
         return None
-    if not network.attends:
-        reason = f"{config.model.architecture} has no attention that could be guided."
-        raise InputError("[guidance]", reason, "Use light_guided or cnn_attention.")
+    if not network.is_guidable:
+        reason = f"{config.model.architecture} has neither attention nor maps that could be guided."
+        raise InputError("[guidance]", reason, "Use light_guided, light or cnn_attention.")
     if config.augmentation.mixup or config.augmentation.cutmix:
         raise InputError("[guidance]", "Mixed pictures have no outline.", "Use either.")
     with distributed.one_first():

@@ -1,6 +1,7 @@
-"""Attention held against outlines of the lesion, for networks that have attention.
+"""Attention or class activation maps held against outlines of the lesion (guided attention, after
+Li et al., "Tell Me Where to Look", CVPR 2018).
 
-Shapes: N pictures, S side, H W feature map.
+Shapes: N pictures, S side, K classes, H W feature map.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class GuidanceSettings:
     """The table ``[guidance]``."""
 
     weight: float = option(
-        0.0, "of the attention's loss against outlines of the lesion, for networks that attend"
+        0.0, "of the loss of attention, or of class activation maps, against outlines of the lesion"
     )
     masks: str = option(
         "",
@@ -46,14 +47,14 @@ class GuidanceSettings:
 
 
 class Guided(nn.Module):
-    """A network that answers its attention beside its logits."""
+    """A network that answers beside its logits what each place says."""
 
     def __init__(self, network: Classifier) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x_NCSS: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits ``(N, K)`` and scores ``(N, 1, H, W)``."""
+        """Logits ``(N, K)`` and scores ``(N, 1 or K, H, W)``."""
         maps = self.network.trunk(x_NCSS)
         scores = self.network.scores(maps)
         assert scores is not None
@@ -98,9 +99,12 @@ class Guidance:
         known = torch.from_numpy(self.outlines.known[rows]).to(device)
         return Masked(masks.unsqueeze(1).float().div_(255), known)
 
-    def loss(self, scores_N1HW: Tensor, masked: Masked) -> Tensor:
-        """Weighted :func:`attention_loss`."""
-        return self.weight * attention_loss(scores_N1HW, masked.masks, masked.known)
+    def loss(self, scores_NKHW: Tensor, masked: Masked, labels_N: Tensor) -> Tensor:
+        """Weighted :func:`attention_loss`, or :func:`class_map_loss` of the true classes' maps."""
+        if scores_NKHW.shape[1] == 1:
+            return self.weight * attention_loss(scores_NKHW, masked.masks, masked.known)
+        own = scores_NKHW[torch.arange(len(labels_N)), labels_N]
+        return self.weight * class_map_loss(own, masked.masks, masked.known)
 
 
 def outlined(dataset: Dataset, folder: str) -> Dataset:
@@ -165,4 +169,18 @@ def attention_loss(scores_N1HW: Tensor, masks_N1SS: Tensor, known_N: Tensor) -> 
     overlap = common / (probable.sum(axes) + inside.sum(axes) + _SMOOTH)
     each_N = _PLACES * places.mean(axes) + 1 - overlap
     mean: Tensor = (each_N * known_N).sum() / known_N.sum().clamp_min(1)
+    return mean
+
+
+def class_map_loss(maps_NHW: Tensor, masks_N1SS: Tensor, known_N: Tensor) -> Tensor:
+    """Cross-entropy of where the true class's map is high, as a distribution over its places, with
+    the outline as one. How high it is, which decides the class, stays free; empty outlines say
+    nothing."""
+    rows, columns = maps_NHW.shape[1:]
+    inside = functional.adaptive_avg_pool2d(masks_N1SS, (rows, columns)).flatten(1)
+    area_N = inside.sum(1)
+    logarithms = maps_NHW.flatten(1).log_softmax(1)
+    each_N = -(logarithms * inside).sum(1) / area_N.clamp_min(1e-6)
+    counted_N = known_N & (area_N > 0)
+    mean: Tensor = (each_N * counted_N).sum() / counted_N.sum().clamp_min(1)
     return mean

@@ -296,7 +296,7 @@ class Trainer:
             logits, target, self._weights, settings.label_smoothing, settings.focal_gamma
         )
         if self._guidance and masked:
-            loss = loss + self._guidance.loss(answer[1].float(), masked)
+            loss = loss + self._guidance.loss(answer[1].float(), masked, target.argmax(1))
         if (distillation := self._distillation) is None:
             return loss
         t = distillation.temperature

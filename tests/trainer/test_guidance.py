@@ -14,11 +14,12 @@ from trainer import guidance
 from trainer.augment import Augment, Augmentation
 from trainer.config import Config, ModelSettings
 from trainer.fit import Run, fit
-from trainer.guidance import GuidanceSettings
+from trainer.guidance import Guidance, GuidanceSettings, Guided, Masked, Outlines
 from trainer.material import Source, gather
 from trainer.optimise import TrainingSettings
 from trainer.progress import Progress
 from trainer.split import SplitSettings
+from tumorviewer import networks
 from tumorviewer.errors import InputError
 from tumorviewer.models import weights
 from tumorviewer.models.card import Preprocessing
@@ -86,6 +87,39 @@ def test_attention_learns_to_point_at_the_outline(spots: Path, tmp_path: Path) -
     assert guided > free
 
 
+def test_class_maps_learn_to_point_at_the_outline() -> None:
+    """The place is not told by the class: only guidance can teach it."""
+    torch.manual_seed(0)
+    network = networks.create("light_residual", 2, width=8, depth=1, dropout=0.0).eval()
+    pictures = torch.rand(8, 1, SIDE, SIDE) * 0.2
+    masks = torch.zeros(8, 1, SIDE, SIDE)
+    labels, known = torch.arange(8) % 2, torch.arange(8) < 6
+    for number in range(7):
+        top = 4 + 5 * number
+        pictures[number, :, top : top + 16, 8:24] += 0.3
+        masks[number, :, top : top + 16, 8:24] = 1
+    optimiser = torch.optim.AdamW(network.parameters(), 0.01)
+    taught = Guidance(Outlines(np.zeros((0, 8, 8), np.uint8), np.zeros(0, bool)), 1.0)
+    for _ in range(30):
+        optimiser.zero_grad()
+        _, maps = Guided(network)(pictures)
+        taught.loss(maps, Masked(masks, known), labels).backward()
+        optimiser.step()
+    own = Guided(network)(pictures)[1][torch.arange(8), labels]
+    highest = own.flatten(1).argmax(1)
+    inside = torch.nn.functional.adaptive_avg_pool2d(masks, own.shape[-1]).flatten(1)
+    assert (inside[torch.arange(6), highest[:6]] > 0).all()
+
+
+def test_class_maps_of_unknown_and_empty_outlines_teach_nothing() -> None:
+    maps = torch.randn(2, 3, 3, requires_grad=True)
+    masks = torch.ones(2, 1, 12, 12)
+    masks[1] = 0
+    guidance.class_map_loss(maps, masks, torch.tensor([False, True])).backward()
+    assert maps.grad is not None
+    assert not maps.grad.any()
+
+
 def test_masks_move_with_their_pictures() -> None:
     x = torch.zeros(16, 1, SIDE, SIDE)
     x[:, :, 10:30, 20:50] = 1
@@ -103,7 +137,7 @@ def test_masks_move_with_their_pictures() -> None:
     ("change", "said"),
     [
         ({"guidance": GuidanceSettings(1.0)}, "no outlines"),
-        ({"model": ModelSettings("light", {"width": 8})}, "no attention"),
+        ({"model": ModelSettings("brain_cnn")}, "neither attention nor maps"),
         ({"augmentation": Augmentation(mixup=0.4)}, "no outline"),
     ],
 )

@@ -35,7 +35,7 @@ class LightGuided(LightTransfer):
     """:class:`LightTransfer` with attention pooling in place of the plain mean."""
 
     embedding = 1
-    attends = True
+    attends = is_guidable = True
 
     def __init__(self, classes: int, width: int, dropout: float) -> None:
         super().__init__(classes, width, dropout)

@@ -163,7 +163,7 @@ class Integrated(OnBackbone):
 class Attentive(OnBackbone):
     """A backbone with attention pooling."""
 
-    attends = True
+    attends = is_guidable = True
 
     def scores(self, maps_NCHW: Tensor) -> Tensor:
         """Before the softmax, ``(N, 1, H, W)``."""

@@ -10,6 +10,7 @@ dropout, and global average pooling in place of wide dense layers. ``light`` kee
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tumorviewer.networks.registry import Classifier, Normalise, register
 
@@ -61,7 +62,20 @@ def pooled(channels: int, classes: int, dropout: float) -> nn.Sequential:
     )
 
 
-class LightCNN(Classifier):
+class Pooled(Classifier):
+    """Ends in :func:`pooled`, so that its class activation maps (Zhou et al., CVPR 2016) are one
+    linear step away and their mean, with the bias, is the logit."""
+
+    is_guidable = True
+
+    def scores(self, maps_NCHW: Tensor) -> Tensor:
+        """Class activation maps ``(N, K, H, W)``."""
+        linear = self.get_submodule("head.3")
+        assert isinstance(linear, nn.Linear)
+        return functional.conv2d(maps_NCHW, linear.weight[:, :, None, None])
+
+
+class LightCNN(Pooled):
     """Four stages of two separable convolutions and a squeeze-and-excitation block."""
 
     input_size = 224
@@ -113,7 +127,7 @@ class Residual(nn.Module):
         return out
 
 
-class LightResidual(Classifier):
+class LightResidual(Pooled):
     """The light CNN with shortcuts; its feature map is a 16th of the input side."""
 
     input_size = 224

@@ -43,7 +43,9 @@ class Classifier(nn.Module):
     smallest: int = 32
     """The least side that leaves something to classify."""
     attends = False
-    """Whether :meth:`scores` answers."""
+    """Whether the network has attention of its own, which :meth:`scores` answers."""
+    is_guidable = False
+    """Whether :meth:`scores` answers anything."""
     takes_neighbours = False
     """Whether the channels of a picture are neighbouring slices."""
     pretrained = "trunk."
@@ -75,8 +77,9 @@ class Classifier(nn.Module):
         return logits
 
     def scores(self, maps_NCHW: Tensor) -> Tensor | None:  # noqa: ARG002
-        """What attention gives each place of the map before its softmax, ``(N, 1, H, W)``; None
-        without such attention. Guided training holds it against outlines of the tumour."""
+        """What each place of the map says: attention before its softmax, ``(N, 1, H, W)``, or the
+        classes' activation maps, ``(N, K, H, W)``. Guided training holds it against outlines of
+        the tumour."""
         return None
 
     def shown(self, maps_NCHW: Tensor) -> Tensor:
