@@ -56,7 +56,6 @@ class Examination:
             self._probabilities = predict.probabilities(torch.cat(logits), self.model.card)
         return self._probabilities
 
-    def raw_maps(
     def embedding(self, position: int) -> NDArray[np.float32]:
         """``(D,)`` of one of the prepared slices."""
         features = self._features_of([position])
@@ -65,6 +64,7 @@ class Examination:
         answer: NDArray[np.float32] = embedded.float().cpu().numpy()
         return answer
 
+    def raw_maps(
         self, method: str, target: int, positions: list[int], progress: Progress | None = None
     ) -> NDArray[np.float32]:
         """Maps before scaling, ``(len(positions), H, W)``, at the feature map's resolution.
