@@ -67,6 +67,8 @@ TABLE = (
     Entry("close_study", "File", "Close study", ("Ctrl+W",), starts_section=True,
           needs="study"),
     Entry("close_all", "File", "Close all studies", ("Ctrl+Shift+W",), needs="study"),
+    Entry("send_to_training", "File", "Send read studies to training…", ("Ctrl+Shift+T",),
+          starts_section=True),
     Entry("settings", "File", "Settings…", ("Ctrl+Alt+S",), starts_section=True),
     Entry("quit", "File", "Quit", ("Ctrl+Q",), starts_section=True),
     Entry(
@@ -128,6 +130,7 @@ TABLE = (
     Entry("light", "View ▸ Colours", "Light colours", group="scheme"),
     Entry("high_contrast", "View ▸ Colours", "High-contrast colours", group="scheme"),
     Entry("worklist", "Go to", "Worklist", ("Ctrl+L",), "worklist", later("Worklist")),
+    Entry("training", "Go to", "Training", ("Ctrl+T",)),
     Entry("next_tab", "Go to", "Next open study", ("Ctrl+Tab",)),
     Entry("previous_tab", "Go to", "Previous open study", ("Ctrl+Shift+Tab",)),
     Entry("previous_slice", "Go to", "Previous slice", (",",), needs="series", starts_section=True),

@@ -148,6 +148,10 @@ class Analyst(QObject):
         """Let go of the answer that was given under this key."""
         self._findings.drop(key)
 
+    def forget_all(self) -> None:
+        """Let go of every answer: another model is asked from now on."""
+        self._findings.clear()
+
     def analyse(self) -> None:
         """Ask for an answer to the shown volume, from the beginning."""
         if self._volume is not None:

@@ -39,5 +39,8 @@ class Kept(Generic[T]):
     def drop(self, key: Hashable) -> None:
         self._things.pop(key, None)
 
+    def clear(self) -> None:
+        self._things.clear()
+
     def _bytes(self) -> int:
         return sum(self._size(thing) for thing in self._things.values())

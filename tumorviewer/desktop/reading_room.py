@@ -22,6 +22,7 @@ from tumorviewer.desktop.reading import Reading, Shown
 from tumorviewer.desktop.refused_list import refused_text
 from tumorviewer.desktop.register import Register
 from tumorviewer.desktop.tabs import StudyTabs
+from tumorviewer.desktop.training.door import Door
 from tumorviewer.desktop.verdict import VerdictPanel
 from tumorviewer.desktop.worklist import WorklistPage
 from tumorviewer.errors import InputError
@@ -76,6 +77,7 @@ class ReadingRoom(QWidget):
         self._pages = QStackedWidget()
         for page in (study_page, self.worklist):
             self._pages.addWidget(page)
+        self.training = Door(self.clerk, self._pages, self.tabs, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -89,19 +91,24 @@ class ReadingRoom(QWidget):
         """Open the records; nothing waits for it."""
         self.clerk.start()
         self.autosave.start()
+        self.ask_labels()
+        self.batch.start()
+        self.training.start()
+        self.list_again()
+
+    def ask_labels(self) -> None:
+        """Call the classes as the model in use does."""
         self.clerk.ask(
             lambda _: _labels(self._reading.analyst.find_model),
             self._show_labels,
             lambda _: None,
         )
-        self.batch.start()
-        self.list_again()
 
     def close_records(self) -> bool:
         """Keep everything and close; False if that takes too long."""
         self.casebook.save_draft()
         self.autosave.end()
-        return self.batch.close() & self.clerk.close()
+        return self.training.close() & self.batch.close() & self.clerk.close()
 
     # Pages
 
@@ -123,6 +130,10 @@ class ReadingRoom(QWidget):
         shown = self._reading.shown
         self.tabs.show_current(shown.study if shown else None)
         self.autosave.touch()
+
+    def send_to_training(self) -> None:
+        """Offer the studies that are chosen on the worklist, or all that are read."""
+        self.training.send(self.worklist.chosen() if self.shows_worklist else [])
 
     def hide_patient(self, hide: bool) -> None:
         self.tabs.hide_patient(hide)
@@ -170,6 +181,7 @@ class ReadingRoom(QWidget):
         page.analysis_wanted.connect(lambda entries: self.batch.add([one.id for one in entries]))
         page.first_wanted.connect(self._put_first)
         page.removal_wanted.connect(self._remove)
+        page.training_wanted.connect(self.training.send)
         self._connect_batch()
 
     def _connect_batch(self) -> None:
@@ -214,6 +226,7 @@ class ReadingRoom(QWidget):
     def _show_labels(self, labels: dict[str, str]) -> None:
         self.worklist.show_labels(labels)
         self._verdict.show_labels(labels)
+        self.training.show_labels(labels)
 
     def _case_changed(self, case: Case | None) -> None:
         self._verdict.show_case(case)
@@ -233,6 +246,7 @@ class ReadingRoom(QWidget):
         self.tabs.worklist_wanted.connect(self.show_worklist)
         self.tabs.study_wanted.connect(self._turn_to)
         self.tabs.close_wanted.connect(self._close)
+        self.tabs.training_wanted.connect(self.training.enter)
 
     def open_entries(self, entries: Sequence[StudyEntry]) -> None:
         """Open studies of the worklist; one that is open is turned to."""
@@ -247,7 +261,7 @@ class ReadingRoom(QWidget):
         studies = self._reading.library.studies
         self.tabs.show_studies(studies)
         self.register.keep(studies)
-        self.tabs.setVisible(bool(studies) or self.shows_worklist)
+        self.tabs.setVisible(bool(studies) or self._pages.currentWidget() is not self._study_page)
         self.autosave.touch()
 
     def _entered(self, study: Study, entry: StudyEntry) -> None:

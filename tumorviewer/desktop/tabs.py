@@ -16,9 +16,11 @@ _MAX_LETTERS = 28
 
 
 class StudyTabs(QTabBar):
-    """The first tab is the worklist; files that are no study have one together."""
+    """The first tab is the worklist, the second the training workspace once that was entered;
+    files that are no study have one together."""
 
     worklist_wanted = Signal()
+    training_wanted = Signal()
     study_wanted = Signal(object)
     """A :class:`Study`."""
     close_wanted = Signal(object)
@@ -27,6 +29,8 @@ class StudyTabs(QTabBar):
     def __init__(self) -> None:
         super().__init__()
         self._groups: list[list[Study]] = []
+        self._before = 1
+        """So many tabs stand before those of the studies."""
         self._hides_patient = False
         self.setAccessibleName(tr("Worklist and open studies"))
         self.setExpanding(False)
@@ -38,18 +42,18 @@ class StudyTabs(QTabBar):
         self.addTab(tr("Worklist"))
         self._fix(0)
         self.currentChanged.connect(self._turned)
-        self.tabCloseRequested.connect(lambda at: self.close_wanted.emit(self._groups[at - 1]))
+        self.tabCloseRequested.connect(self._close)
 
     def show_studies(self, studies: Sequence[Study]) -> None:
         """Have a tab for each of these, without turning to one."""
         shown = self.currentIndex()
         self._groups = _groups(studies)
         self.blockSignals(True)
-        while self.count() > 1 + len(self._groups):
+        while self.count() > self._before + len(self._groups):
             self.removeTab(self.count() - 1)
-        while self.count() < 1 + len(self._groups):
+        while self.count() < self._before + len(self._groups):
             self.addTab("")
-        for at, group in enumerate(self._groups, 1):
+        for at, group in enumerate(self._groups, self._before):
             title, detail = self._words(group, at)
             short = title if len(title) <= _MAX_LETTERS else f"{title[: _MAX_LETTERS - 1]}…"
             self.setTabText(at, short.replace("&", "&&"))
@@ -59,7 +63,24 @@ class StudyTabs(QTabBar):
 
     def show_current(self, study: Study | None) -> None:
         """Mark the tab of a study, or the worklist's."""
-        at = next((at for at, each in enumerate(self._groups, 1) if _has(each, study)), 0)
+        tabs = enumerate(self._groups, self._before)
+        self._mark(next((at for at, each in tabs if _has(each, study)), 0))
+
+    def offer_training(self) -> None:
+        """Have a tab for the training workspace."""
+        if self._before == 1:
+            self.blockSignals(True)
+            self.insertTab(1, tr("Training"))
+            self.blockSignals(False)
+            self._before = 2
+            self._fix(1)
+
+    def show_training(self) -> None:
+        """Mark the tab of the training workspace."""
+        self.offer_training()
+        self._mark(1)
+
+    def _mark(self, at: int) -> None:
         self.blockSignals(True)
         self.setCurrentIndex(at)
         self.blockSignals(False)
@@ -75,8 +96,13 @@ class StudyTabs(QTabBar):
     def _turned(self, at: int) -> None:
         if at == 0:
             self.worklist_wanted.emit()
+        elif 0 < at < self._before:
+            self.training_wanted.emit()
         elif at > 0:
-            self.study_wanted.emit(self._groups[at - 1][0])
+            self.study_wanted.emit(self._groups[at - self._before][0])
+
+    def _close(self, at: int) -> None:
+        self.close_wanted.emit(self._groups[at - self._before])
 
     def _words(self, group: list[Study], number: int) -> tuple[str, str]:
         if group[0].uid is None and len(group) == 1 and not self._hides_patient:

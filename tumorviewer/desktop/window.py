@@ -137,6 +137,7 @@ class MainWindow(QMainWindow):
         self.viewer.sliceChanged.connect(self._offer_explanation)
         self.room.answer_wanted.connect(lambda: self._show_state(analyst.state))
         self.room.slice_restored.connect(self._restore_slice)
+        self.room.training.promoted.connect(self._model_changed)
         self.room.worklist.folder_wanted.connect(self._choose_folder)
         self.assessment.slice_wanted.connect(self.viewer.set_slice)
         self.assessment.maps.explanation_wanted.connect(analyst.explain)
@@ -180,6 +181,8 @@ class MainWindow(QMainWindow):
             "explain_slice": lambda: reading.analyst.explain_slice(viewer.slice()),
             "cancel": self._cancel,
             "worklist": self.room.show_worklist,
+            "training": self.room.training.enter,
+            "send_to_training": self.room.send_to_training,
             "next_tab": lambda: self.room.tabs.step(1),
             "previous_tab": lambda: self.room.tabs.step(-1),
             "write_verdict": self.assessment.verdict.form.classes.setFocus,
@@ -340,6 +343,15 @@ class MainWindow(QMainWindow):
         if is_new and untouched and finding.predicted_class != finding.no_tumour:
             self.viewer.set_slice(finding.key_slices[0])
 
+    def _model_changed(self) -> None:
+        """Another model is in use: what is asked from now on, it answers."""
+        self.reading.analyst.forget_all()
+        self.room.ask_labels()
+        if self.assessment.has_answer:
+            text = tr("This is the answer of the model that was in use before.")
+            words = tr("Ask the model in use")
+            self.assessment.show_remark(text, action="analyse", action_text=words)
+
     def _withhold(self) -> None:
         problem = self.room.casebook.problem
         if problem is None:
@@ -479,6 +491,9 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self.painted.emit)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self.room.training.asks_before_closing(self):
+            event.ignore()
+            return
         self._settings.set_layout("window", self.saveGeometry())
         self._settings.set_layout("splitter", self._splitter.saveState())
         self.hide()

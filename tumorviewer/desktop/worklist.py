@@ -53,6 +53,7 @@ class WorklistPage(QFrame):
     analysis_wanted = Signal(list)
     first_wanted = Signal(list)
     removal_wanted = Signal(list)
+    training_wanted = Signal(list)
     folder_wanted = Signal()
     retry_wanted = Signal()
 
@@ -156,6 +157,7 @@ class WorklistPage(QFrame):
             (tr("Open"), self.open_wanted),
             (tr("Analyse in the background"), self.analysis_wanted),
             (tr("Analyse before all others"), self.first_wanted),
+            (tr("Send to training…"), self.training_wanted),
             (tr("Take off the worklist"), self.removal_wanted),
         ):
             menu.addAction(text).triggered.connect(

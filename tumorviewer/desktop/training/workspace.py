@@ -140,15 +140,6 @@ class Workspace(QFrame):
                 lambda records: records.worklist.find(READ), self._begin_sending, self._complain
             )
 
-    def is_training(self) -> bool:
-        """Whether a run trains, whichever window started it."""
-        return any(self.shelf.running())
-
-    def stop_training(self) -> None:
-        """Ask every run to stop at its checkpoint."""
-        for run in self.shelf.running():
-            run.fit.stop()
-
     def close_pages(self) -> bool:
         """End what the window does here; trainings go on. False if something does not end."""
         self.data.close_page()
