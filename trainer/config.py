@@ -24,6 +24,9 @@ class DataSettings:
 
     name: str = option("", "of the data set, for the card; empty: its folder's name")
     licence: str = option("", "of the data set, for the card")
+    ship_pictures: bool = option(
+        False, "whether its licence lets small pictures of it be shipped with the model"
+    )
     classes: tuple[str, ...] = option((), "folders or labels to use; empty: all")
     slices: str = option(
         "refuse",

@@ -46,13 +46,13 @@ def look(paths: list[Path], progress: Progress) -> dict[Path, Contents]:
 def _look(path: Path) -> Contents:
     """What cannot be read counts as one slice: the reason is told where it is decoded."""
     try:
-        study, volume = _only_volume(path)
+        study, volume = only_volume(path)
     except InputError:
         return Contents()
     return Contents(volume.shape[0], study.patient_id.strip(), study.series[0].uid or "")
 
 
-def _only_volume(path: Path) -> tuple[Study, VolumeSource]:
+def only_volume(path: Path) -> tuple[Study, VolumeSource]:
     """The one volume of a file or folder; of several time points or directions the first."""
     opened = open_paths([path])
     volumes = [
@@ -173,7 +173,7 @@ def read(path: Path, index: int | None = None) -> Volume:
         if index in volume.missing:
             raise InputError(f"{path}#{index + 1}", f"Slice {index + 1} could not be decoded.")
         return volume
-    source = _only_volume(path)[1]
+    source = only_volume(path)[1]
     if source.shape[0] != 1:
         by_rule("refuse", str(path), source.shape[0])
     return source.load()
@@ -181,7 +181,7 @@ def read(path: Path, index: int | None = None) -> Volume:
 
 @lru_cache(maxsize=1)
 def _kept(path: Path, stamp: str) -> Volume:  # noqa: ARG001 - a changed file is read again
-    return _only_volume(path)[1].load()
+    return only_volume(path)[1].load()
 
 
 def stamp(path: Path) -> str:

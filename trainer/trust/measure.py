@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config import Config
+from trainer.config import Config, DataSettings
 from trainer.fit import BUNDLE
 from trainer.material import Source
 from trainer.material import gather as gather_material
 from trainer.progress import Progress
+from trainer.trust import cohort, mistakes, similar
 from trainer.trust import evidence as evidences
+from trainer.trust.evidence import Evidence
 from tumorviewer.models import ModelCard, bundle
 from tumorviewer.models.trust import Trust
 
@@ -45,4 +47,19 @@ def measure(
     progress.say(f"beside the data: {aids}")
     arrays: Arrays = {}
     trust = Trust(len(evidence.held), len(np.unique(evidence.groups[evidence.held])))
+    trust, found = _of_training(trust, evidence, settings.data, progress)
+    arrays |= found
     return bundle.with_trust(run / BUNDLE, trust, arrays)
+
+
+def _of_training(
+    trust: Trust, evidence: Evidence, settings: DataSettings, progress: Progress
+) -> tuple[Trust, Arrays]:
+    """What answers are compared with: the training items, whom they show, and the worst answers."""
+    name = settings.name or evidence.material.dataset.root.name
+    progress("similar cases", 0, 2)
+    described, index = similar.index(evidence, name, with_pictures=settings.ship_pictures)
+    progress("training cohort", 1, 2)
+    known = cohort.describe(evidence, progress)
+    worst, pictures = mistakes.worst(evidence, name, with_pictures=settings.ship_pictures)
+    return replace(trust, similar=described, cohort=known, mistakes=worst), index | pictures
