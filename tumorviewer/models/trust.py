@@ -6,7 +6,7 @@ their owner's: ``familiarity.mean``, ``similar.embeddings``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -79,27 +79,63 @@ class Abstention:
 
 @dataclass(frozen=True)
 class Outside:
-    """How well one kind of picture that the model was not made for is told apart."""
+    """How well one kind of picture is told apart from the model's own kind."""
 
     kind: str
     count: int
     auroc: Measured
     refused: float
     """Share for which no class is shown."""
+    marked: float
+    """Share that is marked as unusual, or refused."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Pictures of the model's own kind from elsewhere, none of them a near-duplicate."""
+
+    name: str
+    count: int
+    refused: Measured
+    marked: Measured
 
 
 @dataclass(frozen=True)
 class Familiarity:
-    """What is like the training data, and what is not."""
+    """What is like the training data, and what is not: arrays ``familiarity.*``."""
 
     method: str
+    stages: tuple[str, ...]
+    """Modules of the network whose activations are looked at."""
+    cells: int
+    """Each is averaged over so many by so many parts of the picture."""
     unusual: float
     """Distance from which an answer is marked."""
     outside: float
     """Distance from which no class is shown."""
     false_alarms: Measured
-    """Share of held-out pictures of the model's own kind for which no class is shown."""
+    """Share of held-out pictures of the model's own kind for which no class is shown, each group by
+    the threshold of the others."""
+    marked: Measured
+    """And of those that are at least marked."""
+    auroc: Measured
+    """Of all reported kinds together, each counting alike, against the held-out pictures."""
     kinds: tuple[Outside, ...]
+    """That the method was not chosen by."""
+    chosen_by: tuple[Outside, ...]
+    """That it was chosen by."""
+    rivals: dict[str, float]
+    """Mean AUROC of each way that was tried, over the kinds that it was chosen by."""
+    degraded: tuple[Outside, ...] = ()
+    """The model's own kind, acquired or exported badly: to be marked rather than refused."""
+    sites: tuple[Site, ...] = ()
+    quality: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """Least and greatest usual value of each of :class:`tumorviewer.analysis.trust.quality.Quality`
+    that is looked at."""
+    sequences: tuple[str, ...] = ()
+    """Of the training data, as hanging protocols name them; empty if unknown."""
+    planes: tuple[str, ...] = ()
+    """``axial``, ``coronal``, ``sagittal``, ``oblique``; empty if unknown."""
 
 
 @dataclass(frozen=True)
