@@ -105,16 +105,20 @@ class Scorer:
             "macro_f1": _mean(per_class["f1"]),
             "roc_auc": _mean(per_class["roc_auc"]),
             "average_precision": _mean(per_class["average_precision"]),
-            "log_loss": float((self._loss * weight_N).sum() / total),
-            **self._calibration_errors(weight_N),
-            "brier": float((self._brier * weight_N).sum() / total),
+            **self.of_probabilities(weight_N),
         }
 
-    def _calibration_errors(self, weight_N: Floats) -> dict[str, float]:
+    def of_probabilities(self, weight_N: Floats) -> dict[str, float]:
+        """Those scalars that ask how true the probabilities are, and not only their order."""
+        total = weight_N.sum()
         gaps = {
             name: np.bincount(bins, weight_N * self._gap, BINS) for name, bins in self._bins.items()
         }
-        return {name: float(np.abs(gap).sum() / weight_N.sum()) for name, gap in gaps.items()}
+        return {
+            "log_loss": float((self._loss * weight_N).sum() / total),
+            **{name: float(np.abs(gap).sum() / total) for name, gap in gaps.items()},
+            "brier": float((self._brier * weight_N).sum() / total),
+        }
 
 
 def _mean(values: Floats) -> float:

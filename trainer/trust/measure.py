@@ -13,9 +13,10 @@ from trainer.fit import BUNDLE
 from trainer.material import Source
 from trainer.material import gather as gather_material
 from trainer.progress import Progress
-from trainer.trust import cohort, mistakes, similar
+from trainer.trust import abstention, calibration, cohort, mistakes, pooling, sets, similar
 from trainer.trust import evidence as evidences
 from trainer.trust.evidence import Evidence
+from trainer.trust.held import Held
 from tumorviewer.models import ModelCard, bundle
 from tumorviewer.models.trust import Trust
 
@@ -47,6 +48,8 @@ def measure(
     progress.say(f"beside the data: {aids}")
     arrays: Arrays = {}
     trust = Trust(len(evidence.held), len(np.unique(evidence.groups[evidence.held])))
+    if trust.groups > 1:
+        trust = _of_answers(trust, Held.of(evidence), progress)
     trust, found = _of_training(trust, evidence, settings.data, progress)
     arrays |= found
     return bundle.with_trust(run / BUNDLE, trust, arrays)
@@ -63,3 +66,18 @@ def _of_training(
     known = cohort.describe(evidence, progress)
     worst, pictures = mistakes.worst(evidence, name, with_pictures=settings.ship_pictures)
     return replace(trust, similar=described, cohort=known, mistakes=worst), index | pictures
+
+
+def _of_answers(trust: Trust, held: Held, progress: Progress) -> Trust:
+    """Those that need no more than answers and labels; a group alone cannot be cross-fitted."""
+    progress("calibration", 0, 2)
+    calibrated = calibration.measure(held)
+    progress("sets and abstention", 1, 2)
+    abstains = abstention.measure(held)
+    return replace(
+        trust,
+        calibration=calibrated,
+        sets=sets.measure(held),
+        abstention=abstains,
+        pooling=pooling.measure(held, abstains.least),
+    )

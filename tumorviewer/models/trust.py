@@ -25,7 +25,7 @@ class Bin:
     count: int
     probability: float
     """Mean of what was said."""
-    accuracy: float
+    accuracy: Measured
     """Share that was right."""
 
 
@@ -40,6 +40,8 @@ class Calibration:
     """The same once calibrated, each group by what the others say."""
     bins_before: tuple[Bin, ...]
     bins_after: tuple[Bin, ...]
+    rivals: dict[str, Measured]
+    """Log loss of other methods less that of the chosen one; above 0 they are worse."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,16 @@ class Level:
     promise: float
     """Share of cases whose true class shall be in the set."""
     least: float
-    """A class is in the set if its conformity score is at least this."""
+    """A class is in the set if its probability is at least this."""
     coverage: Measured
+    """Share of cases whose true class was, each group by the thresholds of the others."""
     size: Measured
     """Mean number of classes in a set."""
+    empty: float
+    """Share of sets that hold no class."""
+    single: float
+    """Share of sets that hold one."""
+    coverage_of_classes: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class PredictionSets:
 
     method: str
     levels: tuple[Level, ...]
+    """By rising promise."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,28 @@ class Abstention:
     accuracy: Measured
     """Of those."""
     accuracy_of_all: Measured
+    curve_answered: tuple[float, ...] = ()
+    """Risk and coverage: if the model answered this share only, the surest first …"""
+    curve_error: tuple[float, ...] = ()
+    """… it would err in this share of them."""
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """What pooling slices does to calibration, on series that stand in for volumes."""
+
+    series: int
+    """Held-out pictures of one group and class, pooled as a volume's slices are."""
+    groups: int
+    said: Measured
+    """Mean probability of the predicted class."""
+    right: Measured
+    """Share of the series that it was right for."""
+    ece: Measured
+    answered: Measured
+    """Share for which a class is named, by the least probability for pictures."""
+    accuracy: Measured
+    """Of those."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +254,7 @@ class Trust:
     calibration: Calibration | None = None
     sets: PredictionSets | None = None
     abstention: Abstention | None = None
+    pooling: Pooling | None = None
     familiarity: Familiarity | None = None
     maps: Maps | None = None
     cohort: Cohort | None = None

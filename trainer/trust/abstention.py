@@ -1,0 +1,64 @@
+"""When no single class is named: selective classification (Geifman and El-Yaniv, NeurIPS 2017).
+
+Shape: N items.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.bootstrap import Floats
+from trainer.trust import intervals
+from trainer.trust.held import Held
+from tumorviewer.models.trust import Abstention
+
+SHARE = 0.5
+RULE = (
+    "A class is named if its probability is at least so high that, among held-out pictures with "
+    "such a probability, the model errs at most half as often as among all of them"
+)
+_CURVE = 20
+
+
+def measure(held: Held) -> Abstention:
+    """The operating point, and what it is worth on groups that it was not chosen on."""
+    right, sure = held.right, held.probabilities.max(1)
+    answered = np.empty(len(right), np.bool_)
+    for others, own in intervals.left_out(held.groups):
+        answered[own] = sure[own] >= least(sure[others], right[others])
+    shares, errors = risk_and_coverage(sure, right)
+    return Abstention(
+        rule=RULE,
+        least=least(held.applied.max(1), right),
+        answered=intervals.mean(answered, held.groups),
+        accuracy=intervals.mean(right, held.groups, answered),
+        accuracy_of_all=intervals.mean(right, held.groups),
+        curve_answered=shares,
+        curve_error=errors,
+    )
+
+
+def least(sure_N: Floats, right_N: NDArray[np.bool_]) -> float:
+    """The least probability above which the error is at most :data:`SHARE` of that of all.
+
+    The largest share of answers is taken for which this holds; 0 if there is no error at all.
+    """
+    order = np.argsort(-sure_N, kind="stable")
+    wrong = np.cumsum(~right_N[order])
+    errors = wrong / np.arange(1, len(order) + 1)
+    last = np.append(np.diff(sure_N[order]) != 0, True)
+    allowed = np.flatnonzero(last & (errors <= SHARE * errors[-1]))
+    if not wrong[-1]:
+        return 0.0
+    return float(sure_N[order][allowed[-1]]) if len(allowed) else 1.0
+
+
+def risk_and_coverage(
+    sure_N: Floats, right_N: NDArray[np.bool_]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Shares of the items, the surest first, and the share of errors among them."""
+    wrong = np.cumsum(~right_N[np.argsort(-sure_N, kind="stable")])
+    counts = np.unique(np.ceil(np.linspace(0, len(wrong), _CURVE + 1)[1:]).astype(np.int64))
+    shares, errors = counts / len(wrong), wrong[counts - 1] / counts
+    return tuple(np.round(shares, 4).tolist()), tuple(np.round(errors, 4).tolist())
