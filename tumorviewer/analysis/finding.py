@@ -179,6 +179,9 @@ class Finding:
     """By rising promise; none for a model without calibrated sets."""
     abstains: str = ""
     """Why no single class is named, in words; empty if one is."""
+    candidates: tuple[str, ...] = ()
+    """The classes that are then named together, most probable first; none where that would rule
+    nothing out."""
     kind: Kind | None = None
     """None for a model that does not know its own kind."""
     similar: SimilarCases | None = None

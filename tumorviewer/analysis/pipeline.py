@@ -21,6 +21,7 @@ from tumorviewer.analysis.methods import DEFAULT_METHOD, method_named
 from tumorviewer.analysis.pooling import Pooled, pool
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import Progress, prepare_volume
+from tumorviewer.analysis.trust import sets
 from tumorviewer.errors import InputError
 from tumorviewer.language import percent, tr
 from tumorviewer.models import ModelCard
@@ -71,6 +72,7 @@ def find(
     _check(card, method, target)
     probabilities_NK = examination.probabilities(progress)
     pooled = _pooled(examination, probabilities_NK)
+    openness = sets.judge(card, pooled.probabilities, is_volume=len(prepared.slices) > 1)
     predicted = card.classes[int(np.argmax(pooled.probabilities))]
     saliency = (
         explain_slices(examination, method, target or predicted, slices, progress)
@@ -91,9 +93,13 @@ def find(
         pooling=pooled.rule,
         key_slices=tuple(prepared.slices[position] for position in pooled.key),
         saliency=saliency,
-        flags=prepared.flags + _split(card, pooled.probabilities) + examination.flags,
+        flags=prepared.flags + _split(card, pooled.probabilities) + openness.flags
+        + examination.flags,
         device=devices.in_words(examination.model.device),
         disagreement=examination.disagreement,
+        sets=openness.sets,
+        abstains=openness.abstains,
+        candidates=openness.candidates,
         similar=_similar(examination, pooled.key[0]),
     )
 

@@ -55,6 +55,7 @@ def to_json(finding: Finding, saliency_file: Path | None = None) -> dict[str, An
             {"promise": one.promise, "classes": list(one.classes)} for one in finding.sets
         ],
         "abstains": finding.abstains or None,
+        "candidates": list(finding.candidates),
         "kind": asdict(finding.kind) if finding.kind else None,
         "flags": [*finding.flags, *(saliency.notes if saliency else ())],
     }

@@ -181,7 +181,20 @@ def _restored(entry: FindingEntry, saliency: Saliency | None) -> Finding:
         saliency=saliency,
         flags=tuple(flags),
         device=document["device"],
+        sets=tuple(
+            PredictionSet(one["promise"], tuple(one["classes"]))
+            for one in document.get("prediction_sets", ())
+        ),
+        abstains=document.get("abstains") or "",
+        candidates=tuple(document.get("candidates", ())),
+        kind=_kind(document.get("kind")),
     )
+
+
+def _kind(document: dict[str, Any] | None) -> Kind | None:
+    if document is None:
+        return None
+    return Kind(document["level"], document["distance"], tuple(document["reasons"]))
 
 
 def _packed(saliency: Saliency) -> bytes | None:

@@ -1,0 +1,104 @@
+"""Which classes an answer leaves open, and when it names none. No torch.
+
+Pictures are judged by what was measured on held-out pictures. A volume's probability is pooled from
+slices and calibrated on no volume: it gets no prediction sets, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorviewer.analysis.finding import PredictionSet
+from tumorviewer.language import percent, tr
+from tumorviewer.models import ModelCard
+from tumorviewer.models.trust import Abstention, Level, Pooling
+
+# Shape suffix: K classes.
+
+
+@dataclass(frozen=True)
+class Openness:
+    """How much an answer leaves open, as :class:`tumorviewer.analysis.finding.Finding` has it."""
+
+    sets: tuple[PredictionSet, ...] = ()
+    candidates: tuple[str, ...] = ()
+    abstains: str = ""
+    flags: tuple[str, ...] = ()
+
+
+def judge(card: ModelCard, probabilities_K: NDArray[np.float64], *, is_volume: bool) -> Openness:
+    """Apply a card's thresholds to an answer.
+
+    A class is named if it is probable enough (selective classification; Geifman and El-Yaniv,
+    NeurIPS 2017). If none is, the classes of the set with the highest promise are the candidates,
+    and the two most probable ones in any case: a set that is made larger still keeps its promise
+    (Sadinle et al., JASA 2019). Where these are all classes, or the set has none, there are no
+    candidates: nothing is ruled out, or nothing is likely.
+
+    Parameters
+    ----------
+    probabilities_K
+        As the reader sees them, in the order of the card's classes.
+    is_volume
+        Whether they were pooled from slices: the thresholds of pictures are then applied for want
+        of better ones, without a promise.
+    """
+    trust = card.trust
+    levels = trust.sets.levels if trust and trust.sets else ()
+    abstention = trust.abstention if trust else None
+    abstains = _reason(abstention, float(probabilities_K.max()))
+    return Openness(
+        () if is_volume else tuple(_set(card, level, probabilities_K) for level in levels),
+        _candidates(card, levels, probabilities_K) if abstains else (),
+        abstains,
+        (_uncalibrated(trust.pooling if trust else None),) if is_volume and trust else (),
+    )
+
+
+def _set(card: ModelCard, level: Level, probabilities_K: NDArray[np.float64]) -> PredictionSet:
+    order = np.argsort(-probabilities_K, kind="stable")
+    held = (card.classes[at] for at in order if probabilities_K[at] >= level.least)
+    return PredictionSet(level.promise, tuple(held))
+
+
+def _candidates(
+    card: ModelCard, levels: tuple[Level, ...], probabilities_K: NDArray[np.float64]
+) -> tuple[str, ...]:
+    if not levels:
+        return ()
+    count = len(_set(card, levels[-1], probabilities_K).classes)
+    if count == 0 or max(count, 2) == len(card.classes):
+        return ()
+    order = np.argsort(-probabilities_K, kind="stable")
+    return tuple(card.classes[at] for at in order[: max(count, 2)])
+
+
+def _reason(abstention: Abstention | None, highest: float) -> str:
+    if abstention is None or highest >= abstention.least:
+        return ""
+    return tr(
+        "No class reaches {least}, from which on the model names one. It does so for {share} of "
+        "held-out pictures, and is then right in {accuracy}.",
+        least=percent(abstention.least),
+        share=percent(abstention.answered.value),
+        accuracy=percent(abstention.accuracy.value, 1),
+    )
+
+
+def _uncalibrated(pooling: Pooling | None) -> str:
+    said = tr("The probability is pooled from slices and was calibrated on no volumes.")
+    if pooling is None:
+        return said
+    tried = tr(
+        "Of {n} sets of pictures that stand in for volumes it was right in {right} ({low} to "
+        "{high}), and said {share} on average.",
+        n=pooling.series,
+        right=percent(pooling.right.value),
+        low=percent(pooling.right.low),
+        high=percent(pooling.right.high),
+        share=percent(pooling.said.value),
+    )
+    return f"{said} {tried}"
