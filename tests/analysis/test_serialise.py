@@ -28,6 +28,7 @@ KEYS = {
     "named_class",
     "prediction_sets",
     "abstains",
+    "candidates",
     "kind",
 }
 

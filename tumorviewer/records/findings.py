@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
+from tumorviewer.analysis.finding import Finding, Kind, ModelIdentity, PredictionSet, Saliency
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.records.states import deciding, refresh
 from tumorviewer.records.store import Store, key_of, now
