@@ -18,6 +18,7 @@ from tumorviewer.analysis.preprocess import (
     prepare,
     prepare_series,
 )
+from tumorviewer.analysis.trust.origin import Origin, of_volume
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 from tumorviewer.models.card import Preprocessing
@@ -57,6 +58,8 @@ class PreparedVolume:
     """``(len(slices),)`` pixels of each slice that are brighter than the background."""
     flags: tuple[str, ...]
     """What was left out or changed, in words."""
+    origin: Origin = Origin()
+    """What tags and geometry say that it is."""
 
 
 def prepare_volume(
@@ -97,6 +100,7 @@ def prepare_volume(
         boxes=tuple(box for _, box in prepared),
         areas=np.array(areas),
         flags=_flags(volume, len(judged)),
+        origin=of_volume(volume),
     )
 
 
