@@ -7,12 +7,13 @@ after an interruption, or with more folders, asks only about what is new or has 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tumorviewer.analysis.finding import ModelIdentity
+from tumorviewer.analysis.messages import unexpected
 from tumorviewer.classify import Item, Settings, Tell, examine, items_of
 from tumorviewer.errors import InputError
 from tumorviewer.records import FindingEntry, Records, StudyEntry
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Emit = Callable[[dict[str, Any]], None]
 """Given the line of a study, as soon as it is known."""
 
+_WAIT_S = 0.5
+_UNEXPECTED = "The analysis failed unexpectedly; please report it:"
 _OURS = ("labels", "no_tumour", "map_notes")
 """What a kept finding has beyond ``classify --json``."""
 _SHOWN = (
@@ -102,11 +105,23 @@ class _Batch:
         done = [self.records.worklist.get(number) for number in studies if number not in ids]
         answered = [self._judge(entry, studies[entry.id], emit, self.tell) for entry in done]
         progress = _Progress([_slices(studies[entry.id]) for entry in waiting], self.tell)
-        for at, entry in enumerate(waiting):
+        for at, entry in self._free(waiting):
             self.records.trail.note("asked", entry.id, model=self.sha256)
-            tell = progress.of(at)
-            answered.append(self._judge(entry, studies[entry.id], emit, tell))
+            answered.append(self._judge(entry, studies[entry.id], emit, progress.of(at)))
         return answered
+
+    def _free(self, waiting: Sequence[StudyEntry]) -> Iterator[tuple[int, StudyEntry]]:
+        """Each study with its number, while no window judges it; those that one does come later."""
+        left = list(waiting)
+        while left:
+            for entry in tuple(left):
+                with self.records.queue.judging(entry.id) as is_ours:
+                    if is_ours:
+                        left.remove(entry)
+                        yield len(waiting) - len(left) - 1, entry
+            if left:
+                self.tell("Waiting for another program that judges the same studies")
+                time.sleep(_WAIT_S)
 
     def _judge(self, entry: StudyEntry, study: Study, emit: Emit, tell: Tell) -> bool:
         found: list[dict[str, Any]] = []
@@ -127,12 +142,15 @@ class _Batch:
         self, study: int, key: str, item: Item, refused: str | None, tell: Tell
     ) -> FindingEntry | str:
         """Ask the model, also about what it refused: a disk may have come back since."""
+        model = self.model
         try:
-            finding, _ = examine(item, self.model, self.settings.method, tell)
+            finding, _ = examine(item, model, self.settings.method, tell)
         except InputError as error:
             if error.message != refused:
                 self.records.findings.refuse(study, key, self._identity, error.message)
             return error.message
+        except Exception as error:  # noqa: BLE001 - one bad volume must not end the batch
+            return f"{_UNEXPECTED} {unexpected(study, '', error).detail}"
         return self.records.findings.add(study, key, finding)
 
     @property

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -160,6 +161,34 @@ def test_an_interruption_keeps_what_was_answered(studies, capsys, quick, monkeyp
     monkeypatch.setattr(job, "examine", examine)
     code, lines = batch(capsys, studies)
     assert (code, len(lines), len(quick)) == (0, 4, 4)
+
+
+def test_a_fault_of_ours_costs_one_volume(studies, capsys, quick, monkeypatch) -> None:
+    examine = job.examine
+
+    def failing(item, *arguments):
+        if item.series.source.endswith("0.png"):
+            raise ZeroDivisionError("of Doe^Jane")
+        return examine(item, *arguments)
+
+    monkeypatch.setattr(job, "examine", failing)
+    code, lines = batch(capsys, studies)
+    assert (code, len(lines)) == (1, 4)
+    (error,) = [error for line in lines for error in line["errors"]]
+    assert "ZeroDivisionError" in error["message"]
+    assert "Doe" not in error["message"]
+    monkeypatch.setattr(job, "examine", examine)
+    assert batch(capsys, studies)[0] == 0, "it was not noted as refused"
+
+
+def test_studies_that_a_window_judges_come_last(studies, capsys, quick, monkeypatch) -> None:
+    batch(capsys, studies / "s0")  # the first on the list
+    slice_file(studies / "s0" / "9.dcm", 3, StudyInstanceUID="1.0", StudyDate="20300101")
+    with Records() as window, ExitStack() as held:
+        held.enter_context(window.queue.judging(1))
+        monkeypatch.setattr(job.time, "sleep", lambda _: held.close())
+        _, lines = batch(capsys, studies)
+    assert [line["study"]["date"] for line in lines] == ["2021-01-01", "", "", "2020-01-01"]
 
 
 def test_progress_tells_the_time_left(monkeypatch) -> None:

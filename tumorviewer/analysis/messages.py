@@ -107,7 +107,8 @@ class Failed:
     message: str
     """For the reader."""
     detail: str = ""
-    """For the log: where in the program it happened; nothing of the patient."""
+    """For the log: where in the program it happened; nothing of the patient. Empty if it was the
+    volume, which will not be judged another time either."""
 
 
 @dataclass(frozen=True)

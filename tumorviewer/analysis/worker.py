@@ -110,13 +110,13 @@ class _Desk:
         if task.prepared is not None:
             self._prepared, self._examination = task.prepared, None
         if not self._tested.ok:
-            return Failed(task.id, " ".join(self._tested.problems))
+            return Failed(task.id, " ".join(self._tested.problems), "self-test")
         try:
             return Done(task.id, self._work(task))
         except errors.Cancelled:
             return Cancelled(task.id)
         except errors.InputError as error:
-            return Failed(task.id, str(error))
+            return Failed(task.id, str(error), "" if self._model else "no model")
         except Exception as error:  # noqa: BLE001 - a bad task must not end the process
             message = "The analysis failed unexpectedly. If it fails again, please report it."
             return unexpected(task.id, message, error)
@@ -155,11 +155,13 @@ class _Desk:
     def _load(self, task: Task) -> Model:
         from tumorviewer.analysis import device, predict
 
+        kept, self._model = self._model, None
         key = task.model, task.device, bundle.read_card(task.model).weights.sha256
         wanted = device.choose(task.device)
-        if self._model and key == self._model_key and self._model.device == wanted:
-            return self._model
-        self._model = self._examination = None
+        if kept and key == self._model_key and kept.device == wanted:
+            self._model = kept
+            return kept
+        kept = self._examination = None
         self._model = predict.load(task.model, task.device)
         self._model_key = key
         return self._model

@@ -17,7 +17,7 @@ from tumorviewer.analysis.messages import Analyse, Done, Event, Failed
 from tumorviewer.desktop.analyst import Analyst, Phase
 from tumorviewer.desktop.clerk import Clerk
 from tumorviewer.desktop.jobs import Job, Jobs
-from tumorviewer.desktop.judging import Judge, NotAsked, enter
+from tumorviewer.desktop.judging import Judge, WorkerError, enter
 from tumorviewer.desktop.loading import Pace
 from tumorviewer.errors import InputError
 from tumorviewer.language import number, tr
@@ -302,7 +302,7 @@ class _Line(QObject):
             self._give_way()
         elif self._question is not None:
             message = event.message.removeprefix(f"{self._question.volume.source}: ")
-            failed = NotAsked if event.detail or self._deaths else InputError
+            failed = WorkerError if event.detail or self._deaths else InputError
             self._question = None
             self._answers.put(failed("", message))
 

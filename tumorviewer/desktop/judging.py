@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from tumorviewer import language
 from tumorviewer.analysis.finding import Finding, ModelIdentity
-from tumorviewer.analysis.messages import Analyse
-from tumorviewer.errors import InputError
+from tumorviewer.analysis.messages import Analyse, unexpected
+from tumorviewer.errors import Cancelled, InputError
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
 from tumorviewer.records import OnDisk, StudyEntry
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from tumorviewer.records import Records
 
 Ask = Callable[[Analyse], Finding]
-"""Raises InputError for a volume that cannot be judged, :class:`NotAsked` where it may another
+"""Raises InputError for a volume that cannot be judged, :class:`WorkerError` where it may another
 time."""
 Check = Callable[[], None]
 """Raises Cancelled once the work is not wanted any more."""
 
 
-class NotAsked(InputError):
+class WorkerError(InputError):
     """Something went wrong that is not the volume's fault: nothing is noted of it."""
 
 
@@ -97,9 +97,14 @@ class Judge:
             answer = self.ask(Analyse(volume, self.model, method=None))
         except InputError as error:
             bundle.read_card(self.model)
-            if not isinstance(error, NotAsked) and not self.records.worklist.check([study]):
+            if not isinstance(error, WorkerError) and not self.records.worklist.check([study]):
                 findings.refuse(study, key, self._identity, error.message)
             return Refused(series.source, error.reason, error.remedy)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad volume must not end the batch
+            words = tr("The analysis failed unexpectedly. If it fails again, please report it.")
+            return Refused(series.source, f"{words} ({unexpected(study, '', error).detail})")
         findings.add(study, key, answer)
         return None
 

@@ -9,10 +9,12 @@ from typing import Self
 import sqlalchemy as sa
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.records import keeping, locks
 from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.findings import Findings
 from tumorviewer.records.marks import Marks
+from tumorviewer.records.queue import Queue
 from tumorviewer.records.session import Session
 from tumorviewer.records.store import Store, user
 from tumorviewer.records.trail import Trail
@@ -66,6 +68,7 @@ class Records:
         self.marks = Marks(self._store)
         self.trail = Trail(self._store)
         self.session = Session(self._store, self.folder)
+        self.queue = Queue(self._store, self.folder)
         self._open(patience_s)
 
     @property
@@ -89,8 +92,8 @@ class Records:
         """Two windows that start together wait for each other."""
         with locks.holding(self.folder / "opening.lock", patience_s) as is_held:
             if not is_held:
-                reason = "They are being opened by another program, which does not finish."
-                raise InputError(NAME, reason, "Close it and try again.")
+                reason = tr("They are being opened by another program, which does not finish.")
+                raise InputError(tr(NAME), reason, tr("Close it and try again."))
             rescued = self._rescue(patience_s)
             keeping.migrate(self._database)
             if rescued:
@@ -102,7 +105,9 @@ class Records:
         try:
             keeping.copy(self.folder, only_daily=only_daily)
         except InputError as error:
-            self.notices += (f"The records could not be copied: {error.message}",)
+            self.notices += (
+                tr("The records could not be copied: {message}", message=error.message),
+            )
             _log.warning("The records could not be copied.")
 
     def _rescue(self, patience_s: float) -> tuple[Path, Path | None] | None:
@@ -112,10 +117,16 @@ class Records:
 
     def _say_rescued(self, aside: Path, copy: Path | None) -> None:
         source = (
-            f"restored from the copy of {copy.stem}" if copy else "begun anew: no copy was left"
+            tr("restored from the copy of {stem}", stem=copy.stem)
+            if copy
+            else tr("begun anew: no copy was left")
         )
         self.notices += (
-            f"The records were damaged and have been {source}. The damaged ones are kept in "
-            f"{aside}. What was entered since then must be entered again.",
+            tr(
+                "The records were damaged and have been {source}. The damaged ones are "
+                "kept in {aside}. What was entered since then must be entered again.",
+                source=source,
+                aside=aside,
+            ),
         )
         self.trail.note("restored", copy=copy.stem if copy else None, aside=aside.name)

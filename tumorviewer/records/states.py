@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ def refresh(connection: Connection, study: int) -> None:
         "tumour": finding.tumour if finding else None,
         "doubt": finding.doubt if finding else None,
         "verdict_class": verdict.label if verdict else None,
+        "refused": _refused(connection, study),
         "state": _state(finding, verdict).value,
     }
     connection.execute(studies.update().where(studies.c.id == study).values(values))
@@ -45,6 +47,17 @@ def deciding(connection: Connection, study: int) -> Row[Any] | None:
     for row in connection.execute(query.order_by(latest_first)):
         of_volume.setdefault(row.volume, row)
     return max(of_volume.values(), key=_telling, default=None)
+
+
+def _refused(connection: Connection, study: int) -> str:
+    """The reasons of those volumes that got no answer when they were asked about last."""
+    asked = sa.select(findings.c.volume, findings.c.predicted_class, findings.c.document)
+    latest_first = asked.where(findings.c.study == study).order_by(findings.c.id.desc())
+    of_volume: dict[str, Any] = {}
+    for row in connection.execute(latest_first):
+        of_volume.setdefault(row.volume, row)
+    refused = [row for row in of_volume.values() if row.predicted_class is None]
+    return "\n".join(dict.fromkeys(str(json.loads(row.document)["message"]) for row in refused))
 
 
 def _telling(row: Row[Any]) -> float:

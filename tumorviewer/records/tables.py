@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """Of the newest migration."""
 
 metadata = MetaData()
@@ -44,7 +44,7 @@ studies = Table(
     Column("tumour", Float),
     Column("doubt", Float),
     Column("verdict_class", Text),
-    _text("words"),
+    *map(_text, ("words", "refused")),
     Index("studies_pseudonym", "pseudonym"),
     Index("studies_date", "date"),
     sqlite_autoincrement=True,

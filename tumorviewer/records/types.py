@@ -98,6 +98,8 @@ class StudyEntry:
     doubt: float | None
     """Entropy of the answer, 0 (certain) to 1 (all classes alike)."""
     verdict_class: str | None
+    refused: str
+    """Why the model that was asked last could not judge it, or a volume of it; empty if it could."""
 
     @property
     def disagrees(self) -> bool:

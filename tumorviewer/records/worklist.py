@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row, Select
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.records.database import NAME
 from tumorviewer.records.identity import (
     VolumeFiles,
@@ -123,6 +124,15 @@ class Worklist:
             chosen = _files(connection, study, volume)
         return tuple(Path(path) for files in chosen for path, _, _ in files)
 
+    def sizes(self, chosen: Sequence[int]) -> dict[int, int]:
+        """Bytes of the files of some studies, as they were entered."""
+        with self._store.reading() as connection:
+            files = {number: _files(connection, number) for number in chosen}
+        return {
+            number: sum({path: size for one in of_study for path, size, _ in one}.values())
+            for number, of_study in files.items()
+        }
+
     def waiting(self, model_sha256: str) -> list[StudyEntry]:
         """Studies that a model has not judged wholly as they are now, in the order to judge them:
         by priority, then the newest first."""
@@ -180,7 +190,9 @@ class Worklist:
             key = key_of(connection, study)
             given = sa.select(verdicts.c.id).where(verdicts.c.study == study)
             if connection.execute(given).first():
-                raise InputError(NAME, "The study was read: verdicts are kept.", "Filter it out.")
+                raise InputError(
+                    tr(NAME), tr("The study was read: verdicts are kept."), tr("Filter it out.")
+                )
             for table in (findings, marks, volumes):
                 connection.execute(table.delete().where(table.c.study == study))
             connection.execute(studies.delete().where(studies.c.id == study))
