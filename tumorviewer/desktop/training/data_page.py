@@ -54,9 +54,9 @@ class DataPage(Page):
         self.open.clicked.connect(self._open_report)
         self.prepare = button(tr("Prepare a training"), "primary")
         self.prepare.clicked.connect(self.training_wanted)
-        self.add(self._title, self._left_out, self._facts(), heading(tr("Audit")), self._state)
-        self.add(self.error, self.progress, self.warnings, self.classes, self.numbers)
-        self.add(row(self.prepare, self.open, self.again))
+        self.add(self._title, self._left_out, self._facts(), row(self.prepare))
+        self.add(heading(tr("Audit")), self._state, row(self.open, self.again), self.error)
+        self.add(self.progress, self.warnings, self.classes, self.numbers)
         self.end()
 
     def _facts(self) -> QWidget:
@@ -64,7 +64,6 @@ class DataPage(Page):
         form = QFormLayout(made)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(8)
-        self._place.setMinimumWidth(360)
         form.addRow(tr("Lies in"), self._place)
         form.addRow(tr("Joined with"), self._also)
         return made
@@ -147,7 +146,7 @@ class DataPage(Page):
 
     def _open_report(self) -> None:
         assert self._data is not None
-        parts.show_file(self._data.audit.folder / "audit.html")
+        parts.show_file(self._data.audit.folder / "audit.html", self)
 
 
 def _step(line: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFormLayout,
+    QGridLayout,
     QLabel,
     QLineEdit,
     QVBoxLayout,
@@ -61,15 +61,13 @@ class Option:
 
 def options(said: Mapping[str, Any]) -> tuple[Option, ...]:
     """From what ``config --json`` prints."""
-    networks = tuple(said["architectures"])
+    networks = {"description": "", "choices": said["architectures"]}
+    described = (
+        one | (networks if one["name"] == "model.architecture" else {}) for one in said["options"]
+    )
     return tuple(
-        Option(
-            one["name"],
-            one["value"],
-            one["description"],
-            networks if one["name"] == "model.architecture" else tuple(one["choices"]),
-        )
-        for one in said["options"]
+        Option(one["name"], one["value"], one["description"], tuple(one["choices"]))
+        for one in described
     )
 
 
@@ -126,20 +124,24 @@ class Form(QWidget):
             field.input.setEnabled(editable)
 
     def _part(self, part: Iterable[Option]) -> QWidget:
+        """Name, field and meaning, side by side."""
         made = QWidget()
-        form = QFormLayout(made)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setSpacing(4)
-        for option in part:
+        grid = QGridLayout(made)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(6)
+        grid.setColumnMinimumWidth(0, 180)
+        grid.setColumnMinimumWidth(1, 260)
+        grid.setColumnStretch(2, 1)
+        for at, option in enumerate(part):
             field = self.fields[option.name] = Field(option)
             field.changed.connect(self.changed)
             field.input.installEventFilter(self._calm)
             name = QLabel(option.title)
             name.setBuddy(field.input)
-            name.setMinimumWidth(180)
-            form.addRow(name, field.input)
-            if option.description:
-                form.addRow("", label(option.description, "small"))
+            grid.addWidget(name, at, 0)
+            grid.addWidget(field.input, at, 1)
+            grid.addWidget(label(option.description, "small"), at, 2)
         return made
 
     def _unfold(self, unfolded: bool) -> None:
@@ -171,7 +173,6 @@ class Field(QObject):
             self.input.textEdited.connect(self.changed)
         self.input.setAccessibleName(option.title)
         self.input.setAccessibleDescription(option.description)
-        self.input.setMaximumWidth(420)
         self.set_value(option.value)
 
     def set_value(self, value: Any) -> None:

@@ -77,8 +77,8 @@ class NewPage(Page):
             name.setBuddy(shown)
             shown.setAccessibleName(text)
             form.addRow(name, shown)
-        self.place.setMinimumWidth(360)
-        form.addRow(tr("Written to"), row(self.place, self.choose))
+        form.addRow(tr("Written to"), self.place)
+        form.addRow("", row(self.choose))
         return made
 
     def begin(
@@ -103,16 +103,21 @@ class NewPage(Page):
         self.write.setFocus()
 
     def show_progress(self, done: int, total: int) -> None:
-        self.write.setEnabled(False)
+        self._offer_buttons(False)
         text = tr("Writing study {at} of {total}", at=min(done + 1, total), total=total)
         self.progress.show_progress(text, done, total)
 
     def show_error(self, error: InputError | None) -> None:
         """Say why it was not written."""
         self.progress.hide()
+        self._offer_buttons(True)
         self.error.setText(error.message if error else "")
         self.error.setVisible(error is not None)
         self._look_again()
+
+    def _offer_buttons(self, offer: bool) -> None:
+        for each in (self.write, self.give_up, self.choose):
+            each.setVisible(offer)
 
     def choice(self) -> Choice:
         """What would leave."""

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLayout,
+    QMessageBox,
     QScrollArea,
     QSizePolicy,
     QTableWidget,
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from tumorviewer.desktop.labels import clear, label
+from tumorviewer.language import tr
 
 
 class Page(QScrollArea):
@@ -121,6 +123,12 @@ def row(*parts: QWidget) -> QHBoxLayout:
     return made
 
 
-def show_file(path: Path) -> None:
-    """Open a file in the program that the system has for it."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+def show_file(path: Path, parent: QWidget) -> None:
+    """Open a file in the program that the system has for it, or say where it is."""
+    if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
+        box = QMessageBox(parent)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setText(tr("This computer has no program for it. The report is here:"))
+        box.setInformativeText(str(path))
+        box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        box.open()

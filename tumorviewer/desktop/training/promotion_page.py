@@ -241,7 +241,7 @@ class PromotionPage(Page):
 
     def _open_report(self) -> None:
         if (candidate := self.chosen()) is not None:
-            parts.show_file(candidate.report)
+            parts.show_file(candidate.report, self)
 
     # Promotion
 

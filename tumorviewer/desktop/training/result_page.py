@@ -98,7 +98,7 @@ class ResultPage(Page):
 
     def _open_report(self) -> None:
         assert self._run is not None
-        parts.show_file(self._run.folder / REPORT)
+        parts.show_file(self._run.folder / REPORT, self)
 
 
 def figure_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from tumorviewer.desktop.clerk import Clerk
 from tumorviewer.desktop.jobs import Job, Jobs
 from tumorviewer.desktop.training.shelf import DataSet, Shelf
 from tumorviewer.errors import InputError
-from tumorviewer.language import tr
+from tumorviewer.language import tr, trn
 from tumorviewer.records import Query, State, StudyEntry
 from tumorviewer.study.types import Refused
 
@@ -95,6 +95,7 @@ class Sender(QObject):
 
     def _start(self, order: Order, records: Records) -> None:
         def work(job: Job) -> tuple[DataSet, tuple[Refused, ...]]:
+            self._shelf.make_private()
             with _gone_if_unfinished(order.folder):
                 exported = _export(order, records, job, self.progressed.emit)
                 made = self._shelf.add(order.name, exported.table, order.also)
@@ -132,9 +133,21 @@ def count_words(choice: Choice) -> str:
     """What stays behind, and why; empty if nothing does."""
     said = []
     if choice.unread:
-        said.append(tr("{count} without a verdict stay behind.", count=choice.unread))
+        said.append(
+            trn(
+                "{count} study without a verdict stays behind.",
+                "{count} studies without a verdict stay behind.",
+                choice.unread,
+            )
+        )
     if choice.unsigned:
-        said.append(tr("{count} that are not signed stay behind.", count=choice.unsigned))
+        said.append(
+            trn(
+                "{count} study that is not signed stays behind.",
+                "{count} studies that are not signed stay behind.",
+                choice.unsigned,
+            )
+        )
     return " ".join(said)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from tumorviewer.desktop.labels import ProgressRow, button, heading, label
+from tumorviewer.desktop.labels import ProgressRow, button, label
 from tumorviewer.desktop.training.following import Question
 from tumorviewer.desktop.training.form import Form, options
 from tumorviewer.desktop.training.parts import Page, Table, row
@@ -42,7 +42,8 @@ class SettingsPage(Page):
         self._about_split.refused.connect(self._refuse_split)
         self.form = Form()
         self.form.changed.connect(self._edited)
-        self.waiting = ProgressRow(tr("the question about the settings"))
+        self.waiting = ProgressRow(tr("the question to the trainer"))
+        self.waiting.cancelled.connect(self._give_up)
         self.error = label("", "error")
         self.retry = button(tr("Try again"))
         self.retry.clicked.connect(self._ask_settings)
@@ -58,9 +59,9 @@ class SettingsPage(Page):
         self.again = button(tr("Another run with these settings"))
         self.again.clicked.connect(self.again_wanted)
         self._split_parts: tuple[QWidget, ...] = (self.split, self._split_note)
-        self.add(label(tr("Configuration"), "title"), self.note, self.waiting, self.form)
-        self.add(heading(tr("Split")), self.split, self._split_note, self.error)
-        self.add(row(self.start, self.look, self.everything, self.again, self.retry))
+        self.add(label(tr("Configuration"), "title"), self.note, self.waiting)
+        self.add(row(self.start, self.look, self.everything, self.again, self.retry), self.error)
+        self.add(self.split, self._split_note, self.form)
         self.end()
 
     def show_run(self, run: Run) -> None:
@@ -100,9 +101,16 @@ class SettingsPage(Page):
         self.retry.hide()
         self._say("")
         for part in (self.start, self.look, self.again):
-            part.setEnabled(False)
+            part.hide()
         self.waiting.show_progress(tr("The trainer is asked for its settings…"))
         self._about_settings.ask(["config", "--json"])
+
+    def _give_up(self) -> None:
+        self._about_split.close()
+        self._end_asking()
+        if self._about_settings.is_asking:
+            self._about_settings.close()
+            self.retry.show()
 
     def _make_form(self, said: dict[str, Any]) -> None:
         self.waiting.hide()
@@ -126,10 +134,8 @@ class SettingsPage(Page):
             if is_draft
             else tr("This run was started: its settings stay. Another run can have others.")
         )
-        for part in (self.start, self.look, self.again):
-            part.setEnabled(True)
-        self.start.setVisible(is_draft)
-        self.look.setVisible(is_draft)
+        for part in (self.start, self.look):
+            part.setVisible(is_draft)
         self.again.setVisible(not is_draft)
 
     def _edited(self) -> None:

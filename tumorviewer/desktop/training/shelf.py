@@ -172,6 +172,16 @@ class Shelf:
         """Where a new data set of that name is written, unless the reader says otherwise."""
         return self.root / "data" / name
 
+    def make_private(self) -> None:
+        """Make the root, if it is not there; only the user can enter it.
+
+        Raises
+        ------
+        InputError
+            If there is no room for it.
+        """
+        _make(self.root)
+
     def free_name(self, wanted: str) -> str:
         """`wanted`, or with a number behind it."""
         name, number = wanted, 1

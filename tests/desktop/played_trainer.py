@@ -1,0 +1,127 @@
+"""Plays the trainer for the window: the same words and files, without learning anything.
+
+``PLAYED`` names a folder: with a file ``hold`` in it a training waits after its first epoch, with
+one ``few`` in it the data are too few for folds. ``PLAYED_BUNDLE`` is the model that comes out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+PLAYED = Path(os.environ["PLAYED"])
+OPTIONS = [
+    ("card.name", "", "folder name in the catalogue", []),
+    ("card.title", "", "what a list shows", []),
+    ("card.labels", {}, "what a reader sees for each class", []),
+    ("data.name", "", "of the data set", []),
+    ("training.epochs", 2, "at most", []),
+    ("training.lr", 2e-3, "highest learning rate", []),
+    ("training.keep", "best", "which epoch is kept", ["best", "last"]),
+    ("training.oversample", False, "rarer classes are repeated", []),
+    ("model.architecture", "light_residual", "the network", []),
+    ("split.validation", "fold 0", "what is kept back", []),
+]
+
+
+def say(**line: object) -> None:
+    print(json.dumps(line), file=sys.stderr, flush=True)
+
+
+def refuse(reason: str) -> None:
+    sys.exit(f"tumorviewer-train: /data: {reason}")
+
+
+def config(_: argparse.Namespace) -> None:
+    names = ("name", "value", "description", "choices")
+    described = [dict(zip(names, one, strict=True)) for one in OPTIONS]
+    print(json.dumps({"architectures": ["light", "light_residual"], "options": described}))
+
+
+def check_split(settings: list[str]) -> None:
+    if (PLAYED / "few").exists() and 'split.validation="none"' not in settings:
+        refuse("The class glioma has 2 groups, fewer than 5 folds. Use fewer folds or more data.")
+
+
+def split(options: argparse.Namespace) -> None:
+    check_split(options.set)
+    part = {"items": 3, "groups": 3, "classes": {"glioma": 2, "notumor": 1}}
+    none = {"items": 0, "groups": 0, "classes": {"glioma": 0, "notumor": 0}}
+    print(json.dumps({"train": part, "validation": part, "test": none, "grouped_by": "patients"}))
+
+
+def audit(options: argparse.Namespace) -> None:
+    say(stage="comparing", done=1, total=1, seconds_left=None)
+    found = {
+        "warnings": ["The class glioma has only 2 groups: its figures will be uncertain."],
+        "classes": {"glioma": 2, "notumor": 2},
+        "groups_of_classes": {"glioma": 2, "notumor": 2},
+        "items": 4, "groups": 4, "patients": 4, "parts": {"not stated": {}},
+    }  # fmt: skip
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "audit.json").write_text(json.dumps(found))
+
+
+def fit(options: argparse.Namespace) -> None:
+    out, log = options.out, options.out / "log.jsonl"
+    check_split(options.set)
+    (out / "arguments.json").write_text(json.dumps(sys.argv[1:]))
+    done = len(log.read_text().splitlines()) if log.exists() else 0
+    say(stage="note", text=f"begun after epoch {done}")
+    for epoch in range(done + 1, 4):
+        entry = {"loss": 1 / epoch, "log_loss": 0.9 / epoch, "accuracy": 0.3 * epoch,
+                 "macro_f1": 0.25 * epoch, "seconds": 0.1}  # fmt: skip
+        with log.open("a") as stream:
+            stream.write(json.dumps({"epoch": epoch, **entry}) + "\n")
+        (out / "last.safetensors").write_bytes(b"checkpoint")
+        (out / "config.toml").write_text("")
+        say(stage="epoch", done=epoch, total=3, seconds_left=3.0 - epoch, **entry)
+        while (PLAYED / "hold").exists():
+            time.sleep(0.02)
+    figure = {"accuracy": 0.9, "log_loss": 0.3}
+    found = figure | {
+        "n": 3, "groups": 3, "intervals": {"accuracy": [0.8, 1.0], "log_loss": [0.1, 0.5]},
+        "confusion": {"classes": ["glioma", "notumor"], "matrix": [[2, 0], [1, 0]]},
+    }  # fmt: skip
+    shutil.copytree(os.environ["PLAYED_BUNDLE"], out / "bundle", dirs_exist_ok=True)
+    (out / "figures.json").write_text(json.dumps({"figures": {"grouped_validation": found}}))
+
+
+def compare(options: argparse.Namespace) -> None:
+    cards = [json.loads((Path(one) / "card.json").read_text()) for one in options.models]
+    sides = [
+        {"name": c["name"], "version": c["version"], "sha256": c["weights"]["sha256"]}
+        for c in cards
+    ]
+    figure = {"candidate": 0.9, "current": 0.8, "difference": 0.1, "interval": [0.05, 0.15]}
+    result = {
+        "schema": 1, "candidate": sides[0], "current": sides[1],
+        "data": {"name": "kept", "sha256": "1" * 64, "n": 4, "groups": 4},
+        "verdict": "better", "words": "The new one is better than the old one.",
+        "figures": dict.fromkeys(("accuracy", "macro_f1", "roc_auc", "log_loss"), figure),
+        "overlap": {"candidate": 0.0, "current": 0.0},
+    }  # fmt: skip
+    options.out.write_text(json.dumps(result))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["config", "split", "audit", "fit", "compare"])
+    parser.add_argument("models", nargs="*")
+    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--out", type=Path)
+    options, _ = parser.parse_known_intermixed_args()
+    try:
+        globals()[options.command](options)
+    except KeyboardInterrupt:
+        print("stopped; --resume continues after the last finished epoch", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,319 @@
+"""From read studies to a model in use, as the reader meets it; the trainer is played."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit
+
+from tests.desktop.parts import LABELS
+from tests.desktop.test_accessible import nameless, not_reached
+from tests.desktop.test_reading_room import pump
+from tests.desktop.test_window import visible_text
+from tests.records.made import slice_file
+from tumorviewer.desktop.training import job as jobs
+from tumorviewer.desktop.training.closing import ClosingDialog
+from tumorviewer.desktop.training.shelf import Shelf, State
+from tumorviewer.models import promotion
+from tumorviewer.models.catalogue import Catalogue
+from tumorviewer.records import Records
+from tumorviewer.study import open_paths
+
+PATIENCE = {"timeout": 30_000}
+CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+def click(button) -> None:
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+@pytest.fixture
+def played(tmp_path, monkeypatch, random_bundle):
+    """Where the test tells the played trainer what to do."""
+    folder = tmp_path / "played"
+    folder.mkdir()
+    monkeypatch.setenv("PLAYED", str(folder))
+    monkeypatch.setenv("PLAYED_BUNDLE", str(random_bundle))
+    script = str(Path(__file__).with_name("played_trainer.py"))
+    monkeypatch.setattr(jobs, "trainer_command", lambda: [sys.executable, "-S", script])
+    return folder
+
+
+@pytest.fixture
+def read_studies(tmp_path):
+    """Four studies of one slice with verdicts, and one without."""
+    with Records(reader="reader") as records:
+        for number in range(5):
+            folder = tmp_path / "studies" / str(number)
+            slice_file(
+                folder / "0.dcm", number, PatientName=f"Doe^{number}", PatientID=f"P{number}",
+                StudyInstanceUID=f"1.2.{number}", SeriesInstanceUID=f"1.2.{number}.4",
+            )  # fmt: skip
+            (study,) = open_paths([folder]).studies
+            entry = records.worklist.add(study)
+            if number < 4:
+                label = ("glioma", "notumor")[number % 2]
+                records.verdicts.give(entry.id, label, before_answer=True, signed=number < 2)
+
+
+@pytest.fixture
+def room(qtbot, window, client, played, monkeypatch):
+    monkeypatch.setattr("tumorviewer.desktop.reading_room._labels", lambda _: LABELS)
+    client.ready()
+    window.room.start()
+    qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
+    pump(qtbot, window.room)
+    yield window.room
+    (played / "hold").unlink(missing_ok=True)
+    for run in Shelf().running():
+        run.fit.stop(at_once=True)
+        qtbot.waitUntil(lambda run=run: not run.fit.is_running(), timeout=10_000)
+    window.room.close_records()
+
+
+@pytest.fixture
+def workspace(room):
+    return room.training.workspace
+
+
+def send(qtbot, window, workspace) -> None:
+    """All read studies by keys alone; they are audited."""
+    QTest.keyClick(window, Qt.Key.Key_T, CTRL | SHIFT)
+    qtbot.waitUntil(workspace.new.write.isVisible, **PATIENCE)
+    QTest.keyClick(workspace.new.write, Qt.Key.Key_Space)
+    qtbot.waitUntil(workspace.data.open.isVisible, **PATIENCE)
+
+
+def prepare(qtbot, workspace) -> None:
+    click(workspace.data.prepare)
+    qtbot.waitUntil(workspace.settings.start.isVisible, **PATIENCE)
+
+
+def test_an_empty_workspace_says_what_to_do_and_is_reached_by_keys(qtbot, window, room):
+    QTest.keyClick(window, Qt.Key.Key_T, CTRL)
+    workspace = room.training.workspace
+    assert "There is nothing to train on yet" in visible_text(workspace)
+    assert [room.tabs.tabText(at) for at in range(room.tabs.count())] == ["Worklist", "Training"]
+    assert nameless(window) == []
+    assert not_reached(window) == []
+    QTest.keyClick(window, Qt.Key.Key_T, CTRL | SHIFT)
+    qtbot.waitUntil(lambda: "None of the studies has a verdict" in visible_text(workspace))
+    assert not workspace.new.write.isEnabled()
+    click(workspace.new.give_up)
+    assert "There is nothing to train on yet" in visible_text(workspace)
+
+
+def test_chosen_studies_leave_and_are_audited(qtbot, window, read_studies, room, workspace):
+    room.show_worklist()
+    qtbot.waitUntil(lambda: room.worklist.model.rowCount() == 5)
+    QTest.keyClick(room.worklist.table, Qt.Key.Key_A, CTRL)
+    QTest.keyClick(window, Qt.Key.Key_T, CTRL | SHIFT)
+    page = workspace.new
+    qtbot.waitUntil(page.write.isVisible)
+    assert "4 studies · 4 patients" in visible_text(page)
+    assert "1 study without a verdict stays behind." in visible_text(page)
+    click(page.signed_only)
+    assert "2 studies that are not signed stay behind." in visible_text(page)
+    click(page.signed_only)
+    page.name.setText("")
+    QTest.keyClicks(page.name, "Ward 3!")
+    assert page.place.text().endswith("ward-3")
+    click(page.write)
+    qtbot.waitUntil(workspace.data.open.isVisible, **PATIENCE)
+    table = Shelf().place("ward-3") / "dataset.csv"
+    labels = [line.split(",")[1] for line in table.read_text().splitlines()[1:]]
+    assert sorted(labels) == ["glioma", "glioma", "notumor", "notumor"]
+    assert "Doe" not in table.read_text()
+    assert "its figures will be uncertain" in visible_text(workspace.data)
+    assert Shelf().root.stat().st_mode & 0o077 == 0
+
+
+def test_studies_of_one_class_must_be_joined(
+    qtbot, window, read_studies, room, workspace, tmp_path
+):
+    workspace.add_folder(tmp_path / "studies")
+    room.show_worklist()
+    qtbot.waitUntil(lambda: room.worklist.model.rowCount() == 5)
+    entries = [one for one in room.worklist.model.entries if one.verdict_class == "glioma"]
+    room.training.send(entries)
+    page = workspace.new
+    assert "All of them are of one class" in visible_text(page)
+    assert not page.write.isEnabled()
+    page.join.setFocus()
+    QTest.keyClick(page.join, Qt.Key.Key_Down)
+    assert page.also() == (tmp_path / "studies",)
+    click(page.write)
+    qtbot.waitUntil(lambda: len(Shelf().sets()) == 2, **PATIENCE)
+    (joined,) = (one for one in Shelf().sets() if one.also)
+    assert joined.arguments()[1:] == ["--also", str(tmp_path / "studies")]
+
+
+def test_a_run_is_set_up_trained_paused_and_gone_on_with(
+    qtbot, window, read_studies, room, workspace, played
+):
+    send(qtbot, window, workspace)
+    prepare(qtbot, workspace)
+    form = workspace.settings.form
+    assert form.fields["card.labels"].value() == {"glioma": "Glioma", "notumor": "No tumour"}
+    epochs = form.fields["training.epochs"].input
+    assert isinstance(epochs, QLineEdit)
+    epochs.selectAll()
+    QTest.keyClicks(epochs, "many")
+    click(workspace.settings.start)
+    assert "It must be a whole number, not many." in visible_text(workspace.settings)
+    epochs.selectAll()
+    QTest.keyClicks(epochs, "3")
+    click(workspace.settings.look)
+    qtbot.waitUntil(workspace.settings.split.isVisible, **PATIENCE)
+    (played / "hold").touch()
+    click(workspace.settings.start)
+    run = workspace.run
+    qtbot.waitUntil(lambda: "1 of 3 epochs" in run.stage.text(), **PATIENCE)
+    assert run.curves.losses.accessibleDescription() == (
+        "Training loss 1.000 after epoch 1, Validation log loss 0.900 after epoch 1"
+    )
+    click(run.pause)
+    qtbot.waitUntil(run.go_on.isVisible, **PATIENCE)
+    assert "Finished: 1." in run.state.text()
+    assert not run.error.isVisible()
+    (played / "hold").unlink()
+    click(run.go_on)
+    qtbot.waitUntil(lambda: "The run is finished" in run.state.text(), **PATIENCE)
+    (data,) = Shelf().sets()
+    (made,) = data.runs()
+    arguments = json.loads((made.folder / "arguments.json").read_text())
+    assert "--config" in arguments  # gone on with as it was begun
+    assert made.choices()["training.epochs"] == 3
+    workspace.steps.setCurrentWidget(workspace.result)
+    text = visible_text(workspace.result)
+    assert "Judged on 3 items in 3 groups." in text
+    assert workspace.result.confusion.item(1, 1).text() == "1"
+
+
+def test_too_few_groups_are_said_and_everything_is_offered(
+    qtbot, window, read_studies, room, workspace, played
+):
+    (played / "few").touch()
+    send(qtbot, window, workspace)
+    prepare(qtbot, workspace)
+    click(workspace.settings.start)
+    qtbot.waitUntil(lambda: "fewer than 5 folds" in visible_text(workspace.run), **PATIENCE)
+    click(workspace.run.settings)
+    qtbot.waitUntil(workspace.settings.everything.isVisible, **PATIENCE)
+    assert "The class glioma has 2 groups, fewer than 5 folds." in visible_text(workspace.settings)
+    click(workspace.settings.everything)
+    click(workspace.settings.start)
+    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
+
+
+def test_a_training_goes_on_without_the_window_and_is_found_again(
+    qtbot, window, read_studies, room, workspace, played, analyst, settings
+):
+    from tumorviewer.desktop.window import MainWindow
+
+    send(qtbot, window, workspace)
+    prepare(qtbot, workspace)
+    (played / "hold").touch()
+    click(workspace.settings.start)
+    qtbot.waitUntil(lambda: "1 of 3 epochs" in workspace.run.stage.text(), **PATIENCE)
+    window.close()
+    assert window.isVisible()
+    dialog = window.findChild(ClosingDialog)
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert window.isVisible()
+    window.close()
+    (dialog,) = (one for one in window.findChildren(ClosingDialog) if one.isVisible())
+    click(dialog.go_on)
+    qtbot.waitUntil(lambda: not window.isVisible())
+    (run,) = Shelf().running()
+    other = MainWindow(analyst, settings)
+    qtbot.addWidget(other)
+    other.show()
+    other.room.start()
+    assert other.room.tabs.tabText(1) == "Training"
+    other.room.training.enter()
+    found = other.room.training.workspace
+    assert found.steps.currentWidget() is found.run
+    qtbot.waitUntil(lambda: "1 of 3 epochs" in found.run.stage.text(), **PATIENCE)
+    other.close()
+    click(other.findChild(ClosingDialog).stop)
+    qtbot.waitUntil(lambda: not other.isVisible(), **PATIENCE)
+    assert run.state is State.PAUSED
+
+
+def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
+    qtbot, window, read_studies, room, workspace, client, tmp_path
+):
+    send(qtbot, window, workspace)
+    (tmp_path / "kept").mkdir()
+    workspace.add_folder(tmp_path / "kept")
+    workspace.list.tree.setCurrentItem(workspace.list.tree.topLevelItem(1))
+    prepare(qtbot, workspace)
+    click(workspace.settings.start)
+    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
+    before = promotion.in_use(Catalogue())
+    workspace.steps.setCurrentWidget(workspace.promotion)
+    page = workspace.promotion
+    qtbot.waitUntil(lambda: "There is no comparison" in visible_text(page), **PATIENCE)
+    assert not page.promote.isEnabled()
+    assert not page.override.isEnabled()
+    click(page.compare)
+    qtbot.waitUntil(page.promote.isEnabled, **PATIENCE)
+    assert "The new one is better" in visible_text(page)
+    click(page.promote)
+    qtbot.waitUntil(lambda: "random 1 is in use now." in visible_text(page), **PATIENCE)
+    assert promotion.in_use(Catalogue()).name == "random"
+    assert "better · kept" in page.journal.toPlainText()
+    qtbot.waitUntil(page.roll_back.isEnabled, **PATIENCE)
+    click(page.roll_back)
+    qtbot.waitUntil(lambda: str(before) in page.done.text(), **PATIENCE)
+    assert promotion.in_use(Catalogue()) == before
+    qtbot.waitUntil(lambda: "rolled back" in page.journal.toPlainText(), **PATIENCE)
+
+
+def test_an_override_needs_a_reason_which_is_kept(qtbot, window, room, workspace):
+    room.training.enter()
+    workspace._pages.setCurrentWidget(workspace.steps)
+    workspace.steps.setCurrentWidget(workspace.promotion)
+    page = workspace.promotion
+    qtbot.waitUntil(page.reason.isVisible, **PATIENCE)
+    assert not page.override.isEnabled()
+    QTest.keyClicks(page.reason, "The old one was trained elsewhere.")
+    click(page.override)
+    qtbot.waitUntil(lambda: "is in use now." in visible_text(page), **PATIENCE)
+    (change,) = promotion.history(Catalogue())
+    assert change.override == "The old one was trained elsewhere."
+
+
+def test_a_model_that_is_removed_while_in_use_is_said_and_another_can_be_chosen(
+    qtbot, window, room, workspace, client, random_bundle, monkeypatch
+):
+    own = Catalogue().own
+    own.mkdir(parents=True)
+    shutil.copytree(random_bundle, own / "random")
+    (own / "DEFAULT").write_text("random\n")
+    from tumorviewer.desktop import app
+
+    monkeypatch.setattr(window.reading.analyst, "find_model", app.default_model)
+    shutil.rmtree(own / "random")
+    window.open_demonstration()
+    qtbot.waitUntil(lambda: "There is no model of that name" in visible_text(window), **PATIENCE)
+    assert not np.isnan(window.viewer.slice())
+    room.training.enter()
+    workspace._pages.setCurrentWidget(workspace.steps)
+    workspace.steps.setCurrentWidget(workspace.promotion)
+    page = workspace.promotion
+    qtbot.waitUntil(lambda: "random: There is no model of that name" in page.current.text())
+    QTest.keyClicks(page.reason, "The one in use is gone.")
+    click(page.override)
+    qtbot.waitUntil(lambda: "is in use now." in visible_text(page), **PATIENCE)
+    window.actions_["analyse"].trigger()
+    assert client.last.model == app.default_model()
