@@ -156,10 +156,11 @@ def examine(item: Item, model: Model, method: str | None, tell: Tell) -> tuple[F
 def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell) -> dict[str, Any]:
     from tumorviewer.analysis.serialise import to_json
     from tumorviewer.export import export
+    from tumorviewer.words import explanation
 
     finding, volume = examine(item, model, settings.method, tell)
     if settings.out is None:
-        return to_json(finding)
+        return to_json(finding) | {"explanation": explanation(finding, volume)}
     try:
         return export(finding, volume, settings.out, f"{number:03}-{_file_name(item)}")
     except OSError as error:

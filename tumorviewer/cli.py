@@ -192,6 +192,7 @@ def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
     shown = ", ".join(str(index + 1) for index in finding["key_slices"])
     lines = [f"{plain(finding['source'])}{volume}"]
     lines += [f"  {labels.get(name, name):20} {share:7.1%}" for name, share in ranked]
+    lines += [f"  {plain(finding['explanation'])}"]
     lines += [f"  deciding slices: {shown} of {len(finding['slices'])} judged"]
     lines += [
         f"  model: {finding['model']['name']} {finding['model']['version']}, {finding['device']}"

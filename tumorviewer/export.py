@@ -16,6 +16,7 @@ from tumorviewer.analysis.serialise import save_saliency, to_json
 from tumorviewer.files import replacing
 from tumorviewer.imaging import colormap, display, geometry
 from tumorviewer.study.types import Volume
+from tumorviewer.words import explanation
 
 NOTICE = "Research use only"
 _SIDE = 480
@@ -43,7 +44,7 @@ def export(finding: Finding, volume: Volume, folder: Path, stem: str) -> dict[st
         file = save_saliency(finding.saliency, volume, folder / stem).relative_to(folder)
         for index in set(finding.key_slices) & set(finding.saliency.slices):
             save_picture(finding, volume, index, folder / f"{stem}-slice{index + 1:03}.png")
-    content = to_json(finding, file)
+    content = to_json(finding, file) | {"explanation": explanation(finding, volume)}
     text = json.dumps({**content, "notice": NOTICE}, indent=2)
     with replacing(folder / f"{stem}.json") as beside:
         beside.write_text(f"{text}\n", "ascii")

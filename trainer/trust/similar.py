@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 
-from trainer import bootstrap, volumes
+from trainer import volumes
+from trainer.trust import intervals
 from trainer.trust.evidence import Evidence
 from tumorviewer.analysis.trust.similar import MOST, Index, projected
 from tumorviewer.models import bundle
-from tumorviewer.models.trust import Measured, Similar
+from tumorviewer.models.trust import Similar
 
 # Shape suffixes: N items, D embedding, P principal components, S side.
 
@@ -61,7 +62,7 @@ def index(evidence: Evidence, name: str, *, with_pictures: bool) -> tuple[Simila
         items=len(rows),
         sources=names,
         dimensions=arrays["embeddings"].shape[1],
-        precision=measured(precisions, evidence.groups[evidence.held]),
+        precision=intervals.mean(precisions, evidence.groups[evidence.held]),
         precision_whole=float(whole.mean()),
         chance=float(shares[evidence.labels[evidence.held]].mean()),
     )
@@ -80,13 +81,6 @@ def digest(evidence: Evidence, row: int) -> str:
 def small(evidence: Evidence, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
     """What the network saw of some items, ``(N, S, S)``."""
     return np.stack([_small(evidence.material.pictures.array[row]) for row in rows])
-
-
-def measured(values_N: NDArray[np.float64], groups_N: NDArray[np.int64]) -> Measured:
-    """A mean with its interval over groups."""
-    means = [np.average(values_N, weights=one) for one in bootstrap.weights(groups_N)]
-    low, high = np.percentile(means, (2.5, 97.5))
-    return Measured(float(values_N.mean()), float(low), float(high))
 
 
 def _reduced(embeddings_ND: NDArray[np.float32]) -> Arrays:

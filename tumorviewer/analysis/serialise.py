@@ -57,6 +57,7 @@ def to_json(finding: Finding, saliency_file: Path | None = None) -> dict[str, An
         "abstains": finding.abstains or None,
         "candidates": list(finding.candidates),
         "kind": asdict(finding.kind) if finding.kind else None,
+        "similar": asdict(finding.similar) if finding.similar else None,
         "flags": [*finding.flags, *(saliency.notes if saliency else ())],
     }
 

@@ -10,7 +10,15 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from tumorviewer.analysis.finding import Finding, Kind, ModelIdentity, PredictionSet, Saliency
+from tumorviewer.analysis.finding import (
+    Finding,
+    Kind,
+    ModelIdentity,
+    PredictionSet,
+    Saliency,
+    SimilarCase,
+    SimilarCases,
+)
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.records.states import deciding, refresh
 from tumorviewer.records.store import Store, key_of, now
@@ -188,6 +196,7 @@ def _restored(entry: FindingEntry, saliency: Saliency | None) -> Finding:
         abstains=document.get("abstains") or "",
         candidates=tuple(document.get("candidates", ())),
         kind=_kind(document.get("kind")),
+        similar=_similar(document.get("similar")),
     )
 
 
@@ -195,6 +204,13 @@ def _kind(document: dict[str, Any] | None) -> Kind | None:
     if document is None:
         return None
     return Kind(document["level"], document["distance"], tuple(document["reasons"]))
+
+
+def _similar(document: dict[str, Any] | None) -> SimilarCases | None:
+    if document is None:
+        return None
+    cases = tuple(SimilarCase(**one) for one in document["cases"])
+    return SimilarCases(document["slice"], cases)
 
 
 def _packed(saliency: Saliency) -> bytes | None:
