@@ -238,7 +238,7 @@ class _TimeLeft:
         """Studies."""
 
     def of(self, waiting: Sequence[StudyEntry]) -> float | None:
-        """Seconds; None before the first is done."""
+        """Seconds; None before the second is done: the first waits for the worker to start."""
         new = [entry.id for entry in waiting if entry.id not in self._sizes]
         self._sizes |= {key: size + _EACH_BYTES for key, size in self._measure(new).items()}
         left = sum(self._sizes[entry.id] for entry in waiting)
@@ -247,7 +247,10 @@ class _TimeLeft:
 
     def finish(self, entry: StudyEntry) -> None:
         """A study is done."""
-        self._bytes += self._sizes[entry.id]
+        if not self.done:
+            self._start = time.monotonic()
+        else:
+            self._bytes += self._sizes[entry.id]
         self.done += 1
 
 

@@ -29,6 +29,7 @@ from tumorviewer.study.nifti_pixels import (
     open_maybe_gzip,
     read_error,
 )
+from tumorviewer.study.stamps import Stamp
 from tumorviewer.study.types import (
     Placement,
     Progress,
@@ -190,7 +191,8 @@ def _image(header: Any, data: Path, compressed: bool, source: str) -> _Image:
     space = (shape[0], shape[1], shape[2] if len(shape) > 2 else 1)
     stored = _stored_dtype(header, source)
     volumes = math.prod(shape[3:])
-    voxels = StoredVoxels(source, data, _offset(header, source), stored, space, volumes, compressed)
+    offset, stamp = _offset(header, source), Stamp.of(data)
+    voxels = StoredVoxels(source, data, offset, stored, space, volumes, compressed, stamp)
     _check_size(voxels, shape)
     rescale = Rescale(stored, *_slope(header, source))
     placed = place(header, space)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tumorviewer.errors import InputError
 from tumorviewer.study.limits import unreadable
+from tumorviewer.study.stamps import Stamp
 
 _CHUNK = 1 << 20
 _TRAILER = 64 << 20
@@ -110,6 +111,7 @@ class StoredVoxels:
     """Extents along i, j and k."""
     volumes: int
     compressed: bool
+    stamp: Stamp
 
     def planes(
         self, volume: int, order: Sequence[int], waiting: Callable[[], None]
@@ -133,8 +135,9 @@ class StoredVoxels:
         Raises
         ------
         InputError
-            If the file is cut short, damaged or gone.
+            If the file is cut short, damaged, gone, or another than when it was opened.
         """
+        self.stamp.check(self.path, self.source)
         columns, rows, slices = self.shape
         plane = np.empty((rows, columns), self.dtype)
         start = self.offset + volume * slices * plane.nbytes

@@ -20,6 +20,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from tumorviewer.errors import InputError
 from tumorviewer.study import limits
 from tumorviewer.study.picture_headers import Page, describe, too_large
+from tumorviewer.study.stamps import Stamp
 from tumorviewer.study.types import Placement, Progress, Series, SourceFile, Study, Volume
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dib")
@@ -123,11 +124,12 @@ def read(path: Path, source: str) -> Study:
     size = limits.check_regular_file(path, source)
     with _opened(path, source) as (stream, image):
         pages = list(_pages(image, stream, source))
+    stamp = Stamp.of(path)
     groups: dict[tuple[Any, ...], list[Page]] = {}
     for page in pages:
         groups.setdefault(page.kind, []).append(page)
     volumes = tuple(
-        PictureVolume(path, source, tuple(group), _label(group, len(groups)))
+        PictureVolume(path, source, stamp, tuple(group), _label(group, len(groups)))
         for group in groups.values()
     )
     limits.check_expansion(source, sum(page.least_bytes for page in pages), size)
@@ -234,6 +236,7 @@ class PictureVolume:
 
     path: Path
     source: str
+    stamp: Stamp
     pages: tuple[Page, ...]
     label: str
     repeats: bool = False
@@ -274,6 +277,7 @@ class PictureVolume:
         return replace(volume, array=_without_colour(array), notes=self.notes + notes)
 
     def _fill(self, volume: Volume, progress: Progress) -> tuple[str, ...]:
+        self.stamp.check(self.path, self.source)
         self._verify()
         transparent = False
         middle = len(self.pages) // 2

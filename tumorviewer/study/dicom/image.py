@@ -22,6 +22,7 @@ from tumorviewer.study import limits
 from tumorviewer.study.dicom import codestream
 from tumorviewer.study.dicom.elements import integer, text, value
 from tumorviewer.study.dicom.header import COPY_AGAIN, UNDEFINED_LENGTH, Header, PixelElement
+from tumorviewer.study.stamps import Stamp
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 PALETTE = "PALETTE COLOR"
@@ -90,6 +91,7 @@ class Image:
 
     path: Path
     source: str
+    stamp: Stamp
     uid: str
     """SOP Instance UID."""
     number: int
@@ -123,6 +125,7 @@ def read_image(header: Header) -> Image:
     return Image(
         path=header.path,
         source=source,
+        stamp=Stamp.of(header.path),
         uid=text(dataset, "SOPInstanceUID"),
         number=integer(dataset, "InstanceNumber") or 0,
         format=pixels,

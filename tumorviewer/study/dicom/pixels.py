@@ -101,6 +101,7 @@ class PixelReader:
 
     def _open(self, image: Image) -> BinaryIO:
         if image is not self._image:
+            image.stamp.check(image.path, image.source)
             self._stream.close()
             self._image = None
             needed = image.offset + (image.format.frame_bits() * image.frames + 7) // 8
