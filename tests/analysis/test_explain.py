@@ -10,13 +10,16 @@ import torch
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from tests.analysis.conftest import SIZE, settled
+from tumorviewer import networks
 from tumorviewer.analysis import explain, predict
-from tumorviewer.analysis.methods import METHODS
+from tumorviewer.analysis.methods import ATTENDING, METHODS, TRANSFORMERS
 from tumorviewer.analysis.preprocess import prepare
 from tumorviewer.imaging.display import grey
 from tumorviewer.models import Preprocessing
 
-OF_FEATURES = sorted(set(METHODS) - explain.NEEDS_PICTURE)
+MEMBER = {"size": 64, "channels": 512, "side": 4, "embedding": 512}
+OF_LIBRARY = sorted(set(explain._CLASSES) - explain.NEEDS_PICTURE)
+FOR_ALL = [key for key, method in METHODS.items() if method.architectures is None]
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def ours(method, network, pictures, target):
     return explain.scaled(explain.maps_of_features(method, network, features, target), SIZE)
 
 
-@pytest.mark.parametrize("method", OF_FEATURES)
+@pytest.mark.parametrize("method", OF_LIBRARY)
 def test_maps_are_those_of_a_loop_over_the_whole_network(any_network, pictures, method):
     fast = predict.optimised(copy.deepcopy(any_network))
     targets = range(1 if METHODS[method].class_agnostic else 4)
@@ -71,7 +74,7 @@ def test_score_cam_can_be_stopped_between_passes(pictures):
     assert not hooks(network)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", FOR_ALL)
 def test_nothing_is_left_behind(pictures, method):
     network = predict.optimised(settled("light"))
     few = pictures[:1].clone()
@@ -120,3 +123,77 @@ def test_maps_can_be_made_under_inference_mode(any_network, pictures):
     outside = ours("gradcam", network, pictures, 2)
     with torch.inference_mode():
         np.testing.assert_array_equal(ours("gradcam", network, pictures, 2), outside)
+
+
+def test_methods_know_which_architectures_they_are_for():
+    needed = {"ensemble": {"members": [{**MEMBER, "architecture": "light"}] * 2}}
+    with torch.device("meta"):
+        made = {
+            one: networks.create(one, 3, **needed.get(one, {})) for one in networks.architectures()
+        }
+    assert {name for name, network in made.items() if network.attends} == ATTENDING
+    tokens = {name for name, network in made.items() if hasattr(network.trunk, "tokens")}
+    assert tokens == TRANSFORMERS
+
+
+def test_attention_points_where_the_network_looks_and_its_class_is_found():
+    network = networks.create("light_guided", 3).eval()
+    features = torch.zeros(1, 320, 6, 6)
+    features[0, 7, 1, 4] = 5  # looked at, and speaks for the class
+    features[0, 7, 4, 1] = 5  # speaks for the class, and is not looked at
+    features[0, 9, 1, 4] = features[0, 9, 2, 2] = 5  # looked at
+    score, linear = network.head[0].score, network.head[2]
+    with torch.no_grad():
+        for parameter in (*score.parameters(), *linear.parameters()):
+            parameter.zero_()
+        score.weight[0, 9] = 1
+        linear.weight[1, [7, 320 + 7]] = 1
+    (map_HW,) = explain.maps_of_features("attention", network, features, 1)
+    assert np.unravel_index(map_HW.argmax(), map_HW.shape) == (1, 4)
+    assert map_HW[4, 1] < 0.1 * map_HW[1, 4]
+    assert not explain.maps_of_features("attention", network, features, 2).any()
+
+
+def test_rollout_follows_the_attention_of_every_layer():
+    network = networks.create("vit_b_16", 3).eval()
+    pictures = torch.rand(1, 1, 64, 64)
+    given = []
+    for layer in (one for one in network.modules() if isinstance(one, torch.nn.MultiheadAttention)):
+        layer.register_forward_pre_hook(lambda _, inputs: given.append(inputs))
+    rows = torch.eye(17)
+    with torch.inference_mode():
+        network(pictures)
+        layers = [one for one in network.modules() if isinstance(one, torch.nn.MultiheadAttention)]
+        for layer, (query, key, value) in zip(layers, list(given), strict=True):
+            attention = layer(query, key, value, average_attn_weights=True)[1][0]
+            step = 0.5 * attention + 0.5 * torch.eye(17)[: len(attention)]
+            rows = step @ rows
+    expected = rows[0, 1:].reshape(4, 4).numpy()
+    found = explain.maps_of_pictures("rollout", network, pictures, 0)[0]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_occlusion_falls_where_the_decisive_spot_is_hidden():
+    class Spot(torch.nn.Module):
+        def forward(self, x):
+            level = x[:, :, 20:28, 40:48].mean((1, 2, 3))
+            return torch.stack([level * 9, 0 * level], 1)
+
+    picture = torch.full((1, 1, 64, 64), 0.1)
+    picture[:, :, 20:28, 40:48] = 1
+    (map_GG,) = explain.maps_of_pictures("occlusion", Spot(), picture, 0)
+    row, column = np.unravel_index(map_GG.argmax(), map_GG.shape)
+    assert 20 <= (row + 0.5) * 4 <= 28
+    assert 40 <= (column + 0.5) * 4 <= 48
+    assert map_GG[12:, :8].max() == pytest.approx(0)
+    (against,) = explain.maps_of_pictures("occlusion", Spot(), picture, 1, against=0)
+    assert against.min() < -1
+
+
+def test_why_this_class_and_not_that_one(pictures):
+    network = predict.optimised(settled("light"))
+    with torch.inference_mode():
+        features = network.trunk(pictures)
+    one, other = (explain.maps_of_features("hirescam", network, features, k) for k in (0, 2))
+    both = explain.maps_of_features("hirescam", network, features, 0, 2)
+    np.testing.assert_allclose(both, one - other, atol=1e-5)

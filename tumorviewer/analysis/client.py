@@ -14,6 +14,7 @@ from tumorviewer import errors
 from tumorviewer.analysis.link import Link
 from tumorviewer.analysis.messages import (
     Cancelled,
+    CheckMap,
     Died,
     Done,
     Event,
@@ -221,5 +222,7 @@ def _task(identifier: int, request: Request, prepared: PreparedVolume | None) ->
         slices=request.slices if isinstance(request, Explain) else None,
         maps_only=isinstance(request, Explain),
         prepared=prepared,
+        against=request.against if isinstance(request, (Explain, CheckMap)) else "",
+        checked=request.index if isinstance(request, CheckMap) else None,
         similar_to=similar.slice if similar else None,
     )

@@ -65,7 +65,12 @@ class Examination:
         return answer
 
     def raw_maps(
-        self, method: str, target: int, positions: list[int], progress: Progress | None = None
+        self,
+        method: str,
+        target: int,
+        positions: list[int],
+        progress: Progress | None = None,
+        against: int | None = None,
     ) -> NDArray[np.float32]:
         """Maps before scaling, ``(len(positions), H, W)``, at the feature map's resolution.
 
@@ -75,11 +80,14 @@ class Examination:
             The class to explain, by its place among the card's classes.
         positions
             Which of the prepared slices.
+        against
+            The class that the map speaks against, or None.
         """
         network, text = self.model.network, "Making saliency maps"
 
         def of_features(part: list[int]) -> NDArray[np.float32]:
-            return explain.maps_of_features(method, network, self._features_of(part), target)
+            features = self._features_of(part)
+            return explain.maps_of_features(method, network, features, target, against)
 
         def of_pictures(part: list[int]) -> NDArray[np.float32]:
             def tick() -> None:
@@ -87,7 +95,7 @@ class Examination:
                     progress(positions.index(part[0]), len(positions), text)
 
             pictures = self.model.tensor(self.prepared.pictures[part])
-            return explain.maps_of_pictures(method, network, pictures, target, tick)
+            return explain.maps_of_pictures(method, network, pictures, target, tick, against)
 
         if method in explain.NEEDS_PICTURE:
             maps = self._each(of_pictures, positions, text, progress, most=1)

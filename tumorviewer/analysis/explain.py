@@ -1,4 +1,4 @@
-"""Class activation maps by pytorch-grad-cam, from feature maps that are already there.
+"""Saliency maps: class activation maps by pytorch-grad-cam, from feature maps that are there.
 
 pytorch-grad-cam runs the whole network forwards and backwards for every picture. Here it is given
 the network's head alone, with the feature map as its input: the trunk, which is nearly all of the
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,10 @@ from pytorch_grad_cam import (
     ScoreCAM,
 )
 from pytorch_grad_cam.utils.image import scale_cam_image
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
+from tumorviewer.analysis import attention, occlusion
 from tumorviewer.networks import Classifier
 
 # Shape suffixes: N slices, C channels, S input side, H W feature map, K classes.
@@ -40,8 +41,23 @@ _CLASSES: dict[str, type[Any]] = {
     "scorecam": ScoreCAM,
     "eigencam": EigenCAM,
 }
-NEEDS_PICTURE = frozenset({"scorecam"})
-"""Methods that mask the picture and run the whole network on it again."""
+NEEDS_PICTURE = frozenset({"scorecam", "occlusion", "rollout"})
+"""Methods that run the whole network again."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Why this class; or why this class and not another."""
+
+    target: int
+    """Its place among the logits."""
+    against: int | None = None
+    """That of the other."""
+
+    def __call__(self, logits_K: Tensor) -> Tensor:
+        """What is explained: a score, or the difference of two (contrastive explanation)."""
+        score = logits_K[..., self.target]
+        return score if self.against is None else score - logits_K[..., self.against]
 
 
 class _Cut(nn.Module):
@@ -64,7 +80,11 @@ class _Cut(nn.Module):
 
 
 def maps_of_features(
-    method: str, network: Classifier, features_NCHW: Tensor, target: int
+    method: str,
+    network: Classifier,
+    features_NCHW: Tensor,
+    target: int,
+    against: int | None = None,
 ) -> NDArray[np.float32]:
     """Raw maps from the feature maps of some slices; differentiates the head alone.
 
@@ -74,6 +94,8 @@ def maps_of_features(
         Any of :data:`tumorviewer.analysis.methods.METHODS` that is not in :data:`NEEDS_PICTURE`.
     target
         The class to explain, by its place among the logits.
+    against
+        Another class: the map then shows what speaks for ``target`` rather than for it.
 
     Returns
     -------
@@ -83,7 +105,11 @@ def maps_of_features(
     with torch.inference_mode(mode=False), torch.enable_grad():
         features_NCHW = features_NCHW.clone().requires_grad_()
         cut = _Cut(nn.Identity(), network.head)
-        return _raw(method, cut, network.shown, features_NCHW, target)
+        question = Question(target, against)
+        if method != "attention":
+            return _raw(method, cut, network.shown, features_NCHW, question)
+        evidence = _raw("hirescam", cut, network.shown, features_NCHW, question)
+    return attention.weights(network, features_NCHW.detach()) * np.maximum(evidence, 0)
 
 
 def maps_of_pictures(
@@ -92,14 +118,20 @@ def maps_of_pictures(
     pictures_N1SS: Tensor,
     target: int,
     tick: Callable[[], None] | None = None,
+    against: int | None = None,
 ) -> NDArray[np.float32]:
     """As :func:`maps_of_features`, for methods that need the pictures themselves.
 
     ``tick`` is called before each forward pass and may raise to stop.
     """
+    question = Question(target, against)
+    if method == "rollout":
+        return attention.rollout(network, pictures_N1SS)
+    if method == "occlusion":
+        return occlusion.maps(network, pictures_N1SS, question, tick)
     with torch.inference_mode(mode=False), torch.enable_grad():
         cut = _Cut(network.trunk, network.head, tick)
-        return _raw(method, cut, network.shown, pictures_N1SS, target)
+        return _raw(method, cut, network.shown, pictures_N1SS, question)
 
 
 def scaled(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -112,7 +144,7 @@ def scaled(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 
 def _raw(
-    method: str, cut: _Cut, shown: Callable[[Tensor], Tensor], x: Tensor, target: int
+    method: str, cut: _Cut, shown: Callable[[Tensor], Tensor], x: Tensor, question: Question
 ) -> NDArray[np.float32]:
     cam = _keeping_raw(_CLASSES[method])(cut, [cut.before], reshape_transform=shown)
     try:
@@ -120,7 +152,7 @@ def _raw(
             contextlib.redirect_stderr(io.StringIO()),  # Score-CAM draws a progress bar
             threadpool_limits(1, "blas"),  # EigenCAM's small decompositions gain nothing from more
         ):
-            cam(x, [ClassifierOutputTarget(target)] * len(x))
+            cam(x, [question] * len(x))
         return np.asarray(cam.raw, np.float32)
     finally:
         cam.activations_and_grads.release()

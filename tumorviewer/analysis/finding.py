@@ -46,6 +46,9 @@ class Saliency:
     """Rows and columns of a slice."""
     notes: tuple[str, ...] = ()
     """What the reader must know of these maps, in words: empty ones, one map for all classes."""
+    against: str = ""
+    """A class that is not the target: the map then shows what speaks for the target rather than
+    for that class."""
 
     def on_slice(self, index: int) -> NDArray[np.float32] | None:
         """The map of one slice in the volume's grid, ``(rows, columns)`` in 0–1 times strength;

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases
-from tumorviewer.analysis.methods import DEFAULT_METHOD
+from tumorviewer.analysis.methods import BEST
 from tumorviewer.analysis.slices import PreparedVolume
+from tumorviewer.analysis.trust.checked import MapCheck
 from tumorviewer.study.types import Volume
 
 # Requests, from the desktop to its client.
@@ -23,7 +24,7 @@ class Analyse:
     model: Path
     """The bundle's folder."""
     device: str = "auto"
-    method: str | None = DEFAULT_METHOD
+    method: str | None = BEST
     """Of the saliency maps; None for none."""
     target: str | None = None
     """The class to explain; None for the predicted one."""
@@ -41,6 +42,23 @@ class Explain:
     slices: Sequence[int] | None = None
     """None for all, or for the deciding ones if the method is slow."""
     device: str = "auto"
+    against: str = ""
+    """A class to explain the target against; empty for none."""
+
+
+@dataclass(frozen=True, eq=False)
+class CheckMap:
+    """Ask how far the saliency map of one slice may be believed; answered with a
+    :class:`MapCheck`. It is quick for the volume and model that were analysed last."""
+
+    volume: Volume
+    model: Path
+    method: str
+    target: str
+    index: int
+    """Of the slice in the volume."""
+    against: str = ""
+    device: str = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +71,7 @@ class Similar:
     device: str = "auto"
 
 
-Request = Analyse | Explain | Similar
+Request = Analyse | Explain | CheckMap | Similar
 
 
 # Events, from the client to the desktop. Each request ends in one Done, Failed or Cancelled.
@@ -96,7 +114,7 @@ class Done:
     """A request is answered."""
 
     id: int
-    result: Finding | Saliency | SimilarCases
+    result: Finding | Saliency | MapCheck | SimilarCases
 
 
 @dataclass(frozen=True)
@@ -153,5 +171,8 @@ class Task:
     """Whether the answer is a :class:`Saliency` and not a :class:`Finding`."""
     prepared: PreparedVolume | None
     """The volume as prepared slices; None if the worker has them."""
+    against: str = ""
+    checked: int | None = None
+    """The slice whose map is to be checked; the answer is then a :class:`MapCheck`."""
     similar_to: int | None = None
     """The slice to find similar training items for; the answer is then :class:`SimilarCases`."""

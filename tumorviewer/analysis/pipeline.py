@@ -17,7 +17,7 @@ from tumorviewer.analysis.finding import (
     SimilarCases,
     notes_on_maps,
 )
-from tumorviewer.analysis.methods import DEFAULT_METHOD, method_named
+from tumorviewer.analysis.methods import BEST, Method, chosen
 from tumorviewer.analysis.pooling import Pooled, pool
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import Progress, prepare_volume
@@ -32,7 +32,7 @@ def analyse(
     volume: Volume,
     model: Model,
     *,
-    method: str | None = DEFAULT_METHOD,
+    method: str | None = BEST,
     target: str | None = None,
     slices: Sequence[int] | None = None,
     progress: Progress | None = None,
@@ -42,7 +42,8 @@ def analyse(
     Parameters
     ----------
     method
-        One of :data:`tumorviewer.analysis.methods.METHODS`; None for no saliency maps.
+        One of :data:`tumorviewer.analysis.methods.METHODS`, or :data:`BEST` for the one that points
+        best for this model; None for no saliency maps.
     target
         The class to explain; None for the predicted one.
     slices
@@ -62,7 +63,7 @@ def analyse(
 
 def find(
     examination: Examination,
-    method: str | None = DEFAULT_METHOD,
+    method: str | None = BEST,
     target: str | None = None,
     slices: Sequence[int] | None = None,
     progress: Progress | None = None,
@@ -134,44 +135,65 @@ def explain_slices(
     target: str,
     slices: Sequence[int] | None = None,
     progress: Progress | None = None,
+    against: str = "",
 ) -> Saliency:
     """Saliency maps of a volume for one class; what prediction computed is not computed again.
 
     Parameters and errors as for :func:`analyse`.
+
+    Parameters
+    ----------
+    against
+        Another class: why ``target`` and not this one? Empty for no such question.
     """
     card, prepared = examination.model.card, examination.prepared
     _check(card, method, target)
-    chosen = method_named(method)
+    made_by = chosen(card, method)
+    other = _other(card, made_by, target, against)
     probabilities_NK = examination.probabilities(progress)
     if slices is not None:
         positions = _positions(prepared.slices, slices)
-    elif chosen.is_slow:
+    elif made_by.is_slow:
         positions = sorted(_pooled(examination, probabilities_NK).key)
     else:
         positions = list(range(len(prepared.slices)))
-    raw = examination.raw_maps(method, card.classes.index(target), positions, progress)
+    explained = card.classes.index(target)
+    raw = examination.raw_maps(made_by.key, explained, positions, progress, other)
     peaks = np.maximum(raw, 0).max(axis=(1, 2))
     return Saliency(
-        method=method,
+        method=made_by.key,
         target=target,
-        class_agnostic=chosen.class_agnostic,
+        class_agnostic=made_by.class_agnostic,
         slices=tuple(prepared.slices[position] for position in positions),
         maps=explain.scaled(raw, prepared.settings.size),
         peaks=peaks,
         strength=_strength(card, probabilities_NK[positions]),
         boxes=tuple(prepared.boxes[position] for position in positions),
         shape=prepared.shape,
-        notes=notes_on_maps(method, card.labels.get(target, target), peaks),
+        notes=notes_on_maps(made_by.key, card.labels.get(target, target), peaks),
+        against=against,
     )
 
 
 def _check(card: ModelCard, method: str | None, target: str | None) -> None:
     if method is not None:
-        method_named(method)
+        chosen(card, method)
     if target is not None and target not in card.classes:
         raise InputError(
             target, f"{card.name} knows no such class.", f"It knows {', '.join(card.classes)}."
         )
+
+
+def _other(card: ModelCard, method: Method, target: str, against: str) -> int | None:
+    if not against:
+        return None
+    _check(card, method.key, against)
+    if method.class_agnostic:
+        reason = f"{method.title} shows the same map whatever the class."
+        raise InputError(against, reason, "Choose another saliency method.")
+    if against == target:
+        raise InputError(against, "A class cannot be explained against itself.")
+    return card.classes.index(against)
 
 
 def _pooled(examination: Examination, probabilities_NK: NDArray[np.float64]) -> Pooled:

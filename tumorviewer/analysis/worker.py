@@ -29,6 +29,7 @@ from tumorviewer.analysis.messages import (
     unexpected,
 )
 from tumorviewer.analysis.slices import PreparedVolume
+from tumorviewer.analysis.trust.checked import MapCheck
 from tumorviewer.models import bundle
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class _Desk:
             message = "The analysis failed unexpectedly. If it fails again, please report it."
             return unexpected(task.id, message, error)
 
-    def _work(self, task: Task) -> Finding | Saliency | SimilarCases:
+    def _work(self, task: Task) -> Finding | Saliency | MapCheck | SimilarCases:
         from tumorviewer.analysis import pipeline
 
         def progress(done: int, total: int, text: str) -> None:
@@ -133,11 +134,18 @@ class _Desk:
         examination = self._examine(task)
         if task.similar_to is not None:
             return pipeline.similar_cases(examination, task.similar_to)
+        if task.checked is not None:
+            from tumorviewer.analysis.trust import maps
+
+            assert task.method
+            assert task.target
+            asked = maps.Asked(task.method, task.target, task.against, task.checked)
+            return maps.check(examination, asked, progress)
         if task.maps_only:
             assert task.method
             assert task.target
             return pipeline.explain_slices(
-                examination, task.method, task.target, task.slices, progress
+                examination, task.method, task.target, task.slices, progress, task.against
             )
         return pipeline.find(examination, task.method, task.target, task.slices, progress)
 

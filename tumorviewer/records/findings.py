@@ -220,6 +220,7 @@ def _packed(saliency: Saliency) -> bytes | None:
         "target": saliency.target,
         "class_agnostic": saliency.class_agnostic,
         "notes": saliency.notes,
+        "against": saliency.against,
     }
     arrays: dict[str, Any] = {
         "maps": np.rint(saliency.maps * 255).astype(np.uint8),
@@ -251,4 +252,5 @@ def _unpacked(packed: bytes) -> Saliency:
             boxes=tuple(Box(*box) for box in arrays["boxes"].tolist()),
             shape=(rows, columns),
             notes=tuple(facts["notes"]),
+            against=facts.get("against", ""),
         )

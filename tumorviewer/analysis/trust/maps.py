@@ -1,0 +1,202 @@
+"""Checks of the saliency map of one slice: is it faithful, shared, stable, and inside the head?
+
+Shapes: T slices that the network sees, S side, H W feature map, K classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_grad_cam.metrics.road import (
+    NoisyLinearImputer,
+    RemoveLeastRelevantFirst,
+    RemoveMostRelevantFirst,
+)
+from scipy.ndimage import binary_closing, binary_fill_holes, gaussian_filter
+from scipy.stats import spearmanr
+from torch import Tensor
+from torch.nn import functional
+
+from tumorviewer.analysis import explain
+from tumorviewer.analysis.examination import Examination
+from tumorviewer.analysis.explain import Question
+from tumorviewer.analysis.methods import METHODS
+from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.preprocess import bright
+from tumorviewer.analysis.slices import Progress
+from tumorviewer.analysis.trust.checked import NO_EVIDENCE, NO_TUMOUR, MapCheck
+from tumorviewer.errors import InputError
+from tumorviewer.language import tr
+
+REMOVED = (10, 30, 50)
+"""Shares of the pixels that ROAD imputes, per cent."""
+NOISE = 0.02
+"""Standard deviation of the noise that a map must stand, of a range of 1."""
+OTHERS = ("layercam", "hirescam", "gradcam++")
+"""The first two that are not the method itself are compared with it."""
+_GRID = 32
+"""Rank correlations are of maps resized to so many places along a side."""
+
+
+class Asked(NamedTuple):
+    """Which map to check."""
+
+    method: str
+    target: str
+    against: str
+    index: int
+    """Of the slice in the volume."""
+
+
+def check(examination: Examination, asked: Asked, progress: Progress | None = None) -> MapCheck:
+    """Check the map of one slice.
+
+    Parameters
+    ----------
+    progress
+        Called between the steps; it may raise to stop.
+
+    Raises
+    ------
+    InputError
+        If the slice was not judged.
+    """
+    model, prepared = examination.model, examination.prepared
+    card = model.card
+    if asked.index not in prepared.slices:
+        slice_ = tr("Slice {n}", n=asked.index + 1)
+        raise InputError(slice_, tr("It was not judged, so it has no map."))
+    position = prepared.slices.index(asked.index)
+    found = MapCheck(asked.index, asked.method, asked.target, asked.against)
+    says_K = examination.probabilities(progress)[position]
+    if card.no_tumour in (asked.target, card.classes[int(says_K.argmax())]):
+        return replace(found, nothing=NO_TUMOUR)
+    question = Question(
+        card.classes.index(asked.target),
+        card.classes.index(asked.against) if asked.against else None,
+    )
+    return _checked(model, prepared.pictures[position], question, found, progress)
+
+
+def _checked(
+    model: Model,
+    picture: NDArray[np.uint8],
+    question: Question,
+    found: MapCheck,
+    progress: Progress | None,
+) -> MapCheck:
+    def tick(done: int) -> None:
+        if progress:
+            progress(done, 4, tr("Checking the map"))
+
+    tick(0)
+    is_slow = METHODS[found.method].is_slow
+    variants = picture[None] if is_slow else variants_of(picture)
+    raw_NHW = maps_of(model, found.method, variants, question)
+    if raw_NHW[0].max() <= 0:
+        return replace(found, nothing=NO_EVIDENCE)
+    tick(1)
+    others = [name for name in OTHERS if name != found.method][:2]
+    agreements = [
+        rank_correlation(raw_NHW[0], maps_of(model, name, picture[None], question)[0])
+        for name in others
+    ]
+    tick(2)
+    map_SS = explain.scaled(raw_NHW[:1], picture.shape[-1])[0]
+    deletion, insertion = road(model, picture, map_SS, question)
+    tick(3)
+    return replace(
+        found,
+        deletion=deletion,
+        insertion=insertion,
+        agreement=float(np.mean(agreements)),
+        others=tuple(others),
+        stability=None if is_slow else stability(raw_NHW),
+        inside=inside_head(picture, map_SS),
+    )
+
+
+def maps_of(
+    model: Model, method: str, pictures: NDArray[np.uint8], question: Question
+) -> NDArray[np.float32]:
+    """Raw maps ``(N, H, W)`` of prepared pictures, ``(N, S, S)`` or ``(N, T, S, S)``."""
+    x = model.tensor(pictures)
+    target, against = question.target, question.against
+    if method in explain.NEEDS_PICTURE:
+        return explain.maps_of_pictures(method, model.network, x, target, against=against)
+    with torch.inference_mode():
+        features_NCHW = model.network.trunk(x)
+    return explain.maps_of_features(method, model.network, features_NCHW, target, against)
+
+
+def variants_of(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture as it is, with a little noise, and mirrored left to right."""
+    noise = np.random.default_rng(0).normal(0, 255 * NOISE, picture.shape)
+    noisy = np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+    return np.stack([picture, noisy, picture[..., ::-1]])
+
+
+def stability(raw_3HW: NDArray[np.float32]) -> float:
+    """Lower rank correlation of a map with those of the other two :func:`variants_of`."""
+    plain, noisy, mirrored = raw_3HW
+    return min(rank_correlation(plain, noisy), rank_correlation(plain, mirrored[:, ::-1]))
+
+
+def rank_correlation(first_HW: NDArray[np.float32], second_HW: NDArray[np.float32]) -> float:
+    """Spearman's, of what is shown of two maps: negative evidence counts as none. 0 if one of them
+    is the same everywhere."""
+    shown = [np.maximum(one, 0) for one in (first_HW, second_HW)]
+    if shown[0].shape != shown[1].shape:
+        shown = [_resized(one) for one in shown]
+    if any(np.ptp(one) == 0 for one in shown):
+        return 0.0
+    return float(spearmanr(shown[0].ravel(), shown[1].ravel()).statistic)
+
+
+def _resized(map_HW: NDArray[np.float32]) -> NDArray[np.float32]:
+    x = torch.from_numpy(map_HW)[None, None]
+    resized = functional.interpolate(x, (_GRID, _GRID), mode="bilinear", align_corners=False)
+    answer: NDArray[np.float32] = resized[0, 0].numpy()
+    return answer
+
+
+def road(
+    model: Model, picture: NDArray[np.uint8], map_SS: NDArray[np.float32], question: Question
+) -> tuple[float, float]:
+    """Deletion and insertion: how far the probability falls, mean over :data:`REMOVED`, when the
+    most and when the least relevant pixels are imputed from their neighbours (Rong et al., ICML
+    2022). For a contrastive question it is the probability of one class among the two.
+
+    Where the map is the same, what is farther from its marks is less relevant.
+    """
+    order_SS = torch.from_numpy(map_SS + 1e-3 * gaussian_filter(map_SS, map_SS.shape[-1] / 8))
+    picture_TSS = model.tensor(picture[None])[0].cpu()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # of the imputer's noise
+        imputed = [
+            first(100 - share, NoisyLinearImputer())(picture_TSS, order_SS)
+            for first in (RemoveMostRelevantFirst, RemoveLeastRelevantFirst)
+            for share in REMOVED
+        ]
+    batch = torch.stack([picture_TSS, *imputed]).to(model.device)
+    with torch.inference_mode():
+        said = _probability(model.network(batch).cpu() / model.card.temperature, question)
+    falls = (said[0] - said[1:]).reshape(2, len(REMOVED)).mean(1)
+    return float(falls[0]), float(falls[1])
+
+
+def _probability(logits_NK: Tensor, question: Question) -> Tensor:
+    if question.against is not None:
+        return question(logits_NK).sigmoid()
+    return logits_NK.softmax(1)[:, question.target]
+
+
+def inside_head(picture: NDArray[np.uint8], map_SS: NDArray[np.float32]) -> float:
+    """Share of a map inside what is brighter than the background, its holes filled."""
+    seen_SS = picture if picture.ndim == 2 else picture[len(picture) // 2]
+    head_SS = binary_fill_holes(binary_closing(bright(seen_SS), iterations=2))
+    return float(map_SS[head_SS].sum() / map_SS.sum())
