@@ -214,6 +214,33 @@ def test_records_that_cannot_be_used_leave_the_rest_working(
     window.room.close_records()
 
 
+def test_files_that_go_or_change_are_said_where_they_are_asked_for(
+    qtbot, window, room, client, study
+):
+    folder = study(1, count=1)
+    more = study(1, count=2).parent / "more"
+    for index in range(2):
+        slice_file(more / f"{index}.dcm", index, PatientName="Doe^1", PatientID="P1",
+                   StudyInstanceUID="1.2.1", SeriesInstanceUID="1.2.1.5")  # fmt: skip
+    open_and_wait(qtbot, window, folder.parent)
+    first, second = window.reading.shown.study.series
+    for path in more.iterdir():
+        path.write_bytes(path.read_bytes() + b"\0\0")
+    window.reading.show_series(second if second.uid.endswith("5") else first)
+    qtbot.waitUntil(lambda: "changed since it was opened" in visible_text(window), timeout=10_000)
+    pump(qtbot, room)
+    assert rows(room)[0][0] == "New · files changed"
+    window.actions_["close_all"].trigger()
+    for path in (*folder.iterdir(), *more.iterdir()):
+        path.unlink()
+    qtbot.waitUntil(lambda: room.shows_worklist)
+    room.worklist.table.choose([0])
+    QTest.keyClick(room.worklist.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "Nothing here can be shown" in visible_text(window), timeout=10_000)
+    pump(qtbot, room)
+    assert rows(room)[0][0] == "New · files gone"
+
+
 def test_other_studies_of_the_patient_are_named(qtbot, window, room, client, study):
     open_and_wait(qtbot, window, study(1, "Jane", date="20240101"))
     open_and_wait(qtbot, window, study(2, "Jane"))

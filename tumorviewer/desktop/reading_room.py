@@ -242,6 +242,7 @@ class ReadingRoom(QWidget):
         reading.library_changed.connect(self._library_changed)
         reading.shown_changed.connect(self._shown_changed)
         reading.volume_loaded.connect(self._loaded)
+        reading.load_failed.connect(lambda _: self._look_at_files())
         self._viewer.sliceChanged.connect(self._slice_changed)
         self.tabs.worklist_wanted.connect(self.show_worklist)
         self.tabs.study_wanted.connect(self._turn_to)
@@ -255,7 +256,18 @@ class ReadingRoom(QWidget):
             if study is not None:
                 self._turn_to(study)
             else:
-                self.clerk.ask(partial(_paths, entry.id), self._reading.open)
+                self.clerk.ask(partial(_paths, entry.id), self._open_listed)
+
+    def _open_listed(self, paths: tuple[Path, ...]) -> None:
+        self._reading.open(paths)
+        self.list_again()  # they may have changed, or gone
+
+    def _look_at_files(self) -> None:
+        """What is shown cannot be read: its files may have changed, or gone."""
+        entry = self.register.entry(self._reading.shown.study) if self._reading.shown else None
+        if entry is not None:
+            look = partial(_paths, entry.id)
+            self.clerk.ask(look, lambda _: self.list_again())
 
     def _library_changed(self) -> None:
         studies = self._reading.library.studies
@@ -363,6 +375,8 @@ def _labels(find_model: Any) -> dict[str, str]:
 
 
 def _paths(study: int, records: Records) -> tuple[Path, ...]:
+    """The files of a study, after looking whether they still are what they were."""
+    records.worklist.check([study])
     return records.worklist.paths(study)
 
 
