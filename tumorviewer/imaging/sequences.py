@@ -44,6 +44,7 @@ _NAMES = (
     (Sequence.T1, rf"{_B}t1|mp.?rage|{_B}(spgr|bravo|tfl){_E}"),
     (Sequence.T2, rf"{_B}t2(?!.?\*)"),
 )
+_VESSELS = rf"{_B}(tof|mra|mip|angio\w*){_E}"
 _CONTRAST = re.compile(rf"{_B}(gd|gad\w*|post|contrast|ce|c\+|\+c|km|kontrast\w*){_E}")
 _PLAIN = re.compile(rf"{_B}(pre|native?|w/?o|without|non|no)[ _-]*(gd|gad\w*|contrast|km)?{_E}")
 _NO_AGENT = {"", "NO", "NONE", "N", "0", "WITHOUT"}
@@ -56,7 +57,7 @@ def recognise(series: Series) -> Recognised:
     Agent (PS3.3 C.8.3.1, C.7.6.4); where the tags do not tell, from description, protocol and
     file name.
     """
-    if series.modality not in ("", "MR"):
+    if series.modality not in ("", "MR") or _is_angiography(series):
         return Recognised(Sequence.OTHER)
     by_name, by_tags = _by_name(series), _by_tags(series.tags)
     if by_tags is None:
@@ -90,6 +91,15 @@ def _by_tags(tags: Mapping[str, str]) -> Sequence | None:
     if weighting is Sequence.T1 and agent not in _NO_AGENT:
         return Sequence.T1_CONTRAST
     return weighting
+
+
+def _is_angiography(series: Series) -> bool:
+    """Vessels, or a projection of them: T1-weighted by their times, and read as neither."""
+    tags = series.tags
+    image_type = tags.get("ImageType", "").upper()
+    is_projected = re.search(r"PROJECTION IMAGE|\bMIP\b", image_type) is not None
+    named = re.search(_VESSELS, f"{series.title} {tags.get('ProtocolName', '')}".lower())
+    return is_projected or tags.get("AngioFlag", "").upper() == "Y" or named is not None
 
 
 def _is_diffusion(tags: Mapping[str, str]) -> bool:

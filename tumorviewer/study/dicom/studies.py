@@ -32,6 +32,7 @@ TAGS = (
     "AcquisitionDate",
     "AcquisitionNumber",
     "AcquisitionTime",
+    "AngioFlag",
     "BodyPartExamined",
     "BurnedInAnnotation",
     "ContrastBolusAgent",
