@@ -194,8 +194,13 @@ class Finding:
     def named_class(self) -> str | None:
         """The class to show: the most probable one, unless the model abstains or this is not its
         kind of image."""
-        is_outside = self.kind is not None and self.kind.level == "outside"
-        return None if self.abstains or is_outside else self.predicted_class
+        return None if self.abstains or self.is_outside else self.predicted_class
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether this is not the model's kind of image: no class is shown unless the reader
+        insists."""
+        return self.kind is not None and self.kind.level == "outside"
 
     @property
     def predicted_class(self) -> str:

@@ -7,12 +7,11 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVB
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop import theme
-from tumorviewer.desktop.bars import Bar, ProbabilityBars, percent
+from tumorviewer.desktop.answer import Answer
 from tumorviewer.desktop.labels import (
     ElidedLabel,
     ProgressRow,
     button,
-    clear,
     heading,
     label,
     rule,
@@ -22,9 +21,6 @@ from tumorviewer.desktop.verdict import VerdictPanel
 from tumorviewer.language import later, tr
 
 RESEARCH_USE = later("Research use only. Not for clinical decisions.")
-_MAX_KEY_SLICES, _KEY_COLUMNS = 6, 3
-_CLEAR = 0.6
-"""Below this probability the runner-up is named beside the predicted class."""
 
 
 class AssessmentPanel(QFrame):
@@ -34,9 +30,14 @@ class AssessmentPanel(QFrame):
     action_wanted = Signal(str)
     """Name of an action of :mod:`tumorviewer.desktop.actions`: the button under a message."""
     cancel_wanted = Signal()
+    insisted = Signal()
+    """The reader wants to see the answer to what is not the model's kind of image."""
+    reliability_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self._finding: Finding | None = None
+        self._insisted: Finding | None = None
         self.setProperty("role", "panel")
         self.setAccessibleName(tr("Assessment"))
         self.message = Message()
@@ -45,8 +46,10 @@ class AssessmentPanel(QFrame):
         self.progress.cancelled.connect(self.cancel_wanted)
         self.answer = Answer()
         self.answer.slice_wanted.connect(self.slice_wanted)
+        self.answer.insisted.connect(self._insist)
         self.maps = MapControls()
         self.model = ModelLines()
+        self.model.reliability.clicked.connect(self.reliability_wanted)
         self.verdict = VerdictPanel()
         column = QVBoxLayout()
         column.setContentsMargins(16, 12, 16, 12)
@@ -87,10 +90,20 @@ class AssessmentPanel(QFrame):
         """Show an answer."""
         self.message.hide()
         self.progress.hide()
-        self.answer.show_finding(finding)
+        self._finding = finding
+        self.answer.show_finding(finding, insisted=finding.is_outside and not self.hides_class)
         self.maps.show_finding(finding)
         self.model.show_finding(finding)
         self._show_answer(True)
+
+    @property
+    def hides_class(self) -> bool:
+        """Whether no class may be shown: it is not the model's kind, and nobody insisted. Who did
+        is not asked again for other maps of the same answer."""
+        shown, asked = self._finding, self._insisted
+        if shown is None or not shown.is_outside:
+            return False
+        return asked is None or asked.probabilities is not shown.probabilities
 
     @property
     def has_answer(self) -> bool:
@@ -102,8 +115,13 @@ class AssessmentPanel(QFrame):
         self.answer.set_slice(index)
 
     def _show_answer(self, show: bool) -> None:
-        for part in self._answer_parts:
-            part.setVisible(show)
+        last = len(self._answer_parts) - 1
+        for at, part in enumerate(self._answer_parts):
+            part.setVisible(show and (at in (0, last) or not self.hides_class))
+
+    def _insist(self) -> None:
+        self._insisted = self._finding
+        self.insisted.emit()
 
 
 class Message(QWidget):
@@ -136,73 +154,6 @@ class Message(QWidget):
         self.show()
 
 
-class Answer(QWidget):
-    """The predicted class, all probabilities, flags and deciding slices."""
-
-    slice_wanted = Signal(int)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._finding: Finding | None = None
-        self._class = label("", "title")
-        self._class.setAccessibleName(tr("Predicted class"))
-        self._scope = label("", "secondary")
-        self._bars = ProbabilityBars()
-        self._slice = label("", "small")
-        self._flags = QVBoxLayout()
-        self._flags.setSpacing(4)
-        self._key_slices = QGridLayout()
-        self._key_slices.setSpacing(4)
-        for column in range(_KEY_COLUMNS):
-            self._key_slices.setColumnStretch(column, 1)
-        self._key_heading = heading(tr("Deciding slices"))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        for part in (self._class, self._scope):
-            layout.addWidget(part)
-        layout.addLayout(self._flags)
-        layout.addSpacing(4)
-        layout.addWidget(self._bars)
-        layout.addWidget(self._slice)
-        layout.addWidget(self._key_heading)
-        layout.addLayout(self._key_slices)
-
-    def show_finding(self, finding: Finding) -> None:
-        self._finding = finding
-        predicted = finding.predicted_class
-        self._class.setText(tr(finding.labels[predicted]))
-        self._scope.setText(_scope(finding))
-        self._bars.set_bars(
-            tuple(
-                Bar(tr(finding.labels[name]), float(probability), name == predicted)
-                for name, probability in zip(finding.classes, finding.probabilities, strict=True)
-            )
-        )
-        clear(self._flags)
-        for flag in finding.flags:
-            self._flags.addWidget(label(flag, "warning"))
-        self._show_key_slices(finding)
-
-    def set_slice(self, index: int) -> None:
-        self._slice.setText("" if self._finding is None else _slice_words(self._finding, index))
-
-    def _show_key_slices(self, finding: Finding) -> None:
-        clear(self._key_slices)
-        several = len(finding.slices) > 1
-        self._key_heading.setVisible(several)
-        self._slice.setVisible(several)
-        if not several:
-            return
-        for at, index in enumerate(finding.key_slices[:_MAX_KEY_SLICES]):
-            made = button(
-                tr("Slice {n}", n=index + 1), "chip", tr("Show deciding slice {n}", n=index + 1)
-            )
-            made.setToolTip(_slice_words(finding, index))
-            made.clicked.connect(lambda _=False, to=index: self.slice_wanted.emit(to))
-            self._key_slices.addWidget(made, at // _KEY_COLUMNS, at % _KEY_COLUMNS)
-
-
 class ModelLines(QWidget):
     """Which model answered, where, and by which rule."""
 
@@ -213,6 +164,7 @@ class ModelLines(QWidget):
             for name in (later("Model"), later("Version"), later("Weights"), later("Device"))
         }
         self._pooling = label("", "small")
+        self.reliability = button(tr("How reliable is it?"), "link")
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(4)
@@ -226,6 +178,7 @@ class ModelLines(QWidget):
         layout.addWidget(heading(tr("Model")))
         layout.addLayout(grid)
         layout.addWidget(self._pooling)
+        layout.addWidget(self.reliability, 0, Qt.AlignmentFlag.AlignLeft)
 
     def show_finding(self, finding: Finding) -> None:
         self._values["Model"].set_text(finding.model.name)
@@ -234,35 +187,6 @@ class ModelLines(QWidget):
         self._values["Device"].set_text(finding.device)
         self._pooling.setText(finding.pooling if len(finding.slices) > 1 else "")
         self._pooling.setVisible(len(finding.slices) > 1)
-
-
-def _scope(finding: Finding) -> str:
-    probability = percent(float(finding.probabilities.max()))
-    judged = len(finding.slices)
-    if judged > 1:
-        said = tr("{share} for the volume, from {n} slices", share=probability, n=judged)
-    else:
-        said = tr("{share} for this picture", share=probability)
-    return said + _runner_up(finding)
-
-
-def _runner_up(finding: Finding) -> str:
-    if finding.probabilities.max() >= _CLEAR or len(finding.classes) < 2:
-        return ""
-    second = int(finding.probabilities.argsort()[-2])
-    share = percent(float(finding.probabilities[second]))
-    name = tr(finding.labels[finding.classes[second]])
-    return tr(". Not clear: {name} has {share}.", name=name, share=share)
-
-
-def _slice_words(finding: Finding, index: int) -> str:
-    """What the model finds on one slice: ``Slice 78: Glioma 99.0 %``."""
-    if index not in finding.slices:
-        return tr("Slice {n}: not judged", n=index + 1)
-    probabilities = finding.slice_probabilities[finding.slices.index(index)]
-    name = finding.classes[int(probabilities.argmax())]
-    share = percent(float(probabilities.max()))
-    return tr("Slice {n}: {name} {share}", n=index + 1, name=tr(finding.labels[name]), share=share)
 
 
 def _scrolling(column: QVBoxLayout) -> QScrollArea:

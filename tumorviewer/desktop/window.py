@@ -17,9 +17,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop import dialogs, keys, theme
+from tumorviewer.desktop import dialogs, keys, reliability, theme
 from tumorviewer.desktop.actions import Actions
 from tumorviewer.desktop.analyst import Analyst, Phase, State
+from tumorviewer.desktop.answer import OUTSIDE
 from tumorviewer.desktop.assessment import AssessmentPanel
 from tumorviewer.desktop.captions import patient_lines, series_lines
 from tumorviewer.desktop.drop import DropZone
@@ -143,6 +144,8 @@ class MainWindow(QMainWindow):
         self.assessment.maps.explanation_wanted.connect(analyst.explain)
         self.assessment.maps.slice_wanted.connect(self.actions_["explain_slice"].trigger)
         self.assessment.cancel_wanted.connect(analyst.cancel)
+        self.assessment.insisted.connect(lambda: self._show_state(analyst.state))
+        self.assessment.reliability_wanted.connect(self._show_reliability)
         self.assessment.action_wanted.connect(lambda name: self.actions_[name].trigger())
         self.status.cancel_wanted.connect(reading.cancel_loading)
         self.status.self_test_wanted.connect(self.actions_["self_test"].trigger)
@@ -338,6 +341,10 @@ class MainWindow(QMainWindow):
         is_new = not self.assessment.has_answer
         self.assessment.show_finding(finding)
         self.assessment.set_slice(self.viewer.slice())
+        if self.assessment.hides_class:
+            self.viewer.show_finding(None)
+            self.viewer.set_map_message(tr(OUTSIDE))
+            return
         self.viewer.show_finding(finding)
         untouched = self.viewer.slice() == self._first_slice
         if is_new and untouched and finding.predicted_class != finding.no_tumour:
@@ -393,6 +400,11 @@ class MainWindow(QMainWindow):
     def _restart_worker(self) -> None:
         self.status.show_starting()
         self.reading.analyst.restart()
+
+    def _show_reliability(self) -> None:
+        finding = self.reading.analyst.state.finding
+        if finding is not None:
+            reliability.dialog(self, self.reading.analyst.find_model, finding).show()
 
     def _show_self_test(self) -> None:
         dialogs.self_test(self, self.status.tested, self.status.worker).open()
