@@ -269,7 +269,7 @@ class Analyst(QObject):
             return
         self._request = self._question = None
         match event:
-            case Done(result=result):
+            case Done(result=Finding() | Saliency() as result):
                 self._take(result)
             case Failed(message=message, detail=detail):
                 _log.warning("analysis failed: %s", detail or "input refused")

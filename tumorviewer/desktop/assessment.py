@@ -17,6 +17,7 @@ from tumorviewer.desktop.labels import (
     rule,
 )
 from tumorviewer.desktop.map_controls import MapControls
+from tumorviewer.desktop.trust.panel import EvidencePanel
 from tumorviewer.desktop.verdict import VerdictPanel
 from tumorviewer.language import later, tr
 
@@ -48,13 +49,16 @@ class AssessmentPanel(QFrame):
         self.answer.slice_wanted.connect(self.slice_wanted)
         self.answer.insisted.connect(self._insist)
         self.maps = MapControls()
+        self.evidence = EvidencePanel()
         self.model = ModelLines()
         self.model.reliability.clicked.connect(self.reliability_wanted)
         self.verdict = VerdictPanel()
         column = QVBoxLayout()
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(12)
-        self._answer_parts = (self.answer, rule(), self.maps, rule(), self.model)
+        self._answer_parts = (
+            self.answer, rule(), self.maps, rule(), self.evidence, rule(), self.model
+        )  # fmt: skip
         for part in (heading(tr("Assessment")), self.message, self.progress, *self._answer_parts):
             column.addWidget(part)
         column.addStretch(1)

@@ -25,13 +25,13 @@ class Option:
     text: str
     default: Value
     choices: tuple[tuple[Value, str], ...] = ()
-    """Values and their words; none for yes or no."""
+    """Values and their words; none for yes or no, and for a folder."""
     tip: str = ""
 
     def allows(self, value: object) -> bool:
         """Whether the file may say this."""
         if not self.choices:
-            return isinstance(value, bool)
+            return isinstance(value, type(self.default))
         return any(type(value) is type(each) and value == each for each, _ in self.choices)
 
 
@@ -62,6 +62,11 @@ OPTIONS = (
     Option(
         "hide_patient", later("Reading"), later("Hide patient text when the window opens"), False,
         tip=later("Names, identifiers and paths; one key shows them again."),
+    ),
+    Option(
+        "data_folder", later("Reading"), later("Folder of the training data"), "",
+        tip=later("Where this computer has the data that a model was trained on: pictures of "
+                  "similar cases and of its mistakes are found there. Nothing is copied."),
     ),
 )  # fmt: skip
 _HEAD = """\
@@ -137,11 +142,15 @@ def _keys(said: object) -> tuple[dict[str, tuple[str, ...]], list[str]]:
 def _text(file: Path, chosen: Preferences) -> str:
     lines = [_HEAD.format(aside=aside(file).name)]
     for option in OPTIONS:
-        values = ", ".join(_toml(value) for value, _ in option.choices) or "true, false"
+        values = ", ".join(_toml(value) for value, _ in option.choices) or _allowed(option)
         lines += [f"# {option.text}: {values}", f"{option.name} = {_toml(_value(chosen, option))}"]
     lines += ["", "# Keys that differ from the ones that TumorViewer comes with", "[keys]"]
     lines += [f"{name} = {_toml(list(keys))}" for name, keys in sorted(chosen.keys.items())]
     return "\n".join(lines) + "\n"
+
+
+def _allowed(option: Option) -> str:
+    return "true, false" if isinstance(option.default, bool) else "a folder, or empty"
 
 
 def _value(chosen: Preferences, option: Option) -> Value:

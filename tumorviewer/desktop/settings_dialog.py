@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from functools import partial
+
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
+    QFileDialog,
     QFormLayout,
+    QHBoxLayout,
     QLabel,
+    QLineEdit,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -38,7 +43,7 @@ class SettingsDialog(QDialog):
     def __init__(self, parent: QWidget, settings: Settings, actions: Actions) -> None:
         super().__init__(parent)
         self._settings = settings
-        self._inputs: dict[str, QComboBox | QCheckBox] = {}
+        self._inputs: dict[str, QComboBox | QCheckBox | FolderField] = {}
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("Settings"))
         self.resize(640, 560)
@@ -67,8 +72,15 @@ class SettingsDialog(QDialog):
             _add(form, option, self._input(option))
         return made
 
-    def _input(self, option: Option) -> QComboBox | QCheckBox:
-        made = self._choice(option) if option.choices else self._tick(option)
+    def _input(self, option: Option) -> QComboBox | QCheckBox | FolderField:
+        made: QComboBox | QCheckBox | FolderField
+        if option.choices:
+            made = self._choice(option)
+        elif isinstance(option.default, bool):
+            made = self._tick(option)
+        else:
+            made = FolderField(tr(option.text))
+            made.chosen.connect(partial(self._settings.choose, option.name))
         made.setAccessibleName(tr(option.text))
         made.setAccessibleDescription(tr(option.tip))
         self._inputs[option.name] = made
@@ -93,6 +105,8 @@ class SettingsDialog(QDialog):
         shown, value = self._inputs[name], self._settings[name]
         if isinstance(shown, QComboBox):
             shown.setCurrentIndex(shown.findData(value))
+        elif isinstance(shown, FolderField):
+            shown.show_folder(str(value))
         else:
             shown.setChecked(bool(value))
 
@@ -105,6 +119,33 @@ class SettingsDialog(QDialog):
         made.addButton(defaults, QDialogButtonBox.ButtonRole.ResetRole)
         made.rejected.connect(self.reject)
         return made
+
+
+class FolderField(QWidget):
+    """A folder, typed or chosen."""
+
+    chosen = Signal(str)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.line = QLineEdit()
+        self.line.setAccessibleName(name)
+        self.line.setPlaceholderText(tr("None"))
+        self.line.editingFinished.connect(lambda: self.chosen.emit(self.line.text().strip()))
+        choose = button(tr("Choose…"), name=tr("Choose: {name}", name=name))
+        choose.clicked.connect(self._choose)
+        self.setFocusProxy(self.line)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.line, 1)
+        layout.addWidget(choose)
+
+    def show_folder(self, folder: str) -> None:
+        self.line.setText(folder)
+
+    def _choose(self) -> None:
+        if path := QFileDialog.getExistingDirectory(self, self.line.accessibleName()):
+            self.chosen.emit(path)
 
 
 def _add(form: QFormLayout, option: Option, shown: QWidget) -> None:

@@ -39,6 +39,7 @@ from tumorviewer.desktop.status import StatusLine
 from tumorviewer.desktop.study_list import study_text
 from tumorviewer.desktop.study_panel import StudyPanel
 from tumorviewer.desktop.theme import Scheme
+from tumorviewer.desktop.trust.desk import EvidenceDesk
 from tumorviewer.desktop.view_actions import ViewActions
 from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
@@ -80,6 +81,7 @@ class MainWindow(QMainWindow):
         self.message_page = MessagePage()
         self.status = StatusLine()
         self.actions_ = Actions(self)
+        self.evidence = EvidenceDesk(self.assessment.evidence, self.reading, settings, self)
         self._build()
         self._connect_parts()
         self._connect_actions()
@@ -136,6 +138,7 @@ class MainWindow(QMainWindow):
         self.study_panel.cancel_wanted.connect(reading.opener.cancel)
         self.viewer.sliceChanged.connect(self.assessment.set_slice)
         self.viewer.sliceChanged.connect(self._offer_explanation)
+        self.viewer.sliceChanged.connect(self.evidence.set_slice)
         self.room.answer_wanted.connect(lambda: self._show_state(analyst.state))
         self.room.slice_restored.connect(self._restore_slice)
         self.room.training.promoted.connect(self._model_changed)
@@ -341,6 +344,7 @@ class MainWindow(QMainWindow):
         is_new = not self.assessment.has_answer
         self.assessment.show_finding(finding)
         self.assessment.set_slice(self.viewer.slice())
+        self.evidence.show_finding(finding)
         if self.assessment.hides_class:
             self.viewer.show_finding(None)
             self.viewer.set_map_message(tr(OUTSIDE))
@@ -509,5 +513,7 @@ class MainWindow(QMainWindow):
         self._settings.set_layout("window", self.saveGeometry())
         self._settings.set_layout("splitter", self._splitter.saveState())
         self.hide()
-        self.ended_cleanly = self.reading.close() & self.room.close_records()
+        self.ended_cleanly = (
+            self.evidence.close() & self.reading.close() & self.room.close_records()
+        )
         super().closeEvent(event)
