@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import size_text
+from tumorviewer.language import tr
 
 SEPARATOR = " › "
 """Between the name of an archive and that of its member."""
@@ -62,20 +63,25 @@ def unpack(archive: Path, source: str, folder: Path) -> list[InputError]:
             ]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise InputError(
-            source, "The archive is damaged.", "Download or copy it again, or unpack it yourself."
+            source,
+            tr("The archive is damaged."),
+            tr("Download or copy it again, or unpack it yourself."),
         ) from error
 
 
 def _check_members(source: str, members: list[zipfile.ZipInfo]) -> None:
     if not members:
-        raise InputError(source, "The archive is empty.")
+        raise InputError(source, tr("The archive is empty."))
     if len(members) > MAX_MEMBERS:
-        raise InputError(source, f"The archive holds {len(members)} files: more than are opened.")
+        raise InputError(
+            source,
+            tr("The archive holds {n} files: more than are opened.", n=len(members)),
+        )
     if any(member.flag_bits & 1 for member in members):
         raise InputError(
             source,
-            "The archive is encrypted.",
-            "Unpack it with its password and open the folder.",
+            tr("The archive is encrypted."),
+            tr("Unpack it with its password and open the folder."),
         )
 
 
@@ -84,18 +90,30 @@ def _check_size(source: str, members: list[zipfile.ZipInfo], stored: int, folder
     if total > stored * _DEFLATE_RATIO:
         raise InputError(
             source,
-            f"It declares {size_text(total)} but holds only {size_text(stored)}.",
-            "It is cut short or damaged: copy it again from where it came from.",
+            tr(
+                "It declares {total} but holds only {stored}.",
+                total=size_text(total),
+                stored=size_text(stored),
+            ),
+            tr("It is cut short or damaged: copy it again from where it came from."),
         )
     if total > max(_UNQUESTIONED_BYTES, _PLAUSIBLE_RATIO * stored):
-        reason = f"It would unpack from {size_text(stored)} to {size_text(total)}, as no real "
-        raise InputError(source, f"{reason}image or model does.")
+        reason = tr(
+            "It would unpack from {stored} to {total}, as no real image or model does.",
+            stored=size_text(stored),
+            total=size_text(total),
+        )
+        raise InputError(source, reason)
     free = shutil.disk_usage(folder).free
     if total > free * _DISK_SHARE:
         raise InputError(
             source,
-            f"Unpacked it needs {size_text(total)}; {size_text(free)} are free.",
-            "Make room on that disk, or unpack it elsewhere yourself.",
+            tr(
+                "Unpacked it needs {total}; {free} are free.",
+                total=size_text(total),
+                free=size_text(free),
+            ),
+            tr("Make room on that disk, or unpack it elsewhere yourself."),
         )
 
 
@@ -114,10 +132,10 @@ def _unpack_member(
         with archive.open(member) as packed, target.open("xb") as unpacked:
             shutil.copyfileobj(packed, unpacked, _COPY_CHUNK)
     except FileExistsError:
-        return InputError(where, "The archive holds another file of the same name.")
+        return InputError(where, tr("The archive holds another file of the same name."))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError):
         target.unlink(missing_ok=True)
-        return InputError(where, "It is damaged in the archive, or cannot be unpacked here.")
+        return InputError(where, tr("It is damaged in the archive, or cannot be unpacked here."))
     return None
 
 
@@ -125,8 +143,8 @@ def _suspicious(member: zipfile.ZipInfo) -> str:
     """Why a member is not unpacked; empty if it may be."""
     name = PurePosixPath(member.filename)
     if name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in name.parts[0]:
-        return "Its name points outside the archive."
+        return tr("Its name points outside the archive.")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        return "It is a link or a device, not a file."
+        return tr("It is a link or a device, not a file.")
     return ""

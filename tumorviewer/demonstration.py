@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.resources import resource
 
 
@@ -24,7 +25,7 @@ def demonstrate(out: Path, say: Callable[[str], None]) -> int:
         from tumorviewer.desktop.app import main
 
         return main([str(resource("demonstration"))])
-    say("There is no display: writing what the window would show to a folder.")
+    say(tr("There is no display: writing what the window would show to a folder."))
     return _write(out, say)
 
 
@@ -32,19 +33,19 @@ def _write(out: Path, say: Callable[[str], None]) -> int:
     from tumorviewer.classify import Settings, classify
     from tumorviewer.models.catalogue import Catalogue
 
-    say("Asking the model about the demonstration study and its pictures.")
+    say(tr("Asking the model about the demonstration study and its pictures."))
     study = resource("demonstration")
     report = classify([str(study)], Settings(Catalogue().find(None), out=out), lambda _: None)
     for error in report.errors:
-        say(f"Not judged: {error['source']}: {error['message']}")
+        say(f"{tr('Not judged')}: {error['source']}: {error['message']}")
     for finding in report.findings:
         best = finding["predicted_class"]
         share = finding["probabilities"][best]
         say(f"  {Path(finding['source']).name}: {report.labels.get(best, best)}, {share:.0%}")
     problem = _take_picture(study, out / "window.png", say)
     if problem:
-        say(f"There is no picture of the window: {problem}")
-    say(f"Findings (JSON), saliency maps and pictures are in {out.resolve()}")
+        say(tr("There is no picture of the window: {problem}", problem=problem))
+    say(tr("Findings (JSON), saliency maps and pictures are in {folder}", folder=out.resolve()))
     return 1 if report.errors or problem else 0
 
 
@@ -54,10 +55,12 @@ def _take_picture(study: Path, path: Path, say: Callable[[str], None]) -> str:
 
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     if missing := screen.missing_libraries(x11=False):
-        return f"install what Qt needs: sudo apt-get install {' '.join(missing)}"
+        return tr(
+            "install what Qt needs: sudo apt-get install {missing}", missing=" ".join(missing)
+        )
     from tumorviewer.desktop.portrait import portrait
 
-    say("Opening the window where nobody sees it, to take its picture.")
+    say(tr("Opening the window where nobody sees it, to take its picture."))
     try:
         portrait([study], path)
     except InputError as error:

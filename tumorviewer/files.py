@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tumorviewer.language import number, tr
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -38,10 +40,10 @@ def flush(path: Path) -> None:
 def size_text(size: int) -> str:
     """A number of bytes for people: ``"512 bytes"``, ``"1.5 GB"``."""
     if size < 1000:
-        return f"{size} bytes"
+        return tr("{n} bytes", n=size)
     value = float(size)
     for unit in ("kB", "MB", "GB"):
         value /= 1000
         if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:.1f} TB"
+            return f"{number(value, '.1f')} {unit}"
+    return f"{number(value / 1000, '.1f')} TB"

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
 _MOST_THREADS = 8
@@ -26,12 +27,14 @@ def choose(requested: str = "auto") -> torch.device:
     """
     if requested not in CHOICES:
         raise InputError(
-            requested, "There is no device of that name.", f"Known are {', '.join(CHOICES)}."
+            requested,
+            tr("There is no device of that name."),
+            tr("Known are {known}.", known=", ".join(CHOICES)),
         )
     if requested == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if not problem(kind)))
     if reason := problem(requested):
-        raise InputError(requested, reason, "Choose the device auto or cpu.")
+        raise InputError(requested, reason, tr("Choose the device auto or cpu."))
     return torch.device(requested)
 
 
@@ -50,7 +53,9 @@ def problem(kind: str) -> str:
         with torch.inference_mode():
             convolution(torch.ones(1, 1, 8, 8, device=kind)).sum().item()
     except RuntimeError as error:
-        return f"The device is there, but a first computation failed: {_first_line(error)}"
+        return tr(
+            "The device is there, but a first computation failed: {error}", error=_first_line(error)
+        )
     return ""
 
 
@@ -58,10 +63,10 @@ def _why_not(kind: str, warned: list[str]) -> str:
     if warned:
         return _first_line(warned[0])
     if kind == "mps":
-        return "This is not a Mac with a GPU that PyTorch can use."
+        return tr("This is not a Mac with a GPU that PyTorch can use.")
     if torch.version.cuda is None:
-        return "The installed PyTorch was built without CUDA."
-    return "There is no NVIDIA GPU with a working driver."
+        return tr("The installed PyTorch was built without CUDA.")
+    return tr("There is no NVIDIA GPU with a working driver.")
 
 
 def _first_line(error: object) -> str:

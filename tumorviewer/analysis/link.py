@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
 from tumorviewer.analysis.messages import Event, Task
+from tumorviewer.language import tr
 from tumorviewer.models import Preprocessing
 from tumorviewer.study.types import Volume
 
@@ -121,9 +122,9 @@ def _interrupts_blocked() -> Iterator[None]:
 
 def _reason(code: int | None) -> str:
     if code is not None and code == -getattr(signal, "SIGKILL", 0):
-        return (
+        return tr(
             "The analysis process was killed (signal 9); the computer may have run out of memory."
         )
     if code is not None and code < 0:
-        return f"The analysis process crashed (signal {-code})."
-    return f"The analysis process ended unexpectedly (exit code {code})."
+        return tr("The analysis process crashed (signal {code}).", code=-code)
+    return tr("The analysis process ended unexpectedly (exit code {code}).", code=code)

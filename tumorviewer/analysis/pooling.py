@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorviewer.language import tr
+
 # Shape suffixes: N slices, K classes.
 
 LEAST_AREA = 0.5
@@ -56,7 +58,7 @@ def pool(
         file are not averaged with each other first.
     """
     if len(probabilities_NK) == 1:
-        return Pooled(probabilities_NK[0], (0,), "A single slice.")
+        return Pooled(probabilities_NK[0], (0,), tr("A single slice."))
     voters = np.flatnonzero(areas_N >= LEAST_AREA * areas_N.max())
     votes = probabilities_NK[voters]
     is_smooth = ordered and len(voters) > 2
@@ -67,11 +69,15 @@ def pool(
     if no_tumour is None:
         pooled = votes.mean(axis=0)
         telling = _descending(votes[:, int(np.argmax(pooled))])[:deciding]
-        rule = f"Mean over {every} slices"
+        rule = tr("Mean over {n} slices", n=every)
     else:
         telling = _descending(1 - votes[:, no_tumour])[:deciding]
         pooled = votes[telling].mean(axis=0)
-        rule = f"Mean over the {deciding} of {every} slices where a tumour is most probable"
+        rule = tr(
+            "Mean over the {deciding} of {every} slices where a tumour is most probable",
+            deciding=deciding,
+            every=every,
+        )
     return Pooled(
         pooled / pooled.sum(),
         tuple(int(position) for position in voters[telling]),
@@ -92,9 +98,10 @@ def _with_neighbours(votes_NK: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _in_words(rule: str, is_smooth: bool, without_vote: int) -> str:
     if is_smooth:
-        rule += ", each averaged with its neighbours"
+        rule += tr(", each averaged with its neighbours")
     if without_vote:
-        rule += (
-            f"; no vote for {without_vote} that show less than half of the head's largest section"
+        rule += tr(
+            "; no vote for {n} that show less than half of the head's largest section",
+            n=without_vote,
         )
     return f"{rule}."

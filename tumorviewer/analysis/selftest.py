@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 
 from tumorviewer.analysis.messages import SelfTest
+from tumorviewer.language import tr
 
 LIBRARIES = {"torch": "torch", "torchvision": "torchvision", "grad-cam": "pytorch_grad_cam"}
 """Distribution to module, of what an analysis cannot do without."""
@@ -20,7 +21,13 @@ def run() -> SelfTest:
             importlib.import_module(module)
             versions[distribution] = importlib.metadata.version(distribution)
         except Exception as error:  # noqa: BLE001 - a broken library may raise anything
-            problems.append(f"{distribution} cannot be used: {_reason(error)}")
+            problems.append(
+                tr(
+                    "{distribution} cannot be used: {reason}",
+                    distribution=distribution,
+                    reason=_reason(error),
+                )
+            )
     if problems:
         return SelfTest(False, versions, "", tuple(problems))
     return _try_devices(versions)
@@ -31,10 +38,16 @@ def _try_devices(versions: dict[str, str]) -> SelfTest:
         from tumorviewer.analysis import device
 
         chosen = device.choose("auto")
-        problems = (f"No GPU is used. {device.problem('cuda')}",) if chosen.type == "cpu" else ()
+        problems = (
+            (tr("No GPU is used. {problem}", problem=device.problem("cuda")),)
+            if chosen.type == "cpu"
+            else ()
+        )
         return SelfTest(True, versions, device.in_words(chosen), problems)
     except Exception as error:  # noqa: BLE001 - a broken driver may raise anything
-        return SelfTest(False, versions, "", (f"torch cannot compute: {_reason(error)}",))
+        return SelfTest(
+            False, versions, "", (tr("torch cannot compute: {reason}", reason=_reason(error)),)
+        )
 
 
 def _reason(error: Exception) -> str:

@@ -21,6 +21,7 @@ from tumorviewer.analysis.preprocess import (
 from tumorviewer.analysis.trust.origin import Origin, of_volume
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
+from tumorviewer.language import tr, trn
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.study.types import Placement, Volume
 
@@ -127,7 +128,7 @@ def _pictures(volume: Volume, progress: Progress | None) -> Iterator[tuple[int, 
     count = len(volume.array)
     for index in range(count):
         if progress:
-            progress(index, count, "Preparing slices")
+            progress(index, count, tr("Preparing slices"))
         picture = grey(volume, index)
         if not _is_blank(picture[_finite(volume, index)]):
             yield index, picture
@@ -149,10 +150,13 @@ def _is_blank(levels: NDArray[np.uint8]) -> bool:
 
 def _nothing_to_judge(volume: Volume) -> InputError:
     if not volume.array.size:
-        return InputError(volume.source, "It holds no pixels.")
-    what = "The picture is" if len(volume.array) == 1 else "All slices are"
-    reason = f"{what} blank, of one value, or not finite: there is nothing to judge."
-    return InputError(volume.source, reason, "Check that the right file was opened.")
+        return InputError(volume.source, tr("It holds no pixels."))
+    reason = trn(
+        "The picture is blank, of one value, or not finite: there is nothing to judge.",
+        "All slices are blank, of one value, or not finite: there is nothing to judge.",
+        len(volume.array),
+    )
+    return InputError(volume.source, reason, tr("Check that the right file was opened."))
 
 
 def _flags(volume: Volume, judged: int) -> tuple[str, ...]:
@@ -160,14 +164,20 @@ def _flags(volume: Volume, judged: int) -> tuple[str, ...]:
     flags = []
     if left_out := count - judged:
         flags.append(
-            f"Not judged, as blank, of one value or not finite: {left_out} of {count} slices."
+            tr(
+                "Not judged, as blank, of one value or not finite: {left_out} of {count} slices.",
+                left_out=left_out,
+                count=count,
+            )
         )
     if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).all():
-        flags.append("Some pixels have no finite value; the model sees them as they are shown.")
+        flags.append(tr("Some pixels have no finite value; the model sees them as they are shown."))
     if is_label_map(volume):
-        flags.append("It holds few different values: it looks like a segmentation, not an image.")
+        flags.append(
+            tr("It holds few different values: it looks like a segmentation, not an image.")
+        )
     if volume.is_colour:
-        flags.append("The colour picture was reduced to its brightness for the model.")
+        flags.append(tr("The colour picture was reduced to its brightness for the model."))
     return tuple(flags)
 
 

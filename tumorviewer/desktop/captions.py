@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tumorviewer.desktop.reading import Shown
 from tumorviewer.imaging.sequences import recognise
+from tumorviewer.language import date
 
 
 def patient_lines(shown: Shown) -> tuple[str, ...]:
     """Name, identifier and date; the title of a study that has none of them."""
     study = shown.study
-    lines = (study.patient_name, study.patient_id, study.date)
+    lines = (study.patient_name, study.patient_id, date(study.date))
     return tuple(line for line in lines if line) or (study.title,)
 
 

@@ -14,6 +14,7 @@ from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import presets
 from tumorviewer.language import tr
+from tumorviewer.study.labels import label_words
 from tumorviewer.study.types import Opened, Study, Volume, Window
 
 FUSED = 1
@@ -97,7 +98,7 @@ class Hanger(QObject):
 
     def _shown_changed(self, shown: Shown | None) -> None:
         volumes = () if shown is None else shown.series.volumes
-        labels = [volume.label for volume in volumes]
+        labels = [label_words(volume.label) for volume in volumes]
         self._viewer.volume_bar.show_volumes(labels, 0 if shown is None else shown.volume)
         self._want()
 

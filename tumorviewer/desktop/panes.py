@@ -14,8 +14,9 @@ from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.geometry import plane_across
 from tumorviewer.imaging.reslice import Plane
-from tumorviewer.language import tr
+from tumorviewer.language import capital, tr
 from tumorviewer.study import Placement, Volume
+from tumorviewer.study.labels import label_words
 
 GAP = QColor(64, 64, 64)
 _COMMON = ("patient_text_shown", "smooth", "is_inverted", "slab", "is_magnified")
@@ -195,10 +196,10 @@ def _own_lines(state: ViewState, first: ViewState) -> tuple[str, ...]:
     if state.volume is None or state.stack is None:
         return ()
     known = state.volume.placement is Placement.PATIENT
-    plane = plane_across(state.stack.normal).capitalize() if known else ""
+    plane = capital(label_words(plane_across(state.stack.normal))) if known else ""
     apart = first.volume is not None and not share_frame(first.volume, state.volume)
     return (
-        state.volume.label,
+        label_words(state.volume.label),
         plane,
         "" if state.stack.layout else tr("Interpolated"),
         tr("Not linked: another frame of reference") if apart else "",

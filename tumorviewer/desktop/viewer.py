@@ -267,7 +267,7 @@ class Viewer(QWidget):
         known = volume is not None and self.state.is_complete
         self._presets = presets(volume) if volume is not None and known else ()
         self._window_box.clear()
-        self._window_box.addItems([window.name for window in self._presets])
+        self._window_box.addItems([tr(window.name) for window in self._presets])
         self._window_box.setEnabled(bool(self._presets))
         self._on_window(self.state.window)
 

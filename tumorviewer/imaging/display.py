@@ -14,20 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tumorviewer.language import later, tr
 from tumorviewer.study.types import Placement, Volume, Window
 
-IDENTITY = Window(128.0, 256.0, "Full range")
+IDENTITY = Window(128.0, 256.0, later("Full range"))
 """Leaves 8-bit values as they are."""
-DEFAULT = "Default"
+DEFAULT = later("Default")
 TABLE = "TABLE"
 """``Window.function`` of the file's own VOI LUT: centre and width only describe its range."""
 CT_PRESETS = (
-    Window(40.0, 80.0, "Brain"),
-    Window(32.0, 8.0, "Stroke (narrow)"),
-    Window(40.0, 40.0, "Stroke (wide)"),
-    Window(75.0, 215.0, "Subdural"),
-    Window(600.0, 2800.0, "Bone"),
-    Window(40.0, 400.0, "Soft tissue"),
+    Window(40.0, 80.0, later("Brain")),
+    Window(32.0, 8.0, later("Stroke (narrow)")),
+    Window(40.0, 40.0, later("Stroke (wide)")),
+    Window(75.0, 215.0, later("Subdural")),
+    Window(600.0, 2800.0, later("Bone")),
+    Window(40.0, 400.0, later("Soft tissue")),
 )
 _SAMPLES = 2**18
 
@@ -55,11 +56,11 @@ def presets(volume: Volume) -> tuple[Window, ...]:
     """Windows to choose from, the default first; CT windows where the units are HU."""
     default = default_window(volume)
     stated = [
-        replace(window, name=window.name or f"From file {number}")
+        replace(window, name=window.name or tr("From file {n}", n=number))
         for number, window in enumerate(volume.windows, 1)
         if _is_usable(window)
     ]
-    narrow = Window(default.centre, default.width / 2, "Narrow")
+    narrow = Window(default.centre, default.width / 2, later("Narrow"))
     usual = CT_PRESETS if volume.units == "HU" else (full_range(volume), narrow)
     distinct: dict[tuple[float, float, str], Window] = {}
     for window in (default, *stated, *usual):
@@ -79,7 +80,7 @@ def full_range(volume: Volume) -> Window:
             return IDENTITY
         low = np.min(array, where=finite, initial=np.inf)
         high = np.max(array, where=finite, initial=-np.inf)
-    return _between(float(low), float(high), "Full range")
+    return _between(float(low), float(high), later("Full range"))
 
 
 def grey(volume: Volume, index: int) -> NDArray[np.uint8]:

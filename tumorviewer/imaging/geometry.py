@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorviewer.language import number
 from tumorviewer.study.types import Placement, Volume
 
 _LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))
@@ -102,7 +103,7 @@ def plane_position_text(centre: NDArray[np.float64], normal: NDArray[np.float64]
 
 def _coordinate(axis: int, value: float) -> str:
     shown = round(float(value), 1)
-    return f"{_LETTERS[axis][int(shown < 0)]} {abs(shown):.1f}"
+    return f"{_LETTERS[axis][int(shown < 0)]} {number(abs(shown), '.1f')}"
 
 
 def pixel_aspect(volume: Volume) -> float:

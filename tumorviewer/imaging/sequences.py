@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from tumorviewer.language import later, tr
 from tumorviewer.study.types import Series
 
 
@@ -14,10 +15,10 @@ class Sequence(Enum):
     """What a hanging protocol tells apart; the value is its name in one."""
 
     T1 = "T1"
-    T1_CONTRAST = "T1 + contrast"
+    T1_CONTRAST = later("T1 + contrast")
     T2 = "T2"
     FLAIR = "FLAIR"
-    DIFFUSION = "Diffusion"
+    DIFFUSION = later("Diffusion")
     OTHER = "Other"
 
 
@@ -32,7 +33,8 @@ class Recognised:
     def __str__(self) -> str:
         if self.sequence is Sequence.OTHER:
             return ""
-        return f"{self.sequence.value}? ({self.doubt})" if self.doubt else self.sequence.value
+        name = tr(self.sequence.value)
+        return f"{name}? ({self.doubt})" if self.doubt else name
 
 
 _B = r"(?<![a-z0-9])"
@@ -61,15 +63,15 @@ def recognise(series: Series) -> Recognised:
         return Recognised(Sequence.OTHER)
     by_name, by_tags = _by_name(series), _by_tags(series.tags)
     if by_tags is None:
-        doubt = "" if by_name is Sequence.OTHER else "by name"
+        doubt = "" if by_name is Sequence.OTHER else tr("by name")
         return Recognised(by_name, doubt)
     if by_tags is Sequence.T1 and by_name is Sequence.T1_CONTRAST:
-        return Recognised(by_name, "contrast by name")
+        return Recognised(by_name, tr("contrast by name"))
     agrees = by_name in (by_tags, Sequence.OTHER) or {by_name, by_tags} == {
         Sequence.T1,
         Sequence.T1_CONTRAST,
     }
-    return Recognised(by_tags, "" if agrees else f"name: {by_name.value}")
+    return Recognised(by_tags, "" if agrees else tr("name: {name}", name=tr(by_name.value)))
 
 
 def _by_name(series: Series) -> Sequence:

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import flush
+from tumorviewer.language import later, number, tr
 from tumorviewer.models import schema
 from tumorviewer.models.card import ModelCard, Weights
 from tumorviewer.models.trust import Trust
@@ -41,7 +42,7 @@ _CARD_LIMIT = 2**20
 _FILES_LIMIT = 10_000
 _ITEMS_LIMIT = 2**28
 _ITEM = re.compile(r"[0-9a-f]{16}")
-_AGAIN = "Copy the bundle again from where it was made."
+_AGAIN = later("Copy the bundle again from where it was made.")
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -54,20 +55,28 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD
     if not folder.is_dir():
-        raise InputError(str(folder), "It is not a folder.", f"Name the folder that holds {CARD}.")
+        raise InputError(
+            str(folder),
+            tr("It is not a folder."),
+            tr("Name the folder that holds {card}.", card=CARD),
+        )
     if not path.is_file():
-        raise InputError(str(folder), f"There is no {CARD} in it.", "It is not a model bundle.")
+        raise InputError(
+            str(folder), tr("There is no {card} in it.", card=CARD), tr("It is not a model bundle.")
+        )
     try:
         if path.stat().st_size > _CARD_LIMIT:
-            raise InputError(str(path), "It is too large for a model's card.", _AGAIN)
+            raise InputError(str(path), tr("It is too large for a model's card."), tr(_AGAIN))
         return schema.from_json(path.read_text("utf-8"))
     except OSError as error:
         raise _unreadable(path, error) from error
     except schema.NewerSchemaError as error:
-        reason = f"The model was made by a newer version of TumorViewer: {error}"
-        raise InputError(str(path), reason, "Update TumorViewer.") from error
+        reason = tr("The model was made by a newer version of TumorViewer: {error}", error=error)
+        raise InputError(str(path), reason, tr("Update TumorViewer.")) from error
     except ValueError as error:  # of bad UTF-8 and bad JSON too
-        raise InputError(str(path), f"The card is not valid: {error}", _AGAIN) from error
+        raise InputError(
+            str(path), tr("The card is not valid: {error}", error=error), tr(_AGAIN)
+        ) from error
 
 
 def verify(folder: Path) -> ModelCard:
@@ -102,7 +111,9 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
         with safe_open(path, framework="np") as tensors:
             return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118 - no mapping
     except SafetensorError as error:
-        raise InputError(str(path), f"It is not a safetensors file ({error}).", _AGAIN) from error
+        raise InputError(
+            str(path), tr("It is not a safetensors file ({error}).", error=error), tr(_AGAIN)
+        ) from error
 
 
 def item_digest(sha256: str) -> str:
@@ -129,14 +140,16 @@ def training_items(folder: Path) -> frozenset[str]:
         if not path.is_file():
             return frozenset()
         if path.stat().st_size > _ITEMS_LIMIT:
-            raise InputError(str(path), "It is too large for a list of training items.", _AGAIN)
+            raise InputError(
+                str(path), tr("It is too large for a list of training items."), tr(_AGAIN)
+            )
         items = frozenset(path.read_text("ascii").split())
     except UnicodeDecodeError as error:
-        raise InputError(str(path), "It is not a list of digests.", _AGAIN) from error
+        raise InputError(str(path), tr("It is not a list of digests."), tr(_AGAIN)) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     if not all(map(_ITEM.fullmatch, items)):
-        raise InputError(str(path), "It is not a list of digests.", _AGAIN)
+        raise InputError(str(path), tr("It is not a list of digests."), tr(_AGAIN))
     return items
 
 
@@ -230,7 +243,9 @@ def trust_arrays(folder: Path) -> dict[str, NDArray[np.generic]]:
     try:
         return dict(load_file(path)) if path.is_file() else {}
     except SafetensorError as error:
-        raise InputError(str(path), f"It is not a safetensors file ({error}).", _AGAIN) from error
+        raise InputError(
+            str(path), tr("It is not a safetensors file ({error}).", error=error), tr(_AGAIN)
+        ) from error
 
 
 def _write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> Weights:
@@ -262,15 +277,19 @@ def _check_files(folder: Path) -> None:
     root = folder.resolve()
     for count, path in enumerate(_walk(folder)):
         if count >= _FILES_LIMIT:
-            raise InputError(str(folder), "It holds too many files for a model bundle.", _AGAIN)
+            raise InputError(
+                str(folder), tr("It holds too many files for a model bundle."), tr(_AGAIN)
+            )
         if path.is_symlink() and not path.resolve().is_relative_to(root):
-            raise InputError(str(path), "It is a link that leads out of the bundle.", _AGAIN)
+            raise InputError(
+                str(path), tr("It is a link that leads out of the bundle."), tr(_AGAIN)
+            )
         if not path.is_file():
-            raise InputError(str(path), "It is not an ordinary file.", "Remove it.")
+            raise InputError(str(path), tr("It is not an ordinary file."), tr("Remove it."))
         hidden = path.name.startswith(".") and not path.suffix
         if not hidden and path.suffix.lower() not in PLAIN_DATA and path.name not in PLAIN_NAMES:
-            reason = "A model bundle may hold only plain data; this could be a program."
-            raise InputError(str(path), reason, "Remove it if you trust the rest.")
+            reason = tr("A model bundle may hold only plain data; this could be a program.")
+            raise InputError(str(path), reason, tr("Remove it if you trust the rest."))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -281,22 +300,26 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _check_weights(path: Path, weights: Weights) -> None:
     if not path.is_file():
-        raise InputError(str(path), "The weights are missing.", _AGAIN)
+        raise InputError(str(path), tr("The weights are missing."), tr(_AGAIN))
     if (size := path.stat().st_size) != weights.bytes:
-        reason = f"The weights have {size:,} bytes; the card says {weights.bytes:,}."
-        raise InputError(str(path), reason, _AGAIN)
+        reason = tr(
+            "The weights have {size} bytes; the card says {bytes}.",
+            size=number(size, ","),
+            bytes=number(weights.bytes, ","),
+        )
+        raise InputError(str(path), reason, tr(_AGAIN))
     if _sha256(path) != weights.sha256:
-        reason = "The weights are not those of the card: the SHA-256 differs."
-        raise InputError(str(path), reason, _AGAIN)
+        reason = tr("The weights are not those of the card: the SHA-256 differs.")
+        raise InputError(str(path), reason, tr(_AGAIN))
     shapes(path)
 
 
 def _check_trust(path: Path, sha256: str) -> None:
     if not path.is_file():
-        raise InputError(str(path), "The model's measures of trust are missing.", _AGAIN)
+        raise InputError(str(path), tr("The model's measures of trust are missing."), tr(_AGAIN))
     if _sha256(path) != sha256:
-        reason = "The model's measures of trust are not those of the card: the SHA-256 differs."
-        raise InputError(str(path), reason, _AGAIN)
+        reason = tr("The model's measures of trust are not those of the card: the SHA-256 differs.")
+        raise InputError(str(path), reason, tr(_AGAIN))
     shapes(path)
 
 
@@ -306,4 +329,8 @@ def _sha256(path: Path) -> str:
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(str(path), f"It cannot be read: {error.strerror}.", "Check its permissions.")
+    return InputError(
+        str(path),
+        tr("It cannot be read: {error}.", error=error.strerror),
+        tr("Check its permissions."),
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.models import bundle, schema
 from tumorviewer.models.card import ModelCard
 from tumorviewer.resources import HOME_VARIABLE, home, resource
@@ -71,7 +72,9 @@ class Catalogue:
         if found := self.look_up(name):
             return found
         known = ", ".join(entry.name for entry in self.entries()) or "none"
-        raise InputError(name, "There is no model of that name.", f"Known are: {known}.")
+        raise InputError(
+            name, tr("There is no model of that name."), tr("Known are {known}.", known=known)
+        )
 
     def look_up(self, name: str) -> Path | None:
         """The bundle of that name, if there is one."""
@@ -94,11 +97,18 @@ class Catalogue:
             with FileLock(root / ".lock", timeout=_PATIENCE_S):
                 yield root
         except Timeout as error:
-            reason = "Another TumorViewer is changing the models."
-            raise InputError(str(root), reason, "Wait until it is done, and try again.") from error
+            reason = tr("Another TumorViewer is changing the models.")
+            raise InputError(
+                str(root), reason, tr("Wait until it is done, and try again.")
+            ) from error
         except OSError as error:
-            reason = f"The models here cannot be changed: {error.strerror or error}."
-            remedy = f"Make room or ask for write permission; {HOME_VARIABLE} names another place."
+            reason = tr(
+                "The models here cannot be changed: {error}.", error=error.strerror or error
+            )
+            remedy = tr(
+                "Make room or ask for write permission; {variable} names another place.",
+                variable=HOME_VARIABLE,
+            )
             raise InputError(str(root), reason, remedy) from error
 
     def find(self, model: str | None) -> Path:
@@ -130,7 +140,7 @@ class Catalogue:
                 self.folder(name)
                 return name
         raise InputError(
-            "default model", "None is chosen.", "Name one of `tumorviewer models list`."
+            tr("default model"), tr("None is chosen."), tr("Name one of `tumorviewer models list`.")
         )
 
 
@@ -144,8 +154,9 @@ def _entry(folder: Path) -> Entry:
     try:
         card = bundle.read_card(folder)
         if card.name != folder.name:
-            reason = f"Its card names the model {card.name}."
-            raise InputError(str(folder), reason, f"Rename the folder to {card.name}.")  # noqa: TRY301
+            reason = tr("Its card names the model {name}.", name=card.name)
+            remedy = tr("Rename the folder to {name}.", name=card.name)
+            raise InputError(str(folder), reason, remedy)  # noqa: TRY301
     except InputError as problem:
         return Entry(folder.name, folder, None, problem)
     return Entry(folder.name, folder, card)

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
 from tumorviewer.models import schema
 from tumorviewer.models.card import ModelCard
 
 SCHEMA = 1
 BETTER, NOT_WORSE = "better", "not worse"
 _LIMIT = 2**20
-_AGAIN = "Make it again with `tumorviewer-train compare`."
+_AGAIN = later("Make it again with `tumorviewer-train compare`.")
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,20 @@ def read(path: Path) -> Comparison:
     """
     try:
         if path.stat().st_size > _LIMIT:
-            raise InputError(str(path), "It is too large for a comparison.", _AGAIN)
+            raise InputError(str(path), tr("It is too large for a comparison."), tr(_AGAIN))
         content = json.loads(path.read_text("utf-8"))
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            raise InputError(str(path), f"It is no comparison of schema {SCHEMA}.", _AGAIN)
+            raise InputError(
+                str(path), tr("It is no comparison of schema {newest}.", newest=SCHEMA), tr(_AGAIN)
+            )
         return _from_json(content)
     except OSError as error:
-        reason = f"It cannot be read: {error.strerror}."
-        raise InputError(str(path), reason, "Check its name and its permissions.") from error
+        reason = tr("It cannot be read: {error}.", error=error.strerror)
+        raise InputError(str(path), reason, tr("Check its name and its permissions.")) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(str(path), f"It is not a comparison: {error}", _AGAIN) from error
+        raise InputError(
+            str(path), tr("It is not a comparison: {error}", error=error), tr(_AGAIN)
+        ) from error
 
 
 def _from_json(content: dict[str, Any]) -> Comparison:

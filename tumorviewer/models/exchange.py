@@ -13,6 +13,7 @@ from pathlib import Path
 from tumorviewer import archives
 from tumorviewer.errors import InputError
 from tumorviewer.files import flush, replacing
+from tumorviewer.language import tr
 from tumorviewer.models import bundle, schema
 from tumorviewer.models.card import ModelCard
 from tumorviewer.models.catalogue import Catalogue
@@ -64,8 +65,8 @@ def bring_in(
             folder.rename(root / card.name)
             flush(root)
         elif not _is_same(known, card):
-            reason = f"There is another model of the name {card.name}."
-            raise InputError(str(source), reason, "Import it under another name with --as.")
+            reason = tr("There is another model of the name {name}.", name=card.name)
+            raise InputError(str(source), reason, tr("Import it under another name with --as."))
         return card, known is None
 
 
@@ -84,7 +85,9 @@ def send_out(folder: Path, out: Path) -> ModelCard:
     """
     card = bundle.verify(folder)
     if out.exists():
-        raise InputError(str(out), "It is there already.", "Name a new folder or .zip file.")
+        raise InputError(
+            str(out), tr("It is there already."), tr("Name a new folder or .zip file.")
+        )
     try:
         if out.suffix.lower() == ".zip":
             with replacing(out) as beside:
@@ -95,8 +98,8 @@ def send_out(folder: Path, out: Path) -> ModelCard:
                 _flush_all(_copy(folder, staging / out.name)).rename(out)
                 flush(out.parent)
     except OSError as error:
-        reason = f"It cannot be written: {error.strerror or error}."
-        raise InputError(str(out), reason, "Make room or choose another folder.") from error
+        reason = tr("It cannot be written: {error}.", error=error.strerror or error)
+        raise InputError(str(out), reason, tr("Make room or choose another folder.")) from error
     return card
 
 
@@ -136,8 +139,9 @@ def _unpack(archive: Path, staging: Path) -> Path:
     inside = [staging, *(path for path in staging.iterdir() if path.is_dir())]
     bundles = [folder for folder in inside if (folder / bundle.CARD).is_file()]
     if len(bundles) != 1:
-        reason = f"It holds {len(bundles) or 'no'} model bundles."
-        raise InputError(str(archive), reason, "Pack one bundle's folder alone.")
+        several = tr("It holds {n} model bundles.", n=len(bundles))
+        reason = several if bundles else tr("It holds no model bundles.")
+        raise InputError(str(archive), reason, tr("Pack one bundle's folder alone."))
     return bundles[0]
 
 
@@ -166,7 +170,9 @@ def _rewrite(folder: Path, card: ModelCard) -> None:
         text = schema.to_json(card)
         schema.from_json(text)
     except ValueError as error:
-        raise InputError(card.name, f"It cannot be a model's name: {error}") from error
+        raise InputError(
+            card.name, tr("It cannot be a model's name: {error}", error=error)
+        ) from error
     (folder / bundle.CARD).write_text(text, "utf-8")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
+from tumorviewer.language import tr
 from tumorviewer.models import schema
 from tumorviewer.models.comparison import Comparison, Identity
 
@@ -37,7 +38,8 @@ class Change:
     def __str__(self) -> str:
         why = f"override: {self.override}" if self.override else ""
         if self.comparison and not why:
-            why = f"{self.comparison.verdict} on {self.comparison.data.name}"
+            verdict = tr(self.comparison.verdict)
+            why = tr("{verdict} on {data}", verdict=verdict, data=self.comparison.data.name)
         line = f"{self.time}  {self.user}  {self.action}  {self.before or 'nothing'} → {self.after}"
         return f"{line}  {why}".rstrip()
 
@@ -55,11 +57,11 @@ def read(root: Path) -> tuple[Change, ...]:
         lines = path.read_text("utf-8").splitlines() if path.is_file() else []
         return tuple(schema.of_type(Change, json.loads(line), "line") for line in lines)
     except OSError as error:
-        reason = f"It cannot be read: {error.strerror}."
-        raise InputError(str(path), reason, "Check its permissions.") from error
+        reason = tr("It cannot be read: {error}.", error=error.strerror)
+        raise InputError(str(path), reason, tr("Check its permissions.")) from error
     except (ValueError, RecursionError) as error:
-        reason = f"The history of the models is damaged: {error}"
-        raise InputError(str(path), reason, "Move it aside to begin a new one.") from error
+        reason = tr("The history of the models is damaged: {error}", error=error)
+        raise InputError(str(path), reason, tr("Move it aside to begin a new one.")) from error
 
 
 def append(root: Path, changes: Sequence[Change], change: Change) -> None:

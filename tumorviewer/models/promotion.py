@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
+from tumorviewer.language import percent, tr
 from tumorviewer.models import bundle, journal
 from tumorviewer.models import comparison as comparisons
 from tumorviewer.models.catalogue import DEFAULT, Catalogue
@@ -48,12 +49,14 @@ def promote(
         candidate = Identity.of(bundle.verify(catalogue.folder(name)))
         current = in_use(catalogue)
         if candidate == current:
-            raise InputError(name, "It is the model in use already.")
+            raise InputError(name, tr("It is the model in use already."))
         evidence = comparisons.read(comparison) if comparison else None
         reasons = list(objections(evidence, candidate, current, locked(changes)))
         if reasons and not override.strip():
-            remedy = "Mend that, or override it with a reason, which is recorded."
-            raise InputError(name, f"It was not promoted. {' '.join(reasons)}", remedy)
+            remedy = tr("Mend that, or override it with a reason, which is recorded.")
+            raise InputError(
+                name, tr("It was not promoted. {reasons}", reasons=" ".join(reasons)), remedy
+            )
         change = Change(
             journal.now(), user, PROMOTE, current, candidate, evidence, override.strip()
         )
@@ -73,13 +76,13 @@ def roll_back(catalogue: Catalogue, user: str) -> Change:
         changes = _settled(catalogue, root)
         current, before = in_use(catalogue), _before(changes)
         if before is None:
-            raise InputError("rollback", "There is no model to go back to.")
+            raise InputError("rollback", tr("There is no model to go back to."))
         if current is not None and current.name != changes[-1].after.name:
-            reason = f"{current} was put in use by hand, not by a promotion."
-            raise InputError("rollback", reason, "Promote the model that you want.")
+            reason = tr("{current} was put in use by hand, not by a promotion.", current=current)
+            raise InputError("rollback", reason, tr("Promote the model that you want."))
         if Identity.of(bundle.verify(catalogue.folder(before.name))) != before:
-            reason = "It is not what it was when it was in use."
-            raise InputError(before.name, reason, "Promote the model that you want.")
+            reason = tr("It is not what it was when it was in use.")
+            raise InputError(before.name, reason, tr("Promote the model that you want."))
         change = Change(journal.now(), user, ROLL_BACK, current, before)
         _make(root, changes, change)
         return change
@@ -101,21 +104,36 @@ def objections(
         The locked one, if one is locked yet.
     """
     if comparison is None:
-        yield "There is no comparison with the model in use."
+        yield tr("There is no comparison with the model in use.")
         return
     if comparison.candidate.sha256 != candidate.sha256:
-        yield f"The comparison is of other weights than those of {candidate}."
+        yield tr(
+            "The comparison is of other weights than those of {candidate}.", candidate=candidate
+        )
     if current is None or comparison.current.sha256 != current.sha256:
-        yield f"The comparison is with {comparison.current}; in use is {current or 'none'}."
+        yield tr(
+            "The comparison is with {other}; in use is {current}.",
+            other=comparison.current,
+            current=current or tr("none"),
+        )
     if test_set and comparison.data.sha256 != test_set.sha256:
-        yield f"It was made on {comparison.data.name}, not on the locked test set {test_set.name}."
+        yield tr(
+            "It was made on {data}, not on the locked test set {name}.",
+            data=comparison.data.name,
+            name=test_set.name,
+        )
     seen = comparison.overlap.get("candidate")
     if not isinstance(seen, int | float):
-        yield "It is not known whether the candidate's training saw the test set."
+        yield tr("It is not known whether the candidate's training saw the test set.")
     elif seen != 0:
-        yield f"The candidate's training saw {seen:.1%} of the test set."
+        yield tr("The candidate's training saw {seen} of the test set.", seen=percent(seen, 1))
     if comparison.verdict not in (BETTER, NOT_WORSE):
-        yield f"The verdict is {comparison.verdict!r}, not {BETTER!r} or {NOT_WORSE!r}."
+        yield tr(
+            "The verdict is {verdict!r}, not {better!r} or {not_worse!r}.",
+            verdict=tr(comparison.verdict),
+            better=tr(BETTER),
+            not_worse=tr(NOT_WORSE),
+        )
 
 
 def locked(changes: Sequence[Change]) -> TestSet | None:

@@ -11,6 +11,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from tumorviewer.language import tr
 from tumorviewer.models.card import SCHEMA, ModelCard
 
 _T = TypeVar("_T")
@@ -26,7 +27,13 @@ class NewerSchemaError(ValueError):
     """A card that only a later version of this program understands."""
 
     def __init__(self, schema: int) -> None:
-        super().__init__(f"it has schema {schema}, this version reads up to {SCHEMA}.")
+        super().__init__(
+            tr(
+                "it has schema {schema}, this version reads up to {newest}.",
+                schema=schema,
+                newest=SCHEMA,
+            )
+        )
 
 
 def to_json(card: ModelCard) -> str:
@@ -46,7 +53,7 @@ def from_json(text: str) -> ModelCard:
         content = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
         json.dumps(content, ensure_ascii=False).encode()  # lone surrogates cannot be shown
     except RecursionError:
-        raise ValueError("it is nested too deeply.") from None
+        raise ValueError(tr("it is nested too deeply.")) from None
     _check_schema(content)
     card: ModelCard = _value(ModelCard, content, "card")
     for problem in (*_problems(card), *_problems_of_parts(card)):
@@ -69,38 +76,41 @@ def of_type(kind: type[_T], content: Any, what: str) -> _T:
 def _problems(card: ModelCard) -> Iterator[str]:
     """Values that have the right type and make no sense."""
     if not NAME.fullmatch(card.name):
-        yield "name may hold only a–z, 0–9, - and _, at most 64 of them"
+        yield tr("name may hold only a–z, 0–9, - and _, at most 64 of them")
     if len(card.classes) < 2 or len(set(card.classes)) < len(card.classes):
-        yield "classes must be two or more, all different"
+        yield tr("classes must be two or more, all different")
     if set(card.labels) != set(card.classes):
-        yield "labels must have one entry for each class"
+        yield tr("labels must have one entry for each class")
     if card.no_tumour not in (None, *card.classes):
-        yield "no_tumour must be one of the classes"
+        yield tr("no_tumour must be one of the classes")
     if not 0 < card.temperature < math.inf:
-        yield "temperature must be a positive number"
+        yield tr("temperature must be a positive number")
     if not all(map(_is_modest, card.architecture.options.values())):
-        yield f"architecture.options may hold only short text and numbers up to {_NUMBER_LIMIT}"
+        yield tr(
+            "architecture.options may hold only short text and numbers up to {limit}",
+            limit=_NUMBER_LIMIT,
+        )
 
 
 def _problems_of_parts(card: ModelCard) -> Iterator[str]:
     if not 16 <= card.preprocessing.size <= 2048:
-        yield "preprocessing.size must be from 16 to 2048"
+        yield tr("preprocessing.size must be from 16 to 2048")
     if not 0 <= card.preprocessing.margin <= 1:
-        yield "preprocessing.margin must be from 0 to 1"
+        yield tr("preprocessing.margin must be from 0 to 1")
     if not 0 <= card.preprocessing.neighbours <= _NEIGHBOURS_LIMIT:
-        yield f"preprocessing.neighbours must be from 0 to {_NEIGHBOURS_LIMIT}"
+        yield tr("preprocessing.neighbours must be from 0 to {limit}", limit=_NEIGHBOURS_LIMIT)
     if not re.fullmatch(r"[\w-]+\.safetensors", card.weights.file):
-        yield "weights.file must name a .safetensors file in the bundle's own folder"
+        yield tr("weights.file must name a .safetensors file in the bundle's own folder")
     if not re.fullmatch(r"[0-9a-f]{64}", card.weights.sha256):
-        yield "weights.sha256 must be 64 hexadecimal digits"
+        yield tr("weights.sha256 must be 64 hexadecimal digits")
     if card.weights.bytes <= 0:
-        yield "weights.bytes must be positive"
+        yield tr("weights.bytes must be positive")
 
 
 def _check_schema(content: Any) -> None:
     schema = content.get("schema") if isinstance(content, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        raise ValueError("schema is missing or not a version number.")
+        raise ValueError(tr("schema is missing or not a version number."))
     if schema > SCHEMA:
         raise NewerSchemaError(schema)
 
@@ -119,23 +129,23 @@ def _is_modest(value: object, depth: int = 2) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a field is given twice.")
+        raise ValueError(tr("a field is given twice."))
     return content
 
 
 def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not a number in JSON.")
+    raise ValueError(tr("{text} is not a number in JSON.", text=text))
 
 
 def _build(kind: Any, content: dict[str, Any], path: str) -> Any:
     """A dataclass from a JSON object."""
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := sorted(set(content) - set(fields)):
-        raise ValueError(f"{path}{unknown[0]} is not a known field.")
+        raise ValueError(tr("{path}{unknown} is not a known field.", path=path, unknown=unknown[0]))
     for name, field in fields.items():
         optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
         if name not in content and not optional:
-            raise ValueError(f"{path}{name} is missing.")
+            raise ValueError(tr("{path}{name} is missing.", path=path, name=name))
     hints = typing.get_type_hints(kind)
     return kind(**{name: _value(hints[name], content[name], f"{path}{name}") for name in content})
 
@@ -155,11 +165,23 @@ def _value(kind: Any, value: Any, path: str) -> Any:
         return float(value)
     if kind is Any or type(value) is kind:
         return value
-    raise ValueError(f"{path} must be {_words(kind)}, not {_words(type(value))}.")
+    raise ValueError(
+        tr(
+            "{path} must be {words}, not {words2}.",
+            path=path,
+            words=_words(kind),
+            words2=_words(type(value)),
+        )
+    )
 
 
 def _words(kind: Any) -> str:
-    known = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-    known |= {list: "a list", dict: "an object", type(None): "null"}
-    default = "a list" if typing.get_origin(kind) is tuple else "an object"
+    known = {
+        str: "text",
+        int: tr("a whole number"),
+        float: tr("a number"),
+        bool: tr("true or false"),
+    }
+    known |= {list: tr("a list"), dict: tr("an object"), type(None): "null"}
+    default = tr("a list") if typing.get_origin(kind) is tuple else tr("an object")
     return known.get(kind, default)

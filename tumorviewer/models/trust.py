@@ -174,18 +174,26 @@ class MapScores:
     """One saliency method on held-out cases with an expert's outline."""
 
     method: str
+    cases: int
+    """Fewer for a slow method."""
     pointing: Measured
-    """Share of cases whose highest point lies inside (Zhang et al., ECCV 2016)."""
+    """Share of cases whose highest point lies inside (Zhang et al., ECCV 2016); no tolerance."""
     energy: Measured
     """Share of the map inside."""
     iou: Measured
-    """With the outline, at the threshold that is best over all cases."""
+    """With the outline, at the threshold that is best over all cases …"""
+    threshold: float
+    """… which is this share of the maximum."""
     road: Measured
     """Drop of the class's probability, most relevant minus least relevant pixels removed first
     (Rong et al., ICML 2022)."""
-    randomised: float
-    """Rank correlation with the map of the network with random weights (Adebayo et al., 2018)."""
+    randomised: Measured
+    """Rank correlation with the map of the network with random weights (Adebayo et al., NeurIPS
+    2018)."""
+    cascade: tuple[float, ...]
+    """The same with the head alone random, then ever more of the trunk, to the whole."""
     passes: bool
+    """Whether that is clearly low: the map then comes from what the network learned."""
 
 
 @dataclass(frozen=True)
@@ -193,9 +201,13 @@ class Maps:
     """Which saliency method shows best what the model decided on."""
 
     default: str
+    """Of the methods that pass and are quick the one that points best."""
     cases: int
+    """Held-out pictures of a lesion with an outline. The predicted class is explained, be it right
+    or wrong; a lesion that is called "no tumour" is pointed at by nothing."""
     groups: int
     scores: tuple[MapScores, ...]
+    """Best pointing first."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from safetensors.torch import load_file
 
 from tumorviewer import networks
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
 from tumorviewer.models import bundle
 from tumorviewer.models.card import ModelCard
 from tumorviewer.networks import Classifier
 
-_MISMATCH = "The card and the weights do not belong together; copy the bundle again."
+_MISMATCH = later("The card and the weights do not belong together; copy the bundle again.")
 
 
 def load(folder: Path) -> tuple[ModelCard, Classifier]:
@@ -46,14 +47,14 @@ def _lay_out(folder: Path, card: ModelCard) -> Classifier:
         with torch.device("meta"):
             return networks.create(architecture.name, len(card.classes), **architecture.options)
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
-        reason = f"Its architecture cannot be built: {error}."
-        raise InputError(str(folder), reason, "A newer TumorViewer may know it.") from error
+        reason = tr("Its architecture cannot be built: {error}.", error=error)
+        raise InputError(str(folder), reason, tr("A newer TumorViewer may know it.")) from error
 
 
 def _check_pictures(folder: Path, card: ModelCard, network: Classifier) -> None:
     seen = card.preprocessing
     if objection := network.objection(seen.size, seen.neighbours):
-        raise InputError(str(folder), objection, _MISMATCH)
+        raise InputError(str(folder), objection, tr(_MISMATCH))
 
 
 def _check_shapes(path: Path, network: Classifier) -> None:
@@ -61,13 +62,24 @@ def _check_shapes(path: Path, network: Classifier) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     for name, shape in wanted.items():
         if name not in stored:
-            raise InputError(str(path), f"The tensor {name} is missing.", _MISMATCH)
+            raise InputError(
+                str(path), tr("The tensor {name} is missing.", name=name), tr(_MISMATCH)
+            )
         if stored[name] != shape:
-            reason = f"The tensor {name} is {_words(stored[name])}, not {_words(shape)}."
-            raise InputError(str(path), reason, _MISMATCH)
+            reason = tr(
+                "The tensor {name} is {found}, not {wanted}.",
+                name=name,
+                found=_words(stored[name]),
+                wanted=_words(shape),
+            )
+            raise InputError(str(path), reason, tr(_MISMATCH))
     if extra := sorted(set(stored) - set(wanted)):
-        raise InputError(str(path), f"The tensor {extra[0]} is not part of the network.", _MISMATCH)
+        raise InputError(
+            str(path),
+            tr("The tensor {name} is not part of the network.", name=extra[0]),
+            tr(_MISMATCH),
+        )
 
 
 def _words(shape: tuple[int, ...]) -> str:
-    return " × ".join(map(str, shape)) or "a single number"
+    return " × ".join(map(str, shape)) or tr("a single number")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tumorviewer.language import tr
 from tumorviewer.records import Order, Query, Records, State
 
 _READ = (State.READ, State.DISAGREES, State.SIGNED)
@@ -38,15 +39,16 @@ def main(arguments: Sequence[str]) -> int:
 def _verify(records: Records, options: argparse.Namespace) -> int:
     faults = records.trail.verify(options.head.replace(":", " "))
     for fault in faults:
-        where = "" if fault.number is None else f"entry {fault.number}: "
+        where = "" if fault.number is None else tr("entry {n}: ", n=fault.number)
         sys.stdout.write(f"{where}{fault.reason}\n")
     latest = records.trail.entries(limit=1)
     if not faults and latest:
         sys.stdout.write(
-            f"In order: {latest[0].number} entries. Head {latest[0].number}:{latest[0].hash}\n"
+            tr("In order: {n} entries. Head {n}:{hash}", n=latest[0].number, hash=latest[0].hash)
+            + "\n"
         )
     elif not faults:
-        sys.stdout.write("In order: no entries.\n")
+        sys.stdout.write(tr("In order: no entries.") + "\n")
     return 1 if faults else 0
 
 
@@ -62,6 +64,14 @@ def _send(records: Records, options: argparse.Namespace) -> int:
         pictures=not options.references,
     )
     for one in sent.left_out:
-        sys.stderr.write(f"Left out: {one.source}: {one.reason} {one.remedy}\n")
-    sys.stdout.write(f"{sent.items} slices of {sent.patients} patients: {sent.table}\n")
+        sys.stderr.write(f"{tr('Left out')}: {one.source}: {one.reason} {one.remedy}\n")
+    sys.stdout.write(
+        tr(
+            "{items} slices of {patients} patients: {table}",
+            items=sent.items,
+            patients=sent.patients,
+            table=sent.table,
+        )
+        + "\n"
+    )
     return 1 if sent.left_out else 0

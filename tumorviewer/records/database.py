@@ -17,18 +17,40 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
 
-NAME = "the records"
+NAME = later("the records")
 _WRITING = "tumorviewer_writing"
 _TOLD = {
-    5: ("They are in use by another program, which did not finish in time.", "Try again."),
-    6: ("They are in use by another program, which did not finish in time.", "Try again."),
-    8: ("They cannot be written to.", "Check the rights of the folder and whether the disk is in."),
-    10: ("The disk failed, or is full; the last change was not kept.", "Make room, do it again."),
-    11: ("They are damaged.", "Close the program and open it again: it restores the last copy."),
-    13: ("The disk is full; the last change was not kept.", "Make room, do it again."),
-    14: ("They cannot be opened.", "Check the rights of the folder."),
-    26: ("They are damaged.", "Close the program and open it again: it restores the last copy."),
+    5: (
+        later("They are in use by another program, which did not finish in time."),
+        later("Try again."),
+    ),
+    6: (
+        later("They are in use by another program, which did not finish in time."),
+        later("Try again."),
+    ),
+    8: (
+        later("They cannot be written to."),
+        later("Check the rights of the folder and whether the disk is in."),
+    ),
+    10: (
+        later("The disk failed, or is full; the last change was not kept."),
+        later("Make room, do it again."),
+    ),
+    11: (
+        later("They are damaged."),
+        later("Close the program and open it again: it restores the last copy."),
+    ),
+    13: (
+        later("The disk is full; the last change was not kept."),
+        later("Make room, do it again."),
+    ),
+    14: (later("They cannot be opened."), later("Check the rights of the folder.")),
+    26: (
+        later("They are damaged."),
+        later("Close the program and open it again: it restores the last copy."),
+    ),
 }
 """By SQLite's primary result code (https://sqlite.org/rescode.html)."""
 
@@ -114,7 +136,10 @@ def refuse(error: DBAPIError) -> NoReturn:
     """Raise a database's error so that its reader can act; what is a fault of ours stays itself."""
     code = getattr(error.orig, "sqlite_errorcode", -1) & 0xFF
     if code in _TOLD:
-        raise InputError(NAME, *_TOLD[code]) from error
+        reason, remedy = _TOLD[code]
+        raise InputError(tr(NAME), tr(reason), tr(remedy)) from error
     if error.connection_invalidated or isinstance(error, sa.exc.OperationalError):
-        raise InputError(NAME, "The database does not answer.", "Check its server.") from error
+        raise InputError(
+            tr(NAME), tr("The database does not answer."), tr("Check its server.")
+        ) from error
     raise error

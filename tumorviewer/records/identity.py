@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tumorviewer.archives import SEPARATOR
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.records.types import OnDisk, digest
 from tumorviewer.study.types import Series, SourceFile, Study, VolumeSource
 
@@ -77,7 +78,7 @@ def _stats(files: Iterable[SourceFile]) -> Iterator[tuple[str, int, int]]:
         try:
             status = path.stat()
         except OSError as error:
-            raise InputError(str(path), "It has gone.", "Open the study again.") from error
+            raise InputError(str(path), tr("It has gone."), tr("Open the study again.")) from error
         yield str(path), status.st_size, status.st_mtime_ns
 
 
@@ -123,4 +124,6 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(str(path), f"It cannot be read: {error.strerror or error}.") from error
+        raise InputError(
+            str(path), tr("It cannot be read: {error}.", error=error.strerror or error)
+        ) from error

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
+from tumorviewer.language import tr
 from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.tables import REVISION
 
@@ -41,8 +42,12 @@ def make_private(folder: Path) -> None:
         os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o600))
         (folder / FILE).chmod(0o600)
     except OSError as error:
-        reason = f"They cannot be kept in {folder}: {error.strerror or error}."
-        raise InputError(NAME, reason, "Check the rights of the folder.") from error
+        reason = tr(
+            "They cannot be kept in {folder}: {error}.",
+            folder=folder,
+            error=error.strerror or error,
+        )
+        raise InputError(tr(NAME), reason, tr("Check the rights of the folder.")) from error
 
 
 def is_sound(path: Path, patience_s: float) -> bool:
@@ -58,8 +63,8 @@ def is_sound(path: Path, patience_s: float) -> bool:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            reason = "They are in use by another program, which did not finish in time."
-            raise InputError(NAME, reason, "Close it and try again.") from error
+            reason = tr("They are in use by another program, which did not finish in time.")
+            raise InputError(tr(NAME), reason, tr("Close it and try again.")) from error
         return False
 
 
@@ -110,7 +115,9 @@ def copy(folder: Path, *, only_daily: bool) -> None:
             os.close(os.open(beside, os.O_RDWR | os.O_CREAT, 0o600))
             _back_up(folder / FILE, beside)
     except (OSError, sqlite3.Error) as error:
-        raise InputError(NAME, f"They could not be copied: {error}.", "Make room.") from error
+        raise InputError(
+            tr(NAME), tr("They could not be copied: {error}.", error=error), tr("Make room.")
+        ) from error
     for old in copies(folder)[_KEPT_COPIES:]:
         old.unlink(missing_ok=True)
 
@@ -154,9 +161,9 @@ def _check_is_known(current: str | None) -> None:
     if current is None or current in _known():
         return
     raise InputError(
-        NAME,
-        "They were written by a later version of TumorViewer.",
-        "Update this one; nothing was changed in them.",
+        tr(NAME),
+        tr("They were written by a later version of TumorViewer."),
+        tr("Update this one; nothing was changed in them."),
     )
 
 

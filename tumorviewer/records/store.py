@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.tables import head, studies, trail
 from tumorviewer.records.types import AuditEntry, canonical
@@ -118,5 +119,5 @@ def key_of(connection: Connection, study: int) -> str:
     """
     key = connection.execute(sa.select(studies.c.key).where(studies.c.id == study)).scalar()
     if key is None:
-        raise InputError(NAME, "The study is not in the worklist.", "Open it again.")
+        raise InputError(tr(NAME), tr("The study is not in the worklist."), tr("Open it again."))
     return str(key)

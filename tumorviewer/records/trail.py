@@ -12,13 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row, Table
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
 from tumorviewer.records.store import Store, entry_of, key_of
 from tumorviewer.records.tables import findings, head, studies, trail, verdicts
 from tumorviewer.records.types import AuditEntry, Fault, digest
 
 _FIRST = "0" * 64
 _HEAD = re.compile(r"(\d+) ([0-9a-f]{64})")
-_GUARDED = {"verdict": verdicts, "finding": findings}
+_GUARDED = {later("verdict"): verdicts, later("finding"): findings}
 """Rows whose digest stands in the trail, by the name of their number in its details."""
 
 
@@ -69,8 +70,8 @@ class Trail:
             If `noted` is neither empty nor these.
         """
         if noted and not _HEAD.fullmatch(noted):
-            reason = "It is not a number and a hash of 64 digits."
-            raise InputError(noted, reason, "Copy it from an earlier `records verify`.")
+            reason = tr("It is not a number and a hash of 64 digits.")
+            raise InputError(noted, reason, tr("Copy it from an earlier `records verify`."))
         heads = self._heads(noted)  # before the database: what is written meanwhile is no fault
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(trail).order_by(trail.c.number)).all()
@@ -81,7 +82,9 @@ class Trail:
         last = (rows[-1].number, rows[-1].hash) if rows else (0, _FIRST)
         if stated is None or tuple(stated) != last:
             number = stated.number if stated else 0
-            faults.append(Fault(last[0], f"The trail ends here, but its head is entry {number}."))
+            faults.append(
+                Fault(last[0], tr("The trail ends here, but its head is entry {n}.", n=number))
+            )
         return faults + content
 
     def _heads(self, noted: str) -> list[tuple[int, str]]:
@@ -97,16 +100,20 @@ def _chain_faults(rows: Iterable[Row[Any]]) -> Iterator[Fault]:
     first = None
     for row in rows:
         if first is None and (row.number, row.previous) != (1, _FIRST):
-            yield Fault(row.number, "Entries before this one are missing.")
+            yield Fault(row.number, tr("Entries before this one are missing."))
         first = row
         if _hash(row) != row.hash:
-            yield Fault(row.number, "It was changed after it was written.")
+            yield Fault(row.number, tr("It was changed after it was written."))
     for before, row in pairwise(rows):
         if row.number != before.number + 1:
-            gap = f"Entries {before.number + 1} to {row.number - 1} are missing."
+            gap = tr(
+                "Entries {first} to {last} are missing.",
+                first=before.number + 1,
+                last=row.number - 1,
+            )
             yield Fault(row.number, gap)
         elif row.previous != before.hash:
-            yield Fault(row.number, "It does not continue the entry before it.")
+            yield Fault(row.number, tr("It does not continue the entry before it."))
 
 
 def _hash(row: Row[Any]) -> str:
@@ -120,10 +127,10 @@ def _head_faults(hashes: dict[int, str], heads: list[tuple[int, str]]) -> Iterat
     last = max(hashes, default=0)
     cut = max((number for number, _ in heads if number > last), default=0)
     if cut:
-        yield Fault(last, f"The trail ends here, but it once went on to entry {cut}.")
+        yield Fault(last, tr("The trail ends here, but it once went on to entry {cut}.", cut=cut))
     for number, stated in heads:
         if number in hashes and hashes[number] != stated:
-            yield Fault(number, "It is not the entry that was written under this number.")
+            yield Fault(number, tr("It is not the entry that was written under this number."))
 
 
 def _content_faults(connection: Connection, rows: Iterable[Row[Any]]) -> Iterator[Fault]:
@@ -136,11 +143,28 @@ def _content_faults(connection: Connection, rows: Iterable[Row[Any]]) -> Iterato
             if study not in known:
                 continue
             if identifier not in found:
-                yield Fault(number, f"The {name} {identifier} is missing.")
+                yield Fault(
+                    number,
+                    tr("The {name} {identifier} is missing.", name=tr(name), identifier=identifier),
+                )
             elif found.pop(identifier) != expected:
-                yield Fault(number, f"The {name} {identifier} was changed after it was written.")
+                yield Fault(
+                    number,
+                    tr(
+                        "The {name} {identifier} was changed after it was written.",
+                        name=tr(name),
+                        identifier=identifier,
+                    ),
+                )
         for identifier in sorted(found):
-            yield Fault(None, f"The {name} {identifier} is not in the trail.")
+            yield Fault(
+                None,
+                tr(
+                    "The {name} {identifier} is not in the trail.",
+                    name=tr(name),
+                    identifier=identifier,
+                ),
+            )
 
 
 def _stated_digests(

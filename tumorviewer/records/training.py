@@ -14,6 +14,7 @@ from PIL import Image
 from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
 from tumorviewer.imaging.display import grey
+from tumorviewer.language import tr
 from tumorviewer.records.facade import Records
 from tumorviewer.records.identity import study_key, volume_key
 from tumorviewer.records.types import StudyEntry, Verdict
@@ -95,8 +96,10 @@ def export(
         refer = _pictured(shown, folder) if pictures else _referred(shown, folder)
         rows[number] = [_row(shown, path, at) for path, at in refer]
     if not rows:
-        first = left_out[0] if left_out else Refused("", "No studies were chosen.")
-        raise InputError(str(folder), f"Nothing can leave: {first.reason}", first.remedy)
+        first = left_out[0] if left_out else Refused("", tr("No studies were chosen."))
+        raise InputError(
+            str(folder), tr("Nothing can leave: {reason}", reason=first.reason), first.remedy
+        )
     together = [row for of_study in rows.values() for row in of_study]
     _write(folder / TABLE, together)
     for number, of_study in rows.items():
@@ -108,13 +111,15 @@ def export(
 def _check_empty(folder: Path, pictures: bool) -> None:
     taken = any(folder.iterdir()) if pictures and folder.is_dir() else (folder / TABLE).exists()
     if taken or (folder.exists() and not folder.is_dir()):
-        raise InputError(str(folder), "There is something in it already.", "Choose a new folder.")
+        raise InputError(
+            str(folder), tr("There is something in it already."), tr("Choose a new folder.")
+        )
 
 
 def _shown(records: Records, entry: StudyEntry) -> _Shown:
     verdict = records.verdicts.current(entry.id)
     if verdict is None:
-        raise InputError(entry.source, "Nobody has read it.", "Give a verdict first.")
+        raise InputError(entry.source, tr("Nobody has read it."), tr("Give a verdict first."))
     key, slices = _where(records, entry, verdict)
     study = _open(records, entry)
     volumes = [
@@ -125,13 +130,13 @@ def _shown(records: Records, entry: StudyEntry) -> _Shown:
     ]
     chosen = [at for at, (name, _) in enumerate(volumes) if key in (None, name)]
     if len(chosen) != 1:
-        reason = "The volume that was read is not in its files." if key else "Which volume?"
-        raise InputError(entry.source, reason, "Say in the verdict where it shows.")
+        reason = tr("The volume that was read is not in its files.") if key else tr("Which volume?")
+        raise InputError(entry.source, reason, tr("Say in the verdict where it shows."))
     volume = volumes[chosen[0]][1]
     slices = slices or ((0,) if volume.shape[0] == 1 else ())
     if not slices or max(slices) >= volume.shape[0]:
-        reason = "It is not known which slices show it."
-        raise InputError(entry.source, reason, "Ask a model, or name them in the verdict.")
+        reason = tr("It is not known which slices show it.")
+        raise InputError(entry.source, reason, tr("Ask a model, or name them in the verdict."))
     return _Shown(entry, verdict.label, volume, chosen[0], slices)
 
 
@@ -153,8 +158,8 @@ def _open(records: Records, entry: StudyEntry) -> Study:
     for study in opened.studies:
         if study_key(study) == entry.key:
             return study
-    reason = "Its files have changed or are gone."
-    raise InputError(entry.source, reason, "Open it again and read it anew.")
+    reason = tr("Its files have changed or are gone.")
+    raise InputError(entry.source, reason, tr("Open it again and read it anew."))
 
 
 def _pictured(shown: _Shown, folder: Path) -> Iterator[tuple[str, str]]:
@@ -176,10 +181,14 @@ def _referred(shown: _Shown, folder: Path) -> Iterator[tuple[str, str]]:
     files = [file.path.resolve() for file in shown.volume.files]
     root, count = folder.resolve(), shown.volume.shape[0]
     if not all(file.is_relative_to(root) for file in files):
-        reason = f"Its files do not lie below {folder}."
-        raise InputError(shown.entry.source, reason, "Send pictures, or put the table above them.")
+        reason = tr("Its files do not lie below {folder}.", folder=folder)
+        raise InputError(
+            shown.entry.source, reason, tr("Send pictures, or put the table above them.")
+        )
     if len(files) not in (1, count):
-        raise InputError(shown.entry.source, "Its slices are spread over files.", "Send pictures.")
+        raise InputError(
+            shown.entry.source, tr("Its slices are spread over files."), tr("Send pictures.")
+        )
     for index in shown.slices:
         path = files[index if len(files) == count else 0]
         yield path.relative_to(root).as_posix(), "" if len(files) == count else str(index + 1)
@@ -204,5 +213,5 @@ def _writing(path: Path) -> Iterator[Path]:
         with replacing(path) as beside:
             yield beside
     except OSError as error:
-        reason = f"It cannot be written: {error.strerror or error}."
-        raise InputError(str(path), reason, "Make room or choose another folder.") from error
+        reason = tr("It cannot be written: {error}.", error=error.strerror or error)
+        raise InputError(str(path), reason, tr("Make room or choose another folder.")) from error

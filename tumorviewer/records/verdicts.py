@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.records.database import NAME
 from tumorviewer.records.states import current_verdict, refresh
 from tumorviewer.records.store import Store, key_of, now
@@ -114,10 +115,10 @@ class Verdicts:
 def _check_correctable(connection: Connection, study: int, corrects: int) -> None:
     of_study = sa.select(verdicts.c.study).where(verdicts.c.id == corrects)
     if connection.execute(of_study).scalar() != study:
-        raise InputError(NAME, "The verdict to correct is not one on this study.")
+        raise InputError(tr(NAME), tr("The verdict to correct is not one on this study."))
     if connection.execute(sa.select(verdicts.c.id).where(verdicts.c.corrects == corrects)).first():
-        reason = "The verdict was corrected meanwhile."
-        raise InputError(NAME, reason, "Read the new one, and correct that.")
+        reason = tr("The verdict was corrected meanwhile.")
+        raise InputError(tr(NAME), reason, tr("Read the new one, and correct that."))
 
 
 def _verdict(row: Row[Any]) -> Verdict:

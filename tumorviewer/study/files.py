@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tumorviewer.archives import SEPARATOR, is_junk, unpack
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.study import limits
 from tumorviewer.study.sniffing import kind_by_name
 from tumorviewer.study.types import Refused
@@ -81,7 +82,7 @@ class Finder:
         key = (status.st_dev, status.st_ino)
         if key in self._folders or (folder.is_symlink() and _holds_itself(folder)):
             if folder.is_symlink():
-                reason = "It is a link to a folder that is opened already."
+                reason = tr("It is a link to a folder that is opened already.")
                 self.refused.append(Refused(source, reason, is_error=False))
             return []
         self._folders.add(key)

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import size_text
+from tumorviewer.language import tr
 
 DEFLATE_RATIO = 1032
 """Deflate cannot expand its input further: 258 bytes from 2 bits (zlib technical details)."""
@@ -62,11 +63,13 @@ def check_regular_file(path: Path, source: str) -> int:
     except (OSError, ValueError) as error:
         raise unreadable(source, error) from error
     if stat.S_ISDIR(status.st_mode):
-        raise InputError(source, "This is a folder, not a file.")
+        raise InputError(source, tr("This is a folder, not a file."))
     if not stat.S_ISREG(status.st_mode):
-        raise InputError(source, "This is a pipe, socket or device, not a file.")
+        raise InputError(source, tr("This is a pipe, socket or device, not a file."))
     if status.st_size == 0:
-        raise InputError(source, "The file is empty.", "Copy it again from where it came from.")
+        raise InputError(
+            source, tr("The file is empty."), tr("Copy it again from where it came from.")
+        )
     if not os.access(path, os.R_OK):
         raise unreadable(source, PermissionError())
     return status.st_size
@@ -76,17 +79,17 @@ def unreadable(source: str, error: Exception) -> InputError:
     """What to tell the user when the operating system does not give a file."""
     match error:
         case FileNotFoundError():
-            return InputError(source, "There is no such file, or a link points to nothing.")
+            return InputError(source, tr("There is no such file, or a link points to nothing."))
         case PermissionError():
             return InputError(
                 source,
-                "You do not have permission to read it.",
-                "Ask its owner for read permission, or copy it to a folder of your own.",
+                tr("You do not have permission to read it."),
+                tr("Ask its owner for read permission, or copy it to a folder of your own."),
             )
         case OSError(errno=int(), strerror=str() as text):
-            return InputError(source, f"The system cannot read it: {text.lower()}.")
+            return InputError(source, tr("The system cannot read it: {text}.", text=text.lower()))
         case _:
-            return InputError(source, "The system cannot read it.")
+            return InputError(source, tr("The system cannot read it."))
 
 
 def check_allocation(
@@ -117,7 +120,7 @@ def check_allocation(
         If a dimension is not positive, the file cannot hold so much or the memory is not there.
     """
     if not shape or min(int(extent) for extent in shape) < 1:
-        raise InputError(source, "It declares an image without any pixels.")
+        raise InputError(source, tr("It declares an image without any pixels."))
     needed = math.prod(int(extent) for extent in shape) * np.dtype(dtype).itemsize
     check_expansion(source, needed, stored, ratio)
     check_memory(source, needed)
@@ -143,14 +146,21 @@ def check_expansion(
     if needed > stored * ratio:
         raise InputError(
             source,
-            f"It declares {size_text(needed)} of pixels but holds only {size_text(stored)}.",
-            "It is cut short or damaged: copy it again from where it came from.",
+            tr(
+                "It declares {needed} of pixels but holds only {stored}.",
+                needed=size_text(needed),
+                stored=size_text(stored),
+            ),
+            tr("It is cut short or damaged: copy it again from where it came from."),
         )
     if ratio > 1 and needed > max(unquestioned, PLAUSIBLE_RATIO * stored):
         raise InputError(
             source,
-            f"It would unpack from {size_text(stored)} to {size_text(needed)}, "
-            "as no real image does.",
+            tr(
+                "It would unpack from {stored} to {needed}, as no real image does.",
+                stored=size_text(stored),
+                needed=size_text(needed),
+            ),
         )
 
 
@@ -166,8 +176,12 @@ def check_memory(source: str, needed: int) -> None:
     if needed > MEMORY_SHARE * free:
         raise InputError(
             source,
-            f"Its pixels need {size_text(needed)} of memory; {size_text(free)} are free.",
-            "Close other programs or studies, or open it on a larger machine.",
+            tr(
+                "Its pixels need {needed} of memory; {free} are free.",
+                needed=size_text(needed),
+                free=size_text(free),
+            ),
+            tr("Close other programs or studies, or open it on a larger machine."),
         )
 
 
@@ -184,7 +198,9 @@ def allocate(source: str, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any
     try:
         return np.zeros(tuple(shape), dtype)
     except (MemoryError, ValueError) as error:
-        raise InputError(source, f"{size_text(needed)} of memory cannot be had.") from error
+        raise InputError(
+            source, tr("{needed} of memory cannot be had.", needed=size_text(needed))
+        ) from error
 
 
 def free_memory() -> int:

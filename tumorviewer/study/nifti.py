@@ -17,6 +17,7 @@ from nibabel.spm2analyze import Spm2AnalyzeHeader
 from numpy.typing import NDArray
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
 from tumorviewer.study import limits
 from tumorviewer.study.layout import Layout, display_layout
 from tumorviewer.study.nifti_geometry import has_spacing, place
@@ -46,8 +47,8 @@ SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz")
 
 _HEAD_BYTES = 560
 _MAX_EXTENT = 65_535
-_COPY_AGAIN = "Copy it again from where it came from."
-_NOT_NIFTI = "It is not a NIfTI or Analyze file, or its header is damaged."
+_COPY_AGAIN = later("Copy it again from where it came from.")
+_NOT_NIFTI = later("It is not a NIfTI or Analyze file, or its header is damaged.")
 
 _SILENT = logging.Logger("nibabel", logging.CRITICAL + 1)
 """nibabel's own logger writes to the terminal."""
@@ -95,7 +96,7 @@ def read(path: Path, source: str) -> Study:
     if _is_single(header):
         data = header_file
     else:
-        data = _partner(header_file, ".hdr", ".img") or _missing(source, ".img", "voxels")
+        data = _partner(header_file, ".hdr", ".img") or _missing(source, ".img", later("voxels"))
         compressed = _read_head(data, source)[1]
     image = _image(header, data, compressed, source)
     _check_extension(header, head, image)
@@ -105,8 +106,12 @@ def read(path: Path, source: str) -> Study:
 def _missing(source: str, suffix: str, content: str) -> Path:
     raise InputError(
         source,
-        f"Its {suffix} file, which holds the {content}, is not beside it.",
-        "Put the .hdr and the .img file into one folder and open either.",
+        tr(
+            "Its {suffix} file, which holds the {content}, is not beside it.",
+            suffix=suffix,
+            content=tr(content),
+        ),
+        tr("Put the .hdr and the .img file into one folder and open either."),
     )
 
 
@@ -157,14 +162,16 @@ def _parse(head: bytes, source: str, path: Path) -> Any:
     kind = _header_class(head)
     if kind is None or len(head) < kind.sizeof_hdr:
         if path.name.lower().endswith((".img", ".img.gz")):
-            _missing(source, ".hdr", "size and orientation")
-        raise InputError(source, _NOT_NIFTI, _COPY_AGAIN)
+            _missing(source, ".hdr", later("size and orientation"))
+        raise InputError(source, tr(_NOT_NIFTI), tr(_COPY_AGAIN))
     try:
         header = kind(head[: kind.sizeof_hdr], check=False)
         unknown_spacing = not has_spacing(header)
         header.check_fix(logger=_SILENT, error_level=40)
     except (HeaderDataError, ValueError, KeyError) as error:
-        raise InputError(source, f"Its header is not valid: {error}.", _COPY_AGAIN) from error
+        raise InputError(
+            source, tr("Its header is not valid: {error}.", error=error), tr(_COPY_AGAIN)
+        ) from error
     if unknown_spacing:
         header["pixdim"][1:4] = math.nan
     return header
@@ -187,7 +194,7 @@ class _Image:
 def _image(header: Any, data: Path, compressed: bool, source: str) -> _Image:
     shape = [int(extent) for extent in header.get_data_shape()]
     if len(shape) < 2:
-        raise InputError(source, "It holds no image: fewer than two dimensions.")
+        raise InputError(source, tr("It holds no image: fewer than two dimensions."))
     space = (shape[0], shape[1], shape[2] if len(shape) > 2 else 1)
     stored = _stored_dtype(header, source)
     volumes = math.prod(shape[3:])
@@ -211,33 +218,37 @@ def _image(header: Any, data: Path, compressed: bool, source: str) -> _Image:
 def _stored_dtype(header: Any, source: str) -> np.dtype[Any]:
     dtype: np.dtype[Any] = header.get_data_dtype()
     if dtype.itemsize == 0 or dtype.kind not in "iufcV":
-        raise InputError(source, "Its voxels are of a kind that is not supported.")
+        raise InputError(source, tr("Its voxels are of a kind that is not supported."))
     return dtype
 
 
 def _dtype_notes(stored: np.dtype[Any]) -> tuple[str, ...]:
     if stored.kind == "c":
-        return ("Complex values are shown as their magnitudes.",)
+        return (tr("Complex values are shown as their magnitudes."),)
     if len(stored.names or ()) == 4:
-        return ("Colours are shown without their transparency.",)
+        return (tr("Colours are shown without their transparency."),)
     if stored.kind == "f" and stored.itemsize > 8:
-        return ("Extended-precision values are shown in double precision.",)
+        return (tr("Extended-precision values are shown in double precision."),)
     return ()
 
 
 def _offset(header: Any, source: str) -> int:
     offset = float(header["vox_offset"])
     if not math.isfinite(offset) or offset < 0:
-        raise InputError(source, "Its header does not say where the voxels begin.", _COPY_AGAIN)
+        raise InputError(
+            source, tr("Its header does not say where the voxels begin."), tr(_COPY_AGAIN)
+        )
     return max(int(offset), header.single_vox_offset if _is_single(header) else 0)
 
 
 def _check_size(voxels: StoredVoxels, shape: list[int]) -> None:
     if min(shape) < 1:
-        raise InputError(voxels.source, "It declares an image without any voxels.")
+        raise InputError(voxels.source, tr("It declares an image without any voxels."))
     if max(voxels.shape) > _MAX_EXTENT or voxels.volumes > limits.MAX_VOLUMES:
         sizes = " × ".join(map(str, shape))
-        raise InputError(voxels.source, f"It declares more voxels than any image has: {sizes}.")
+        raise InputError(
+            voxels.source, tr("It declares more voxels than any image has: {sizes}.", sizes=sizes)
+        )
     stored = voxels.path.stat().st_size
     ratio = limits.DEFLATE_RATIO if voxels.compressed else 1
     needed = voxels.offset + math.prod(shape) * voxels.dtype.itemsize
@@ -250,7 +261,9 @@ def _slope(header: Any, source: str) -> tuple[float, float]:
     try:
         slope, inter = header.get_slope_inter()
     except HeaderDataError as error:
-        raise InputError(source, f"Its header is not valid: {error}.", _COPY_AGAIN) from error
+        raise InputError(
+            source, tr("Its header is not valid: {error}.", error=error), tr(_COPY_AGAIN)
+        ) from error
     return (1.0, 0.0) if slope is None else (float(slope), float(inter or 0.0))
 
 
@@ -258,7 +271,7 @@ def _windows(header: Any) -> tuple[Window, ...]:
     low, high = float(header["cal_min"]), float(header["cal_max"])
     if not (math.isfinite(low) and math.isfinite(high) and high > low):
         return ()
-    return (Window((low + high) / 2, high - low, "From the file", "LINEAR_EXACT"),)
+    return (Window((low + high) / 2, high - low, tr("From the file"), "LINEAR_EXACT"),)
 
 
 def _check_extension(header: Any, head: bytes, image: _Image) -> None:
@@ -275,8 +288,8 @@ def _check_extension(header: Any, head: bytes, image: _Image) -> None:
     if not 8 <= length <= room:
         raise InputError(
             image.voxels.source,
-            "Its header extension does not fit between the header and the voxels.",
-            _COPY_AGAIN,
+            tr("Its header extension does not fit between the header and the voxels."),
+            tr(_COPY_AGAIN),
         )
 
 
@@ -371,7 +384,7 @@ class NiftiVolume:
 def _not_finite_notes(nan: int, infinite: int) -> tuple[str, ...]:
     notes = []
     if nan:
-        notes.append(f"{nan} voxels are not a number (NaN).")
+        notes.append(tr("{n} voxels are not a number (NaN).", n=nan))
     if infinite:
-        notes.append(f"{infinite} voxels are infinite.")
+        notes.append(tr("{n} voxels are infinite.", n=infinite))
     return tuple(notes)

@@ -10,6 +10,7 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
+from tumorviewer.language import later, number, tr
 from tumorviewer.study.limits import MAX_SPACING_MM, MIN_SPACING_MM
 from tumorviewer.study.types import Placement
 
@@ -52,19 +53,23 @@ def place(header: Any, shape: tuple[int, int, int]) -> Placed:
         notes += _shear(affine)
     else:
         affine, placement = _spacing_affine(header, shape)
-        notes.append(_UNPLACED[placement])
+        notes.append(tr(_UNPLACED[placement]))
     unit = _unit(header) if placement is not Placement.NONE else ""
     factor = _TO_MM.get(unit, 1.0)
     if factor != 1:
-        notes.append(f"Positions are stated in {unit}s and shown in millimetres.")
+        notes.append(tr(_UNITS[unit]))
     if len(stated) == 2:
         notes += _disagreement(stated["sform"], stated["qform"], shape, factor)
     return Placed(np.diag([-factor, -factor, factor, 1.0]) @ affine, placement, tuple(notes))
 
 
+_UNITS = {
+    "meter": later("Positions are stated in metres and shown in millimetres."),
+    "micron": later("Positions are stated in microns and shown in millimetres."),
+}
 _UNPLACED = {
-    Placement.SCALED: "Its orientation in the patient is not stated.",
-    Placement.NONE: "Neither its orientation nor its spacing is stated.",
+    Placement.SCALED: later("Its orientation in the patient is not stated."),
+    Placement.NONE: later("Neither its orientation nor its spacing is stated."),
 }
 
 
@@ -82,7 +87,7 @@ def _stated_affines(header: Any) -> tuple[dict[str, NDArray[np.float64]], list[s
         if _is_invertible(affine):
             stated[name] = affine
         else:
-            notes.append(f"Its {name} is not a usable position and was ignored.")
+            notes.append(tr("Its {name} is not a usable position and was ignored.", name=name))
     return stated, notes
 
 
@@ -101,7 +106,12 @@ def _shear(affine: NDArray[np.float64]) -> list[str]:
     if cosine < 1e-3:
         return []
     degrees = 90 - math.degrees(math.acos(min(1.0, cosine)))
-    return [f"Its axes are {degrees:.1f}° from perpendicular: shapes look sheared."]
+    return [
+        tr(
+            "Its axes are {degrees}° from perpendicular: shapes look sheared.",
+            degrees=number(degrees, ".1f"),
+        )
+    ]
 
 
 def _unit(header: Any) -> str:
@@ -135,6 +145,9 @@ def _disagreement(
     if apart < _DISAGREEMENT_MM:
         return []
     return [
-        f"It states two positions (sform and qform) that differ by up to {apart:.1f} mm; "
-        "the sform is used."
+        tr(
+            "It states two positions (sform and qform) that differ by up to {apart} mm; "
+            "the sform is used.",
+            apart=number(apart, ".1f"),
+        )
     ]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.study.limits import unreadable
 from tumorviewer.study.stamps import Stamp
 
@@ -32,12 +33,12 @@ def read_error(source: str, error: Exception) -> InputError:
     """What to tell the user when reading a file or unpacking it failed."""
     match error:
         case EOFError():
-            reason = "It is cut short: the compressed data end too early."
+            reason = tr("It is cut short: the compressed data end too early.")
         case zlib.error() | gzip.BadGzipFile():
-            reason = "The compressed data are damaged."
+            reason = tr("The compressed data are damaged.")
         case _:
             return unreadable(source, error)
-    return InputError(source, reason, "Copy it again from where it came from.")
+    return InputError(source, reason, tr("Copy it again from where it came from."))
 
 
 @dataclass(frozen=True)
@@ -182,8 +183,8 @@ class StoredVoxels:
     def _too_short(self) -> InputError:
         return InputError(
             self.source,
-            "It is cut short: it ends before the last voxel.",
-            "Copy it again from where it came from.",
+            tr("It is cut short: it ends before the last voxel."),
+            tr("Copy it again from where it came from."),
         )
 
 

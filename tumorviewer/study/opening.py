@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
 from tumorviewer.study import limits, nifti, pictures
 from tumorviewer.study.dicom import Collector
 from tumorviewer.study.dicom.dicomdir import referenced_files
@@ -18,7 +19,9 @@ from tumorviewer.study.types import Opened, Refused, Study
 
 _log = logging.getLogger(__name__)
 
-_OPENABLE = "DICOM, NIfTI, PNG, JPEG, TIFF and BMP files can be, and folders and zips of them."
+_OPENABLE = later(
+    "DICOM, NIfTI, PNG, JPEG, TIFF and BMP files can be, and folders and zips of them."
+)
 
 OpeningProgress = Callable[[int, int], None]
 """Told how many files were looked into, and how many were found so far; may raise
@@ -63,7 +66,9 @@ def _without_silence(opened: Opened, named: list[Path]) -> Opened:
         return opened
     explained = {refused.source for refused in opened.refused}
     silent = [str(path) for path in named if str(path) not in explained]
-    nothing = tuple(Refused(source, "Nothing in it can be shown.", _OPENABLE) for source in silent)
+    nothing = tuple(
+        Refused(source, tr("Nothing in it can be shown."), tr(_OPENABLE)) for source in silent
+    )
     return replace(opened, refused=opened.refused + nothing)
 
 
@@ -90,7 +95,7 @@ class _Opening:
             self._refuse(limits.unreadable(file.source, error), file, kind)
         except Exception as error:  # noqa: BLE001 - a parser's fault must not cost the other files
             _log.warning("A file could not be read: %s", type(error).__name__)
-            reason = f"It could not be read ({type(error).__name__})."
+            reason = tr("It could not be read ({name}).", name=type(error).__name__)
             self._refuse(InputError(file.source, reason), file, kind)
 
     def result(self) -> Opened:
@@ -112,7 +117,7 @@ class _Opening:
             case Kind.ARCHIVE:
                 self._read_archive(file)
             case None:
-                raise InputError(file.source, "It is not a kind of file that can be shown.")
+                raise InputError(file.source, tr("It is not a kind of file that can be shown."))
 
     def _read_dicom(self, file: Found) -> None:
         answer = self._dicom.add(file.path, file.source)
@@ -128,7 +133,10 @@ class _Opening:
             source = str(folder / path.relative_to(header.path.parent))
             self.files += self.finder.find(path, source)
         self.finder.refused += missing
-        reason = f"It is a directory of {len(paths) + len(missing)} other files, not an image."
+        reason = tr(
+            "It is a directory of {n} other files, not an image.",
+            n=len(paths) + len(missing),
+        )
         self.finder.refused.append(Refused(header.source, reason, is_error=False))
 
     def _read_nifti(self, file: Found) -> None:
@@ -141,11 +149,11 @@ class _Opening:
         if file.is_unpacked:
             raise InputError(
                 file.source,
-                "It is an archive inside an archive.",
-                "Unpack the outer one and open the inner one.",
+                tr("It is an archive inside an archive."),
+                tr("Unpack the outer one and open the inner one."),
             )
         if not file.is_named and file.path.suffix.lower() != ".zip":
-            raise InputError(file.source, "It is not a kind of file that can be shown.")
+            raise InputError(file.source, tr("It is not a kind of file that can be shown."))
         self.files += self.finder.unpack(file)
 
     def _refuse(self, error: InputError, file: Found, kind: Kind | None) -> None:

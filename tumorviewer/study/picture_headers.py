@@ -13,6 +13,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.study import limits
 
 _DECODER_BYTES = 4
@@ -138,7 +139,7 @@ def _pixels(image: Image.Image, source: str) -> tuple[np.dtype[Any], bool]:
     if image.mode in _COLOUR_MODES:
         return np.dtype(np.uint8), True
     if image.mode not in _GREY_DTYPES:
-        raise InputError(source, f"Its colour space ({image.mode}) is not supported.")
+        raise InputError(source, tr("Its colour space ({mode}) is not supported.", mode=image.mode))
     if image.mode == "L" and _tag(image, TiffImagePlugin.SAMPLEFORMAT, 1) == 2:
         return np.dtype(np.int8), False
     return np.dtype(_RAW_DTYPES.get(_raw_mode(image), _GREY_DTYPES[image.mode])), False
@@ -158,7 +159,9 @@ def _check(image: Image.Image, raster: _Raster, source: str, bytes_per_pixel: in
 def too_large(source: str) -> InputError:
     """What to tell the user of a picture beyond `limits.MAX_PICTURE_PIXELS`."""
     limit = limits.MAX_PICTURE_PIXELS // 1_000_000
-    return InputError(source, f"It declares a picture of more than {limit} million pixels.")
+    return InputError(
+        source, tr("It declares a picture of more than {limit} million pixels.", limit=limit)
+    )
 
 
 def _raster(image: Image.Image, stream: IO[bytes]) -> _Raster:
@@ -249,13 +252,13 @@ def _late_exif(stream: IO[bytes]) -> bytes:
 
 def _notes(image: Image.Image, orientation: int | None, is_colour: bool) -> Iterator[str]:
     if orientation is None:
-        yield "Its EXIF data are damaged: it is shown as it is stored."
+        yield tr("Its EXIF data are damaged: it is shown as it is stored.")
     elif orientation != 1:
-        yield "It is turned as its EXIF orientation says."
+        yield tr("It is turned as its EXIF orientation says.")
     if getattr(image, "n_frames", 1) > 1 and not isinstance(image, TiffImagePlugin.TiffImageFile):
-        yield "Only the first picture of the file is shown."
+        yield tr("Only the first picture of the file is shown.")
     if "16" in _raw_mode(image) and (is_colour or image.mode == "LA"):
-        yield "Colours of 16 bits are shown with 8."
+        yield tr("Colours of 16 bits are shown with 8.")
 
 
 def _raw_mode(image: Image.Image) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, number, tr
 from tumorviewer.study import limits
 from tumorviewer.study.picture_headers import Page, describe, too_large
 from tumorviewer.study.stamps import Stamp
@@ -26,8 +27,8 @@ from tumorviewer.study.types import Placement, Progress, Series, SourceFile, Stu
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dib")
 """In lower case; files by these names are worth trying even if `recognises` says no."""
 
-_SUPPORTED = "PNG, JPEG, TIFF and BMP pictures can be opened."
-_COPY_AGAIN = "Copy it again from where it came from."
+_SUPPORTED = later("PNG, JPEG, TIFF and BMP pictures can be opened.")
+_COPY_AGAIN = later("Copy it again from where it came from.")
 _MAGIC = {
     b"\x89PNG": "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -145,7 +146,9 @@ def _opened(path: Path, source: str) -> Iterator[tuple[IO[bytes], Image.Image]]:
         stream.seek(0)
         other = _unsupported(head)
         if other:
-            raise InputError(source, f"{other} files are not supported.", _SUPPORTED)
+            raise InputError(
+                source, tr("{other} files are not supported.", other=other), tr(_SUPPORTED)
+            )
         try:
             with _decoding(source, _format(head) == "TIFF"):
                 image = Image.open(stream, formats=("PNG", "JPEG", "TIFF", "BMP"))
@@ -176,19 +179,21 @@ def _decoding(source: str, is_tiff: bool) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise too_large(source) from error
     except MemoryError as error:
-        raise InputError(source, "There is not enough memory to decode it.") from error
+        raise InputError(source, tr("There is not enough memory to decode it.")) from error
     except _DAMAGE as error:
-        raise InputError(source, "The picture is damaged or cut short.", _COPY_AGAIN) from error
+        raise InputError(
+            source, tr("The picture is damaged or cut short."), tr(_COPY_AGAIN)
+        ) from error
 
 
 def _unidentified(head: bytes, source: str) -> InputError:
     name = _format(head)
     if name is None:
-        return InputError(source, "It is not a picture.", _SUPPORTED)
+        return InputError(source, tr("It is not a picture."), tr(_SUPPORTED))
     return InputError(
         source,
-        f"Its header is damaged, or it is a kind of {name} that is not supported.",
-        "Save it as an 8- or 16-bit PNG.",
+        tr("Its header is damaged, or it is a kind of {name} that is not supported.", name=name),
+        tr("Save it as an 8- or 16-bit PNG."),
     )
 
 
@@ -200,7 +205,13 @@ def _pages(image: Image.Image, stream: IO[bytes], source: str) -> Iterator[Page]
         yield page
         index += 1
         if index >= limits.MAX_VOLUMES:
-            raise InputError(source, f"It has more than {limits.MAX_VOLUMES:,} pages.")
+            raise InputError(
+                source,
+                tr(
+                    "It has more than {most} pages.",
+                    most=number(limits.MAX_VOLUMES, ","),
+                ),
+            )
         if not _turn_to(image, index, source):
             return
 
@@ -285,12 +296,12 @@ class PictureVolume:
             for index in sorted(range(len(self.pages)), key=lambda index: abs(index - middle)):
                 page = self.pages[index]
                 if not _turn_to(image, page.index, self.source):
-                    raise InputError(self.source, "The file has changed.", "Open it again.")
+                    raise InputError(self.source, tr("The file has changed."), tr("Open it again."))
                 with _decoding(self.source, _is_tiff(image)):
                     stored = _AS_STORED[page.orientation](volume.array[index])
                     transparent |= _decode(image, stored)
                 progress(volume, index)
-        return ("Transparent parts are shown on black.",) if transparent else ()
+        return (tr("Transparent parts are shown on black."),) if transparent else ()
 
     def _verify(self) -> None:
         """Check what the format has of checksums: PNG's."""

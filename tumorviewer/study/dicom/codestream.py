@@ -20,6 +20,7 @@ from pydicom.uid import (
 )
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.study.dicom.elements import value
 from tumorviewer.study.dicom.header import COPY_AGAIN, PixelElement
 
@@ -68,11 +69,16 @@ def frame_spans(
         file.seek(element.offset)
         pieces = list(_items(file, source, element.offset + element.available))
         if not pieces:
-            raise InputError(source, "It holds no pixels.", COPY_AGAIN)
+            raise InputError(source, tr("It holds no pixels."), tr(COPY_AGAIN))
         (table_at, table_length), *fragments = pieces
         if len(fragments) < frames:
             raise InputError(
-                source, f"It holds {len(fragments)} of the {frames} frames that it declares."
+                source,
+                tr(
+                    "It holds {fragments} of the {frames} frames that it declares.",
+                    fragments=len(fragments),
+                    frames=frames,
+                ),
             )
         if frames == 1:
             return (tuple(fragments),)
@@ -85,7 +91,7 @@ def frame_spans(
         if len(found) != frames:
             found = _by_end_marker(file, fragments)
     if len(found) != frames:
-        raise InputError(source, "Where its frames begin cannot be told.")
+        raise InputError(source, tr("Where its frames begin cannot be told."))
     return found
 
 
@@ -106,7 +112,7 @@ def _items(file: BinaryIO, source: str, end: int) -> Iterator[Span]:
 
 
 def _cut_short(source: str) -> InputError:
-    return InputError(source, "Its compressed pixels are cut short or damaged.", COPY_AGAIN)
+    return InputError(source, tr("Its compressed pixels are cut short or damaged."), tr(COPY_AGAIN))
 
 
 def _offsets(dataset: Dataset, basic: bytes) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tumorviewer.language import tr
 from tumorviewer.study.dicom.elements import items, text
 from tumorviewer.study.dicom.header import Header
 from tumorviewer.study.types import Refused
@@ -28,8 +29,10 @@ def referenced_files(header: Header) -> tuple[list[Path], list[Refused]]:
             found.append(path)
         else:
             source = str(Path(header.source).parent.joinpath(*parts))
-            reason = "The DICOMDIR names it, but it is not there."
-            refused.append(Refused(source, reason, "Copy the whole medium, not only a part of it."))
+            reason = tr("The DICOMDIR names it, but it is not there.")
+            refused.append(
+                Refused(source, reason, tr("Copy the whole medium, not only a part of it."))
+            )
     return found, refused
 
 

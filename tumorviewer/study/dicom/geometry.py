@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorviewer.language import number, tr, trn
 from tumorviewer.study.dicom.frames import Frame
 from tumorviewer.study.dicom.stacks import normal_of, positions_along
 from tumorviewer.study.types import Placement
@@ -69,15 +70,18 @@ def _not_placed(frames: Sequence[Frame]) -> Geometry:
     first = frames[0]
     notes = []
     if "MOSAIC" in (first.attributes.get("image_type") or ()):  # type: ignore[operator]
-        notes.append("Each image is a mosaic of many slices, shown as it is stored.")
+        notes.append(tr("Each image is a mosaic of many slices, shown as it is stored."))
     elif len(frames) > 1:
         notes.append(
-            "Where the slices lie is not stated: they are in the order of their instance numbers."
+            tr(
+                "Where the slices lie is not stated: they are in the order of their instance "
+                "numbers."
+            )
         )
     if first.spacing is None:
         return Geometry(_upright(1.0, 1.0), Placement.NONE, None, tuple(notes))
     if not first.in_patient:
-        notes.append("Distances are at the detector or on the page, not in the patient.")
+        notes.append(tr("Distances are at the detector or on the page, not in the patient."))
     return Geometry(_upright(*first.spacing), Placement.SCALED, None, tuple(notes))
 
 
@@ -109,10 +113,22 @@ def _spacing_notes(distances: NDArray[np.float64]) -> tuple[str, ...]:
     if gaps.any() and (np.abs(distances[~gaps] - usual) <= _MISSING * usual).all():
         count = int((whole[gaps] - 1).sum())
         after = ", ".join(str(at + 1) for at in np.flatnonzero(gaps)[:5])
-        are = "slice is" if count == 1 else "slices are"
-        return (f"{count} {are} missing, at a spacing of {usual:.4g} mm: after slice {after}.",)
+        said = trn(
+            "{count} slice is missing, at a spacing of {usual} mm: after slice {after}.",
+            "{count} slices are missing, at a spacing of {usual} mm: after slice {after}.",
+            count,
+            usual=number(usual, ".4g"),
+            after=after,
+        )
+        return (said,)
     least, most = distances.min(), distances.max()
-    return (f"The slices are not evenly spaced: {least:.4g} to {most:.4g} mm.",)
+    return (
+        tr(
+            "The slices are not evenly spaced: {least} to {most} mm.",
+            least=number(least, ".4g"),
+            most=number(most, ".4g"),
+        ),
+    )
 
 
 def _tilt_notes(step: NDArray[np.float64], normal: NDArray[np.float64]) -> tuple[str, ...]:
@@ -121,6 +137,9 @@ def _tilt_notes(step: NDArray[np.float64], normal: NDArray[np.float64]) -> tuple
     if angle <= _TILT:
         return ()
     return (
-        f"The slices are stacked at {angle:.3g}° to their normal (gantry tilt): "
-        "the volume is sheared.",
+        tr(
+            "The slices are stacked at {angle}° to their normal (gantry tilt): the "
+            "volume is sheared.",
+            angle=number(angle, ".3g"),
+        ),
     )

@@ -24,12 +24,13 @@ from pydicom.uid import (
 )
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import later, tr
 from tumorviewer.study import limits
 from tumorviewer.study.dicom.elements import PARSER_ERRORS, text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
-NOT_DICOM = "It is damaged, or it is not a DICOM image."
-COPY_AGAIN = "Copy it again from where it came from."
+NOT_DICOM = later("It is damaged, or it is not a DICOM image.")
+COPY_AGAIN = later("Copy it again from where it came from.")
 _PIXEL_KEYWORDS = {
     0x7FE00008: "FloatPixelData",
     0x7FE00009: "DoubleFloatPixelData",
@@ -102,15 +103,17 @@ def read_header(path: Path, source: str) -> Header:
     except PARSER_ERRORS as error:
         raise _not_readable(source, error) from error
     if not len(dataset):
-        raise InputError(source, NOT_DICOM, COPY_AGAIN)
-    notes = () if stated else ("The file does not state its transfer syntax; it was recognised.",)
+        raise InputError(source, tr(NOT_DICOM), tr(COPY_AGAIN))
+    notes = (
+        () if stated else (tr("The file does not state its transfer syntax; it was recognised."),)
+    )
     return Header(path, source, dataset, meta, stated or _found_syntax(dataset), pixels, notes)
 
 
 def _not_readable(source: str, error: Exception) -> InputError:
     if isinstance(error, OSError) and error.errno is not None:
         return limits.unreadable(source, error)
-    return InputError(source, NOT_DICOM, COPY_AGAIN)
+    return InputError(source, tr(NOT_DICOM), tr(COPY_AGAIN))
 
 
 def inflate(file: BinaryIO, start: int, needed: int) -> bytes:

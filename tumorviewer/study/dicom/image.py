@@ -18,6 +18,7 @@ from pydicom.uid import (
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import size_text
+from tumorviewer.language import tr
 from tumorviewer.study import limits
 from tumorviewer.study.dicom import codestream
 from tumorviewer.study.dicom.elements import integer, text, value
@@ -118,7 +119,7 @@ def read_image(header: Header) -> Image:
     """
     dataset, source, element = header.dataset, header.source, header.pixels
     if element is None:
-        raise InputError(source, "It ends before its pixels.", COPY_AGAIN)
+        raise InputError(source, tr("It ends before its pixels."), tr(COPY_AGAIN))
     pixels, notes = _pixel_format(dataset, source, element)
     frames = _frame_count(dataset, source)
     syntax, encoded, found = _encoding(header, element, pixels, frames)
@@ -148,12 +149,14 @@ def _pixel_format(
     samples = integer(dataset, "SamplesPerPixel") or (3 if photometric in COLOUR else 1)
     if not photometric:
         if samples != 1:
-            raise InputError(source, "It does not say how its colours are stored.")
+            raise InputError(source, tr("It does not say how its colours are stored."))
         photometric = "MONOCHROME2"
-        notes.append("The file does not say whether high values are bright; it is assumed.")
+        notes.append(tr("The file does not say whether high values are bright; it is assumed."))
     signed = integer(dataset, "PixelRepresentation")
     if signed is None and element.keyword == "PixelData" and samples == 1:
-        notes.append("The file does not say whether its values are signed; unsigned is assumed.")
+        notes.append(
+            tr("The file does not say whether its values are signed; unsigned is assumed.")
+        )
     found = PixelFormat(
         rows,
         columns,
@@ -173,23 +176,39 @@ def _pixel_format(
 def _required(dataset: Dataset, source: str, keyword: str) -> int:
     found = integer(dataset, keyword)
     if found is None or found < 1:
-        raise InputError(source, f"It does not state a valid value for {keyword}.", COPY_AGAIN)
+        raise InputError(
+            source,
+            tr("It does not state a valid value for {keyword}.", keyword=keyword),
+            tr(COPY_AGAIN),
+        )
     return found
 
 
 def _check_format(pixels: PixelFormat, source: str) -> None:
     kinds = {1: (*GREY, PALETTE), 3: COLOUR}.get(pixels.samples, ())
     if pixels.photometric not in kinds:
-        what = f"{pixels.photometric} with {pixels.samples} samples per pixel"
-        raise InputError(source, f"Its colours ({what}) are stored in a way that is not supported.")
+        what = tr(
+            "{photometric} with {samples} samples per pixel",
+            photometric=pixels.photometric,
+            samples=pixels.samples,
+        )
+        raise InputError(
+            source, tr("Its colours ({what}) are stored in a way that is not supported.", what=what)
+        )
     allowed = {"FloatPixelData": (32,), "DoubleFloatPixelData": (64,)}
     widths = allowed.get(pixels.keyword, (1, 8, 16, 32, 64))
     if pixels.bits_allocated not in widths or not pixels.bits_stored <= pixels.bits_allocated:
-        bits = f"{pixels.bits_stored} of {pixels.bits_allocated} bits"
-        raise InputError(source, f"It states pixels of {bits}, which is not possible.")
+        reason = tr(
+            "It states pixels of {stored} of {allocated} bits, which is not possible.",
+            stored=pixels.bits_stored,
+            allocated=pixels.bits_allocated,
+        )
+        raise InputError(source, reason)
     if pixels.rows * pixels.columns > limits.MAX_PICTURE_PIXELS:
         size = f"{pixels.columns} × {pixels.rows}"
-        raise InputError(source, f"Its slices are larger than can be shown: {size} pixels.")
+        raise InputError(
+            source, tr("Its slices are larger than can be shown: {size} pixels.", size=size)
+        )
 
 
 def _frame_count(dataset: Dataset, source: str) -> int:
@@ -197,7 +216,7 @@ def _frame_count(dataset: Dataset, source: str) -> int:
         return 1
     frames = integer(dataset, "NumberOfFrames")
     if frames is None or frames < 0:
-        raise InputError(source, "It does not state a valid number of frames.", COPY_AGAIN)
+        raise InputError(source, tr("It does not state a valid number of frames."), tr(COPY_AGAIN))
     return max(1, frames)
 
 
@@ -215,13 +234,13 @@ def _encoding(
     """The transfer syntax that holds, where the encoded frames are, and what had to be mended."""
     syntax, source = header.syntax, header.source
     if syntax in MPEGTransferSyntaxes:
-        raise InputError(source, "It is a video, which cannot be shown.")
+        raise InputError(source, tr("It is a video, which cannot be shown."))
     native_bytes = math.ceil(pixels.frame_bits() * frames / 8)
     if element.length != UNDEFINED_LENGTH and not _holds_items(header, element, syntax):
         _check_native(source, native_bytes, element)
         if syntax.is_private or not _is_encapsulated(syntax):
             return syntax, (), ()
-        note = "It claims to be compressed but is not; it is read as uncompressed."
+        note = tr("It claims to be compressed but is not; it is read as uncompressed.")
         return ExplicitVRLittleEndian, (), (note,)
     spans = codestream.frame_spans(header.path, source, header.dataset, element, frames)
     ratio = limits.RLE_RATIO if syntax == RLELossless else math.inf
@@ -231,8 +250,12 @@ def _encoding(
         return syntax, spans, ()
     found = codestream.recognise(header.path, spans[0])
     if found is None:
-        raise InputError(source, "It does not say how its pixels are compressed.")
-    return found, spans, (f"How its pixels are compressed was recognised: {found.name}.",)
+        raise InputError(source, tr("It does not say how its pixels are compressed."))
+    return (
+        found,
+        spans,
+        (tr("How its pixels are compressed was recognised: {name}.", name=found.name),),
+    )
 
 
 def _holds_items(header: Header, element: PixelElement, syntax: UID) -> bool:
@@ -253,6 +276,10 @@ def _check_native(source: str, needed: int, element: PixelElement) -> None:
     if held < needed:
         raise InputError(
             source,
-            f"It holds {size_text(held)} of the {size_text(needed)} of pixels that it declares.",
-            f"It is cut short or damaged: {COPY_AGAIN[0].lower()}{COPY_AGAIN[1:]}",
+            tr(
+                "It holds {held} of the {needed} of pixels that it declares.",
+                held=size_text(held),
+                needed=size_text(needed),
+            ),
+            tr("It is cut short or damaged: copy it again from where it came from."),
         )

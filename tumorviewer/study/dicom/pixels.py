@@ -23,6 +23,7 @@ from pydicom.uid import (
 )
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.study.dicom import codestream, jpeg
 from tumorviewer.study.dicom.elements import PARSER_ERRORS
 from tumorviewer.study.dicom.frames import Frame
@@ -147,6 +148,8 @@ def _to_8_bit(stored: NDArray[Any], image: Image) -> NDArray[np.uint8]:
 
 def _refusal(image: Image, error: BaseException) -> InputError:
     if isinstance(error, NotImplementedError):
-        return InputError(image.source, f"Its compression ({image.syntax.name}) is not supported.")
-    reason = f"Its pixels cannot be decoded ({image.syntax.name})."
-    return InputError(image.source, reason, COPY_AGAIN)
+        return InputError(
+            image.source, tr("Its compression ({name}) is not supported.", name=image.syntax.name)
+        )
+    reason = tr("Its pixels cannot be decoded ({name}).", name=image.syntax.name)
+    return InputError(image.source, reason, tr(COPY_AGAIN))

@@ -16,6 +16,7 @@ from pydicom.uid import (
 )
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.study.dicom.elements import first_item, integer, silence_pydicom, text
 from tumorviewer.study.dicom.frames import Frame, frames_of
 from tumorviewer.study.dicom.geometry import locate
@@ -126,7 +127,7 @@ class Collector:
         if image.uid and identity in series.seen:
             return Refused(
                 header.source,
-                f"It is the same image as {series.seen[identity]}.",
+                tr("It is the same image as {seen}.", seen=series.seen[identity]),
                 is_error=False,
             )
         series.seen[identity] = header.source
@@ -153,9 +154,10 @@ def _no_picture(header: Header, storage_class: UID) -> Refused:
     is_known = bool(name) and name != str(storage_class)
     is_image = name.endswith("Image") or integer(header.dataset, "Rows") is not None
     if storage_class not in _NO_PICTURE and (is_image or not is_known):
-        cut = "It ends before its pixels, or has none."
-        raise InputError(header.source, cut if is_image else NOT_DICOM, COPY_AGAIN)
-    reason = f"It is DICOM, but not a picture: {name if is_known else 'Segmentation'}."
+        cut = tr("It ends before its pixels, or has none.")
+        raise InputError(header.source, cut if is_image else tr(NOT_DICOM), tr(COPY_AGAIN))
+    kind = name if is_known else "Segmentation"
+    reason = tr("It is DICOM, but not a picture: {kind}.", kind=kind)
     return Refused(header.source, reason, is_error=False)
 
 
@@ -220,7 +222,9 @@ def _title(header: Dataset, number: int | None) -> str:
     if stated:
         return stated
     modality = text(header, "Modality") or "DICOM"
-    return f"{modality} series {number}" if number is not None else f"{modality} series"
+    if number is None:
+        return tr("{modality} series", modality=modality)
+    return tr("{modality} series {n}", modality=modality, n=number)
 
 
 def _volumes(
@@ -239,8 +243,10 @@ def _stack_notes(stack: Stack) -> tuple[str, ...]:
     if not any(name == "repeat" for name, _ in stack.split):
         return ()
     return (
-        "The series has several images at the same positions, and nothing in the files tells them "
-        "apart: they are shown as separate volumes by their instance numbers.",
+        tr(
+            "The series has several images at the same positions, and nothing in the files tells "
+            "them apart: they are shown as separate volumes by their instance numbers."
+        ),
     )
 
 

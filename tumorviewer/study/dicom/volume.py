@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.study import limits
 from tumorviewer.study.dicom.elements import silence_pydicom
 from tumorviewer.study.dicom.frames import Frame
@@ -129,9 +130,12 @@ class DicomVolume:
         good = [index for index in range(len(self.frames)) if index not in failures]
         volume.array[missing] = min(volume.array[index].min() for index in good)
         where = ", ".join(str(index + 1) for index in missing[:10])
-        note = (
-            f"{len(good)} of {len(self.frames)} slices are shown. Left blank: slice {where}. "
-            f"{first.reason}"
+        note = tr(
+            "{good} of {frames} slices are shown. Left blank: slice {where}. {reason}",
+            good=len(good),
+            frames=len(self.frames),
+            where=where,
+            reason=first.reason,
         )
         return replace(volume, notes=(*volume.notes, note), missing=tuple(missing))
 
