@@ -104,7 +104,7 @@ class WorkerClient:
             link, self._link = self._link, None
         if link:
             link.end()
-            self._fail_all(link, "The analysis was stopped.")
+            self._fail_all(link, tr("The analysis was stopped."))
         self.start()
 
     def close(self) -> None:
@@ -152,10 +152,10 @@ class WorkerClient:
         except errors.InputError as error:
             self._finish(Failed(identifier, str(error)))
         except OSError as error:
-            message = "The analysis process could not be reached. Ask again."
+            message = tr("The analysis process could not be reached. Ask again.")
             self._finish(unexpected(identifier, message, error))
         except Exception as error:  # noqa: BLE001 - a bad request must not end the thread
-            message = "The volume could not be prepared for the model."
+            message = tr("The volume could not be prepared for the model.")
             self._finish(unexpected(identifier, message, error))
 
     def _hand_over(self, identifier: int, request: Request) -> None:
@@ -193,7 +193,7 @@ class WorkerClient:
     def _lost(self, link: Link, reason: str) -> None:
         if reason:
             self._events.put(Died(reason))
-            self._fail_all(link, f"{reason} Ask again.")
+            self._fail_all(link, f"{reason} {tr('Ask again.')}")
 
     def _fail_all(self, link: Link, message: str) -> None:
         with self._lock:
