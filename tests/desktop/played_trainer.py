@@ -1,7 +1,8 @@
 """Plays the trainer for the window: the same words and files, without learning anything.
 
 ``PLAYED`` names a folder: with a file ``hold`` in it a training waits after its first epoch, with
-one ``few`` in it the data are too few for folds. ``PLAYED_BUNDLE`` is the model that comes out.
+one ``few`` in it the data are too few for folds. ``PLAYED_BUNDLE`` is the model that comes out,
+and in ``PLAYED_MODELS`` are those that it is compared with.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ def fit(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    cards = [json.loads((Path(one) / "card.json").read_text()) for one in options.models]
+    folders = (Path(options.models[0]), Path(os.environ["PLAYED_MODELS"]) / options.models[1])
+    cards = [json.loads((folder / "card.json").read_text()) for folder in folders]
     sides = [
         {"name": c["name"], "version": c["version"], "sha256": c["weights"]["sha256"]}
         for c in cards

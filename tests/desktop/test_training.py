@@ -18,12 +18,14 @@ from tests.desktop.test_accessible import nameless, not_reached
 from tests.desktop.test_reading_room import pump
 from tests.desktop.test_window import visible_text
 from tests.records.made import slice_file
+from tumorviewer.analysis.messages import Analyse
 from tumorviewer.desktop.training import job as jobs
 from tumorviewer.desktop.training.closing import ClosingDialog
 from tumorviewer.desktop.training.shelf import Shelf, State
 from tumorviewer.models import promotion
 from tumorviewer.models.catalogue import Catalogue
 from tumorviewer.records import Records
+from tumorviewer.resources import resource
 from tumorviewer.study import open_paths
 
 PATIENCE = {"timeout": 30_000}
@@ -42,6 +44,7 @@ def played(tmp_path, monkeypatch, random_bundle):
     folder.mkdir()
     monkeypatch.setenv("PLAYED", str(folder))
     monkeypatch.setenv("PLAYED_BUNDLE", str(random_bundle))
+    monkeypatch.setenv("PLAYED_MODELS", str(resource("models")))
     script = str(Path(__file__).with_name("played_trainer.py"))
     monkeypatch.setattr(jobs, "trainer_command", lambda: [sys.executable, "-S", script])
     return folder
@@ -77,6 +80,8 @@ def room(qtbot, window, client, played, monkeypatch):
         run.fit.stop(at_once=True)
         qtbot.waitUntil(lambda run=run: not run.fit.is_running(), timeout=10_000)
     window.room.close_records()
+    for child in jobs._running.values():
+        child.wait(10)
 
 
 @pytest.fixture
@@ -271,12 +276,25 @@ def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
     click(page.promote)
     qtbot.waitUntil(lambda: "random 1 is in use now." in visible_text(page), **PATIENCE)
     assert promotion.in_use(Catalogue()).name == "random"
-    assert "better · kept" in page.journal.toPlainText()
+    qtbot.waitUntil(lambda: "better · kept" in page.journal.toPlainText(), **PATIENCE)
     qtbot.waitUntil(page.roll_back.isEnabled, **PATIENCE)
     click(page.roll_back)
     qtbot.waitUntil(lambda: str(before) in page.done.text(), **PATIENCE)
     assert promotion.in_use(Catalogue()) == before
     qtbot.waitUntil(lambda: "rolled back" in page.journal.toPlainText(), **PATIENCE)
+
+
+def test_an_answer_of_the_model_of_before_is_called_so(qtbot, window, room, client):
+    window.open_demonstration()
+    qtbot.waitUntil(lambda: bool(client.requests), **PATIENCE)
+    client.answer()
+    qtbot.waitUntil(lambda: window.assessment.has_answer)
+    room.training.promoted.emit()
+    assert "the model that was in use before" in visible_text(window.assessment)
+    window.reading.analyst.explain("gradcam", "meningioma")
+    assert isinstance(client.last, Analyse)  # no maps of one model for the answer of another
+    client.answer()
+    qtbot.waitUntil(lambda: "in use before" not in visible_text(window.assessment))
 
 
 def test_an_override_needs_a_reason_which_is_kept(qtbot, window, room, workspace):

@@ -107,6 +107,8 @@ class Analyst(QObject):
         self._request: int | None = None
         self._question: Callable[[Path], Request] | None = None
         self._deaths = 0
+        self._is_outdated = False
+        """Whether another model than the one in use gave the answer that is shown."""
         self._findings: Kept[Finding] = Kept(_KEPT_BYTES, _size)
         self.method = DEFAULT_METHOD
         self.target = ""
@@ -129,6 +131,7 @@ class Analyst(QObject):
         self._give_up()
         self._volume, self._key = volume, key
         self._deaths = 0
+        self._is_outdated = False
         known = self._findings.get(key)
         if volume is None:
             self._set(State(Phase.IDLE))
@@ -151,9 +154,11 @@ class Analyst(QObject):
     def forget_all(self) -> None:
         """Let go of every answer: another model is asked from now on."""
         self._findings.clear()
+        self._is_outdated = self.state.finding is not None
 
     def analyse(self) -> None:
         """Ask for an answer to the shown volume, from the beginning."""
+        self._is_outdated = False
         if self._volume is not None:
             volume = self._volume
             self._ask(
@@ -163,6 +168,9 @@ class Analyst(QObject):
     def explain(self, method: str, target: str) -> None:
         """Ask for other maps of the shown volume."""
         self.method, self.target = method, target
+        if self._is_outdated:  # the maps of one model do not explain the answer of another
+            self.analyse()
+            return
         finding, volume = self.state.finding, self._volume
         if finding is not None and volume is not None:
             wanted = target or finding.predicted_class
@@ -171,7 +179,8 @@ class Analyst(QObject):
     def can_explain(self, index: int) -> bool:
         """Whether a slice was judged, has no map, and nothing else is being computed."""
         finding = self.state.finding
-        if finding is None or finding.saliency is None or self.state.phase is Phase.WORKING:
+        is_busy = self._is_outdated or self.state.phase is Phase.WORKING
+        if finding is None or finding.saliency is None or is_busy:
             return False
         return index in finding.slices and index not in finding.saliency.slices
 

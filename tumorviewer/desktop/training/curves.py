@@ -118,7 +118,8 @@ class Chart(QWidget):
         if not self._epochs:
             painter.setPen(QColor(theme.current().secondary))
             text = tr("The first point comes after the first epoch.")
-            painter.drawText(inside, Qt.AlignmentFlag.AlignCenter, text)
+            between = inside.translated(0, inside.height() / 8)  # the lines of the grid
+            painter.drawText(between, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_grid(self, painter: QPainter, inside: QRectF) -> None:
         colours = theme.current()

@@ -38,7 +38,7 @@ class DataPage(Page):
         self._data: DataSet | None = None
         self._follower = Follower(self)
         self._follower.said.connect(self._hear)
-        self._follower.ended.connect(self._audited)
+        self._follower.ended.connect(self._show_findings)
         self._title = label("", "title")
         self._left_out = Sentences("warning")
         self._place, self._also = ElidedLabel(), label()
@@ -76,7 +76,6 @@ class DataPage(Page):
         self._title.setText(data.name)
         self._place.set_text(str(data.data))
         self._also.setText("\n".join(map(str, data.also)) or tr("nothing"))
-        self.error.hide()
         self._follower.follow(data.audit)
         self._show_findings()
         if not self._follower.is_following and not data.audit.was_started:
@@ -88,12 +87,11 @@ class DataPage(Page):
         job = self._data.audit
         arguments = ["audit", *self._data.arguments(), "--out", str(job.folder)]
         try:
-            job.start([*arguments, "--progress", "json"])
+            self._follower.start(job, [*arguments, "--progress", "json"])
         except InputError as error:
             self._say(error)
             return
-        self.error.hide()
-        self._follower.follow(job)
+        self._say(None)
         self._show_findings()
 
     def close_page(self) -> None:
@@ -104,20 +102,15 @@ class DataPage(Page):
             text = tr("Audit: {stage} {done} of {total}", **_step(line))
             self.progress.show_progress(text, line["done"], line["total"])
 
-    def _audited(self) -> None:
-        assert self._data is not None
-        self._show_findings()
-        if (problem := self._data.audit.problem()) is not None:
-            self._say(problem)
-
-    def _say(self, error: InputError) -> None:
-        self.error.setText(error.message)
-        self.error.show()
+    def _say(self, error: InputError | None) -> None:
+        self.error.setText(error.message if error else "")
+        self.error.setVisible(error is not None)
 
     def _show_findings(self) -> None:
         assert self._data is not None
         is_running = self._follower.is_following
         found = None if is_running else self._data.findings()
+        self._say(None if is_running else self._data.audit.problem())
         self._state.setText(_state_words(found, is_running=is_running))
         if is_running:
             self.progress.show_progress(tr("The audit begins…"))

@@ -58,7 +58,6 @@ class Door(QObject):
         """Offer the workspace where a training of before still runs."""
         if self._is_training():
             self._tabs.offer_training()
-            self._tabs.show()
 
     def enter(self) -> None:
         """Turn to the workspace."""

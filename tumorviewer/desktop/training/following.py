@@ -44,6 +44,19 @@ class Follower(QObject):
         if is_running:
             self._timer.start()
 
+    def start(self, job: Job, arguments: Sequence[str]) -> None:
+        """Start a job and turn to it; `ended` follows, however quick it is.
+
+        Raises
+        ------
+        InputError
+            If it runs already, or cannot be started.
+        """
+        job.start(arguments)
+        self.follow(None)
+        self.job = job
+        self._timer.start()
+
     @property
     def is_following(self) -> bool:
         """Whether the job was running when it was last looked at."""

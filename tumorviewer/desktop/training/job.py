@@ -80,14 +80,16 @@ class Job:
             raise InputError(str(self.folder), reason, "Make room, and try again.") from error
 
     def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
-        with self.words.open("wb") as words, self._answer.open("wb") as answer:
+        with self.words.open("ab") as words, self._answer.open("wb") as answer:
             if sys.platform == "win32":
+                words.truncate(0)
                 flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
                 return subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=answer, stderr=words,
                     creationflags=flags,
                 )  # fmt: skip
-            fcntl.flock(words, fcntl.LOCK_EX)
+            fcntl.flock(words, fcntl.LOCK_EX | fcntl.LOCK_NB)  # another window may be as quick
+            words.truncate(0)
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=answer, stderr=words,
                 start_new_session=True,

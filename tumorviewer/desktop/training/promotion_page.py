@@ -85,6 +85,7 @@ class PromotionPage(Page):
 
     def _lay_out(self) -> None:
         self._override_row = QWidget()
+        self._override_row.hide()
         override = row(self.reason, self.override)
         override.setContentsMargins(0, 0, 0, 0)
         self._override_row.setLayout(override)
@@ -206,13 +207,12 @@ class PromotionPage(Page):
             arguments += ["--candidate-training", str(candidate.training)]
         candidate.comparison.unlink(missing_ok=True)
         try:
-            candidate.comparing.start([*arguments, "--progress", "json"])
+            self._follower.start(candidate.comparing, [*arguments, "--progress", "json"])
         except InputError as error:
             self._say(error)
             return
         self._say(None)
         self._show_comparison()
-        self._follower.follow(candidate.comparing)
         self.compare.setEnabled(False)
         self.progress.show_progress(tr("The comparison begins…"))
 
@@ -235,7 +235,7 @@ class PromotionPage(Page):
         if found is not None:
             self.words.setText(found["words"])
             self.figures.show_rows(
-                ("", tr("Candidate"), tr("In use"), tr("Difference"), tr("95 % interval")),
+                _headings(found),
                 [_figure_row(key, words, found) for key, words in _FIGURES.items()],
             )
 
@@ -313,16 +313,31 @@ def _read(candidate: Candidate | None) -> dict[str, Any] | None:
 
 
 def _figure_row(key: str, words: str, found: dict[str, Any]) -> tuple[str, ...]:
-    one, is_plain = found["figures"][key], key == "log_loss"
-    values = (one["candidate"], one["current"], one["difference"])
-    ends = (_written(end, is_plain=is_plain) for end in one["interval"])
-    return (tr(words), *(_written(each, is_plain=is_plain) for each in values), " – ".join(ends))
+    one, is_share = found["figures"][key], key != "log_loss"
+    values = (_written(one[side], is_share=is_share) for side in ("candidate", "current"))
+    ends = [_change(end, is_share=is_share) for end in one["interval"]]
+    interval = tr("{low} to {high}", low=ends[0], high=ends[1])
+    return (tr(words), *values, _change(one["difference"], is_share=is_share), interval)
 
 
-def _written(value: float | None, *, is_plain: bool) -> str:
+def _headings(found: dict[str, Any]) -> tuple[str, ...]:
+    """The model that was in use when the comparison was made may be another one now."""
+    names = (found[side]["name"] for side in ("candidate", "current"))
+    return ("", *names, tr("Difference, points or nats"), tr("95 % interval"))
+
+
+def _written(value: float | None, *, is_share: bool) -> str:
     if value is None:
         return tr("not known")
-    return number(value, ".3f") if is_plain else percent(value, 1)
+    return percent(value, 1) if is_share else number(value, ".3f")
+
+
+def _change(value: float | None, *, is_share: bool) -> str:
+    """With its sign; of shares in percentage points."""
+    if value is None:
+        return tr("not known")
+    text = number(100 * value, "+.1f") if is_share else number(value, "+.3f")
+    return text.replace("-", "−")
 
 
 def _gate_words(candidate: Candidate | None, standing: Standing) -> str:

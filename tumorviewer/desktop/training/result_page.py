@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -39,6 +40,7 @@ class ResultPage(Page):
     def __init__(self) -> None:
         super().__init__(tr("Result"))
         self._run: Run | None = None
+        self._labels: Mapping[str, str] = {}
         self._model, self._of = label("", "title"), label("", "secondary")
         self._cautions = Sentences("warning")
         self.figures = Table(tr("Figures with 95 % intervals"))
@@ -62,7 +64,9 @@ class ResultPage(Page):
             self._model.setText(tr("The model of this run cannot be read"))
             self._show_figures({}, [error.message])
             return
-        self._model.setText(f"{card.title} · {card.name} {card.version}")
+        own = f"{card.name} {card.version}"
+        self._model.setText(own if card.title == card.name else f"{card.title} · {own}")
+        self._labels = card.labels
         found: dict[str, Any] = next(iter((run.figures() or {}).values()), {})
         cautions = [str(card.training.get("selection", ""))] if found else [_no_figures()]
         if found.get("twin_share"):
@@ -86,7 +90,8 @@ class ResultPage(Page):
             self._show_confusion(found["confusion"])
 
     def _show_confusion(self, found: dict[str, Any]) -> None:
-        classes, matrix = found["classes"], found["matrix"]
+        classes = [self._labels.get(name, name) for name in found["classes"]]
+        matrix = found["matrix"]
         headings = ("", *(tr("As {name}", name=name) for name in classes))
         rows = [(name, *map(str, counts)) for name, counts in zip(classes, matrix, strict=True)]
         self.confusion.show_rows(headings, rows)

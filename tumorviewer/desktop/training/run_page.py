@@ -30,8 +30,6 @@ class RunPage(Page):
 
     changed = Signal()
     """The run has another state."""
-    refused = Signal(object)
-    """An :class:`InputError`: the trainer did not begin to train."""
     settings_wanted = Signal()
 
     def __init__(self) -> None:
@@ -75,7 +73,9 @@ class RunPage(Page):
         """Turn to a run."""
         if self._run != run:
             self._run = run
-            self._follow()
+            self._clear()
+            self._follower.follow(run.fit)
+            self._say(None if self._follower.is_following else run.fit.problem())
         self._show_state()
 
     def close_page(self) -> None:
@@ -84,23 +84,23 @@ class RunPage(Page):
     def begin(self) -> None:
         """Start the run, or go on with it."""
         assert self._run is not None
+        self._clear()
         try:
-            self._run.fit.start(self._run.arguments())
+            self._follower.start(self._run.fit, self._run.arguments())
         except InputError as error:
             self._say(error)
             return
-        self._follow()
         self._show_state()
         self.changed.emit()
 
-    def _follow(self) -> None:
+    def _clear(self) -> None:
         assert self._run is not None
         self._say(None)
         self.remarks.clear()
         self.stage.setText("")
+        self._bar.setRange(0, 0)
         self._epochs = {entry["epoch"]: entry for entry in self._run.log()}
         self._total = max(len(self._epochs), 1)
-        self._follower.follow(self._run.fit)
         self._draw()
 
     def _pause(self) -> None:
@@ -126,12 +126,9 @@ class RunPage(Page):
 
     def _ended(self) -> None:
         assert self._run is not None
-        problem, state = self._run.fit.problem(), self._run.state
         self._show_state()
-        self._say(problem)
+        self._say(self._run.fit.problem())
         self.changed.emit()
-        if problem is not None and state is State.FAILED:
-            self.refused.emit(problem)
 
     def _show_state(self) -> None:
         assert self._run is not None

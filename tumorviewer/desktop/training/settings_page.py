@@ -74,6 +74,8 @@ class SettingsPage(Page):
             self._fill()
         elif not self._about_settings.is_asking:
             self._ask_settings()
+        if run.state is State.FAILED and (problem := run.fit.problem()) is not None:
+            self._refuse(problem)
 
     def close_page(self) -> None:
         self._about_settings.close()
@@ -90,7 +92,7 @@ class SettingsPage(Page):
         self._say("")
         return True
 
-    def refuse(self, error: InputError) -> None:
+    def _refuse(self, error: InputError) -> None:
         """Say why the trainer does not take it so, and find out whether it would take all data."""
         self._say(error.message)
         assert self._run is not None
@@ -148,6 +150,8 @@ class SettingsPage(Page):
             part.hide()
 
     def _start(self) -> None:
+        self._about_split.close()
+        self._end_asking()
         if self.keep():
             self.start_wanted.emit()
 
@@ -189,7 +193,7 @@ class SettingsPage(Page):
     def _refuse_split(self, error: InputError) -> None:
         self._end_asking()
         if not self._asks_for_everything:
-            self.refuse(error)
+            self._refuse(error)
 
     def _end_asking(self) -> None:
         self.waiting.hide()

@@ -119,7 +119,6 @@ class Workspace(QFrame):
         self.settings.start_wanted.connect(self._start)
         self.settings.again_wanted.connect(self._train_again)
         self.run.changed.connect(self._run_changed)
-        self.run.refused.connect(self.settings.refuse)
         self.run.settings_wanted.connect(lambda: self.steps.setCurrentWidget(self.settings))
         self.result.comparison_wanted.connect(lambda: self.steps.setCurrentWidget(self.promotion))
         self.promotion.promoted.connect(self.promoted)
