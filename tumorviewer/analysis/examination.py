@@ -36,6 +36,8 @@ class Examination:
         is_ensemble = isinstance(model.network, Ensemble)
         self.disagreement = np.zeros(len(prepared.slices)) if is_ensemble else None
         """``(slices,)`` of an ensemble's members, 0–1, once :meth:`probabilities` was asked for."""
+        self.distances = np.zeros(len(prepared.slices)) if model.familiar else None
+        """``(slices,)`` from the training data, likewise; None for a model that cannot tell."""
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -121,13 +123,23 @@ class Examination:
         return results
 
     def _predict(self, part: list[int]) -> Tensor:
-        features, logits = self.model.forward(self.prepared.pictures[part])
+        features, logits = self._forward(part)
         if features.nbytes <= self._room:
             self._room -= features.nbytes
             self._features.update(zip(part, features, strict=True))
         if isinstance(network := self.model.network, Ensemble) and self.disagreement is not None:
             self.disagreement[part] = disagreement(network.opinions(features)).cpu().numpy()
         return logits.cpu()
+
+    def _forward(self, part: list[int]) -> tuple[Tensor, Tensor]:
+        familiar, pictures = self.model.familiar, self.prepared.pictures[part]
+        if familiar is None or self.distances is None:
+            return self.model.forward(pictures)
+        watch = familiar.watch(self.model.network)
+        with watch.watching():
+            answer = self.model.forward(pictures)
+        self.distances[part] = familiar.distances(watch.features())
+        return answer
 
     def _features_of(self, part: list[int]) -> Tensor:
         if not all(position in self._features for position in part):

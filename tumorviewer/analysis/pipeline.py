@@ -12,6 +12,7 @@ from tumorviewer.analysis import explain
 from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.finding import (
     Finding,
+    Kind,
     ModelIdentity,
     Saliency,
     SimilarCases,
@@ -21,7 +22,7 @@ from tumorviewer.analysis.methods import BEST, Method, chosen
 from tumorviewer.analysis.pooling import Pooled, pool
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import Progress, prepare_volume
-from tumorviewer.analysis.trust import sets
+from tumorviewer.analysis.trust import kind, sets
 from tumorviewer.errors import InputError
 from tumorviewer.language import percent, tr
 from tumorviewer.models import ModelCard
@@ -101,8 +102,16 @@ def find(
         sets=openness.sets,
         abstains=openness.abstains,
         candidates=openness.candidates,
+        kind=_kind(examination, pooled.key),
         similar=_similar(examination, pooled.key[0]),
     )
+
+
+def _kind(examination: Examination, key: Sequence[int]) -> Kind | None:
+    familiar, distances_N = examination.model.familiar, examination.distances
+    if familiar is None or distances_N is None:
+        return None
+    return kind.judge(examination.prepared, familiar.known, distances_N, key)
 
 
 def similar_cases(examination: Examination, index: int) -> SimilarCases:

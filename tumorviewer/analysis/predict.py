@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from tumorviewer.analysis import device as devices
+from tumorviewer.analysis.trust.familiarity import Familiar
 from tumorviewer.analysis.trust.similar import Index
 from tumorviewer.errors import InputError
 from tumorviewer.models import ModelCard, bundle, weights
@@ -38,6 +39,12 @@ class Model:
     device: torch.device
     arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     """As :func:`tumorviewer.models.bundle.trust_arrays` answers."""
+
+    @cached_property
+    def familiar(self) -> Familiar | None:
+        """What is like its training data; None if nobody measured it."""
+        known = self.card.trust.familiarity if self.card.trust else None
+        return Familiar(known, self.arrays) if known else None
 
     @cached_property
     def similar(self) -> Index | None:

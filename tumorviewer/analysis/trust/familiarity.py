@@ -1,0 +1,162 @@
+"""How far pictures are from the training data, in the feature space of a network.
+
+Two published ways, of which the one that raises the louder alarm counts. A distance: activations of
+some stages are averaged over the picture, standardised and whitened along the principal components
+of the training data, where one of :data:`DISTANCES` is taken; early stages know what the classes do
+not need. And the way up: a linear classifier on the same activations, each averaged over parts of
+the picture, was taught to tell training pictures from turned ones (Golan and El-Yaniv, NeurIPS
+2018).
+
+Shapes: N pictures, C channels of all stages together, H W parts of the picture, P components, B
+training items that are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tumorviewer.models.trust import Familiarity
+
+Floats = NDArray[np.float32]
+
+NEIGHBOUR = 5
+"""Which neighbour's distance counts: a few odd training items are no neighbourhood."""
+
+
+class Watch:
+    """Takes what some stages of a network compute, averaged over parts of the picture."""
+
+    def __init__(self, network: nn.Module, stages: Sequence[str], cells: int) -> None:
+        self._network, self._stages, self._cells = network, stages, cells
+        self._taken: dict[str, Tensor] = {}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Each forward pass meanwhile replaces what was taken before."""
+        hooks = [
+            self._network.get_submodule(name).register_forward_hook(partial(self._take, name))
+            for name in self._stages
+        ]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _take(self, name: str, module: nn.Module, inputs: object, output: Tensor) -> None:  # noqa: ARG002
+        self._taken[name] = functional.adaptive_avg_pool2d(output, self._cells)
+
+    def features(self) -> Floats:
+        """``(N, C, H, W)`` of the last forward pass."""
+        parts = [self._taken[name].float() for name in self._stages]
+        features: Floats = torch.cat(parts, 1).cpu().numpy()
+        return features
+
+
+class Space(NamedTuple):
+    """The feature space and the training data in it: arrays ``familiarity.*``."""
+
+    mean: Floats
+    """``(C,)`` of the training data."""
+    scale: Floats
+    """``(C,)``, standard deviations."""
+    components: Floats
+    """``(P, C)``, of unit length."""
+    spread: Floats
+    """``(P,)``: standard deviation along each."""
+    items: Floats
+    """``(B, P)``: whitened training items."""
+    upright: Floats
+    """``(3, C H W + 1)``: weights of "upright", "upside down" and "on its side", the bias last."""
+    usual: Floats
+    """``(2, 2)``: of distance and of the way up, the median among held-out items and how far above
+    it the outermost hundredth is."""
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Space:
+        """From what a bundle holds."""
+        return cls(*(arrays[f"familiarity.{name}"].astype(np.float32) for name in cls._fields))
+
+
+def distances(space: Space, method: str, features_NCHW: Floats) -> NDArray[np.float64]:
+    """``(N,)``: 0 for the median held-out item, 1 where the outermost hundredth begins."""
+    both_2N = np.stack(raw(space, method, features_NCHW))
+    middle, above = space.usual.T[:, :, None]
+    scores_2N: Floats = (both_2N - middle) / above
+    return scores_2N.max(0).astype(np.float64)
+
+
+def raw(space: Space, method: str, features_NCHW: Floats) -> tuple[Floats, Floats]:
+    """Distance, and how improbable it is that the picture is upright, ``(N,)`` each."""
+    standard_NC: Floats = (features_NCHW.mean((2, 3)) - space.mean) / space.scale
+    return DISTANCES[method](space, standard_NC), _turned(space, features_NCHW)
+
+
+def whitened(space: Space, standard_NC: Floats) -> Floats:
+    """``(N, P)``: of unit variance in the training data."""
+    projected: Floats = standard_NC @ space.components.T / space.spread
+    return projected
+
+
+def _turned(space: Space, features_NCHW: Floats) -> Floats:
+    """``(N,)``: logarithm of how much less probable "upright" is than the rest."""
+    logits_N3 = features_NCHW.reshape(len(features_NCHW), -1) @ space.upright[:, :-1].T
+    logits_N3 = logits_N3 + space.upright[:, -1]
+    rest: Floats = np.logaddexp(logits_N3[:, 1], logits_N3[:, 2]) - logits_N3[:, 0]
+    return rest
+
+
+def _mahalanobis(space: Space, standard_NC: Floats) -> Floats:
+    """From the mean of the training data (Lee et al., NeurIPS 2018; without classes, as the
+    background of Ren et al., 2021)."""
+    squares_N: Floats = np.square(whitened(space, standard_NC)).sum(1)
+    return np.sqrt(squares_N)
+
+
+def _residual(space: Space, standard_NC: Floats) -> Floats:
+    """What the principal components leave over (ViM: Wang et al., CVPR 2022)."""
+    projected_NP = standard_NC @ space.components.T
+    left: Floats = np.square(standard_NC).sum(1) - np.square(projected_NP).sum(1)
+    return np.sqrt(left.clip(0))
+
+
+def _neighbour(space: Space, standard_NC: Floats) -> Floats:
+    """To the :data:`NEIGHBOUR`-th nearest training item (Sun et al., ICML 2022), whitened."""
+    query_NP = whitened(space, standard_NC)
+    products_NB = query_NP @ space.items.T
+    squares_NB = np.square(space.items).sum(1) - 2 * products_NB
+    at = min(NEIGHBOUR, len(space.items)) - 1
+    nearest: Floats = np.partition(squares_NB, at, axis=1)[:, at] + np.square(query_NP).sum(1)
+    return np.sqrt(nearest.clip(0))
+
+
+DISTANCES: dict[str, Callable[[Space, Floats], Floats]] = {
+    "mahalanobis": _mahalanobis,
+    "residual": _residual,
+    "neighbour": _neighbour,
+}
+
+
+class Familiar:
+    """What a bundle knows of its training data, to be asked about other pictures."""
+
+    def __init__(self, known: Familiarity, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        self.known = known
+        self._space = Space.of(arrays)
+
+    def watch(self, network: nn.Module) -> Watch:
+        """What to look at the network with."""
+        return Watch(network, self.known.stages, self.known.cells)
+
+    def distances(self, features_NCHW: Floats) -> NDArray[np.float64]:
+        """As :func:`distances`."""
+        return distances(self._space, self.known.method, features_NCHW)
