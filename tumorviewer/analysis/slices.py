@@ -6,7 +6,7 @@ This is what travels to the worker process: 155 slices are 8 MB, whatever the vo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class PreparedVolume:
     """``(len(slices),)`` pixels of each slice that are brighter than the background."""
     flags: tuple[str, ...]
     """What was left out or changed, in words."""
-    origin: Origin = Origin()
+    origin: Origin = field(default_factory=Origin)
     """What tags and geometry say that it is."""
 
 
