@@ -171,6 +171,7 @@ TABLE = (
           needs="study"),
     Entry("verdict_first", "Assessment", "Ask for my verdict before the answer is shown",
           checkable=True),
+    Entry("model_card", "Assessment", "About the model…", starts_section=True),
     Entry("restart_worker", "Assessment", "Restart the analysis process", starts_section=True),
     Entry("self_test", "Assessment", "Device and self-test…"),
     Entry("palette", "Help", "Commands…", ("Ctrl+Shift+P", "F2")),

@@ -194,6 +194,7 @@ class MainWindow(QMainWindow):
             "write_verdict": self.assessment.verdict.form.classes.setFocus,
             "restart_worker": self._restart_worker,
             "self_test": self._show_self_test,
+            "model_card": self.evidence.show_card,
             "palette": lambda: Palette(self, self.actions_).open(),
             "settings": lambda: SettingsDialog(self, self._settings, self.actions_).open(),
             "shortcuts": lambda: KeySheet(self, self.actions_).open(),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorviewer.analysis.preprocess import bright
-from tumorviewer.language import later, number, percent, tr
+from tumorviewer.language import current, later, number, percent, tr
 from tumorviewer.models.trust import Cohort
 
 PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
@@ -115,7 +115,7 @@ def compare(scan: Facts, cohort: Cohort) -> tuple[str, ...]:
         if (sentence := _number_beside(key, value, cohort.numbers.get(key)))
     ]
     said += [
-        tr("{what}: {value}; none of the training data.", what=_capital(SHARES[key]), value=value)
+        tr("{what}: {value}; none of the training data.", what=capital(title(key)), value=value)
         for key, value in scan.words.items()
         if key in cohort.shares and value not in cohort.shares[key]
     ]
@@ -129,6 +129,12 @@ def compare(scan: Facts, cohort: Cohort) -> tuple[str, ...]:
 def title(key: str) -> str:
     """What a key stands for, in the user's language."""
     return tr(NUMBERS[key].title if key in NUMBERS else SHARES[key])
+
+
+def capital(text: str) -> str:
+    """A text as a sentence or a cell begins with it; Turkish has an i of its own."""
+    first = "İ" if current() == "tr" and text[:1] == "i" else text[:1].upper()
+    return first + text[1:]
 
 
 def written(key: str, value: float) -> str:
@@ -154,15 +160,10 @@ def _number_beside(key: str, value: float, known: tuple[float, ...] | None) -> s
         return ""
     return tr(
         "{what}: {value}; training data {range}.",
-        what=_capital(NUMBERS[key].title),
+        what=capital(title(key)),
         value=written(key, value),
         range=range_of(key, known),
     )
-
-
-def _capital(text: str) -> str:
-    words = tr(text)
-    return words[:1].upper() + words[1:]
 
 
 def _value(text: str) -> float | None:

@@ -50,6 +50,7 @@ class EvidenceDesk(QObject):
         self.slice = 0
         panel.similar_wanted.connect(self.ask)
         panel.folder_wanted.connect(self.choose_folder)
+        panel.card_wanted.connect(self.show_card)
         reading.analyst.overheard.connect(self._hear)
         reading.shown_changed.connect(self._turn)
         reading.volume_loaded.connect(self._loaded)
@@ -92,6 +93,16 @@ class EvidenceDesk(QObject):
         if chosen:
             self._settings.choose(FOLDER, chosen)
             self._look_for_pictures()
+
+    def show_card(self) -> None:
+        """All that is known of the model, in a window of its own."""
+        from tumorviewer.desktop.trust.card_view import CardDialog
+
+        try:
+            model = self._reading.analyst.find_model()
+            CardDialog(self._window, model, str(self._settings[FOLDER])).open()
+        except InputError as error:
+            self._panel.say(error.message)
 
     def close(self) -> bool:
         return self._jobs.close()

@@ -106,7 +106,7 @@ class SimilarList(QListWidget):
         for case in found.cases:
             name = tr(labels.get(case.label, case.label))
             said = tr("similarity {value}", value=number(case.similarity, ".2f"))
-            item = QListWidgetItem(_blank(), f"{name}, {said}\n{case.source}")
+            item = QListWidgetItem(blank(SIDE), f"{name}, {said}\n{case.source}")
             item.setToolTip(case.source)
             item.setSizeHint(QSize(0, SIDE + 8))
             self.addItem(item)
@@ -136,8 +136,9 @@ def pixmap(picture: NDArray[np.uint8], side: int) -> QPixmap:
     return scaled
 
 
-def _blank() -> QIcon:
-    made = QPixmap(SIDE, SIDE)
+def blank(side: int) -> QIcon:
+    """Where a picture is not, or not yet."""
+    made = QPixmap(side, side)
     made.fill(theme.current().raised)
     return QIcon(made)
 
