@@ -237,8 +237,24 @@ def test_a_second_series_is_laid_over(qtbot, hung) -> None:
     fused = image.grab().toImage().pixelColor(image.rect().center())
     assert fused != plain
     assert fused.red() != fused.green()
+    assert "In colour: flair" in image.series_lines
     QTest.keyClick(hung, Qt.Key.Key_S)
     assert image.grab().toImage().pixelColor(image.rect().center()) == plain
+
+
+def test_the_series_laid_over_is_one_of_the_same_place(qtbot, window, client, on_disk) -> None:
+    client.ready()
+    files = [study(series(title, None, Placed(volume)), uid=None) for title, volume in (
+        ("a.nii", head()), ("elsewhere.nii", head(slices=5)), ("mask.nii", head()),
+    )]  # fmt: skip
+    on_disk[SCAN] = Opened(tuple(files), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
+    window.viewer.image.setFocus()
+    QTest.keyClick(window.viewer.image, Qt.Key.Key_S)
+    qtbot.waitUntil(lambda: window.viewer._fused is not None)
+    assert "In colour: mask.nii" in window.viewer.image.series_lines
+    assert window.viewer.image.remark(0) == ""
 
 
 def test_volumes_of_a_series_by_a_slider_keep_the_place(qtbot, window, client, on_disk) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from tumorviewer.desktop.hanging import prior_of
-from tumorviewer.desktop.layouts import PRIOR
+from tumorviewer.desktop.layouts import FUSED, PRIOR
 from tumorviewer.desktop.library import Library
 from tumorviewer.desktop.loading import Loader
 from tumorviewer.desktop.reading import Shown
@@ -89,4 +90,18 @@ def _find(number: int, shown: Shown, library: Library) -> Shown | None:
         for series in study.series
         if series.volumes and series is not shown.series
     ]
+    if number == FUSED:
+        there = (one for one in others if _may_share_frame(shown, one))
+        return next(there, others[0] if others else None)
     return others[number - 1] if number <= len(others) else None
+
+
+def _may_share_frame(shown: Shown, other: Shown) -> bool:
+    """As far as that can be told before the pixels are read; see :func:`link.share_frame`."""
+    frames = [one.series.tags.get("FrameOfReferenceUID") for one in (shown, other)]
+    if any(frames):
+        return frames[0] == frames[1]
+    first, second = shown.source, other.source
+    if first.affine is None or second.affine is None:
+        return False
+    return first.shape == second.shape and np.allclose(first.affine, second.affine, atol=1e-3)

@@ -12,7 +12,7 @@ from tumorviewer.imaging.display import default_window, shade
 from tumorviewer.language import later
 from tumorviewer.study import Volume
 
-APART = later("Not fused: the second series has another frame of reference")
+APART = later("Not fused: another frame of reference")
 
 
 class Fusion:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from tumorviewer.desktop import hanging
 from tumorviewer.desktop.captions import patient_lines, series_lines
 from tumorviewer.desktop.companions import Companions
+from tumorviewer.desktop.layouts import FUSED
 from tumorviewer.desktop.reading import Reading, Shown
 from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
@@ -16,9 +17,6 @@ from tumorviewer.imaging.display import presets
 from tumorviewer.language import tr
 from tumorviewer.study.labels import label_words
 from tumorviewer.study.types import Opened, Study, Volume, Window
-
-FUSED = 1
-"""Number of the series that is laid over the shown one."""
 
 
 class Hanger(QObject):
@@ -33,6 +31,7 @@ class Hanger(QObject):
         self._protocols: hanging.Protocols | None = None
         self._window: Window | str | None = None
         self._is_fusing = False
+        self._fused_title = ""
         self._companions = Companions(reading.side_loader, self)
         reading.arrange = self._arrange
         reading.opened.connect(self._opened)
@@ -48,11 +47,7 @@ class Hanger(QObject):
     def set_fusing(self, on: bool) -> None:
         """Lay the next series over the shown one, or take it away."""
         self._is_fusing = on
-        self._viewer.show_fusion(None)
         self._want()
-        volume = self._companions.volume(FUSED)
-        if on and volume is not None:
-            self._viewer.show_fusion(volume)
 
     # Protocols
 
@@ -115,15 +110,16 @@ class Hanger(QObject):
         self._viewer.show_other(number, None, tr("Loading…"))
         self._viewer.panes.set_text(number, patient_lines(shown), series_lines(shown))
         if number == FUSED:
+            self._fused_title = shown.series.title
             self._viewer.show_fusion(None)
 
     def _loaded(self, number: int, volume: Volume) -> None:
         self._viewer.show_other(number, volume)
-        if number == FUSED and self._is_fusing:
-            self._viewer.show_fusion(volume)
+        if number == FUSED:
+            self._viewer.show_fusion(volume, self._fused_title)
 
     def _missing(self, number: int, reason: str) -> None:
         self._viewer.show_other(number, None, reason)
         self._viewer.panes.set_text(number, (), ())
-        if number == FUSED and self._is_fusing:
+        if number == FUSED:
             self.complained.emit(reason)

@@ -10,6 +10,8 @@ from tumorviewer.language import later, tr
 
 PRIOR = -1
 """Number of the series that stands for the shown one in an earlier study."""
+FUSED = -2
+"""Number of the series that is laid over the shown one."""
 
 
 class Pane(NamedTuple):

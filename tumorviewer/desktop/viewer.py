@@ -66,6 +66,7 @@ class Viewer(QWidget):
         self._layout_with_map = SIDE_BY_SIDE
         self._finding: Finding | None = None
         self._fused: Volume | None = None
+        self._fused_line = ""
         self._saliency: SaliencyView | None = None
         self._patient_lines: Sequence[str] = ()
         self._series_lines: Sequence[str] = ()
@@ -108,9 +109,11 @@ class Viewer(QWidget):
             if number not in numbers:
                 self.panes.show_volume(number, None)
 
-    def show_fusion(self, volume: Volume | None) -> None:
+    def show_fusion(self, volume: Volume | None, title: str = "") -> None:
         """Lay another series over the shown one; None takes it away."""
         self._fused = volume
+        self._fused_line = tr("In colour: {title}", title=title) if volume is not None else ""
+        self._caption()
         self._draw_saliency()
 
     def show_finding(self, finding: Finding | None) -> None:
@@ -272,7 +275,8 @@ class Viewer(QWidget):
         self._on_window(self.state.window)
 
     def _caption(self) -> None:
-        self.panes.set_text(0, self._patient_lines, self._series_lines)
+        lines = (*self._series_lines, *filter(None, (self._fused_line,)))
+        self.panes.set_text(0, self._patient_lines, lines)
 
     def _draw_saliency(self) -> None:
         """Make layout, finding and opacity visible."""

@@ -63,7 +63,8 @@ def presets(volume: Volume) -> tuple[Window, ...]:
     narrow = Window(default.centre, default.width / 2, later("Narrow"))
     usual = CT_PRESETS if volume.units == "HU" else (full_range(volume), narrow)
     distinct: dict[tuple[float, float, str], Window] = {}
-    for window in (default, *stated, *usual):
+    named = replace(default, name=default.name or tr("From the file"))
+    for window in (named, *stated, *usual):
         distinct.setdefault((window.centre, window.width, window.function), window)
     return tuple(distinct.values())
 

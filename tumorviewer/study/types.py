@@ -33,7 +33,8 @@ class Window:
 
     centre: float
     width: float
-    name: str = ""
+    name: str = field(default="", compare=False)
+    """What it is called: windows of other names may be the same."""
     function: str = "LINEAR"
     """``LINEAR``, ``LINEAR_EXACT`` or ``SIGMOID``."""
 

@@ -85,7 +85,8 @@ def rescale_of(macro: Dataset, units: str = "") -> Rescale:
 
 
 def _units(stated: str, otherwise: str) -> str:
-    return otherwise if stated in ("", "US") else stated
+    is_said = stated not in ("", "US") and "UNITLESS" not in stated.upper()
+    return stated if is_said else otherwise
 
 
 def lookup_table(item: Dataset) -> LookupTable | None:
