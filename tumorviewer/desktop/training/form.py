@@ -121,7 +121,10 @@ class Form(QWidget):
 
     def set_editable(self, editable: bool) -> None:
         for field in self.fields.values():
-            field.input.setEnabled(editable)
+            if isinstance(field.input, QLineEdit):
+                field.input.setReadOnly(not editable)
+            else:
+                field.input.setEnabled(editable)
 
     def _part(self, part: Iterable[Option]) -> QWidget:
         """Name, field and meaning, side by side."""

@@ -134,6 +134,8 @@ class PromotionPage(Page):
 
     def _look(self) -> None:
         candidate = self.chosen()
+        for part in (self.promote, self.compare, self.roll_back):
+            part.setEnabled(False)  # until it is known how things stand
         self._follower.follow(candidate.comparing if candidate else None)
         self.promoter.look(candidate)
         self._show_comparison()

@@ -44,14 +44,14 @@ class ResultPage(Page):
         self._model, self._of = label("", "title"), label("", "secondary")
         self._cautions = Sentences("warning")
         self.figures = Table(tr("Figures with 95 % intervals"))
-        self._confusion_heading = heading(tr("Confusion matrix: rows are your verdicts"))
-        self.confusion = Table(tr("Confusion matrix: rows are your verdicts"))
+        words = tr("Confusion matrix: your verdicts in rows, the model's answers in columns")
+        self._confusion_heading, self.confusion = heading(words), Table(words)
         self.open = button(tr("Open the report"))
         self.open.clicked.connect(self._open_report)
         self.compare = button(tr("Compare it with the model in use"), "primary")
         self.compare.clicked.connect(self.comparison_wanted)
-        self.add(self._model, self._of, self._cautions, heading(tr("Figures")), self.figures)
-        self.add(self._confusion_heading, self.confusion, row(self.compare, self.open))
+        self.add(self._model, self._of, self._cautions, row(self.compare, self.open))
+        self.add(heading(tr("Figures")), self.figures, self._confusion_heading, self.confusion)
         self.end()
 
     def show_run(self, run: Run) -> None:
@@ -92,9 +92,8 @@ class ResultPage(Page):
     def _show_confusion(self, found: dict[str, Any]) -> None:
         classes = [self._labels.get(name, name) for name in found["classes"]]
         matrix = found["matrix"]
-        headings = ("", *(tr("As {name}", name=name) for name in classes))
         rows = [(name, *map(str, counts)) for name, counts in zip(classes, matrix, strict=True)]
-        self.confusion.show_rows(headings, rows)
+        self.confusion.show_rows(("", *classes), rows)
         for at, counts in enumerate(matrix):
             for column, count in enumerate(counts):
                 item = self.confusion.item(at, column + 1)
