@@ -11,31 +11,58 @@ from numpy.typing import NDArray
 from trainer.bootstrap import Floats
 from trainer.trust import intervals
 from trainer.trust.held import Held
-from tumorviewer.models.trust import Abstention
+from trainer.trust.sets import threshold
+from tumorviewer.models.trust import Abstention, Together
 
 SHARE = 0.5
 RULE = (
     "A class is named if its probability is at least so high that, among held-out pictures with "
     "such a probability, the model errs at most half as often as among all of them"
 )
+TOGETHER = 0.9
+"""Promise of the classes that are named together, of the cases for which none is named alone."""
+FEWEST = 10
+"""Such cases from which it can be made."""
 _CURVE = 20
 
 
 def measure(held: Held) -> Abstention:
     """The operating point, and what it is worth on groups that it was not chosen on."""
     right, sure = held.right, held.probabilities.max(1)
-    answered = np.empty(len(right), np.bool_)
+    of_true = held.probabilities[np.arange(len(right)), held.labels]
+    answered, together = np.empty(len(right), np.bool_), np.empty(len(right))
     for others, own in intervals.left_out(held.groups):
-        answered[own] = sure[own] >= least(sure[others], right[others])
+        point = least(sure[others], right[others])
+        answered[own] = sure[own] >= point
+        together[own] = threshold(of_true[others][sure[others] < point], TOGETHER)
     shares, errors = risk_and_coverage(sure, right)
+    point = least(held.applied.max(1), right)
     return Abstention(
         rule=RULE,
-        least=least(held.applied.max(1), right),
+        least=point,
         answered=intervals.mean(answered, held.groups),
         accuracy=intervals.mean(right, held.groups, answered),
         accuracy_of_all=intervals.mean(right, held.groups),
+        together=_together(held, point, ~answered, together),
         curve_answered=shares,
         curve_error=errors,
+    )
+
+
+def _together(
+    held: Held, point: float, unsure_N: NDArray[np.bool_], least_N: Floats
+) -> Together | None:
+    """Of the items for which no class is named, by the thresholds that others' groups gave."""
+    rows = np.arange(len(unsure_N))
+    of_true = held.applied[rows, held.labels][held.applied.max(1) < point]
+    if min(unsure_N.sum(), len(of_true)) < FEWEST:
+        return None
+    sets_NK = held.probabilities >= least_N[:, None]
+    np.put_along_axis(sets_NK, np.argsort(-held.probabilities, 1)[:, :2], True, 1)
+    return Together(
+        threshold(of_true, TOGETHER),
+        intervals.mean(sets_NK[rows, held.labels], held.groups, unsure_N),
+        intervals.mean(sets_NK.sum(1), held.groups, unsure_N),
     )
 
 

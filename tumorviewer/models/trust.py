@@ -73,6 +73,18 @@ class PredictionSets:
 
 
 @dataclass(frozen=True)
+class Together:
+    """The classes that are named together where no single one is."""
+
+    least: float
+    """A class is among them if its probability is at least this; the two most probable ones are
+    in any case."""
+    coverage: Measured
+    """Share of these cases whose true class was among them."""
+    size: Measured
+
+
+@dataclass(frozen=True)
 class Abstention:
     """When no single class is named."""
 
@@ -84,6 +96,8 @@ class Abstention:
     accuracy: Measured
     """Of those."""
     accuracy_of_all: Measured
+    together: Together | None = None
+    """None if the model was too rarely unsure to tell."""
     curve_answered: tuple[float, ...] = ()
     """Risk and coverage: if the model answered this share only, the surest first …"""
     curve_error: tuple[float, ...] = ()

@@ -33,10 +33,9 @@ def judge(card: ModelCard, probabilities_K: NDArray[np.float64], *, is_volume: b
     """Apply a card's thresholds to an answer.
 
     A class is named if it is probable enough (selective classification; Geifman and El-Yaniv,
-    NeurIPS 2017). If none is, the classes of the set with the highest promise are the candidates,
-    and the two most probable ones in any case: a set that is made larger still keeps its promise
-    (Sadinle et al., JASA 2019). Where these are all classes, or the set has none, there are no
-    candidates: nothing is ruled out, or nothing is likely.
+    NeurIPS 2017). If none is, some are named together: the conformal set of such cases only, as the
+    sets of all cases promise nothing of the unclear ones (Mondrian sets; Vovk et al., 2005). Where
+    these are all classes there are no candidates: nothing is ruled out.
 
     Parameters
     ----------
@@ -49,36 +48,35 @@ def judge(card: ModelCard, probabilities_K: NDArray[np.float64], *, is_volume: b
     trust = card.trust
     levels = trust.sets.levels if trust and trust.sets else ()
     abstention = trust.abstention if trust else None
-    abstains = _reason(abstention, float(probabilities_K.max()))
+    is_named = abstention is None or probabilities_K.max() >= abstention.least
     return Openness(
         () if is_volume else tuple(_set(card, level, probabilities_K) for level in levels),
-        _candidates(card, levels, probabilities_K) if abstains else (),
-        abstains,
+        () if is_named or abstention is None else _candidates(card, abstention, probabilities_K),
+        "" if is_named or abstention is None else _reason(abstention),
         (_uncalibrated(trust.pooling if trust else None),) if is_volume and trust else (),
     )
 
 
 def _set(card: ModelCard, level: Level, probabilities_K: NDArray[np.float64]) -> PredictionSet:
-    order = np.argsort(-probabilities_K, kind="stable")
-    held = (card.classes[at] for at in order if probabilities_K[at] >= level.least)
-    return PredictionSet(level.promise, tuple(held))
+    count = np.count_nonzero(probabilities_K >= level.least)
+    return PredictionSet(level.promise, _first(card, probabilities_K, count))
 
 
 def _candidates(
-    card: ModelCard, levels: tuple[Level, ...], probabilities_K: NDArray[np.float64]
+    card: ModelCard, abstention: Abstention, probabilities_K: NDArray[np.float64]
 ) -> tuple[str, ...]:
-    if not levels:
+    if abstention.together is None:
         return ()
-    count = len(_set(card, levels[-1], probabilities_K).classes)
-    if count == 0 or max(count, 2) == len(card.classes):
-        return ()
+    count = max(2, np.count_nonzero(probabilities_K >= abstention.together.least))
+    return _first(card, probabilities_K, count) if count < len(card.classes) else ()
+
+
+def _first(card: ModelCard, probabilities_K: NDArray[np.float64], count: int) -> tuple[str, ...]:
     order = np.argsort(-probabilities_K, kind="stable")
-    return tuple(card.classes[at] for at in order[: max(count, 2)])
+    return tuple(card.classes[at] for at in order[:count])
 
 
-def _reason(abstention: Abstention | None, highest: float) -> str:
-    if abstention is None or highest >= abstention.least:
-        return ""
+def _reason(abstention: Abstention) -> str:
     return tr(
         "No class reaches {least}, from which on the model names one. It does so for {share} of "
         "held-out pictures, and is then right in {accuracy}.",
