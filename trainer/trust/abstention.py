@@ -26,8 +26,9 @@ FEWEST = 10
 _CURVE = 20
 
 
-def measure(held: Held) -> Abstention:
-    """The operating point, and what it is worth on groups that it was not chosen on."""
+def measure(held: Held) -> Abstention | None:
+    """The operating point, and what it is worth on groups that it was not chosen on; None if there
+    is none, as a sure answer is wrong as often as any other."""
     right, sure = held.right, held.probabilities.max(1)
     of_true = held.probabilities[np.arange(len(right)), held.labels]
     answered, together = np.empty(len(right), np.bool_), np.empty(len(right))
@@ -35,6 +36,8 @@ def measure(held: Held) -> Abstention:
         point = least(sure[others], right[others])
         answered[own] = sure[own] >= point
         together[own] = threshold(of_true[others][sure[others] < point], TOGETHER)
+    if not answered.any():
+        return None
     shares, errors = risk_and_coverage(sure, right)
     point = least(held.applied.max(1), right)
     return Abstention(

@@ -79,5 +79,5 @@ def _of_answers(trust: Trust, held: Held, progress: Progress) -> Trust:
         calibration=calibrated,
         sets=sets.measure(held),
         abstention=abstains,
-        pooling=pooling.measure(held, abstains.least),
+        pooling=pooling.measure(held, abstains),
     )

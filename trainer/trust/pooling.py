@@ -17,20 +17,20 @@ from trainer.metrics import Scorer
 from trainer.trust import intervals
 from trainer.trust.held import Held
 from tumorviewer.analysis.pooling import pool
-from tumorviewer.models.trust import Pooling
+from tumorviewer.models.trust import Abstention, Pooling
 
 LEAST_PICTURES = 5
 """A group with fewer of a class is no series."""
 _LEAST_SERIES = 10
 
 
-def measure(held: Held, least: float) -> Pooling | None:
+def measure(held: Held, abstention: Abstention | None) -> Pooling | None:
     """None if there are too few series.
 
     Parameters
     ----------
-    least
-        The probability from which on a class is named.
+    abstention
+        From which probability on a class is named; None for from any.
     """
     order = np.array(sorted(range(len(held.names)), key=lambda at: _natural(held.names[at])))
     pooled, labels, groups = [], [], []
@@ -43,11 +43,13 @@ def measure(held: Held, least: float) -> Pooling | None:
             groups.append(group)
     if len(pooled) < _LEAST_SERIES or len(set(groups)) < 2:
         return None
+    least = abstention.least if abstention else 0.0
     return _judged(np.array(pooled), np.array(labels), np.array(groups), least)
 
 
 def _judged(pooled_VK: Floats, labels_V: Integers, groups_V: Integers, least: float) -> Pooling:
     right, sure = pooled_VK.argmax(1) == labels_V, pooled_VK.max(1)
+    named = sure >= least
     figures = intervals.measured(Scorer(pooled_VK, labels_V).of_probabilities, groups_V)
     return Pooling(
         series=len(labels_V),
@@ -55,8 +57,8 @@ def _judged(pooled_VK: Floats, labels_V: Integers, groups_V: Integers, least: fl
         said=intervals.mean(sure, groups_V),
         right=intervals.mean(right, groups_V),
         ece=figures["ece"],
-        answered=intervals.mean(sure >= least, groups_V),
-        accuracy=intervals.mean(right, groups_V, sure >= least),
+        answered=intervals.mean(named, groups_V),
+        accuracy=intervals.mean(right, groups_V, named) if named.any() else None,
     )
 
 

@@ -118,8 +118,8 @@ class Pooling:
     ece: Measured
     answered: Measured
     """Share for which a class is named, by the least probability for pictures."""
-    accuracy: Measured
-    """Of those."""
+    accuracy: Measured | None
+    """Of those; None if there are none."""
 
 
 @dataclass(frozen=True)
