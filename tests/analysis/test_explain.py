@@ -7,11 +7,12 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from tests.analysis.conftest import SIZE, settled
 from tumorviewer import networks
-from tumorviewer.analysis import explain, predict
+from tumorviewer.analysis import attention, explain, predict
 from tumorviewer.analysis.methods import ATTENDING, METHODS, TRANSFORMERS
 from tumorviewer.analysis.preprocess import prepare
 from tumorviewer.imaging.display import grey
@@ -29,15 +30,24 @@ def pictures(volume):
 
 
 def loop(method, network, pictures, target):
-    """What pytorch-grad-cam's own documentation does, one picture after the other."""
+    """What pytorch-grad-cam's own documentation does, one picture after the other; as large as
+    the feature map."""
+    found = []
     with explain._CLASSES[method](network, [network.trunk]) as cam:
-        return np.concatenate([cam(x[None], [ClassifierOutputTarget(target)]) for x in pictures])
+        for x in pictures:
+            cam(x[None], [ClassifierOutputTarget(target)])
+            grid = cam.activations_and_grads.activations[0].shape[2:]
+            cam.get_target_width_height = lambda _, grid=grid: grid[::-1]
+            found.append(cam(x[None], [ClassifierOutputTarget(target)]))
+    return np.concatenate(found)
 
 
 def ours(method, network, pictures, target):
     with torch.inference_mode():
         features = network.trunk(pictures)
-    return explain.scaled(explain.maps_of_features(method, network, features, target), SIZE)
+    return scale_cam_image(
+        np.maximum(explain.maps_of_features(method, network, features, target), 0)
+    )
 
 
 @pytest.mark.parametrize("method", OF_LIBRARY)
@@ -54,9 +64,8 @@ def test_score_cam_is_that_of_the_library(pictures, capfd):
     network, few = settled("light"), pictures[:1]
     raw = explain.maps_of_pictures("scorecam", network, few, 1)
     assert capfd.readouterr().err == ""
-    np.testing.assert_allclose(
-        explain.scaled(raw, SIZE), loop("scorecam", network, few, 1), atol=1e-4
-    )
+    ours = scale_cam_image(np.maximum(raw, 0))
+    np.testing.assert_allclose(ours, loop("scorecam", network, few, 1), atol=1e-4)
 
 
 def test_score_cam_can_be_stopped_between_passes(pictures):
@@ -136,6 +145,17 @@ def test_methods_know_which_architectures_they_are_for():
     assert tokens == TRANSFORMERS
 
 
+class Places(torch.nn.Module):
+    """The same features whatever the picture."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.features = features
+
+    def forward(self, x):
+        return self.features.expand(len(x), -1, -1, -1)
+
+
 def test_attention_points_where_the_network_looks_and_its_class_is_found():
     network = networks.create("light_guided", 3).eval()
     features = torch.zeros(1, 320, 6, 6)
@@ -148,10 +168,29 @@ def test_attention_points_where_the_network_looks_and_its_class_is_found():
             parameter.zero_()
         score.weight[0, 9] = 1
         linear.weight[1, [7, 320 + 7]] = 1
-    (map_HW,) = explain.maps_of_features("attention", network, features, 1)
-    assert np.unravel_index(map_HW.argmax(), map_HW.shape) == (1, 4)
-    assert map_HW[4, 1] < 0.1 * map_HW[1, 4]
-    assert not explain.maps_of_features("attention", network, features, 2).any()
+    network.trunk = torch.nn.Sequential(Places(features))
+    picture = torch.zeros(1, 1, 96, 96)
+    (looked,) = explain.maps_of_pictures("attention", network, picture, 1)
+    (map_HW,) = explain.maps_of_pictures("attention-class", network, picture, 1)
+    assert looked.shape == map_HW.shape == (12, 12)
+    assert looked[5, 5] == pytest.approx(looked[3, 9])
+    assert np.unravel_index(map_HW.argmax(), map_HW.shape) == (3, 9)
+    assert map_HW[9, 3] < 0.1 * map_HW[3, 9]
+    assert map_HW[5, 5] == 0
+    assert not explain.maps_of_pictures("attention-class", network, picture, 2).any()
+
+
+def test_stitched_maps_are_finer_and_in_their_place():
+    """A network that looks at the brightest of 16 × 16 pixels finds a spot to within 8."""
+    network = networks.create("light_guided", 3).eval()
+    network.trunk = torch.nn.MaxPool2d(16)
+    for top, left in ((4, 60), (41, 22), (70, 33), (9, 9)):
+        picture = torch.zeros(1, 1, 96, 96)
+        picture[:, :, top : top + 4, left : left + 4] = 1
+        map_HW = attention.stitched(network, picture, lambda maps: maps[:, 0].numpy())
+        rows, columns = np.nonzero(map_HW[0] > 0.99 * map_HW.max())
+        assert abs((rows.mean() + 0.5) * 8 - top - 2) <= 8
+        assert abs((columns.mean() + 0.5) * 8 - left - 2) <= 8
 
 
 def test_rollout_follows_the_attention_of_every_layer():

@@ -13,7 +13,7 @@ from trainer.fit import BUNDLE
 from trainer.material import Source
 from trainer.material import gather as gather_material
 from trainer.progress import Progress
-from trainer.trust import abstention, calibration, cohort, mistakes, pooling, sets, similar
+from trainer.trust import abstention, calibration, cohort, maps, mistakes, pooling, sets, similar
 from trainer.trust import evidence as evidences
 from trainer.trust.evidence import Evidence
 from trainer.trust.held import Held
@@ -52,6 +52,8 @@ def measure(
         trust = _of_answers(trust, Held.of(evidence), progress)
     trust, found = _of_training(trust, evidence, settings.data, progress)
     arrays |= found
+    outlines = aids.outlines or settings.guidance.masks
+    trust = replace(trust, maps=maps.measure(evidence, outlines, source.cache, progress))
     return bundle.with_trust(run / BUNDLE, trust, arrays)
 
 

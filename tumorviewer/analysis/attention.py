@@ -5,7 +5,7 @@ Shapes: N pictures, S side, C channels, H W feature map, L tokens (the class tok
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tumorviewer.networks import Classifier
 
@@ -25,6 +26,41 @@ def weights(network: Classifier, features_NCHW: Tensor) -> NDArray[np.float32]:
     assert scores_N1HW is not None
     weights_NHW = scores_N1HW[:, 0].float().flatten(1).softmax(1).view_as(scores_N1HW[:, 0])
     answer: NDArray[np.float32] = weights_NHW.cpu().numpy()
+    return answer
+
+
+def stitched(
+    network: Classifier, pictures_NTSS: Tensor, map_of: Callable[[Tensor], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Maps of twice the feature map's resolution, ``(N, 2H, 2W)``.
+
+    The network looks four times, at the picture and at the picture moved by half a cell; what it
+    says is interleaved (shift-and-stitch, Long et al., CVPR 2015, section 3.2), and the mean of
+    each four neighbours lies where a cell of the finer grid does.
+
+    Parameters
+    ----------
+    map_of
+        Feature maps ``(4N, C, H, W)`` to maps ``(4N, H, W)``.
+    """
+    with torch.inference_mode():
+        cells = network.trunk(pictures_NTSS[:1]).shape[-1]
+        half = pictures_NTSS.shape[-1] // (2 * cells)
+        padded = functional.pad(pictures_NTSS, (0, half, 0, half))
+        moves = [(down, right) for down in (0, 1) for right in (0, 1)]
+        side = pictures_NTSS.shape[-1]
+        moved = [
+            padded[..., down * half :, right * half :][..., :side, :side] for down, right in moves
+        ]
+        features = network.trunk(torch.cat(moved))
+    maps = map_of(features).reshape(2, 2, len(pictures_NTSS), *features.shape[2:])
+    fine = maps.transpose(2, 3, 0, 4, 1).reshape(
+        len(pictures_NTSS), *(2 * n for n in maps.shape[3:])
+    )
+    edged = np.pad(fine, ((0, 0), (1, 0), (1, 0)), mode="edge")
+    answer: NDArray[np.float32] = (
+        edged[:, :-1, :-1] + edged[:, :-1, 1:] + edged[:, 1:, :-1] + edged[:, 1:, 1:]
+    ) / 4
     return answer
 
 

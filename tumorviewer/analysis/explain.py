@@ -24,11 +24,12 @@ from pytorch_grad_cam import (
     LayerCAM,
     ScoreCAM,
 )
-from pytorch_grad_cam.utils.image import scale_cam_image
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tumorviewer.analysis import attention, occlusion
+from tumorviewer.analysis.methods import ATTENDING, METHODS
 from tumorviewer.networks import Classifier
 
 # Shape suffixes: N slices, C channels, S input side, H W feature map, K classes.
@@ -41,7 +42,7 @@ _CLASSES: dict[str, type[Any]] = {
     "scorecam": ScoreCAM,
     "eigencam": EigenCAM,
 }
-NEEDS_PICTURE = frozenset({"scorecam", "occlusion", "rollout"})
+NEEDS_PICTURE = frozenset({"scorecam", "occlusion", "rollout", "attention", "attention-class"})
 """Methods that run the whole network again."""
 
 
@@ -105,11 +106,7 @@ def maps_of_features(
     with torch.inference_mode(mode=False), torch.enable_grad():
         features_NCHW = features_NCHW.clone().requires_grad_()
         cut = _Cut(nn.Identity(), network.head)
-        question = Question(target, against)
-        if method != "attention":
-            return _raw(method, cut, network.shown, features_NCHW, question)
-        evidence = _raw("hirescam", cut, network.shown, features_NCHW, question)
-    return attention.weights(network, features_NCHW.detach()) * np.maximum(evidence, 0)
+        return _raw(method, cut, network.shown, features_NCHW, Question(target, against))
 
 
 def maps_of_pictures(
@@ -125,6 +122,16 @@ def maps_of_pictures(
     ``tick`` is called before each forward pass and may raise to stop.
     """
     question = Question(target, against)
+
+    def attended(features_NCHW: Tensor) -> NDArray[np.float32]:
+        weights = attention.weights(network, features_NCHW)
+        if METHODS[method].class_agnostic:
+            return weights
+        evidence = maps_of_features("hirescam", network, features_NCHW, target, against)
+        return weights * np.maximum(evidence, 0)
+
+    if METHODS[method].architectures == ATTENDING:
+        return attention.stitched(network, pictures_N1SS, attended)
     if method == "rollout":
         return attention.rollout(network, pictures_N1SS)
     if method == "occlusion":
@@ -135,11 +142,13 @@ def maps_of_pictures(
 
 
 def scaled(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Raw maps as pytorch-grad-cam returns them: negative evidence dropped, each map scaled to
-    0–1, resized to ``(N, side, side)`` and scaled again."""
-    answer: NDArray[np.float32] = scale_cam_image(
-        scale_cam_image(np.maximum(raw_NHW, 0), (side, side))
-    )
+    """Maps as they are shown, ``(N, side, side)``: negative evidence dropped, resized by cubic
+    interpolation, which finds a peak between two places, and divided by their maximum."""
+    positive = torch.from_numpy(np.maximum(raw_NHW, 0))[:, None]
+    fine = functional.interpolate(positive, (side, side), mode="bicubic", align_corners=False)
+    fine = fine[:, 0].clamp_min(0)
+    peaks = fine.amax((1, 2), keepdim=True)
+    answer: NDArray[np.float32] = (fine / peaks.where(peaks > 0, torch.ones(()))).numpy()
     return answer
 
 

@@ -53,6 +53,13 @@ METHODS: dict[str, Method] = {
         Method(
             "attention",
             later("Attention"),
+            class_agnostic=True,
+            reference="Ilse et al., ICML 2018",
+            architectures=ATTENDING,
+        ),
+        Method(
+            "attention-class",
+            later("Attention × HiResCAM"),
             reference="Ilse et al., ICML 2018",
             architectures=ATTENDING,
         ),
