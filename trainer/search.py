@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from optuna import Study
     from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, Trial
 
 JOURNAL, RANGES, BEST, TABLE, RESULT, PAGE = (
@@ -72,6 +73,7 @@ def search(todo: Search, run: Run, progress: Progress) -> dict[str, Any]:
     study = _study(todo, base, run.out)
     _repeat_killed(study)
     while (ended := len(_ended(study))) < todo.trials:
+        study.sampler = _sampler(base.training.seed + ended)
         _one(study, todo, run, progress)
         _report(study, base, todo, run.out)
         progress("trial", ended + 1, todo.trials, **_best(study))
@@ -113,11 +115,18 @@ def _study(todo: Search, base: Config, folder: Path) -> Study:
     return optuna.create_study(
         storage=storage,
         study_name="search",
-        sampler=optuna.samplers.TPESampler(seed=base.training.seed),
         pruner=_pruner(todo.pruner),
         direction="minimize" if minimise else "maximize",
         load_if_exists=True,
     )
+
+
+def _sampler(seed: int) -> BaseSampler:
+    """Of one trial: seeded anew for each, so that a search that was killed tries what it would have
+    tried, and nothing twice."""
+    from optuna.samplers import TPESampler
+
+    return TPESampler(seed=seed)
 
 
 def _pruner(name: str) -> BasePruner:

@@ -85,6 +85,7 @@ def test_a_killed_search_goes_on_and_ends_in_a_configuration(shapes, cache, tmp_
         rows = list(csv.DictReader(stream))
     assert len({row["folder"] for row in rows}) == len(rows) == 3
     assert rows[0]["folder"] == "trial-000"  # taken up where it was killed
+    assert len({row["training.lr"] for row in rows}) == 3  # nothing is tried twice
     assert {row["state"] for row in rows} <= {"complete", "pruned"}
     losses = [float(row["log_loss"]) for row in rows if row["state"] == "complete"]
     best = config.read(out / "best.toml")
