@@ -109,12 +109,13 @@ def _trust(options: argparse.Namespace) -> None:
     from trainer.fit import CONFIG
     from trainer.progress import Progress
     from trainer.trust.measure import Aids, measure
+    from tumorviewer.models import measures
 
     settings = config.read(options.training / CONFIG, [])
     aids = Aids(options.outlines, tuple(options.outside))
     source, progress = _source(options, settings.data), Progress(options.progress)
     card = measure(options.training, settings, source, aids, options.device, progress)
-    print(card.name, card.trust)  # noqa: T201
+    print("\n".join(measures.lines(card.trust)))  # noqa: T201
 
 
 def _require(module: str, extra: str) -> None:

@@ -187,7 +187,9 @@ def _print_report(report: Report, *, as_json: bool) -> None:
 
 
 def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
-    ranked = sorted(finding["probabilities"].items(), key=lambda item: -item[1])
+    is_outside = (finding["kind"] or {}).get("level") == "outside"
+    shares = {} if is_outside else finding["probabilities"]
+    ranked = sorted(shares.items(), key=lambda item: -item[1])
     volume = f" ({plain(finding['volume'])})" if finding["volume"] else ""
     shown = ", ".join(str(index + 1) for index in finding["key_slices"])
     lines = [f"{plain(finding['source'])}{volume}"]
@@ -217,7 +219,13 @@ def _models_parser() -> argparse.ArgumentParser:
         run=_list_models
     )
     show = actions.add_parser("show", help="print a card")
-    show.add_argument("--history", action="store_true", help="which model was in use when, instead")
+    other = show.add_mutually_exclusive_group()
+    other.add_argument(
+        "--history", action="store_true", help="which model was in use when, instead"
+    )
+    other.add_argument(
+        "--trust", action="store_true", help="what was measured of its answers, as a table, instead"
+    )
     show.set_defaults(run=_show_model)
     verify = actions.add_parser("verify", help="check every byte of a model")
     verify.set_defaults(run=_verify_model)
@@ -264,10 +272,15 @@ def _list_models(_: argparse.Namespace) -> int:
 
 
 def _show_model(options: argparse.Namespace) -> int:
-    from tumorviewer.models import bundle, promotion, schema
+    from tumorviewer.models import bundle, measures, promotion, schema
     from tumorviewer.models.catalogue import Catalogue
 
     catalogue = Catalogue()
+    if options.trust:
+        card = bundle.read_card(catalogue.find(options.model))
+        print(plain(f"{card.name} {card.version}"))
+        print(*map(plain, measures.lines(card.trust)), sep="\n")
+        return OK
     if not options.history:
         print(schema.to_json(bundle.read_card(catalogue.find(options.model))), end="")
         return OK
