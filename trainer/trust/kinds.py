@@ -81,8 +81,12 @@ def to_report(held_NSS: Pictures, settings: Preprocessing, outside: Sequence[Pat
         *sorted((_package("networkx") / "drawing" / "tests" / "baseline").glob("*.png")),
         *sorted((_package("sympy") / "plotting" / "tests").glob("*.png")),
     ]
+    some = _some(held_NSS)
     kinds = {
-        "upside down": _some(held_NSS)[:, ::-1].copy(),
+        "upside down": some[:, ::-1].copy(),
+        "tiles in another order": np.stack([_shuffled(one) for one in some]),
+        "k-space": np.stack([_spectrum(one) for one in some[::4]]),
+        "digits (scikit-learn)": _digits(settings),
         "1/f noise": _drawn(_pink_noise, settings),
         "photographs (matplotlib)": _crops([plots / "sample_data" / "grace_hopper.jpg"], settings),
         "drawings and screenshots": _crops(graphics, settings, 3),
@@ -185,6 +189,30 @@ def _crops(files: Iterable[Path], settings: Preprocessing, each: int = 30) -> Pi
             grey_HW = np.asarray(opaque.convert("L"))
         found += [grey_HW, *(_square(grey_HW, generator) for _ in range(each - 1))]
     return _prepared([one for one in found if np.ptp(one) > 30], settings)
+
+
+def _digits(settings: Preprocessing) -> Pictures:
+    """Handwritten ones, of 8 by 8 pixels, white on black."""
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+
+    drawn = [_bytes(np.kron(one * 16, np.ones((32, 32)))) for one in load_digits().images[:_DRAWN]]
+    return _prepared(drawn, settings)
+
+
+def _shuffled(picture_SS: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Its sixteen tiles, turned round in their order."""
+    side = len(picture_SS) // 4 * 4
+    tiles = picture_SS[:side, :side].reshape(4, side // 4, 4, side // 4)
+    moved = tiles[[2, 0, 3, 1]][:, :, [1, 3, 0, 2]]
+    picture = np.zeros_like(picture_SS)
+    picture[:side, :side] = moved.reshape(side, side)
+    return picture
+
+
+def _spectrum(picture_SS: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The logarithm of its magnitude."""
+    magnitude = np.log1p(np.abs(np.fft.fftshift(np.fft.fft2(picture_SS))))
+    return _bytes(255 * magnitude / magnitude.max())
 
 
 def _square(grey_HW: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:

@@ -87,12 +87,20 @@ class Space(NamedTuple):
         return cls(*(arrays[f"familiarity.{name}"].astype(np.float32) for name in cls._fields))
 
 
-def distances(space: Space, method: str, features_NCHW: Floats) -> NDArray[np.float64]:
-    """``(N,)``: 0 for the median held-out item, 1 where the outermost hundredth begins."""
-    both_2N = np.stack(raw(space, method, features_NCHW))
-    middle, above = space.usual.T[:, :, None]
-    scores_2N: Floats = (both_2N - middle) / above
-    return scores_2N.max(0).astype(np.float64)
+def scores(usual_22: Floats, raw_2N: Floats) -> NDArray[np.float64]:
+    """``(N,)`` of both ways together: 0 for the median held-out item, 1 where its outermost
+    hundredth begins.
+
+    Parameters
+    ----------
+    usual_22
+        As :attr:`Space.usual`.
+    raw_2N
+        As :func:`raw` answers.
+    """
+    middle, above = usual_22.T[:, :, None]
+    louder: Floats = ((raw_2N - middle) / above).max(0)
+    return louder.astype(np.float64)
 
 
 def raw(space: Space, method: str, features_NCHW: Floats) -> tuple[Floats, Floats]:
@@ -118,15 +126,16 @@ def _turned(space: Space, features_NCHW: Floats) -> Floats:
 def _mahalanobis(space: Space, standard_NC: Floats) -> Floats:
     """From the mean of the training data (Lee et al., NeurIPS 2018; without classes, as the
     background of Ren et al., 2021)."""
-    squares_N: Floats = np.square(whitened(space, standard_NC)).sum(1)
-    return np.sqrt(squares_N)
+    distances_N: Floats = np.linalg.norm(whitened(space, standard_NC), axis=1)
+    return distances_N
 
 
 def _residual(space: Space, standard_NC: Floats) -> Floats:
     """What the principal components leave over (ViM: Wang et al., CVPR 2022)."""
     projected_NP = standard_NC @ space.components.T
-    left: Floats = np.square(standard_NC).sum(1) - np.square(projected_NP).sum(1)
-    return np.sqrt(left.clip(0))
+    left_N = np.square(standard_NC).sum(1) - np.square(projected_NP).sum(1)
+    distances_N: Floats = np.sqrt(left_N.clip(0))
+    return distances_N
 
 
 def _neighbour(space: Space, standard_NC: Floats) -> Floats:
@@ -135,8 +144,9 @@ def _neighbour(space: Space, standard_NC: Floats) -> Floats:
     products_NB = query_NP @ space.items.T
     squares_NB = np.square(space.items).sum(1) - 2 * products_NB
     at = min(NEIGHBOUR, len(space.items)) - 1
-    nearest: Floats = np.partition(squares_NB, at, axis=1)[:, at] + np.square(query_NP).sum(1)
-    return np.sqrt(nearest.clip(0))
+    nearest_N = np.partition(squares_NB, at, axis=1)[:, at] + np.square(query_NP).sum(1)
+    distances_N: Floats = np.sqrt(nearest_N.clip(0))
+    return distances_N
 
 
 DISTANCES: dict[str, Callable[[Space, Floats], Floats]] = {
@@ -158,5 +168,6 @@ class Familiar:
         return Watch(network, self.known.stages, self.known.cells)
 
     def distances(self, features_NCHW: Floats) -> NDArray[np.float64]:
-        """As :func:`distances`."""
-        return distances(self._space, self.known.method, features_NCHW)
+        """``(N,)``, as :func:`scores`."""
+        raw_2N = np.stack(raw(self._space, self.known.method, features_NCHW))
+        return scores(self._space.usual, raw_2N)

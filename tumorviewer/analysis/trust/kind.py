@@ -108,11 +108,5 @@ def _of_quality(pictures: NDArray[np.uint8], known: Familiarity) -> Iterator[_Re
     """Of single slices, or of those in the middle of their neighbours."""
     alone = pictures if pictures.ndim == 3 else pictures[:, pictures.shape[1] // 2]
     found = np.median([quality.measure(picture) for picture in alone], axis=0)
-    for name, value in zip(quality.Quality._fields, found, strict=True):
-        if name not in known.quality:
-            continue
-        low, high = known.quality[name]
-        if value < low and name in quality.LOW:
-            yield _Reason("unusual", tr(quality.LOW[name]))
-        if value > high and name in quality.HIGH:
-            yield _Reason("unusual", tr(quality.HIGH[name]))
+    for fault in quality.faults(quality.Quality(*map(float, found)), known.quality):
+        yield _Reason("unusual", tr(fault))

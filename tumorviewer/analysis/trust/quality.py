@@ -5,6 +5,7 @@ Shapes: S side of what a network sees.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -70,6 +71,24 @@ def _cut(picture_SS: NDArray[np.uint8], inside_SS: NDArray[np.bool_]) -> float:
     shown = inside_SS[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     sides = (shown[0], shown[-1], shown[:, 0], shown[:, -1])
     return float(np.mean([side.mean() for side in sides]))
+
+
+def faults(found: Quality, usual: Mapping[str, Sequence[float]]) -> list[str]:
+    """What is the matter with a picture, in sentences to be translated.
+
+    Parameters
+    ----------
+    usual
+        Least and greatest usual value by the measure's name; what is not in it is not looked at.
+    """
+    said = []
+    for name, value in found._asdict().items():
+        low, high = usual.get(name, (-np.inf, np.inf))
+        if value < low and name in LOW:
+            said.append(LOW[name])
+        if value > high and name in HIGH:
+            said.append(HIGH[name])
+    return said
 
 
 LOW = {
