@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFormLayout, QWidget
 
 from tumorviewer.desktop.labels import ElidedLabel, ProgressRow, button, heading, label
 from tumorviewer.desktop.training import parts
 from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.parts import Page, Sentences, Table, row
+from tumorviewer.desktop.training.parts import Page, Sentences, Table, facts, row
 from tumorviewer.desktop.training.shelf import DataSet
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr, trn
@@ -54,19 +53,11 @@ class DataPage(Page):
         self.open.clicked.connect(self._open_report)
         self.prepare = button(tr("Prepare a training"), "primary")
         self.prepare.clicked.connect(self.training_wanted)
-        self.add(self._title, self._left_out, self._facts(), row(self.prepare))
+        about = facts((tr("Lies in"), self._place), (tr("Joined with"), self._also))
+        self.add(self._title, self._left_out, about, row(self.prepare))
         self.add(heading(tr("Audit")), self._state, row(self.open, self.again), self.error)
         self.add(self.progress, self.warnings, self.classes, self.numbers)
         self.end()
-
-    def _facts(self) -> QWidget:
-        made = QWidget()
-        form = QFormLayout(made)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setSpacing(8)
-        form.addRow(tr("Lies in"), self._place)
-        form.addRow(tr("Joined with"), self._also)
-        return made
 
     def show_data(self, data: DataSet, left_out: tuple[str, ...] = ()) -> None:
         """Turn to a data set; `left_out` says what did not leave, when it was just written."""

@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QLineEdit
 
 from tumorviewer.desktop import labels
 from tumorviewer.desktop.labels import ElidedLabel, ProgressRow, button, heading, label
 from tumorviewer.desktop.training import sending
-from tumorviewer.desktop.training.parts import Page, Table, row
+from tumorviewer.desktop.training.parts import Page, Table, facts, row
 from tumorviewer.desktop.training.sending import Choice, Order
 from tumorviewer.desktop.training.shelf import DataSet, Shelf, slug
 from tumorviewer.errors import InputError
@@ -37,12 +37,32 @@ class NewPage(Page):
         self._labels: Mapping[str, str] = {}
         self._folder: Path | None = None
         self._others: dict[str, tuple[Path, ...]] = {}
+        self._make_studies()
+        self._make_target()
+        self.problem, self.error = label("", "warning"), label("", "error")
+        self.progress = ProgressRow(tr("the writing of the data set"))
+        self.progress.cancelled.connect(self.cancel_wanted)
+        self.add(label(tr("Send to training"), "title"), label(_what(), "secondary"))
+        self.add(heading(tr("Studies")), self._summary, self._behind, self.table)
+        self.add(row(self.signed_only), heading(tr("Data set")))
+        self.add(
+            facts(
+                (tr("Name"), self.name),
+                (tr("Joined with"), self.join),
+                (tr("Written to"), self.place),
+            )
+        )
+        self.add(row(self.choose), self.problem, self.error, row(self.write, self.give_up))
+        self.add(self.progress)
+        self.end()
+
+    def _make_studies(self) -> None:
         self.signed_only = QCheckBox(tr("Signed verdicts only"))
         self.signed_only.toggled.connect(self._look_again)
         self._summary, self._behind = label("", "subtitle"), label("", "secondary")
         self.table = Table(tr("Studies of each class"))
-        self.problem = label("", "warning")
-        self.error = label("", "error")
+
+    def _make_target(self) -> None:
         self.name = QLineEdit()
         self.name.setMaximumWidth(420)
         self.name.textEdited.connect(self._show_place)
@@ -56,30 +76,6 @@ class NewPage(Page):
         self.write.clicked.connect(self._write)
         self.give_up = button(tr("Cancel"))
         self.give_up.clicked.connect(self.given_up)
-        self.progress = ProgressRow(tr("the writing of the data set"))
-        self.progress.cancelled.connect(self.cancel_wanted)
-        self.add(label(tr("Send to training"), "title"), label(_what(), "secondary"))
-        self.add(heading(tr("Studies")), self._summary, self._behind, self.table)
-        self.add(row(self.signed_only), heading(tr("Data set")), self._form())
-        self.add(self.problem, self.error, row(self.write, self.give_up), self.progress)
-        self.end()
-
-    def _form(self) -> QWidget:
-        made = QWidget()
-        form = QFormLayout(made)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setSpacing(8)
-        for text, shown in (
-            (tr("Name"), self.name),
-            (tr("Joined with"), self.join),
-        ):
-            name = QLabel(text)
-            name.setBuddy(shown)
-            shown.setAccessibleName(text)
-            form.addRow(name, shown)
-        form.addRow(tr("Written to"), self.place)
-        form.addRow("", row(self.choose))
-        return made
 
     def begin(
         self,

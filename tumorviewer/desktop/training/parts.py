@@ -9,11 +9,14 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QFormLayout,
     QFrame,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QLayout,
     QMessageBox,
+    QPlainTextEdit,
     QScrollArea,
     QSizePolicy,
     QTableWidget,
@@ -110,6 +113,31 @@ def _cell(text: str, column: int) -> QTableWidgetItem:
     made = QTableWidgetItem(text)
     side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
     made.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+    return made
+
+
+def facts(*lines: tuple[str, QWidget]) -> QWidget:
+    """A name and what it is of, below each other; the name goes with the keyboard focus too."""
+    made = QWidget()
+    form = QFormLayout(made)
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setSpacing(8)
+    for text, shown in lines:
+        name = QLabel(text)
+        name.setBuddy(shown)
+        if not isinstance(shown, QLabel):  # which a screen reader reads itself
+            shown.setAccessibleName(text)
+        form.addRow(name, shown)
+    return made
+
+
+def remarks(name: str) -> QPlainTextEdit:
+    """Lines to be read and copied."""
+    made = QPlainTextEdit()
+    made.setReadOnly(True)
+    made.setTabChangesFocus(True)
+    made.setMinimumHeight(110)
+    made.setAccessibleName(name)
     return made
 
 

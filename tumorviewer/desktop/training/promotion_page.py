@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from tumorviewer.desktop import labels
 from tumorviewer.desktop.labels import ProgressRow, button, heading, label
 from tumorviewer.desktop.training import parts
 from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.parts import Page, Sentences, Table, row
+from tumorviewer.desktop.training.parts import Page, Sentences, Table, facts, remarks, row
 from tumorviewer.desktop.training.promoting import Candidate, Promoter, Standing
 from tumorviewer.desktop.training.run_page import stage_words
 from tumorviewer.desktop.training.shelf import DataSet, Run, Shelf, State
@@ -50,7 +50,12 @@ class PromotionPage(Page):
         self._follower = Follower(self)
         self._follower.said.connect(self._hear)
         self._follower.ended.connect(self._compared)
-        self.current = label()
+        self.current, self.error, self.done = label(), label("", "error"), label("", "secondary")
+        self._make_comparison()
+        self._make_gate()
+        self._lay_out()
+
+    def _make_comparison(self) -> None:
         self.candidate, self.test = labels.Choice(), labels.Choice()
         self.candidate.activated.connect(lambda _: self._look())
         self.compare = button(tr("Compare"), "primary")
@@ -60,9 +65,10 @@ class PromotionPage(Page):
         self.progress = ProgressRow(tr("the comparison"))
         self.progress.cancelled.connect(self._follower.stop)
         self.no_test = label(_no_test(), "secondary")
-        self.error, self.done = label("", "error"), label("", "secondary")
         self.words = label()
         self.figures = Table(tr("Figures of both models"))
+
+    def _make_gate(self) -> None:
         self.objections = Sentences("warning")
         self._gate = label("", "secondary")
         self.promote = button(tr("Promote"), "primary")
@@ -76,12 +82,7 @@ class PromotionPage(Page):
         self.override.clicked.connect(lambda: self._promote(self.reason.text()))
         self.roll_back = button(tr("Roll back to the model before"))
         self.roll_back.clicked.connect(self._roll_back)
-        self.journal = QPlainTextEdit()
-        self.journal.setReadOnly(True)
-        self.journal.setTabChangesFocus(True)
-        self.journal.setAccessibleName(tr("Journal of the models in use"))
-        self.journal.setMinimumHeight(110)
-        self._lay_out()
+        self.journal = remarks(tr("Journal of the models in use"))
 
     def _lay_out(self) -> None:
         self._override_row = QWidget()
@@ -97,18 +98,13 @@ class PromotionPage(Page):
         self.end()
 
     def _form(self) -> QWidget:
-        made = QWidget()
-        form = QFormLayout(made)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setSpacing(8)
-        form.addRow(tr("In use"), self.current)
-        for text, shown in ((tr("Candidate"), self.candidate), (tr("Compared on"), self.test)):
-            name = QLabel(text)
-            name.setBuddy(shown)
-            shown.setAccessibleName(text)
+        for shown in (self.candidate, self.test):
             shown.setMaximumWidth(520)
-            form.addRow(name, shown)
-        return made
+        return facts(
+            (tr("In use"), self.current),
+            (tr("Candidate"), self.candidate),
+            (tr("Compared on"), self.test),
+        )
 
     def show_run(self, run: Run | None) -> None:
         """Turn to the model of a run, if it is finished; any other may be chosen."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
 
 from tumorviewer.desktop.labels import ProgressRow, button, label
 from tumorviewer.desktop.training.following import Question
@@ -44,25 +43,25 @@ class SettingsPage(Page):
         self.form.changed.connect(self._edited)
         self.waiting = ProgressRow(tr("the question to the trainer"))
         self.waiting.cancelled.connect(self._give_up)
-        self.error = label("", "error")
-        self.retry = button(tr("Try again"))
-        self.retry.clicked.connect(self._ask_settings)
-        self.note = label("", "secondary")
-        self.split = Table(tr("Split"))
-        self._split_note = label("", "small")
-        self.look = button(tr("Show the split"))
-        self.look.clicked.connect(self._ask_split)
-        self.everything = button(tr("Train on everything"))
-        self.everything.clicked.connect(self._keep_nothing_back)
-        self.start = button(tr("Start the training"), "primary")
-        self.start.clicked.connect(self._start)
-        self.again = button(tr("Another run with these settings"))
-        self.again.clicked.connect(self.again_wanted)
-        self._split_parts: tuple[QWidget, ...] = (self.split, self._split_note)
+        self.note, self.error = label("", "secondary"), label("", "error")
+        self.split, self._split_note = Table(tr("Split")), label("", "small")
+        self._make_buttons()
         self.add(label(tr("Configuration"), "title"), self.note, self.waiting)
         self.add(row(self.start, self.look, self.everything, self.again, self.retry), self.error)
         self.add(self.split, self._split_note, self.form)
         self.end()
+
+    def _make_buttons(self) -> None:
+        self.start = button(tr("Start the training"), "primary")
+        self.start.clicked.connect(self._start)
+        self.look = button(tr("Show the split"))
+        self.look.clicked.connect(self._ask_split)
+        self.everything = button(tr("Train on everything"))
+        self.everything.clicked.connect(self._keep_nothing_back)
+        self.again = button(tr("Another run with these settings"))
+        self.again.clicked.connect(self.again_wanted)
+        self.retry = button(tr("Try again"))
+        self.retry.clicked.connect(self._ask_settings)
 
     def show_run(self, run: Run) -> None:
         """Turn to a run; the settings of one that was started cannot be changed."""
@@ -145,8 +144,7 @@ class SettingsPage(Page):
         self._say("")
 
     def _hide_split(self) -> None:
-        self.everything.hide()
-        for part in self._split_parts:
+        for part in (self.everything, self.split, self._split_note):
             part.hide()
 
     def _start(self) -> None:
@@ -187,8 +185,8 @@ class SettingsPage(Page):
             ],
         )
         self._split_note.setText(tr("Grouped by {how}.", how=found["grouped_by"]))
-        for part in self._split_parts:
-            part.show()
+        self.split.show()
+        self._split_note.show()
 
     def _refuse_split(self, error: InputError) -> None:
         self._end_asking()
