@@ -85,10 +85,10 @@ print(json.dumps({"whole_series_s": time.monotonic() - start}))
 """
 
 
-def write_series(folder: Path) -> None:
+def write_series(folder: Path, slices: int = SLICES) -> None:
     study, series = generate_uid(), generate_uid()
     pixels = np.random.default_rng(0).integers(0, 2000, (SIDE, SIDE), np.uint16)
-    for index in range(SLICES):
+    for index in range(slices):
         data = Dataset()
         data.file_meta = FileMetaDataset()
         data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -105,7 +105,7 @@ def write_series(folder: Path) -> None:
         data.BitsAllocated = data.BitsStored = 16
         data.HighBit, data.PixelRepresentation = 15, 0
         data.PixelData = np.roll(pixels, index, axis=0).tobytes()
-        name = folder / f"{(index * 37) % SLICES:03}.dcm"
+        name = folder / f"{(index * 37) % slices:03}.dcm"
         pydicom.dcmwrite(name, data, enforce_file_format=True)
 
 
