@@ -101,6 +101,13 @@ def _add_trust(commands: Any) -> None:
     parser.add_argument(
         "--outside", type=Path, nargs="*", default=[], metavar="PATH", help="images of other kinds"
     )
+    elsewhere = "data sets of the model's own kind from elsewhere"
+    parser.add_argument(
+        "--elsewhere", type=Path, nargs="*", default=[], metavar="DIR", help=elsewhere
+    )
+    for what, example in (("sequences", "T1,T1 + contrast,…"), ("planes", "axial,…")):
+        words = f"of the training data, if they do not say: {example}"
+        parser.add_argument(f"--{what}", default="", metavar="A,B,…", help=words)
     parser.set_defaults(run=_trust)
 
 
@@ -108,14 +115,21 @@ def _trust(options: argparse.Namespace) -> None:
     from trainer import config
     from trainer.fit import CONFIG
     from trainer.progress import Progress
+    from trainer.trust.familiarity import Aims
     from trainer.trust.measure import Aids, measure
     from tumorviewer.models import measures
 
     settings = config.read(options.training / CONFIG, [])
-    aids = Aids(options.outlines, tuple(options.outside))
+    sequences, planes = _names(options.sequences), _names(options.planes)
+    aims = Aims(tuple(options.outside), tuple(options.elsewhere), sequences, planes)
+    aids = Aids(options.outlines, aims)
     source, progress = _source(options, settings.data), Progress(options.progress)
     card = measure(options.training, settings, source, aids, options.device, progress)
     print("\n".join(measures.lines(card.trust)))  # noqa: T201
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _require(module: str, extra: str) -> None:

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from trainer.bootstrap import Floats, Integers
 from trainer.progress import Progress
-from trainer.trust import intervals, kinds
+from trainer.trust import intervals, kinds, sites
 from trainer.trust.evidence import Evidence
 from trainer.trust.features import CELLS, Features, Looker, Pictures, looker
 from trainer.trust.separation import Separation
 from tumorviewer.analysis.trust import quality
 from tumorviewer.analysis.trust.familiarity import DISTANCES, Space, raw, scores, whitened
-from tumorviewer.models.trust import Familiarity, Outside
+from tumorviewer.models.trust import Familiarity, Outside, Site
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -50,13 +50,22 @@ class Aims:
 
     outside: tuple[Path, ...] = ()
     """Images of other kinds."""
+    elsewhere: tuple[Path, ...] = ()
+    """Data sets of the model's own kind from elsewhere."""
     sequences: tuple[str, ...] = ()
     """Of the training data."""
     planes: tuple[str, ...] = ()
 
 
-def measure(evidence: Evidence, aims: Aims, progress: Progress) -> tuple[Familiarity, Arrays]:
+def measure(
+    evidence: Evidence, aims: Aims, cache: Path, progress: Progress
+) -> tuple[Familiarity, Arrays]:
     """Fit, choose and measure.
+
+    Parameters
+    ----------
+    cache
+        Keeps what was decoded of ``aims.elsewhere``.
 
     Returns
     -------
@@ -77,6 +86,7 @@ def measure(evidence: Evidence, aims: Aims, progress: Progress) -> tuple[Familia
         judge.describe(chosen_by, reported),
         rivals=rivals,
         degraded=_degraded(judge, look, kinds.degraded(alone), usual),
+        sites=_sites(evidence, judge, look, aims.elsewhere, cache),
         quality=usual,
         sequences=aims.sequences,
         planes=aims.planes,
@@ -261,6 +271,23 @@ def _choose(
                 best, most = judge, area
     assert best is not None
     return best, rivals
+
+
+def _sites(
+    evidence: Evidence, judge: Judge, look: Looker, elsewhere: Sequence[Path], cache: Path
+) -> tuple[Site, ...]:
+    """What becomes of pictures from elsewhere."""
+    settings = evidence.model.card.preprocessing
+    found = []
+    for path in elsewhere:
+        pictures = sites.unseen(path, evidence.material.views, settings, cache, look.progress)
+        if len(pictures):
+            distances_N = judge.distances(look.look(path.name, pictures))
+            each = np.arange(len(distances_N))
+            refused = intervals.mean(distances_N > judge.outside, each)
+            marked = intervals.mean(distances_N > judge.unusual, each)
+            found.append(Site(path.name, len(each), refused, marked))
+    return tuple(found)
 
 
 def _usual(raw_2N: NDArray[np.float32]) -> NDArray[np.float32]:

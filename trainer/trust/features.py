@@ -75,11 +75,11 @@ def looker(model: Model, picture: Pictures, progress: Progress) -> Looker:
     picture
         Any ``(1, S, S)`` or ``(1, T, S, S)``, to find them by.
     """
-    sizes: dict[str, int] = {}
+    channels: dict[str, int] = {}
 
     def note(name: str, output: object) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] >= CELLS:
-            sizes[name] = output.shape[1]
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+            channels[name] = output.shape[1]
 
     trunk = model.network.trunk
     leaves = {f"trunk.{name}": one for name, one in trunk.named_modules() if _is_leaf(name, one)}
@@ -89,14 +89,12 @@ def looker(model: Model, picture: Pictures, progress: Progress) -> Looker:
     ]
     try:
         with torch.inference_mode():
-            note("trunk", trunk(model.tensor(picture)))
+            last = trunk(model.tensor(picture)).shape[1]
     finally:
         for hook in hooks:
             hook.remove()
-    last = sizes.pop("trunk")
-    return Looker(
-        model, {name: sizes[name] for name in _narrowest(sizes)} | {"trunk": last}, progress
-    )
+    stages = {name: channels[name] for name in _narrowest(channels)} | {"trunk": last}
+    return Looker(model, stages, progress)
 
 
 def _is_leaf(name: str, module: nn.Module) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,20 @@ from trainer.fit import BUNDLE
 from trainer.material import Source
 from trainer.material import gather as gather_material
 from trainer.progress import Progress
-from trainer.trust import abstention, calibration, cohort, maps, mistakes, pooling, sets, similar
+from trainer.trust import (
+    abstention,
+    calibration,
+    cohort,
+    familiarity,
+    maps,
+    mistakes,
+    pooling,
+    sets,
+    similar,
+)
 from trainer.trust import evidence as evidences
 from trainer.trust.evidence import Evidence
+from trainer.trust.familiarity import Aims
 from trainer.trust.held import Held
 from tumorviewer.models import ModelCard, bundle
 from tumorviewer.models.trust import Trust
@@ -29,8 +40,7 @@ class Aids:
 
     outlines: str = ""
     """Folder of the lesions' outlines, as ``guidance.masks``."""
-    outside: tuple[Path, ...] = ()
-    """Images of other kinds."""
+    kinds: Aims = field(default_factory=Aims)
 
 
 def measure(
@@ -45,11 +55,12 @@ def measure(
     """
     material = gather_material(source, settings.preprocessing, progress)
     evidence = evidences.gather(run / BUNDLE, material, settings, device, progress)
-    progress.say(f"beside the data: {aids}")
     arrays: Arrays = {}
     trust = Trust(len(evidence.held), len(np.unique(evidence.groups[evidence.held])))
     if trust.groups > 1:
         trust = _of_answers(trust, Held.of(evidence), progress)
+        known, found = familiarity.measure(evidence, aids.kinds, source.cache, progress)
+        trust, arrays = replace(trust, familiarity=known), arrays | found
     trust, found = _of_training(trust, evidence, settings.data, progress)
     arrays |= found
     outlines = aids.outlines or settings.guidance.masks
