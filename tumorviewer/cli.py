@@ -28,7 +28,7 @@ commands:
   tumorviewer demo                open it on the demonstration study
   tumorviewer classify PATH…      answer without a window
   tumorviewer models list|show|verify|import|export|promote|rollback
-  tumorviewer records verify|training
+  tumorviewer records verify|training|agreement
 A file that is called like a command is written ./demo. Research use only.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -189,6 +189,9 @@ class Finding:
     """None for a model that does not know its own kind."""
     similar: SimilarCases | None = None
     """To the most telling slice; None for a model without an index of its training items."""
+    inputs: dict[str, float] = field(default_factory=dict)
+    """Medians over the deciding slices of what
+    :func:`tumorviewer.analysis.trust.cohort.intensities` answers."""
 
     @property
     def named_class(self) -> str | None:

@@ -22,7 +22,7 @@ from tumorviewer.analysis.methods import BEST, Method, chosen
 from tumorviewer.analysis.pooling import Pooled, pool
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import Progress, prepare_volume
-from tumorviewer.analysis.trust import kind, sets
+from tumorviewer.analysis.trust import cohort, kind, sets
 from tumorviewer.errors import InputError
 from tumorviewer.language import percent, tr
 from tumorviewer.models import ModelCard
@@ -104,6 +104,7 @@ def find(
         candidates=openness.candidates,
         kind=_kind(examination, pooled.key),
         similar=_similar(examination, pooled.key[0]),
+        inputs=_inputs(prepared.pictures[list(pooled.key)]),
     )
 
 
@@ -112,6 +113,11 @@ def _kind(examination: Examination, key: Sequence[int]) -> Kind | None:
     if familiar is None or distances_N is None:
         return None
     return kind.judge(examination.prepared, familiar.known, distances_N, key)
+
+
+def _inputs(pictures: NDArray[np.uint8]) -> dict[str, float]:
+    measured = cohort.intensities(pictures)
+    return {key: float(np.median(values)) for key, values in measured.items()}
 
 
 def similar_cases(examination: Examination, index: int) -> SimilarCases:

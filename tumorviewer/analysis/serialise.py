@@ -58,6 +58,7 @@ def to_json(finding: Finding, saliency_file: Path | None = None) -> dict[str, An
         "candidates": list(finding.candidates),
         "kind": asdict(finding.kind) if finding.kind else None,
         "similar": asdict(finding.similar) if finding.similar else None,
+        "inputs": finding.inputs,
         "flags": [*finding.flags, *(saliency.notes if saliency else ())],
     }
 

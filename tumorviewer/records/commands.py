@@ -1,4 +1,4 @@
-"""``tumorviewer records``: verify the audit trail, and send read studies to training."""
+"""``tumorviewer records``: verify the audit trail, send read studies to training, agreement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _READ = (State.READ, State.DISAGREES, State.SIGNED)
 def main(arguments: Sequence[str]) -> int:
     """Run a command; answers the exit code."""
     parser = argparse.ArgumentParser(prog="tumorviewer records", description="What is kept.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="verify|training")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="verify|training|agreement"
+    )
     verify = actions.add_parser(
         "verify", help="check the audit trail", description="Exit code 0: in order; 1: it is not."
     )
@@ -29,11 +31,16 @@ def main(arguments: Sequence[str]) -> int:
     training.add_argument(
         "--references", action="store_true", help="refer to the files, which lie below FOLDER"
     )
+    actions.add_parser(
+        "agreement",
+        help="how readers and the model agree here, and whether anything changes",
+        description="Shares with 95 % intervals, by month, scanner and patient; drift alarms.",
+    )
     options = parser.parse_args(arguments)
     with Records() as records:
         for notice in records.notices:
             sys.stderr.write(f"{notice}\n")
-        return _verify(records, options) if options.action == "verify" else _send(records, options)
+        return _ACTIONS[options.action](records, options)
 
 
 def _verify(records: Records, options: argparse.Namespace) -> int:
@@ -75,3 +82,15 @@ def _send(records: Records, options: argparse.Namespace) -> int:
         + "\n"
     )
     return 1 if sent.left_out else 0
+
+
+def _agree(records: Records, _options: argparse.Namespace) -> int:
+    from tumorviewer.records import site_words
+
+    labels = records.agreement.labels()
+    for line in site_words.lines(records.agreement.measure(), labels):
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+_ACTIONS = {"verify": _verify, "training": _send, "agreement": _agree}

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records import keeping, locks
+from tumorviewer.records.agreement import Agreements
 from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.findings import Findings
 from tumorviewer.records.marks import Marks
@@ -66,6 +67,7 @@ class Records:
         self.findings = Findings(self._store)
         self.verdicts = Verdicts(self._store)
         self.marks = Marks(self._store)
+        self.agreement = Agreements(self._store)
         self.trail = Trail(self._store)
         self.session = Session(self._store, self.folder)
         self.queue = Queue(self._store, self.folder)

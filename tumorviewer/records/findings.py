@@ -22,7 +22,7 @@ from tumorviewer.analysis.finding import (
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.records.states import deciding, refresh
 from tumorviewer.records.store import Store, key_of, now
-from tumorviewer.records.tables import findings, volumes
+from tumorviewer.records.tables import findings, observations, volumes
 from tumorviewer.records.trail import guarded
 from tumorviewer.records.types import FindingEntry
 
@@ -48,7 +48,7 @@ class Findings:
             "document": json.dumps(_document(finding)),
             "saliency": finding.saliency and _packed(finding.saliency),
         }
-        return self._insert(study, volume, finding.model, values)
+        return self._insert(study, volume, finding.model, values, _observed(finding))
 
     def refuse(self, study: int, volume: str, model: ModelIdentity, message: str) -> None:
         """Keep that a model cannot judge a volume, and why: it is not asked again."""
@@ -101,7 +101,12 @@ class Findings:
         return _restored(entry, _unpacked(packed) if packed else None)
 
     def _insert(
-        self, study: int, volume: str, model: ModelIdentity, values: dict[str, Any]
+        self,
+        study: int,
+        volume: str,
+        model: ModelIdentity,
+        values: dict[str, Any],
+        observed: dict[str, Any] | None = None,
     ) -> FindingEntry:
         values |= {
             "study": study,
@@ -121,6 +126,9 @@ class Findings:
             self._store.note(
                 connection, "answered", key, finding=number, sha256=sha256, model=model.sha256
             )
+            if observed is not None:
+                keys = {"finding": number, "study": study}
+                connection.execute(observations.insert().values(keys | observed))
             refresh(connection, study)
             row = connection.execute(sa.select(*_SHOWN).where(findings.c.id == number)).one()
         return _entry(row)
@@ -142,6 +150,12 @@ def _chances(finding: Finding) -> dict[str, float]:
         none = finding.classes.index(finding.no_tumour)
         chosen["tumour"] = float(np.delete(shares, none).sum())
     return chosen
+
+
+def _observed(finding: Finding) -> dict[str, Any]:
+    distance = finding.kind.distance if finding.kind else None
+    inputs = {key: finding.inputs.get(key) for key in ("brightness", "contrast")}
+    return {"named_class": finding.named_class, "distance": distance} | inputs
 
 
 def _document(finding: Finding) -> dict[str, Any]:
@@ -197,6 +211,7 @@ def _restored(entry: FindingEntry, saliency: Saliency | None) -> Finding:
         candidates=tuple(document.get("candidates", ())),
         kind=_kind(document.get("kind")),
         similar=_similar(document.get("similar")),
+        inputs=document.get("inputs", {}),
     )
 
 

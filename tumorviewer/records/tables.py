@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """Of the newest migration."""
 
 metadata = MetaData()
@@ -45,6 +45,8 @@ studies = Table(
     Column("doubt", Float),
     Column("verdict_class", Text),
     *map(_text, ("words", "refused")),
+    *(Column(name, Text) for name in ("vendor", "scanner", "sex")),
+    *(Column(name, Float) for name in ("field_strength", "age")),
     Index("studies_pseudonym", "pseudonym"),
     Index("studies_date", "date"),
     sqlite_autoincrement=True,
@@ -73,6 +75,15 @@ findings = Table(
     Column("saliency", LargeBinary),
     sqlite_autoincrement=True,
 )
+observations = Table(
+    "observations",
+    metadata,
+    Column("finding", ForeignKey("findings.id"), primary_key=True),
+    _study(),
+    Column("named_class", Text),
+    *(Column(name, Float) for name in ("distance", "brightness", "contrast")),
+)
+"""Figures of findings that are looked at over time; a row for each that is an answer."""
 verdicts = Table(
     "verdicts",
     metadata,

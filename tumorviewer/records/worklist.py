@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row, Select
 
+from tumorviewer.analysis.trust import cohort
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME
@@ -23,7 +24,15 @@ from tumorviewer.records.identity import (
     volumes_of,
 )
 from tumorviewer.records.store import Store, key_of, now
-from tumorviewer.records.tables import findings, marks, meta, studies, verdicts, volumes
+from tumorviewer.records.tables import (
+    findings,
+    marks,
+    meta,
+    observations,
+    studies,
+    verdicts,
+    volumes,
+)
 from tumorviewer.records.types import OnDisk, Order, Query, State, StudyEntry
 from tumorviewer.study.types import Study
 
@@ -65,7 +74,7 @@ class Worklist:
             if _keep_volumes(connection, number, found) or not known:
                 action = "files changed" if known else "added"
                 self._store.note(connection, action, key, volumes=len(found))
-            _set(connection, number, source=_source(study))
+            _set(connection, number, source=_source(study), **_described(study))
         self.check([number])
         return self.get(number)
 
@@ -193,7 +202,7 @@ class Worklist:
                 raise InputError(
                     tr(NAME), tr("The study was read: verdicts are kept."), tr("Filter it out.")
                 )
-            for table in (findings, marks, volumes):
+            for table in (observations, findings, marks, volumes):
                 connection.execute(table.delete().where(table.c.study == study))
             connection.execute(studies.delete().where(studies.c.id == study))
             self._store.note(connection, "removed", key)
@@ -228,6 +237,16 @@ class Worklist:
 
 
 _SEARCHED = ("title", "patient_name", "patient_id", "description", "modality", "date", "source")
+
+
+def _described(study: Study) -> dict[str, str | float | None]:
+    """Scanner and patient as the first series that says them does; None where none does."""
+    known = [cohort.facts(series.tags, None, (0, 0, 0)) for series in study.series]
+    said = [one.numbers | one.words for one in known]
+    return {
+        key: next((one[key] for one in said if key in one), None)
+        for key in ("vendor", "scanner", "sex", "field_strength", "age")
+    }
 
 
 def _source(study: Study) -> str:
