@@ -60,7 +60,8 @@ class Answer(QWidget):
         layout.addLayout(self._flags)
         layout.addWidget(self._insist)
         layout.addSpacing(4)
-        for part in (self._bars, self._sets, self._slice, self._key_heading):
+        layout.addWidget(self._bars)
+        for part in (self._sets, self._slice, self._key_heading):
             layout.addWidget(part)
         layout.addLayout(self._key_slices)
 
@@ -83,7 +84,7 @@ class Answer(QWidget):
             (self._key_heading, not hides and several),
         ):
             part.setVisible(is_shown)
-        self._show_key_slices(finding if several and not hides else None)
+        self._show_key_slices(finding, finding.key_slices if several and not hides else ())
 
     def set_slice(self, index: int) -> None:
         self._slice.setText("" if self._finding is None else _slice_words(self._finding, index))
@@ -93,9 +94,9 @@ class Answer(QWidget):
         for flag in flags:
             self._flags.addWidget(label(flag, "warning"))
 
-    def _show_key_slices(self, finding: Finding | None) -> None:
+    def _show_key_slices(self, finding: Finding, slices: Sequence[int]) -> None:
         clear(self._key_slices)
-        for at, index in enumerate(finding.key_slices[:_MAX_KEY_SLICES] if finding else ()):
+        for at, index in enumerate(slices[:_MAX_KEY_SLICES]):
             made = button(
                 tr("Slice {n}", n=index + 1), "chip", tr("Show deciding slice {n}", n=index + 1)
             )
@@ -108,23 +109,29 @@ def title(finding: Finding) -> str:
     """The class, the classes that remain possible, or that none is named."""
     if not finding.abstains:
         return tr(finding.labels[finding.predicted_class])
-    names = [tr(finding.labels[name]) for name in finding.candidates]
-    return listed(names) or tr(NONE_NAMED)
+    return _alternatives(finding, finding.candidates) or tr(NONE_NAMED)
 
 
 def set_words(finding: Finding) -> str:
-    """The prediction sets: ``90 %, 95 %: Glioma. 99 %: Glioma or Meningioma.``"""
+    """The prediction sets: ``At 90 %, 95 %: Glioma. At 99 %: Glioma or meningioma.``"""
     promises: dict[tuple[str, ...], list[str]] = {}
     for one in finding.sets:
         promises.setdefault(one.classes, []).append(rounded(one.promise))
     return " ".join(
         tr(
-            "{promises}: {names}.",
+            "At {promises}: {names}.",
             promises=", ".join(shares),
-            names=listed([tr(finding.labels[name]) for name in classes]) or tr("none"),
+            names=_alternatives(finding, classes) or tr("none"),
         )
         for classes, shares in promises.items()
     )
+
+
+def _alternatives(finding: Finding, classes: Sequence[str]) -> str:
+    """Their labels, ``Glioma or meningioma``; those in capitals stay so."""
+    first, *others = [tr(finding.labels[name]) for name in classes] or [""]
+    small = (name[:1].lower() + name[1:] if name[1:2].islower() else name for name in others)
+    return listed([first, *small])
 
 
 def _remarks(finding: Finding, insisted: bool) -> tuple[str, ...]:

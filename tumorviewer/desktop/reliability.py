@@ -15,14 +15,20 @@ from tumorviewer.desktop.labels import label
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, percent, tr
 from tumorviewer.models import ModelCard, bundle
-from tumorviewer.models.trust import Bin, Measured, Trust
+from tumorviewer.models.trust import Bin, Calibration, Measured, Trust
 
 NOT_MEASURED = later("Nobody measured how far this model's probabilities may be believed.")
 OTHER_MODEL = later("Another model is in use by now than the one that gave this answer.")
+KEY = later(
+    "Points: calibrated, with 95 % intervals; open where there are fewer than {few} pictures. "
+    "Crosses: before calibration. Bars: share of the pictures. On the broken line a probability "
+    "means what it says."
+)
 FEW = 10
 """Pictures in a bin below which its point is drawn open."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 30, 42
 _DOT = 4.0
+_BESIDE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 def dialog(parent: QWidget, find_model: Callable[[], Path], finding: Finding) -> QDialog:
@@ -55,9 +61,10 @@ def _parts(find_model: Callable[[], Path], finding: Finding) -> Iterator[QWidget
         yield label(tr(NOT_MEASURED), "warning")
     else:
         diagram = ReliabilityDiagram()
-        diagram.show_bins(card.trust.calibration.bins_after)
+        diagram.show_calibration(card.trust.calibration)
         yield label(_tried(card, card.trust))
         yield diagram
+        yield label(tr(KEY, few=FEW), "small")
         yield from map(label, words(card.trust))
 
 
@@ -115,17 +122,18 @@ def _interval(name: str, measured: Measured) -> dict[str, str]:
 
 
 class ReliabilityDiagram(QWidget):
-    """How often the model was right, by the probability that it gave: on the diagonal it means
-    what it says. Bars show how many pictures there were; an open point stands for few."""
+    """How often the model was right, by the probability that it gave, calibrated and before; a
+    bar under each point is the share of the pictures that it stands for."""
 
     def __init__(self) -> None:
         super().__init__()
         self._bins: tuple[Bin, ...] = ()
+        self._before: tuple[Bin, ...] = ()
         self.setAccessibleName(tr("Reliability diagram"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def show_bins(self, bins: tuple[Bin, ...]) -> None:
-        self._bins = bins
+    def show_calibration(self, calibration: Calibration) -> None:
+        self._bins, self._before = calibration.bins_after, calibration.bins_before
         spoken = (
             tr(
                 "said {said}, right {right} of {n}",
@@ -133,7 +141,7 @@ class ReliabilityDiagram(QWidget):
                 right=percent(one.accuracy.value),
                 n=one.count,
             )
-            for one in bins
+            for one in self._bins
         )
         self.setAccessibleDescription(", ".join(spoken))
         self.update()
@@ -153,6 +161,9 @@ class ReliabilityDiagram(QWidget):
         inside = QRectF(self.rect()).adjusted(_LEFT, _TOP, -_RIGHT, -_BOTTOM)
         self._paint_axes(painter, inside)
         total = sum(one.count for one in self._bins)
+        painter.setPen(QPen(QColor(theme.current().secondary), 1.5))
+        for one in self._before:
+            _cross(painter, _place(inside, one.probability, one.accuracy.value))
         for one in self._bins:
             self._paint_bin(painter, inside, one, one.count / total)
 
@@ -190,11 +201,14 @@ class ReliabilityDiagram(QWidget):
         low = _place(inside, one.probability, one.accuracy.low)
         high = _place(inside, one.probability, one.accuracy.high)
         painter.drawLine(low, high)
-        painter.setBrush(QColor(colours.panel if one.count < FEW else colours.accent))
+        painter.setBrush(QColor(colours.window if one.count < FEW else colours.accent))
         painter.drawEllipse(at, _DOT, _DOT)
 
 
-_BESIDE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+def _cross(painter: QPainter, at: QPointF) -> None:
+    across, down = QPointF(_DOT, _DOT), QPointF(_DOT, -_DOT)
+    painter.drawLine(at - across, at + across)
+    painter.drawLine(at - down, at + down)
 
 
 def _place(inside: QRectF, probability: float, share: float) -> QPointF:

@@ -48,17 +48,21 @@ def judge(card: ModelCard, probabilities_K: NDArray[np.float64], *, is_volume: b
     trust = card.trust
     levels = trust.sets.levels if trust and trust.sets else ()
     abstention = trust.abstention if trust else None
-    is_named = abstention is None or probabilities_K.max() >= abstention.least
+    candidates: tuple[str, ...] = ()
+    abstains = ""
+    if abstention is not None and probabilities_K.max() < abstention.least:
+        candidates = _candidates(card, abstention, probabilities_K)
+        abstains = _reason(abstention, bool(candidates))
     return Openness(
         () if is_volume else tuple(_set(card, level, probabilities_K) for level in levels),
-        () if is_named or abstention is None else _candidates(card, abstention, probabilities_K),
-        "" if is_named or abstention is None else _reason(abstention),
+        candidates,
+        abstains,
         (_uncalibrated(trust.pooling if trust else None),) if is_volume and trust else (),
     )
 
 
 def _set(card: ModelCard, level: Level, probabilities_K: NDArray[np.float64]) -> PredictionSet:
-    count = np.count_nonzero(probabilities_K >= level.least)
+    count = int(np.count_nonzero(probabilities_K >= level.least))
     return PredictionSet(level.promise, _first(card, probabilities_K, count))
 
 
@@ -67,7 +71,7 @@ def _candidates(
 ) -> tuple[str, ...]:
     if abstention.together is None:
         return ()
-    count = max(2, np.count_nonzero(probabilities_K >= abstention.together.least))
+    count = max(2, int(np.count_nonzero(probabilities_K >= abstention.together.least)))
     return _first(card, probabilities_K, count) if count < len(card.classes) else ()
 
 
@@ -76,13 +80,19 @@ def _first(card: ModelCard, probabilities_K: NDArray[np.float64], count: int) ->
     return tuple(card.classes[at] for at in order[:count])
 
 
-def _reason(abstention: Abstention) -> str:
-    return tr(
+def _reason(abstention: Abstention, has_candidates: bool) -> str:
+    said = tr(
         "No class reaches {least}, from which on the model names one. It does so for {share} of "
         "held-out pictures, and is then right in {accuracy}.",
         least=percent(abstention.least),
         share=percent(abstention.answered.value),
         accuracy=percent(abstention.accuracy.value, 1),
+    )
+    if not has_candidates or abstention.together is None:
+        return said
+    share = percent(abstention.together.coverage.value)
+    return f"{said} " + tr(
+        "Otherwise the classes that it leaves open hold the true one in {share}.", share=share
     )
 
 
