@@ -212,8 +212,7 @@ class Field(QObject):
         if type(value) is not expected:
             kinds = {
                 int: tr("a whole number"), float: tr("a number"),
-                list: tr('a list such as ["one", "two"]'),
-                dict: tr('a table such as { "one" = "two" }'),
+                list: tr("a list in square brackets"), dict: tr("a table in curly brackets"),
             }  # fmt: skip
             reason = tr("It must be {kind}, not {text}.", kind=kinds[expected], text=text or "–")
             raise InputError(self.option.title, reason)

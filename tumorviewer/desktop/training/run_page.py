@@ -95,7 +95,7 @@ class RunPage(Page):
         assert self._run is not None
         self._say(None)
         self.remarks.clear()
-        self.stage.setText("")
+        self.stage.setText(tr("The trainer starts…"))
         self._bar.setRange(0, 0)
         self._epochs = {entry["epoch"]: entry for entry in self._run.log()}
         self._total = max(len(self._epochs), 1)
