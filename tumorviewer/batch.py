@@ -16,6 +16,7 @@ from tumorviewer.analysis.finding import ModelIdentity
 from tumorviewer.analysis.messages import unexpected
 from tumorviewer.classify import Item, Settings, Tell, examine, items_of
 from tumorviewer.errors import InputError
+from tumorviewer.language import duration, later, tr
 from tumorviewer.records import FindingEntry, Records, StudyEntry
 from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Refused, Study
@@ -27,7 +28,7 @@ Emit = Callable[[dict[str, Any]], None]
 """Given the line of a study, as soon as it is known."""
 
 _WAIT_S = 0.5
-_UNEXPECTED = "The analysis failed unexpectedly; please report it:"
+_UNEXPECTED = later("The analysis failed unexpectedly; please report it:")
 _OURS = ("labels", "no_tumour", "map_notes")
 """What a kept finding has beyond ``classify --json``."""
 _SHOWN = (
@@ -51,7 +52,12 @@ def run(paths: Sequence[str], settings: Settings, records: Records, emit: Emit, 
     """
     from tumorviewer.study import open_paths
 
-    opened = open_paths(paths, lambda done, found: tell(f"Looking into file {done + 1} of {found}"))
+    opened = open_paths(
+        paths,
+        lambda done, found: tell(
+            tr("Looking into file {done} of {found}", done=done + 1, found=found)
+        ),
+    )
     refused = [one for one in opened.refused if one.is_error]
     studies = _listed(opened.studies, records, refused, tell)
     for one in refused:
@@ -66,7 +72,7 @@ def _listed(
     """The studies by their number on the worklist."""
     listed = {}
     for number, study in enumerate(studies, 1):
-        tell(f"Listing study {number} of {len(studies)}")
+        tell(tr("Listing study {n} of {total}", n=number, total=len(studies)))
         try:
             listed[records.worklist.add(study).id] = study
         except InputError as error:
@@ -92,7 +98,7 @@ class _Batch:
     @cached_property
     def model(self) -> Model:
         """Loaded when there is something to judge."""
-        self.tell("Starting the model")
+        self.tell(tr("Starting the model"))
         from tumorviewer.analysis import device, predict
 
         device.use_threads()
@@ -120,7 +126,7 @@ class _Batch:
                         left.remove(entry)
                         yield len(waiting) - len(left) - 1, entry
             if left:
-                self.tell("Waiting for another program that judges the same studies")
+                self.tell(tr("Waiting for another program that judges the same studies"))
                 time.sleep(_WAIT_S)
 
     def _judge(self, entry: StudyEntry, study: Study, emit: Emit, tell: Tell) -> bool:
@@ -150,7 +156,7 @@ class _Batch:
                 self.records.findings.refuse(study, key, self._identity, error.message)
             return error.message
         except Exception as error:  # noqa: BLE001 - one bad volume must not end the batch
-            return f"{_UNEXPECTED} {unexpected(study, '', error).detail}"
+            return f"{tr(_UNEXPECTED)} {unexpected(study, '', error).detail}"
         return self.records.findings.add(study, key, finding)
 
     @property
@@ -177,16 +183,10 @@ class _Progress:
         """Tells what is being done to one of the studies."""
         done, left = sum(self._slices[:at]), sum(self._slices[at:])
         spent = time.monotonic() - self._start
-        remaining = f", about {_duration(spent / done * left)} left" if done else ""
-        head = f"Study {at + 1} of {len(self._slices)}{remaining}"
+        head = tr("Study {n} of {total}", n=at + 1, total=len(self._slices))
+        if done:
+            head += ", " + tr("about {time} left", time=duration(spent / done * left))
         return lambda text: self._tell(f"{head}: {text}")
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return f"{max(1, round(seconds))} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.1f} h"
 
 
 def _slices(study: Study) -> int:

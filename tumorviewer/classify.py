@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.finding import Finding
@@ -73,7 +74,12 @@ def classify(paths: Sequence[str], settings: Settings, tell: Tell) -> Report:
 
     if settings.out:
         _make_folder(settings.out)
-    opened = open_paths(paths, lambda done, found: tell(f"Looking into file {done + 1} of {found}"))
+    opened = open_paths(
+        paths,
+        lambda done, found: tell(
+            tr("Looking into file {done} of {found}", done=done + 1, found=found)
+        ),
+    )
     report = Report()
     _take_refused(opened, report)
     items = [item for study in opened.studies for item in items_of(study)]
@@ -91,8 +97,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> InputError:
-    reason = f"It cannot be written to: {error.strerror or error}."
-    return InputError(str(folder), reason, "Make room or choose another folder.")
+    reason = tr("It cannot be written to: {error}.", error=error.strerror or error)
+    return InputError(str(folder), reason, tr("Make room or choose another folder."))
 
 
 def _take_refused(opened: Opened, report: Report) -> None:
@@ -109,14 +115,14 @@ def items_of(study: Study) -> Iterator[Item]:
 
 
 def _judge_all(items: list[Item], settings: Settings, report: Report, tell: Tell) -> None:
-    tell("Starting the model")
+    tell(tr("Starting the model"))
     from tumorviewer.analysis import device, predict
 
     device.use_threads()
     model = predict.load(settings.model, settings.device)
     report.labels = model.card.labels
     for number, item in enumerate(items, 1):
-        at = f"{number} of {len(items)}"
+        at = f"{number} / {len(items)}"
         try:
             finding = _judge(item, number, model, settings, partial(_tell_at, tell, at))
         except InputError as error:
@@ -139,17 +145,17 @@ def examine(item: Item, model: Model, method: str | None, tell: Tell) -> tuple[F
     """
     from tumorviewer.analysis.pipeline import analyse
 
-    tell("Loading")
+    tell(tr("Loading"))
     try:
         volume = item.volume.load()
         finding = analyse(
             volume,
             model,
             method=method,
-            progress=lambda done, total, text: tell(f"{text} {done} of {total}"),
+            progress=lambda done, total, text: tell(f"{text} {done} / {total}"),
         )
     except MemoryError as error:
-        raise InputError(item.series.source, "There is not enough memory for it.") from error
+        raise InputError(item.series.source, tr("There is not enough memory for it.")) from error
     return finding, volume
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tumorviewer import __version__
 from tumorviewer.errors import InputError
+from tumorviewer.language import percent, tr
+from tumorviewer.study.labels import label_words
 
 if TYPE_CHECKING:
     from tumorviewer.classify import Report, Settings
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _complain("Interrupted.")
+        _complain(tr("Interrupted."))
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -144,7 +146,7 @@ def _batch(paths: Sequence[str], settings: Settings) -> int:
         try:
             all_judged = batch.run(paths, settings, records, status.put, status.tell)
         except KeyboardInterrupt:
-            _complain("\nThe same command goes on where it stopped.")
+            _complain("\n" + tr("The same command goes on where it stopped."))
             raise
     return OK if all_judged else SOME_REFUSED
 
@@ -179,29 +181,32 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         return
     for finding in report.findings:
         print("\n".join(_lines(finding, report.labels)) + "\n")
-    for title, entries in (("Not judged", report.errors), ("Nothing to judge in", report.notes)):
+    for title, entries in (
+        (tr("Not judged"), report.errors),
+        (tr("Nothing to judge in"), report.notes),
+    ):
         for entry in entries:
             _complain(f"{title}: {plain(entry['source'])}: {plain(entry['message'])}")
     if report.findings:
-        print("Research use only: not for diagnosis.")
+        print(tr("Research use only: not for diagnosis."))
 
 
 def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
     is_outside = (finding["kind"] or {}).get("level") == "outside"
     shares = {} if is_outside else finding["probabilities"]
     ranked = sorted(shares.items(), key=lambda item: -item[1])
-    volume = f" ({plain(finding['volume'])})" if finding["volume"] else ""
+    volume = f" ({plain(label_words(finding['volume']))})" if finding["volume"] else ""
     shown = ", ".join(str(index + 1) for index in finding["key_slices"])
     lines = [f"{plain(finding['source'])}{volume}"]
-    lines += [f"  {labels.get(name, name):20} {share:7.1%}" for name, share in ranked]
+    lines += [f"  {tr(labels.get(name, name)):20} {percent(share, 1):>8}" for name, share in ranked]
     lines += [f"  {plain(finding['explanation'])}"]
-    lines += [f"  deciding slices: {shown} of {len(finding['slices'])} judged"]
-    lines += [
-        f"  model: {finding['model']['name']} {finding['model']['version']}, {finding['device']}"
-    ]
+    judged = len(finding["slices"])
+    lines += ["  " + tr("deciding slices: {shown} of {n} judged", shown=shown, n=judged)]
+    model = finding["model"]
+    lines += [f"  {tr('model')}: {model['name']} {model['version']}, {finding['device']}"]
     if finding["saliency"] and finding["saliency"]["file"]:
-        lines += [f"  saliency map: {finding['saliency']['file']}"]
-    return lines + [f"  note: {plain(flag)}" for flag in finding["flags"]]
+        lines += [f"  {tr('saliency map')}: {finding['saliency']['file']}"]
+    return lines + [f"  {tr('note')}: {plain(flag)}" for flag in finding["flags"]]
 
 
 def _models(arguments: list[str]) -> int:
@@ -266,8 +271,8 @@ def _list_models(_: argparse.Namespace) -> int:
         if entry.card:
             print(f"{mark} {entry.name:24} {plain(entry.card.version):8} {plain(entry.card.title)}")
         elif entry.problem:
-            print(f"{mark} {plain(entry.name):24} refused: {plain(entry.problem.message)}")
-    print("* is used unless --model says otherwise.")
+            print(f"{mark} {plain(entry.name):24} {tr('refused')}: {plain(entry.problem.message)}")
+    print(tr("* is used unless --model says otherwise."))
     return OK
 
 
@@ -298,7 +303,7 @@ def _verify_model(options: argparse.Namespace) -> int:
 
     def verify() -> str:
         card = weights.load(folder)[0]
-        return f"{card.name} {card.version}: in order, SHA-256 {card.weights.sha256}"
+        return f"{card.name} {card.version}: {tr('in order')}, SHA-256 {card.weights.sha256}"
 
     return _done(verify)
 
@@ -311,7 +316,7 @@ def _import_model(options: argparse.Namespace) -> int:
         card, is_new = exchange.bring_in(
             options.path, Catalogue(), options.name, check=lambda folder: weights.load(folder)[0]
         )
-        how = "imported" if is_new else "is there already"
+        how = tr("imported") if is_new else tr("is there already")
         return f"{card.name} {card.version}: {how}, SHA-256 {card.weights.sha256}"
 
     return _done(bring_in)

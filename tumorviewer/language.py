@@ -80,6 +80,16 @@ def percent(share: float, digits: int = 0) -> str:
     return LANGUAGES[current()].percent.format(number(100 * share, f".{digits}f"))
 
 
+def duration(seconds: float) -> str:
+    """About how long: ``"40 s"``, ``"12 min"``, ``"2.5 h"``."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return tr("{n} s", n=max(1, round(seconds)))
+    if minutes < 100:
+        return tr("{n} min", n=minutes)
+    return tr("{n} h", n=number(minutes / 60, ".1f"))
+
+
 def date(day: datetime.date | str) -> str:
     """A day, or one as ISO 8601 writes it; any other text stays as it is."""
     return _written(day, LANGUAGES[current()].date)
@@ -122,6 +132,12 @@ def capital(text: str) -> str:
     """A text with a capital first letter; that of ``i`` has a dot in Turkish."""
     dotted = current() == "tr" and text.startswith("i")
     return "İ" + text[1:] if dotted else text[:1].upper() + text[1:]
+
+
+def small(text: str) -> str:
+    """A text with a small first letter, as :func:`capital`."""
+    first = {"İ": "i", "I": "ı"} if current() == "tr" else {}
+    return first.get(text[:1], text[:1].lower()) + text[1:]
 
 
 def folded(text: str) -> str:

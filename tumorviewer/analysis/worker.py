@@ -30,6 +30,7 @@ from tumorviewer.analysis.messages import (
 )
 from tumorviewer.analysis.slices import PreparedVolume
 from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.language import tr
 from tumorviewer.models import bundle
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class _Desk:
         except errors.InputError as error:
             return Failed(task.id, str(error), "" if self._model else "no model")
         except Exception as error:  # noqa: BLE001 - a bad task must not end the process
-            message = "The analysis failed unexpectedly. If it fails again, please report it."
+            message = tr("The analysis failed unexpectedly. If it fails again, please report it.")
             return unexpected(task.id, message, error)
 
     def _work(self, task: Task) -> Finding | Saliency | MapCheck | SimilarCases:
@@ -130,7 +131,7 @@ class _Desk:
                 raise errors.Cancelled
             self._inbox.connection.send(Progress(task.id, done, total, text))
 
-        progress(0, 1, "Loading the model")
+        progress(0, 1, tr("Loading the model"))
         examination = self._examine(task)
         if task.similar_to is not None:
             return pipeline.similar_cases(examination, task.similar_to)

@@ -20,7 +20,7 @@ from tumorviewer.desktop.jobs import Job, Jobs
 from tumorviewer.desktop.judging import Judge, WorkerError, enter
 from tumorviewer.desktop.loading import Pace
 from tumorviewer.errors import InputError
-from tumorviewer.language import number, tr
+from tumorviewer.language import tr
 from tumorviewer.study.types import Refused
 
 if TYPE_CHECKING:
@@ -311,13 +311,3 @@ class _Line(QObject):
 
     def _mourn(self, _reason: str) -> None:
         self._deaths += self._request is not None
-
-
-def duration(seconds: float) -> str:
-    """About how long, for people."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return tr("{n} s", n=max(1, round(seconds)))
-    if minutes < 100:
-        return tr("{n} min", n=minutes)
-    return tr("{n} h", n=number(minutes / 60, ".1f"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 
-from tumorviewer.desktop.batch import BatchState, duration
+from tumorviewer.desktop.batch import BatchState
 from tumorviewer.desktop.labels import ElidedLabel, button
-from tumorviewer.language import later, number, tr
+from tumorviewer.language import duration, later, number, tr
 
 
 class BatchBar(QFrame):

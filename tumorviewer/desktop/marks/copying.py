@@ -7,12 +7,14 @@ from PySide6.QtGui import QImage
 from tumorviewer.desktop.marks import words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.viewport import Viewport
+from tumorviewer.language import tr
 from tumorviewer.records.identity import volume_key
+from tumorviewer.study.labels import label_words
 
 
 def table(book: MarkBook) -> str:
     """A line for each mark: kind, text, figures, series; separated by tabs."""
-    rows = [("Mark", "Text", "Measured", "Series")]
+    rows = [(tr("Mark"), tr("Text"), tr("Measured"), tr("Series"))]
     for mark in book.marks():
         figures = "; ".join((*words.figures(mark), *words.warnings(mark)))
         rows.append((words.title(mark), mark.text, figures, _series(book, mark.volume)))
@@ -33,5 +35,5 @@ def _series(book: MarkBook, volume: str) -> str:
     for series in book.study.series:
         for source in series.volumes:
             if volume == volume_key(series, source):
-                return f"{series.title} {source.label}".strip()
+                return f"{series.title} {label_words(source.label)}".strip()
     return volume

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.records import Mark
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Keeper(QObject):
             self.troubled.emit("")
 
     def _failed(self, error: InputError) -> None:
-        self.troubled.emit(f"Not kept yet: {error.message}")
+        self.troubled.emit(tr("Not kept yet: {message}", message=error.message))
         self._retry.start()
 
 

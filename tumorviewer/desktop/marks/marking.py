@@ -20,6 +20,7 @@ from tumorviewer.desktop.marks.tool import MarkTool
 from tumorviewer.desktop.panes import Panes
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measure import Kind
+from tumorviewer.language import small, tr
 from tumorviewer.records import Mark
 from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Series, Study
@@ -133,7 +134,7 @@ class Marking(QObject):
         book = self._book
         mark = book.get(book.selected) if book is not None else None
         if book is not None and mark is not None and self._panes.isVisible():
-            book.delete(mark.id, f"delete {words.title(mark).lower()}")
+            book.delete(mark.id, tr("delete {mark}", mark=small(words.title(mark))))
 
     def move_by_keys(self) -> None:
         """Let the arrow keys move the selected mark."""
@@ -242,12 +243,12 @@ class Marking(QObject):
 
     def _set_text(self, book: MarkBook, mark: Mark, text: str) -> None:
         if text or mark.type != Kind.TEXT:
-            book.change(replace(mark, text=text), "change text")
+            book.change(replace(mark, text=text), tr("change text"))
 
 
 def _add_text(book: MarkBook, mark: Mark, text: str) -> None:
     if text:
-        book.add(replace(mark, text=text), "write text")
+        book.add(replace(mark, text=text), tr("write text"))
 
 
 def _volumes(study: Study) -> dict[str, tuple[Series, int]]:

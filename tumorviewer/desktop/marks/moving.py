@@ -11,6 +11,7 @@ from tumorviewer.desktop.marks import canvas, shapes, words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measure import Kind, Points, measure
+from tumorviewer.language import small, tr
 from tumorviewer.records import Mark
 
 _KEPT = ("made", "unit", "intensity_unit", "frame_of_reference")
@@ -57,15 +58,15 @@ class Nudge:
         """Keep what was moved since it was kept last; it is undone in one."""
         mark, self._moved = self._moved, None
         if mark is not None and self.book.get(mark.id) is not None:
-            self.book.change(mark, f"move {words.title(mark).lower()} by keys")
+            self.book.change(mark, tr("move {mark} by keys", mark=small(words.title(mark))))
 
     def prompt(self) -> str:
         """What the reader can do."""
         mark = self.mark
         if mark is None:
             return ""
-        held = "all of it" if self.handle is None else f"point {self.handle + 1}"
-        return f"{words.title(mark)}, {held}: {words.NUDGE}"
+        held = tr("all of it") if self.handle is None else tr("point {n}", n=self.handle + 1)
+        return f"{words.title(mark)}, {held}: {tr(words.NUDGE)}"
 
 
 def place(viewport: Viewport, at: QPointF) -> Points:

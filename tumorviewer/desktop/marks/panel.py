@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout
 from tumorviewer.desktop.labels import heading, label
 from tumorviewer.desktop.marks import words
 from tumorviewer.desktop.marks.book import MarkBook
+from tumorviewer.language import later, tr
 from tumorviewer.records import Mark
 
-_EMPTY = "None yet. D measures a distance; the menu Marks has the others."
+_EMPTY = later("None yet. D measures a distance; the menu Marks has the others.")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _ID = Qt.ItemDataRole.UserRole
 
@@ -27,13 +28,13 @@ class MarkPanel(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "panel")
-        self.setAccessibleName("Marks")
+        self.setAccessibleName(tr("Marks"))
         self.list = MarkList()
         self.warning = label("", "warning")
-        self.warning.setAccessibleName("What to know of the measurement")
+        self.warning.setAccessibleName(tr("What to know of the measurement"))
         self.trouble = label("", "error")
-        self.trouble.setAccessibleName("Marks that are not kept")
-        self._hint = label(_EMPTY, "secondary")
+        self.trouble.setAccessibleName(tr("Marks that are not kept"))
+        self._hint = label(tr(_EMPTY), "secondary")
         self.list.currentItemChanged.connect(self._turned_to)
         self.list.itemActivated.connect(lambda item: self.jump_wanted.emit(item.data(_ID)))
         self.list.itemClicked.connect(lambda item: self.jump_wanted.emit(item.data(_ID)))
@@ -41,7 +42,7 @@ class MarkPanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)
-        for part in (heading("Marks"), self._hint, self.list, self.warning, self.trouble):
+        for part in (heading(tr("Marks")), self._hint, self.list, self.warning, self.trouble):
             layout.addWidget(part)
         self.show_trouble("")
         self.show_book(None, ())
@@ -79,7 +80,7 @@ class MarkList(QListWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("List of marks")
+        self.setAccessibleName(tr("List of marks"))
         self.setWordWrap(True)
         self.setMaximumHeight(180)
         self.setProperty("role", "marks")
@@ -121,5 +122,5 @@ class MarkList(QListWidget):
 def _text(mark: Mark, is_here: bool) -> str:
     name = f"{words.title(mark)}: {mark.text}" if mark.text else words.title(mark)
     figures = [figure.replace(" ", _NO_BREAK) for figure in words.figures(mark)]
-    gone = () if is_here else ("Its series is not open.",)
+    gone = () if is_here else (tr("Its series is not open."),)
     return "\n".join(filter(None, (name, ", ".join(figures), *gone)))

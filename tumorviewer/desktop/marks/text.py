@@ -8,6 +8,8 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QFocusEvent, QKeyEvent, Qt
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from tumorviewer.language import tr
+
 _LONGEST = 200
 _WIDTH = 220
 
@@ -27,8 +29,8 @@ class TextEntry(QLineEdit):
         super().__init__(text, parent)
         self._keep: Callable[[str], object] | None = keep
         self._viewport = parent
-        self.setAccessibleName("Text of the mark")
-        self.setPlaceholderText("Text, then Enter")
+        self.setAccessibleName(tr("Text of the mark"))
+        self.setPlaceholderText(tr("Text, then Enter"))
         self.setMaxLength(_LONGEST)
         self.resize(_WIDTH, self.sizeHint().height())
         left = min(max(round(at.x()) + 8, 0), parent.width() - self.width())

@@ -17,6 +17,7 @@ from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.marks.moving import Nudge, flat, measured, moved, place, tuples
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measure import Kind, Points
+from tumorviewer.language import small, tr
 from tumorviewer.records import Mark
 from tumorviewer.study import Placement
 
@@ -118,7 +119,7 @@ class MarkTool(QObject):
         drawing = self._drawing if self._drawing and self._drawing.viewport is viewport else None
         painting.draw(painter, viewport, book, drawing.mark if drawing else None)
         if self.kind is not None and viewport.hasFocus():
-            text = f"{words.TITLES[self.kind]}: {words.HOW[self.kind]}"
+            text = f"{tr(words.TITLES[self.kind])}: {tr(words.HOW[self.kind])}"
             painting.draw_prompt(painter, viewport, text)
             if self._pen is not None:
                 painting.draw_pen(painter, viewport.transform().map(self._pen))
@@ -195,7 +196,7 @@ class MarkTool(QObject):
     def _release(self, book: MarkBook, at: QPointF) -> bool:
         drag, self._drag = self._drag, None
         if drag is not None:
-            book.change(drag.mark(at), f"move {words.title(drag.hit.mark).lower()}")
+            book.change(drag.mark(at), tr("move {mark}", mark=small(words.title(drag.hit.mark))))
             book.preview(None)
             return True
         drawing = self._drawing
@@ -327,7 +328,7 @@ class MarkTool(QObject):
         if drawing.mark.type == Kind.TEXT:
             self.text_wanted.emit(drawing.mark, drawing.viewport)
         else:
-            book.add(drawing.mark, f"draw {words.title(drawing.mark).lower()}")
+            book.add(drawing.mark, tr("draw {mark}", mark=small(words.title(drawing.mark))))
 
     def _cancel(self) -> None:
         for each in (self._drawing, self._drag):

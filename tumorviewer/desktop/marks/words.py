@@ -5,39 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tumorviewer import language
 from tumorviewer.desktop.readout import number
 from tumorviewer.imaging.measure import REGIONS, Kind
+from tumorviewer.language import later, tr
 from tumorviewer.records import Mark
 
 TITLES = {
-    Kind.POINT: "Point",
-    Kind.TEXT: "Text",
-    Kind.DISTANCE: "Distance",
-    Kind.ANGLE: "Angle",
-    Kind.DIAMETERS: "Two diameters",
-    Kind.ELLIPSE: "Ellipse",
-    Kind.RECTANGLE: "Rectangle",
-    Kind.FREEHAND: "Freehand region",
+    Kind.POINT: later("Point"),
+    Kind.TEXT: later("Text"),
+    Kind.DISTANCE: later("Distance"),
+    Kind.ANGLE: later("Angle"),
+    Kind.DIAMETERS: later("Two diameters"),
+    Kind.ELLIPSE: later("Ellipse"),
+    Kind.RECTANGLE: later("Rectangle"),
+    Kind.FREEHAND: later("Freehand region"),
 }
 HOW = {
-    Kind.POINT: "click where it is",
-    Kind.TEXT: "click where it belongs, then type",
-    Kind.DISTANCE: "drag from end to end, or click both",
-    Kind.ANGLE: "drag along one arm to the vertex, then click the end of the other",
-    Kind.DIAMETERS: "drag along the longest, then across it; it stays perpendicular",
-    Kind.ELLIPSE: "drag from corner to corner of the box around it",
-    Kind.RECTANGLE: "drag from corner to corner",
-    Kind.FREEHAND: "drag around it",
+    Kind.POINT: later("click where it is"),
+    Kind.TEXT: later("click where it belongs, then type"),
+    Kind.DISTANCE: later("drag from end to end, or click both"),
+    Kind.ANGLE: later("drag along one arm to the vertex, then click the end of the other"),
+    Kind.DIAMETERS: later("drag along the longest, then across it; it stays perpendicular"),
+    Kind.ELLIPSE: later("drag from corner to corner of the box around it"),
+    Kind.RECTANGLE: later("drag from corner to corner"),
+    Kind.FREEHAND: later("drag around it"),
 }
-NUDGE = "arrows move it by a pixel, with Shift by ten; Enter takes its next point, Escape lets go"
+NUDGE = later(
+    "arrows move it by a pixel, with Shift by ten; Enter takes its next point, Escape lets go"
+)
 _MEASURED = {"length", "angle", "longest", "area", "value"}
-IN_PIXELS = "No spacing is stated in the file: lengths and areas are in pixels, not in mm."
-ON_SLAB = "Intensities are of the maximum over a slab of {:g} mm, not of one slice."
-CROSSES = "The outline crosses itself: its area is not what it encloses."
+IN_PIXELS = later("No spacing is stated in the file: lengths and areas are in pixels, not in mm.")
+ON_SLAB = later("Intensities are of the maximum over a slab of {slab} mm, not of one slice.")
+CROSSES = later("The outline crosses itself: its area is not what it encloses.")
 
 
 def title(mark: Mark) -> str:
-    return TITLES[Kind(mark.type)]
+    return tr(TITLES[Kind(mark.type)])
 
 
 def lines(mark: Mark) -> list[str]:
@@ -62,14 +66,15 @@ def figures(mark: Mark) -> list[str]:
     if not values.keys() & _MEASURED:
         return []
     if kind is Kind.DISTANCE:
-        return [f"{values['length']:.1f} {unit}"]
+        return [f"{_tenths(values['length'])} {unit}"]
     if kind is Kind.ANGLE:
-        return [f"{values['angle']:.1f}°"]
+        return [f"{_tenths(values['angle'])}°"]
     if kind is Kind.DIAMETERS:
-        pair = f"{values['longest']:.1f} × {values['perpendicular']:.1f} {unit}"
-        return [pair, f"Product {values['product']:.1f} {unit}²"]
+        pair = f"{_tenths(values['longest'])} × {_tenths(values['perpendicular'])} {unit}"
+        product = _tenths(values["product"])
+        return [pair, tr("Product {product} {unit}²", product=product, unit=unit)]
     if kind in REGIONS:
-        return [f"Area {_area(values)}", *_statistics(values)]
+        return [tr("Area {area}", area=_area(values)), *_statistics(values)]
     return [_with_unit(values["value"], values, 1)]
 
 
@@ -78,11 +83,11 @@ def warnings(mark: Mark) -> list[str]:
     kind, values = Kind(mark.type), mark.values
     found = []
     if values.get("unit") == "px" and kind not in (Kind.POINT, Kind.TEXT):
-        found.append(IN_PIXELS)
+        found.append(tr(IN_PIXELS))
     if values.get("crosses_itself"):
-        found.append(CROSSES)
+        found.append(tr(CROSSES))
     if "slab" in values:
-        found.append(ON_SLAB.format(values["slab"]))
+        found.append(tr(ON_SLAB, slab=language.number(values["slab"], "g")))
     return found
 
 
@@ -93,11 +98,18 @@ def _statistics(values: Mapping[str, Any]) -> list[str]:
     mean, sd = number(values["mean"], extent), number(values["sd"], extent)
     least, most = number(values["minimum"], extent), number(values["maximum"], extent)
     unit = values.get("intensity_unit", "")
-    return [f"Mean {mean}  SD {sd} {unit}".rstrip(), f"Min {least}  max {most} {unit}".rstrip()]
+    return [
+        tr("Mean {mean}  SD {sd} {unit}", mean=mean, sd=sd, unit=unit).rstrip(),
+        tr("Min {least}  max {most} {unit}", least=least, most=most, unit=unit).rstrip(),
+    ]
 
 
 def _area(values: Mapping[str, Any]) -> str:
-    return f"{values['area']:.1f} {values.get('unit', 'mm')}²"
+    return f"{_tenths(values['area'])} {values.get('unit', 'mm')}²"
+
+
+def _tenths(value: float) -> str:
+    return language.number(value, ".1f")
 
 
 def _extent(values: Mapping[str, Any]) -> float:
