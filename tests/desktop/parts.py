@@ -18,6 +18,7 @@ from tumorviewer.analysis.messages import (
     Ready,
     SelfTest,
 )
+from tumorviewer.analysis.methods import BEST
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.errors import InputError
 from tumorviewer.study.types import Placement, Series, Study, Volume
@@ -169,7 +170,7 @@ class FakeClient:
     def answer(self, result: object = None):
         request = self.last
         if result is None:
-            method = request.method or "gradcam"
+            method = "gradcam" if request.method in (None, BEST) else request.method
             result = finding(request.volume, method=method)
             if not isinstance(request, Analyse):
                 result = result.saliency

@@ -290,7 +290,7 @@ def test_map_controls_ask_for_what_is_chosen(qtbot):
     with qtbot.waitSignal(controls.explanation_wanted) as asked:
         controls._target.setCurrentIndex(2)
         controls._target.activated.emit(2)
-    assert asked.args == ["gradcam", "meningioma"]
+    assert asked.args == ["gradcam", "meningioma", ""]
     methods = [controls._method.itemText(at) for at in range(controls._method.count())]
     assert methods[0] == "Grad-CAM"
     assert "EigenCAM (same map whatever the class)" in methods

@@ -64,8 +64,13 @@ class Cases:
 
     def take(self, rows: NDArray[np.int64]) -> Cases:
         """Some of them."""
-        arrays = (self.pictures, self.inside, self.said, self.missed, self.groups)
-        return Cases(*(array[rows] for array in arrays))
+        return Cases(
+            self.pictures[rows],
+            self.inside[rows],
+            self.said[rows],
+            self.missed[rows],
+            self.groups[rows],
+        )
 
     def batches(self) -> Iterator[tuple[NDArray[np.int64], int]]:
         """Rows of one predicted class at a time, and that class."""

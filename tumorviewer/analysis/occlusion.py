@@ -58,15 +58,17 @@ def _one(
         hidden = torch.stack([_hidden(picture_TSS, place, grid) for place in part])
         said.append(_said(network, hidden, score))
     scores = np.concatenate(said)
-    return (scores[0] - scores[1:]).reshape(grid, grid)
+    falls: NDArray[np.float32] = (scores[0] - scores[1:]).reshape(grid, grid)
+    return falls
 
 
 def _said(
     network: Classifier, pictures_NTSS: Tensor, score: Callable[[Tensor], Tensor]
 ) -> NDArray[np.float32]:
     with torch.inference_mode():
-        answer: NDArray[np.float32] = score(network(pictures_NTSS).log_softmax(-1)).cpu().numpy()
-    return answer
+        logits_NK: Tensor = network(pictures_NTSS)
+    said: NDArray[np.float32] = score(logits_NK.log_softmax(-1)).cpu().numpy()
+    return said
 
 
 def _hidden(picture_TSS: Tensor, place: tuple[int, int], grid: int) -> Tensor:

@@ -25,7 +25,7 @@ from tumorviewer.analysis.messages import (
     Request,
     SelfTest,
 )
-from tumorviewer.analysis.methods import DEFAULT_METHOD
+from tumorviewer.analysis.methods import BEST
 from tumorviewer.desktop.kept import Kept
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
@@ -110,7 +110,7 @@ class Analyst(QObject):
         self._is_outdated = False
         """Whether another model than the one in use gave the answer that is shown."""
         self._findings: Kept[Finding] = Kept(_KEPT_BYTES, _size)
-        self.method = DEFAULT_METHOD
+        self.method = BEST
         self.target = ""
         """The class to explain; empty for the predicted one."""
         self.state = State(Phase.IDLE)
@@ -165,7 +165,12 @@ class Analyst(QObject):
                 lambda model: Analyse(volume, model, method=self.method, target=self.target or None)
             )
 
-    def explain(self, method: str, target: str) -> None:
+    @property
+    def volume(self) -> Volume | None:
+        """What is shown."""
+        return self._volume
+
+    def explain(self, method: str, target: str, against: str = "") -> None:
         """Ask for other maps of the shown volume."""
         self.method, self.target = method, target
         if self._is_outdated:  # the maps of one model do not explain the answer of another
@@ -174,7 +179,9 @@ class Analyst(QObject):
         finding, volume = self.state.finding, self._volume
         if finding is not None and volume is not None:
             wanted = target or finding.predicted_class
-            self._ask(lambda model: Explain(volume, model, method, wanted), finding)
+            self._ask(
+                lambda model: Explain(volume, model, method, wanted, against=against), finding
+            )
 
     def can_explain(self, index: int) -> bool:
         """Whether a slice was judged, has no map, and nothing else is being computed."""
@@ -190,8 +197,13 @@ class Analyst(QObject):
         if volume is None or finding is None or not self.can_explain(index):
             return
         assert finding.saliency is not None
-        method, target = finding.saliency.method, finding.saliency.target
-        self._ask(lambda model: Explain(volume, model, method, target, (index,)), finding)
+        shown = finding.saliency
+        self._ask(
+            lambda model: Explain(
+                volume, model, shown.method, shown.target, (index,), against=shown.against
+            ),
+            finding,
+        )
 
     def cancel(self) -> None:
         """Give up what is being computed."""
@@ -319,9 +331,13 @@ class Analyst(QObject):
 def _with_maps(finding: Finding, new: Saliency) -> Finding:
     """Maps of the same method and class join those that are there; others replace them."""
     old = finding.saliency
-    if old is not None and (old.method, old.target) == (new.method, new.target):
+    if old is not None and _question(old) == _question(new):
         new = join(old, new, finding.labels.get(new.target, new.target))
     return replace(finding, saliency=new)
+
+
+def _question(saliency: Saliency) -> tuple[str, str, str]:
+    return saliency.method, saliency.target, saliency.against
 
 
 def _size(finding: Finding) -> int:

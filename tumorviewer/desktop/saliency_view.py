@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache, partial
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from PySide6.QtGui import QImage
 
 from tumorviewer.analysis.finding import Finding, Saliency
 from tumorviewer.analysis.methods import METHODS
+from tumorviewer.analysis.trust.checked import MapCheck, reasons
 from tumorviewer.imaging.colormap import overlay
 from tumorviewer.language import later, number, tr
 
@@ -23,12 +26,20 @@ NOT_JUDGED = later("No map for this slice: it was not judged")
 class SaliencyView:
     """The maps of one finding at one opacity; the last few drawn slices are kept."""
 
-    def __init__(self, finding: Finding, saliency: Saliency, opacity: float) -> None:
+    def __init__(
+        self,
+        finding: Finding,
+        saliency: Saliency,
+        opacity: float,
+        checks: Mapping[int, MapCheck] = MappingProxyType({}),
+    ) -> None:
         self._finding = finding
         self._saliency = saliency
+        self._checks = checks
+        failed = frozenset(index for index, check in checks.items() if check.verdict == "fails")
         rows, columns = saliency.shape
         kept = max(2, _CACHED_BYTES // (4 * rows * columns))
-        self.image = lru_cache(maxsize=kept)(partial(_image, saliency, opacity))
+        self.image = lru_cache(maxsize=kept)(partial(_image, saliency, opacity, failed))
         self._map = lru_cache(maxsize=1)(saliency.on_slice)
 
     def value_text(self, index: int, row: int, column: int) -> str:
@@ -40,42 +51,65 @@ class SaliencyView:
 
     def caption(self) -> str:
         """Method and class."""
-        return f"{METHODS[self._saliency.method].title}: {self._target()}"
+        return f"{METHODS[self._saliency.method].title}: {self._question()}"
 
     def key(self) -> str:
         """What low and high mean."""
         if self._saliency.class_agnostic:
             return tr("Low → high activation, of any class")
+        if self._saliency.against:
+            return tr("Low → high evidence: {question}", question=self._question())
         return tr("Low → high evidence for {target}", target=self._target())
 
     def note(self, index: int) -> str:
         """How this slice's map was scaled, or that there is none."""
         if index not in self._saliency.slices:
             return tr("No map for this slice")
-        if self.absence(index):
+        if not self._has_evidence(index):
             return tr("No positive evidence on this slice")
+        if self._reasons(index):
+            return tr("Greyed: the map fails its check")
         strength = float(self._saliency.strength[self._saliency.slices.index(index)])
         if strength < _FULL_STRENGTH:
             return tr("Scaled by tumour probability {strength}", strength=number(strength, ".2f"))
         return tr("Scaled to this slice's maximum")
 
     def absence(self, index: int) -> str:
-        """Why there is nothing to see on a slice; empty if there is."""
+        """Why there is nothing to see on a slice, or nothing to believe; empty if there is."""
         if index not in self._saliency.slices:
             return tr(NOT_EXPLAINED if index in self._finding.slices else NOT_JUDGED)
-        if not self._saliency.maps[self._saliency.slices.index(index)].any():
+        if not self._has_evidence(index):
             return tr("No positive evidence for {target} on this slice", target=self._target())
-        return ""
+        return "\n".join(self._reasons(index))
+
+    def _has_evidence(self, index: int) -> bool:
+        return bool(self._saliency.maps[self._saliency.slices.index(index)].any())
+
+    def _reasons(self, index: int) -> tuple[str, ...]:
+        check = self._checks.get(index)
+        if check is None or check.verdict == "passes":
+            return ()
+        return (tr(check.nothing),) if check.nothing else reasons(check)
+
+    def _question(self) -> str:
+        """The class; and the one against which it is explained."""
+        against = self._saliency.against
+        if not against:
+            return self._target()
+        other = tr(self._finding.labels.get(against, against))
+        return tr("{target}, not {other}", target=self._target(), other=other)
 
     def _target(self) -> str:
         return tr(self._finding.labels.get(self._saliency.target, self._saliency.target))
 
 
-def _image(saliency: Saliency, opacity: float, index: int) -> QImage | None:
+def _image(saliency: Saliency, opacity: float, failed: frozenset[int], index: int) -> QImage | None:
     values = saliency.on_slice(index)
     if values is None:
         return None
     pixels = overlay(values, opacity)
+    if index in failed:
+        pixels[..., :3] = pixels[..., :3].mean(axis=2, keepdims=True)
     rows, columns = values.shape
     layout = QImage.Format.Format_ARGB32_Premultiplied
     return QImage(pixels.data, columns, rows, pixels.strides[0], layout).copy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from tumorviewer.analysis.finding import Finding
+from tumorviewer.analysis.trust.checked import MapCheck
 from tumorviewer.desktop.cine import Cine
 from tumorviewer.desktop.colour_bar import ColourBar
 from tumorviewer.desktop.fusion import APART, Fusion
@@ -68,6 +69,7 @@ class Viewer(QWidget):
         self._fused: Volume | None = None
         self._fused_line = ""
         self._saliency: SaliencyView | None = None
+        self._checks: Mapping[int, MapCheck] = {}
         self._patient_lines: Sequence[str] = ()
         self._series_lines: Sequence[str] = ()
         self._presets: tuple[Window, ...] = ()
@@ -121,6 +123,17 @@ class Viewer(QWidget):
         self._finding = finding
         self.slice_bar.set_finding(finding)
         self._draw_saliency()
+
+    def show_checks(self, checks: Mapping[int, MapCheck]) -> None:
+        """What is known of the maps of some slices; those that fail are drawn grey."""
+        if checks != self._checks:
+            self._checks = dict(checks)
+            self._draw_saliency()
+
+    @property
+    def has_map(self) -> bool:
+        """Whether the model's maps are drawn."""
+        return self._saliency is not None
 
     def set_patient_text(self, lines: Sequence[str]) -> None:
         """Lines for the top left corner, which :meth:`toggle_patient_text` hides."""
@@ -284,7 +297,7 @@ class Viewer(QWidget):
         saliency = None if finding is None else finding.saliency
         view = None
         if finding is not None and saliency is not None:
-            view = SaliencyView(finding, saliency, self.opacity())
+            view = SaliencyView(finding, saliency, self.opacity(), self._checks)
         self._saliency = view
         self._opacity_text.setText(f"{self._opacity.value()} %")
         self._map_row.setVisible(self.shown_layout.has_map or self._fused is not None)

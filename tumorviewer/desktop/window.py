@@ -25,6 +25,7 @@ from tumorviewer.desktop.assessment import AssessmentPanel
 from tumorviewer.desktop.captions import patient_lines, series_lines
 from tumorviewer.desktop.drop import DropZone
 from tumorviewer.desktop.hanger import Hanger
+from tumorviewer.desktop.map_checks import MapChecks
 from tumorviewer.desktop.marks.marking import Marking
 from tumorviewer.desktop.palette import Palette
 from tumorviewer.desktop.reading import Reading, Shown
@@ -146,6 +147,7 @@ class MainWindow(QMainWindow):
         self.assessment.slice_wanted.connect(self.viewer.set_slice)
         self.assessment.maps.explanation_wanted.connect(analyst.explain)
         self.assessment.maps.slice_wanted.connect(self.actions_["explain_slice"].trigger)
+        self._map_checks = MapChecks(analyst, self.viewer, self.assessment.maps, self)
         self.assessment.cancel_wanted.connect(analyst.cancel)
         self.assessment.insisted.connect(lambda: self._show_state(analyst.state))
         self.assessment.reliability_wanted.connect(self._show_reliability)

@@ -5,8 +5,7 @@ Shapes: T slices that the network sees, S side, H W feature map, K classes.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,8 +15,12 @@ from pytorch_grad_cam.metrics.road import (
     RemoveLeastRelevantFirst,
     RemoveMostRelevantFirst,
 )
-from scipy.ndimage import binary_closing, binary_fill_holes, gaussian_filter
-from scipy.stats import spearmanr
+from scipy.ndimage import (  # type: ignore[import-untyped]
+    binary_closing,
+    binary_fill_holes,
+    gaussian_filter,
+)
+from scipy.stats import spearmanr  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn import functional
 
@@ -42,7 +45,8 @@ _GRID = 32
 """Rank correlations are of maps resized to so many places along a side."""
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True)
+class Asked:
     """Which map to check."""
 
     method: str
