@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QPlainTextEdit, QProgressBar
+from PySide6.QtWidgets import QProgressBar
 
 from tumorviewer.desktop.labels import button, heading, label
 from tumorviewer.desktop.training.curves import Curves
 from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.parts import Page, row
+from tumorviewer.desktop.training.parts import Page, remarks, row
 from tumorviewer.desktop.training.shelf import Run, State
 from tumorviewer.errors import InputError
 from tumorviewer.language import duration, later, tr
@@ -46,6 +46,15 @@ class RunPage(Page):
         self._bar.setAccessibleName(tr("Progress of the training"))
         self.curves = Curves()
         self.curves.setMinimumHeight(260)
+        self.remarks = remarks(tr("What the trainer says"))
+        self._make_buttons()
+        self.add(label(tr("Training"), "title"), self.state, self.error)
+        self.add(self.stage, self._bar, row(self.start, self.go_on, self.pause, self.settings))
+        self.add(heading(tr("Curves")), self.curves, heading(tr("What the trainer says")))
+        self.add(self.remarks)
+        self.end()
+
+    def _make_buttons(self) -> None:
         self.start = button(tr("Start the training"), "primary")
         self.start.clicked.connect(self.begin)
         self.go_on = button(tr("Go on"), "primary")
@@ -57,16 +66,6 @@ class RunPage(Page):
         self.pause.clicked.connect(self._pause)
         self.settings = button(tr("Change the settings"))
         self.settings.clicked.connect(self.settings_wanted)
-        self.remarks = QPlainTextEdit()
-        self.remarks.setReadOnly(True)
-        self.remarks.setTabChangesFocus(True)
-        self.remarks.setMinimumHeight(96)
-        self.remarks.setAccessibleName(tr("What the trainer says"))
-        self.add(label(tr("Training"), "title"), self.state, self.error)
-        self.add(self.stage, self._bar, row(self.start, self.go_on, self.pause, self.settings))
-        self.add(heading(tr("Curves")), self.curves, heading(tr("What the trainer says")))
-        self.add(self.remarks)
-        self.end()
 
     def show_run(self, run: Run) -> None:
         """Turn to a run."""
@@ -96,7 +95,7 @@ class RunPage(Page):
         assert self._run is not None
         self._say(None)
         self.remarks.clear()
-        self.stage.setText("")
+        self.stage.setText(tr("The trainer starts…"))
         self._bar.setRange(0, 0)
         self._epochs = {entry["epoch"]: entry for entry in self._run.log()}
         self._total = max(len(self._epochs), 1)
