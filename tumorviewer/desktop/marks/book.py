@@ -20,8 +20,8 @@ class MarkBook(QObject):
     """Marks by their ids, in the order in which they were made."""
 
     changed = Signal()
-    moved = Signal(object)
-    """A mark is shown where it would be: a :class:`Mark`."""
+    moved = Signal(object, object)
+    """A mark is shown where it would be: the :class:`Mark` as it was shown before, and now."""
     saved = Signal(object)
     """A :class:`Mark` is new or another."""
     removed = Signal(str)
@@ -79,11 +79,11 @@ class MarkBook(QObject):
 
     def preview(self, mark: Mark | None) -> None:
         """Show a mark as it would be; None as it is."""
-        self._preview = mark
+        before, self._preview = self._preview, mark
         if mark is None:
             self.changed.emit()
         else:
-            self.moved.emit(mark)
+            self.moved.emit(before or self._marks[mark.id], mark)
 
     def select(self, identifier: str | None) -> None:
         if identifier != self.selected:

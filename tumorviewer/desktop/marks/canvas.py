@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +43,19 @@ def points_of(mark: Mark) -> Points:
 
 def shown(viewport: Viewport, book: MarkBook) -> Iterator[Mark]:
     """The marks that lie in the plane of a viewport."""
+    return _in_plane(viewport, book, book.marks())
+
+
+def shows(viewport: Viewport, book: MarkBook, *marks: Mark) -> bool:
+    """Whether any of these marks lies in the plane of a viewport."""
+    return any(True for _ in _in_plane(viewport, book, marks))
+
+
+def _in_plane(viewport: Viewport, book: MarkBook, marks: Iterable[Mark]) -> Iterator[Mark]:
     state, key = viewport.state, book.key_of(viewport.state.volume)
     if state.stack is None or viewport.message or state.absence():
         return
-    for mark in book.marks():
+    for mark in marks:
         same = mark.volume == key or _shares_frame(mark, state)
         if same and _lies_in(state, points_of(mark)):
             yield mark

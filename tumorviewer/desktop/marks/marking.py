@@ -230,10 +230,12 @@ class Marking(QObject):
         for viewport in self._panes.viewports():
             viewport.update()
 
-    def _show_moved(self, mark: Mark) -> None:
+    def _show_moved(self, before: Mark, mark: Mark) -> None:
         self.panel.show_moved(mark)
         for viewport in self._panes.viewports():
-            viewport.update()
+            book = self._book_of(viewport) if viewport.isVisible() else None
+            if book is not None and canvas.shows(viewport, book, before, mark):
+                viewport.update()
 
     def _ask_text(self, mark: Mark, viewport: Viewport) -> None:
         book = self._book_of(viewport)
