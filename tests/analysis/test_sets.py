@@ -40,7 +40,9 @@ MEASURED = Trust(
     100,
     20,
     sets=PredictionSets("LAC", (level(0.9, 0.95), level(0.95, 0.6), level(0.99, 0.02))),
-    abstention=Abstention("rule", 0.8, SOME, Measured(0.987, 0.9, 1.0), SOME, Together(0.15, SOME, SOME)),
+    abstention=Abstention(
+        "rule", 0.8, SOME, Measured(0.987, 0.9, 1.0), SOME, Together(0.15, SOME, SOME)
+    ),
     pooling=Pooling(23, 20, Measured(0.97, 0.9, 1.0), Measured(0.956, 0.87, 1.0), SOME, SOME, SOME),
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ def measure(held: Held) -> PredictionSets:
 def threshold(of_true_N: Floats, promise: float) -> float:
     """The largest probability that at least a share ``promise`` of the true classes reach,
     the next case counted as one that does not (Vovk et al., 2005)."""
-    below = int((1 - promise) * (len(of_true_N) + 1))
+    below = int(round((1 - promise) * (len(of_true_N) + 1), 9))
     return float(np.sort(of_true_N)[below - 1]) if below else 0.0
 
 
