@@ -29,6 +29,8 @@ KEYS = {
     "prediction_sets",
     "abstains",
     "candidates",
+    "inputs",
+    "similar",
     "kind",
 }
 

@@ -131,6 +131,7 @@ TABLE = (
     Entry("high_contrast", "View ▸ Colours", "High-contrast colours", group="scheme"),
     Entry("worklist", "Go to", "Worklist", ("Ctrl+L",), "worklist", later("Worklist")),
     Entry("training", "Go to", "Training", ("Ctrl+T",)),
+    Entry("site", "Go to", "This site", ("Ctrl+I",)),
     Entry("next_tab", "Go to", "Next open study", ("Ctrl+Tab",)),
     Entry("previous_tab", "Go to", "Previous open study", ("Ctrl+Shift+Tab",)),
     Entry("previous_slice", "Go to", "Previous slice", (",",), needs="series", starts_section=True),

@@ -23,6 +23,7 @@ from tumorviewer.desktop.refused_list import refused_text
 from tumorviewer.desktop.register import Register
 from tumorviewer.desktop.tabs import StudyTabs
 from tumorviewer.desktop.training.door import Door
+from tumorviewer.desktop.trust.site import Site
 from tumorviewer.desktop.verdict import VerdictPanel
 from tumorviewer.desktop.worklist import WorklistPage
 from tumorviewer.errors import InputError
@@ -78,6 +79,7 @@ class ReadingRoom(QWidget):
         for page in (study_page, self.worklist):
             self._pages.addWidget(page)
         self.training = Door(self.clerk, self._pages, self.tabs, self)
+        self.site = Site(self.clerk, self._pages, self.tabs, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -227,6 +229,7 @@ class ReadingRoom(QWidget):
         self.worklist.show_labels(labels)
         self._verdict.show_labels(labels)
         self.training.show_labels(labels)
+        self.site.show_labels(labels)
 
     def _case_changed(self, case: Case | None) -> None:
         self._verdict.show_case(case)
@@ -248,6 +251,7 @@ class ReadingRoom(QWidget):
         self.tabs.study_wanted.connect(self._turn_to)
         self.tabs.close_wanted.connect(self._close)
         self.tabs.training_wanted.connect(self.training.enter)
+        self.tabs.site_wanted.connect(self.site.enter)
 
     def open_entries(self, entries: Sequence[StudyEntry]) -> None:
         """Open studies of the worklist; one that is open is turned to."""

@@ -21,6 +21,7 @@ class StudyTabs(QTabBar):
 
     worklist_wanted = Signal()
     training_wanted = Signal()
+    site_wanted = Signal()
     study_wanted = Signal(object)
     """A :class:`Study`."""
     close_wanted = Signal(object)
@@ -29,8 +30,8 @@ class StudyTabs(QTabBar):
     def __init__(self) -> None:
         super().__init__()
         self._groups: list[list[Study]] = []
-        self._before = 1
-        """So many tabs stand before those of the studies."""
+        self._pages = ["worklist"]
+        """Tabs before those of the studies."""
         self._hides_patient = False
         self.setAccessibleName(tr("Worklist and open studies"))
         self.setExpanding(False)
@@ -68,17 +69,30 @@ class StudyTabs(QTabBar):
 
     def offer_training(self) -> None:
         """Have a tab for the training workspace."""
-        if self._before == 1:
-            self.blockSignals(True)
-            self.insertTab(1, tr("Training"))
-            self.blockSignals(False)
-            self._before = 2
-            self._fix(1)
+        self._offer("training", tr("Training"))
 
     def show_training(self) -> None:
         """Mark the tab of the training workspace."""
         self.offer_training()
-        self._mark(1)
+        self._mark(self._pages.index("training"))
+
+    def show_site(self) -> None:
+        """Mark the tab of how the model does here; it is there from then on."""
+        self._offer("site", tr("This site"))
+        self._mark(self._pages.index("site"))
+
+    @property
+    def _before(self) -> int:
+        """So many tabs stand before those of the studies."""
+        return len(self._pages)
+
+    def _offer(self, page: str, title: str) -> None:
+        if page not in self._pages:
+            self.blockSignals(True)
+            self.insertTab(self._before, title)
+            self.blockSignals(False)
+            self._fix(self._before)
+            self._pages.append(page)
 
     def _mark(self, at: int) -> None:
         self.blockSignals(True)
@@ -94,10 +108,13 @@ class StudyTabs(QTabBar):
         self.setCurrentIndex((self.currentIndex() + by) % self.count())
 
     def _turned(self, at: int) -> None:
-        if at == 0:
-            self.worklist_wanted.emit()
-        elif 0 < at < self._before:
-            self.training_wanted.emit()
+        if 0 <= at < self._before:
+            wanted = {
+                "worklist": self.worklist_wanted,
+                "training": self.training_wanted,
+                "site": self.site_wanted,
+            }
+            wanted[self._pages[at]].emit()
         elif at > 0:
             self.study_wanted.emit(self._groups[at - self._before][0])
 

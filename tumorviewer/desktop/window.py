@@ -190,6 +190,7 @@ class MainWindow(QMainWindow):
             "cancel": self._cancel,
             "worklist": self.room.show_worklist,
             "training": self.room.training.enter,
+            "site": self.room.site.enter,
             "send_to_training": self.room.send_to_training,
             "next_tab": lambda: self.room.tabs.step(1),
             "previous_tab": lambda: self.room.tabs.step(-1),

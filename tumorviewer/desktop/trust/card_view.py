@@ -132,7 +132,7 @@ class CardPage(Page):
         elif key == "probability" and trust is not None and trust.calibration is not None:
             diagram = ReliabilityDiagram()
             diagram.setMaximumWidth(560)
-            diagram.show_bins(trust.calibration.bins_after)
+            diagram.show_calibration(trust.calibration)
             self.add(diagram)
         elif key == "mistakes" and trust is not None and trust.mistakes:
             self._mistakes = MistakeList(card, trust.mistakes)
