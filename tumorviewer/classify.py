@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tumorviewer.analysis.methods import BEST
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 
@@ -32,10 +33,12 @@ class Settings:
     model: Path
     """The bundle's folder."""
     device: str = "auto"
-    method: str | None = "gradcam"
-    """Of the saliency maps; None for none."""
+    method: str | None = BEST
+    """Of the saliency maps, the one that points best for the model if not named; None for none."""
     out: Path | None = None
     """Where to write; nothing is written without."""
+    checks_map: bool = False
+    """Whether the map of the most telling slice is checked."""
 
 
 @dataclass
@@ -135,7 +138,9 @@ def _tell_at(tell: Tell, at: str, text: str) -> None:
     tell(f"{at}: {text}")
 
 
-def examine(item: Item, model: Model, method: str | None, tell: Tell) -> tuple[Finding, Volume]:
+def examine(
+    item: Item, model: Model, method: str | None, tell: Tell, *, checks_map: bool = False
+) -> tuple[Finding, Volume]:
     """Load a volume and ask a model about it.
 
     Raises
@@ -152,6 +157,7 @@ def examine(item: Item, model: Model, method: str | None, tell: Tell) -> tuple[F
             volume,
             model,
             method=method,
+            checks_map=checks_map,
             progress=lambda done, total, text: tell(f"{text} {done} / {total}"),
         )
     except MemoryError as error:
@@ -164,7 +170,7 @@ def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell
     from tumorviewer.export import export
     from tumorviewer.words import explanation
 
-    finding, volume = examine(item, model, settings.method, tell)
+    finding, volume = examine(item, model, settings.method, tell, checks_map=settings.checks_map)
     if settings.out is None:
         return to_json(finding) | {"explanation": explanation(finding, volume)}
     try:

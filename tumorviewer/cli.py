@@ -94,7 +94,7 @@ def _demo(arguments: list[str]) -> int:
 
 
 def _classify(arguments: list[str]) -> int:
-    from tumorviewer.analysis.methods import DEFAULT_METHOD, METHODS
+    from tumorviewer.analysis.methods import BEST, METHODS
 
     parser = argparse.ArgumentParser(
         prog="tumorviewer classify",
@@ -109,7 +109,13 @@ def _classify(arguments: list[str]) -> int:
     methods = (*METHODS, "none")
     parser.add_argument(
         "--explain", choices=methods, metavar="METHOD",
-        help=f"saliency method: {', '.join(methods)} (default: {DEFAULT_METHOD}; none for --batch)",
+        help=f"saliency method: {', '.join(methods)} (default: the one that points best for the "
+        "model; none for --batch)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--check-map", action="store_true",
+        help="check the map of the most telling slice: faithful, shared by other methods, stable, "
+        "inside the head",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="write JSON, maps, pictures here")
     form = parser.add_mutually_exclusive_group()
@@ -125,9 +131,11 @@ def _classify(arguments: list[str]) -> int:
     from tumorviewer.classify import Settings, classify
     from tumorviewer.models.catalogue import Catalogue
 
-    chosen = options.explain or ("none" if options.batch else DEFAULT_METHOD)
+    chosen = options.explain or ("none" if options.batch else BEST)
     method = None if chosen == "none" else chosen
-    settings = Settings(Catalogue().find(options.model), options.device, method, options.out)
+    settings = Settings(
+        Catalogue().find(options.model), options.device, method, options.out, options.check_map
+    )
     if options.batch:
         return _batch(options.paths, settings)
     with StatusLine() as status:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.preprocess import Box, restore
+from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.language import tr, trn
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Saliency:
     against: str = ""
     """A class that is not the target: the map then shows what speaks for the target rather than
     for that class."""
+    checks: tuple[MapCheck, ...] = ()
+    """Of the slices that were asked for."""
 
     def on_slice(self, index: int) -> NDArray[np.float32] | None:
         """The map of one slice in the volume's grid, ``(rows, columns)`` in 0–1 times strength;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ def analyse(
     method: str | None = BEST,
     target: str | None = None,
     slices: Sequence[int] | None = None,
+    checks_map: bool = False,
     progress: Progress | None = None,
 ) -> Finding:
     """Ask a model about a volume.
@@ -50,6 +52,8 @@ def analyse(
     slices
         Which slices to explain; None for all that were judged, or the deciding ones if the method
         is slow.
+    checks_map
+        Whether the map of the most telling slice is checked.
     progress
         Called before and after each batch; it may raise to stop.
 
@@ -59,7 +63,21 @@ def analyse(
         If no slice can be judged, or the method, the class or a slice does not exist.
     """
     prepared = prepare_volume(volume, model.card.preprocessing, progress)
-    return find(Examination(prepared, model), method, target, slices, progress)
+    examination = Examination(prepared, model)
+    finding = find(examination, method, target, slices, progress)
+    if checks_map and finding.saliency is not None:
+        return _with_check(examination, finding, finding.saliency, progress)
+    return finding
+
+
+def _with_check(
+    examination: Examination, finding: Finding, saliency: Saliency, progress: Progress | None
+) -> Finding:
+    from tumorviewer.analysis.trust import maps
+
+    asked = maps.Asked(saliency.method, saliency.target, saliency.against, finding.key_slices[0])
+    checked = (maps.check(examination, asked, progress),)
+    return replace(finding, saliency=replace(saliency, checks=checked))
 
 
 def find(

@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 
 from tumorviewer.analysis.finding import Finding, Saliency
+from tumorviewer.analysis.trust.checked import MapCheck, reasons
 from tumorviewer.files import replacing
 from tumorviewer.study.types import Placement, Volume
 
@@ -49,6 +50,7 @@ def to_json(finding: Finding, saliency_file: Path | None = None) -> dict[str, An
             "method": saliency.method,
             "target": saliency.target,
             "file": str(saliency_file) if saliency_file else None,
+            **({"check": _check(saliency.checks[0])} if saliency.checks else {}),
         },
         "named_class": finding.named_class,
         "prediction_sets": [
@@ -61,6 +63,10 @@ def to_json(finding: Finding, saliency_file: Path | None = None) -> dict[str, An
         "inputs": finding.inputs,
         "flags": [*finding.flags, *(saliency.notes if saliency else ())],
     }
+
+
+def _check(check: MapCheck) -> dict[str, Any]:
+    return {"verdict": check.verdict, "reasons": list(reasons(check)), **asdict(check)}
 
 
 def _by_class(finding: Finding, probabilities_K: np.ndarray[Any, Any]) -> dict[str, float]:

@@ -5,6 +5,7 @@ Shapes: T slices that the network sees, S side, H W feature map, K classes.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -175,12 +176,14 @@ def road(
     most and when the least relevant pixels are imputed from their neighbours (Rong et al., ICML
     2022). For a contrastive question it is the probability of one class among the two.
 
-    Where the map is the same, what is farther from its marks is less relevant.
+    Where the map is the same, what is farther from its marks is less relevant. Not to be called
+    from two threads at once: noise and warnings are the process's.
     """
     order_SS = torch.from_numpy(map_SS + 1e-3 * gaussian_filter(map_SS, map_SS.shape[-1] / 8))
     picture_TSS = model.tensor(picture[None])[0].cpu()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # of the imputer's noise
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the imputer hands tensors to NumPy
+        torch.manual_seed(0)  # of its noise
         imputed = [
             first(100 - share, NoisyLinearImputer())(picture_TSS, order_SS)
             for first in (RemoveMostRelevantFirst, RemoveLeastRelevantFirst)
