@@ -6,7 +6,9 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.command_line = shlex.join(["tumorviewer-train", *given])
     # Before torch is imported: spinning OpenMP threads cost three times the time on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _end_as_by_hand()
     try:
         options.run(options)
         sys.stdout.flush()
@@ -43,6 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
+
+
+def _end_as_by_hand() -> None:
+    """What a scheduler or the window ends (SIGTERM) ends as by Ctrl+C, which a program that was
+    started in the background does not hear; torchrun's processes, which wait for each other, end
+    at once."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and "TORCHELASTIC_RUN_ID" not in os.environ:
+        for name in ("SIGTERM", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 def _parser() -> argparse.ArgumentParser:

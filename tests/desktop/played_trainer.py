@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -117,6 +118,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--out", type=Path)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options, _ = parser.parse_known_intermixed_args()
     try:
         globals()[options.command](options)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 
 import numpy as np
 import pytest
 
-from trainer import dataset
+from trainer import cli, dataset
 from trainer.cli import main
 
 SMALL = ("--set", "preprocessing.size=64", "--progress", "none")
@@ -57,3 +60,18 @@ def test_settings_come_with_their_choices_for_a_form(capsys):
     assert options["training.epochs"]["value"] == 3
     assert options["training.keep"]["choices"] == ["best", "last"]
     assert options["preprocessing.size"]["value"] == 224
+
+
+def test_what_a_window_or_a_scheduler_ends_says_how_it_goes_on(capsys, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+
+    def train(_options) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr(cli, "_config", train)
+    try:
+        assert main(["config"]) == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "--resume continues after the last finished epoch" in capsys.readouterr().err

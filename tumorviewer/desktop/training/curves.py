@@ -115,9 +115,11 @@ class Chart(QWidget):
         self._paint_legend(painter)
         for line in self._lines:
             self._paint_line(painter, inside, line)
-        if not self._epochs:
+        if not any(map(self.points, self._lines)):
             painter.setPen(QColor(theme.current().secondary))
             text = tr("The first point comes after the first epoch.")
+            if self._epochs:
+                text = tr("Nothing is kept back to judge it by.")
             between = inside.translated(0, inside.height() / 8)  # the lines of the grid
             painter.drawText(between, Qt.AlignmentFlag.AlignCenter, text)
 

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,8 @@ class Job:
     def stop(self, *, at_once: bool = False) -> None:
         """Ask it to end; what a training has kept on the disk is gone on with later.
 
-        The trainer ends a training upon SIGINT, and then its last finished epoch stands.
+        The trainer ends upon SIGTERM (CTRL_BREAK_EVENT on Windows), and its last finished epoch
+        stands.
 
         Parameters
         ----------
@@ -120,13 +122,11 @@ class Job:
         if not self.is_running():
             return
         pid = int(self._said_of_itself()["pid"])
-        try:
+        with suppress(ProcessLookupError):  # it has just ended
             if sys.platform == "win32":
                 os.kill(pid, signal.SIGTERM if at_once else signal.CTRL_BREAK_EVENT)
             else:
-                os.kill(pid, signal.SIGTERM if at_once else signal.SIGINT)
-        except ProcessLookupError:
-            pass  # it has just ended
+                os.kill(pid, signal.SIGKILL if at_once else signal.SIGTERM)
 
     def said(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
         """What it said after byte `since` of its words, and how far that is read.

@@ -45,13 +45,16 @@ class ResultPage(Page):
         self._cautions = Sentences("warning")
         self.figures = Table(tr("Figures with 95 % intervals"))
         words = tr("Confusion matrix: your verdicts in rows, the model's answers in columns")
-        self._confusion_heading, self.confusion = heading(words), Table(words)
+        self.confusion = Table(words)
         self.open = button(tr("Open the report"))
         self.open.clicked.connect(self._open_report)
         self.compare = button(tr("Compare it with the model in use"), "primary")
         self.compare.clicked.connect(self.comparison_wanted)
         self.add(self._model, self._of, self._cautions, row(self.compare, self.open))
-        self.add(heading(tr("Figures")), self.figures, self._confusion_heading, self.confusion)
+        self._figures = (
+            heading(tr("Figures")), self.figures, heading(words), self.confusion
+        )  # fmt: skip
+        self.add(*self._figures)
         self.end()
 
     def show_run(self, run: Run) -> None:
@@ -79,7 +82,7 @@ class ResultPage(Page):
     def _show_figures(self, found: dict[str, Any], cautions: list[str]) -> None:
         self._cautions.show_texts([one for one in cautions if one])
         self._of.setVisible(bool(found))
-        for part in (self.figures, self.confusion, self._confusion_heading):
+        for part in self._figures:
             part.setVisible(bool(found))
         if found:
             items = trn("{count} item", "{count} items", found["n"])
