@@ -62,7 +62,7 @@ def test_damaged_models_do_not_hide_the_others(own, shipped) -> None:
     "name", ["", ".", "..", "../shipped/random", "/etc", "random/", "RANDOM", "a\0b"]
 )
 def test_names_are_only_names(own, shipped, name) -> None:
-    with pytest.raises(InputError, match="Known are: mine, random"):
+    with pytest.raises(InputError, match="Known are mine, random"):
         Catalogue(own, shipped).folder(name)
 
 

@@ -103,7 +103,7 @@ def _scale() -> None:
 
 def _speak(application: QApplication, chosen: str) -> None:
     """Have our words, Qt's own and the worker's in one language."""
-    from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
+    from PySide6.QtCore import QLocale
 
     from tumorviewer import language
 
@@ -111,10 +111,10 @@ def _speak(application: QApplication, chosen: str) -> None:
     language.use(QLocale.system().uiLanguages()[0][:2] if named == language.SYSTEM else named)
     spoken = QLocale(language.current())
     QLocale.setDefault(spoken)
-    words = QTranslator(application)
-    folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
-    if words.load(spoken, "qtbase", "_", folder):
-        application.installTranslator(words)
+    if language.current() != "en":
+        from tumorviewer.desktop.qt_words import QtWords
+
+        application.installTranslator(QtWords(spoken, application))
 
 
 def _settings() -> Settings:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from tumorviewer.desktop.annotation import plain
 from tumorviewer.imaging.colormap import COLOURS
-from tumorviewer.language import number, tr
+from tumorviewer.language import number, tr, written
 
 _WIDEST = 340
 _TICKS = ("0", "0.5", "1")
@@ -64,7 +64,7 @@ class ColourBar(QWidget):
             Qt.AlignmentFlag.AlignHCenter,
             Qt.AlignmentFlag.AlignRight,
         )
-        for text, align in zip(_TICKS, aligns, strict=True):
+        for text, align in zip(map(written, _TICKS), aligns, strict=True):
             painter.drawText(box, align, text)
 
 

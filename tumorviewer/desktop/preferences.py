@@ -45,7 +45,8 @@ OPTIONS = (
     ),
     Option(
         "scale", later("Appearance"), later("Size of text and buttons"), 100,
-        tuple((percent, f"{percent} %") for percent in (100, 125, 150, 175, 200)),
+        ((100, later("100 %")), (125, later("125 %")), (150, later("150 %")),
+         (175, later("175 %")), (200, later("200 %"))),
         later("Takes effect when TumorViewer is started again."),
     ),
     Option(

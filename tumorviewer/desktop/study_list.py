@@ -33,7 +33,7 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.labels import plain_tip
 from tumorviewer.desktop.library import Library
-from tumorviewer.language import tr, trn
+from tumorviewer.language import date, tr, trn
 from tumorviewer.study.types import Series, Study
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -197,7 +197,7 @@ def study_text(study: Study, number: int, hide_patient: bool) -> tuple[str, str]
     if hide_patient:
         return tr("Study {n}", n=number), study.description
     title = study.patient_name or study.title
-    detail = (part for part in (study.date, study.description) if part and part not in title)
+    detail = (part for part in (date(study.date), study.description) if part and part not in title)
     return title, " · ".join(detail)
 
 

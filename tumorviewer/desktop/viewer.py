@@ -31,7 +31,7 @@ from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport, no_overlay, no_remark
 from tumorviewer.desktop.volume_bar import VolumeBar
 from tumorviewer.imaging.display import presets
-from tumorviewer.language import later, tr
+from tumorviewer.language import later, percent, tr
 from tumorviewer.study import Volume, Window
 
 NO_VOLUME = later("Waiting for the first slice…")
@@ -299,7 +299,7 @@ class Viewer(QWidget):
         if finding is not None and saliency is not None:
             view = SaliencyView(finding, saliency, self.opacity(), self._checks)
         self._saliency = view
-        self._opacity_text.setText(f"{self._opacity.value()} %")
+        self._opacity_text.setText(percent(self._opacity.value() / 100))
         self._map_row.setVisible(self.shown_layout.has_map or self._fused is not None)
         self._map_row.setEnabled(view is not None or self._fused is not None)
         self.map.message = "" if view is not None else self._map_message

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tumorviewer.language import later
 from tumorviewer.models.trust import Trust
 
 SCHEMA = 1
 """Version of ``card.json`` that this program writes; newer ones are refused."""
+LABELS = (later("Glioma"), later("Meningioma"), later("No tumour"), later("Pituitary tumour"))
+"""In the cards of the shipped models; shown in the user's language, as other labels stand."""
 
 
 @dataclass(frozen=True)
