@@ -100,7 +100,11 @@ def _of_distance(
     )
     if (count := len(distances_N)) > 1:
         far = int(np.count_nonzero(distances_N > (known.outside if is_outside else known.unusual)))
-        text += " " + tr("So do {far} of {count} slices.", far=far, count=count)
+        text += " " + tr(
+            "That is said of the deciding slices; of all {count} it holds for {far}.",
+            count=count,
+            far=far,
+        )
     yield _Reason("outside" if is_outside else "unusual", text)
 
 
