@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax  # type: ignore[import-untyped]
 
+from trainer.metrics import softmax
 from trainer.trust import similar
 from trainer.trust.evidence import Evidence
 from tumorviewer.models.trust import Mistake
@@ -27,7 +27,7 @@ def worst(
         Whether small pictures of them go into the bundle.
     """
     held = evidence.held
-    probabilities = softmax(evidence.logits[held] / evidence.model.card.temperature, axis=1)
+    probabilities = softmax(evidence.logits[held] / evidence.model.card.temperature)
     confidence, predicted = probabilities.max(1), probabilities.argmax(1)
     order = np.argsort(-confidence, kind="stable")
     wrong = order[predicted[order] != evidence.labels[held][order]]
