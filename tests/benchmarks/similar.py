@@ -5,6 +5,7 @@ Run as ``python tests/benchmarks/similar.py [items]``.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -17,6 +18,7 @@ WIDTH, DIMENSIONS, ROUNDS = 640, 64, 30
 
 def main() -> None:
     """Print two lines: a group for each item, and groups of a thousand twins."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the worker has it
     items = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     for name, groups in (("own groups", items), ("groups of 1,000", max(1, items // 1000))):
         wall, processor = measure(index(items, groups))

@@ -17,7 +17,7 @@ from tumorviewer.analysis.finding import SimilarCase
 # Shape suffixes: N items, D embedding, P principal components.
 
 MOST = 5
-_FIRST = 8192
+_FIRST = 2048
 """Neighbours asked for at first; more where they are of fewer groups than wanted."""
 
 
