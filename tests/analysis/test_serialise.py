@@ -29,6 +29,7 @@ KEYS = {
     "prediction_sets",
     "abstains",
     "candidates",
+    "variation",
     "inputs",
     "similar",
     "kind",

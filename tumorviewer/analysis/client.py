@@ -24,6 +24,7 @@ from tumorviewer.analysis.messages import (
     Request,
     Similar,
     Task,
+    Vary,
     unexpected,
 )
 from tumorviewer.analysis.slices import PreparedVolume, prepare_volume
@@ -212,7 +213,7 @@ class WorkerClient:
 def _task(identifier: int, request: Request, prepared: PreparedVolume | None) -> Task:
     """A request as it travels."""
     similar = request if isinstance(request, Similar) else None
-    maps = None if isinstance(request, Similar) else request
+    maps = None if isinstance(request, (Similar, Vary)) else request
     return Task(
         id=identifier,
         model=request.model,
@@ -225,4 +226,5 @@ def _task(identifier: int, request: Request, prepared: PreparedVolume | None) ->
         against=request.against if isinstance(request, (Explain, CheckMap)) else "",
         checked=request.index if isinstance(request, CheckMap) else None,
         similar_to=similar.slice if similar else None,
+        varied=request.slice if isinstance(request, Vary) else None,
     )

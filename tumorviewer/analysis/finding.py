@@ -152,6 +152,23 @@ class SimilarCases:
     """The most similar first."""
 
 
+@dataclass(frozen=True)
+class Variation:
+    """What a slice's answer becomes if the picture is mirrored, shifted, brighter or darker."""
+
+    slice: int
+    """Index in the volume."""
+    target: str
+    """Its most probable class, unchanged."""
+    unchanged: float
+    """Probability of that class."""
+    low: float
+    """The lowest that it gets by a change."""
+    high: float
+    others: tuple[str, ...]
+    """Classes that some change makes the most probable one."""
+
+
 @dataclass(frozen=True, eq=False)
 class Finding:
     """What one model says of one volume."""
@@ -189,6 +206,8 @@ class Finding:
     candidates: tuple[str, ...] = ()
     """The classes that are then named together, most probable first; none where that would rule
     nothing out."""
+    variation: Variation | None = None
+    """Of the most telling slice; None if it was not asked for."""
     kind: Kind | None = None
     """None for a model that does not know its own kind."""
     similar: SimilarCases | None = None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases
+from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases, Variation
 from tumorviewer.analysis.methods import BEST
 from tumorviewer.analysis.slices import PreparedVolume
 from tumorviewer.analysis.trust.checked import MapCheck
@@ -71,7 +71,17 @@ class Similar:
     device: str = "auto"
 
 
-Request = Analyse | Explain | CheckMap | Similar
+@dataclass(frozen=True, eq=False)
+class Vary:
+    """Ask what small changes do to the answer of a slice; answered with :class:`Variation`."""
+
+    volume: Volume
+    model: Path
+    slice: int
+    device: str = "auto"
+
+
+Request = Analyse | Explain | CheckMap | Similar | Vary
 
 
 # Events, from the client to the desktop. Each request ends in one Done, Failed or Cancelled.
@@ -114,7 +124,7 @@ class Done:
     """A request is answered."""
 
     id: int
-    result: Finding | Saliency | MapCheck | SimilarCases
+    result: Finding | Saliency | MapCheck | SimilarCases | Variation
 
 
 @dataclass(frozen=True)
@@ -176,3 +186,5 @@ class Task:
     """The slice whose map is to be checked; the answer is then a :class:`MapCheck`."""
     similar_to: int | None = None
     """The slice to find similar training items for; the answer is then :class:`SimilarCases`."""
+    varied: int | None = None
+    """The slice to change; the answer is then :class:`Variation`."""

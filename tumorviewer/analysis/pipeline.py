@@ -17,13 +17,14 @@ from tumorviewer.analysis.finding import (
     ModelIdentity,
     Saliency,
     SimilarCases,
+    Variation,
     notes_on_maps,
 )
 from tumorviewer.analysis.methods import BEST, Method, chosen
 from tumorviewer.analysis.pooling import Pooled, pool
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import Progress, prepare_volume
-from tumorviewer.analysis.trust import cohort, kind, sets
+from tumorviewer.analysis.trust import cohort, kind, sets, variation
 from tumorviewer.errors import InputError
 from tumorviewer.language import percent, tr
 from tumorviewer.models import ModelCard
@@ -38,6 +39,7 @@ def analyse(
     target: str | None = None,
     slices: Sequence[int] | None = None,
     checks_map: bool = False,
+    varies: bool = False,
     progress: Progress | None = None,
 ) -> Finding:
     """Ask a model about a volume.
@@ -54,6 +56,8 @@ def analyse(
         is slow.
     checks_map
         Whether the map of the most telling slice is checked.
+    varies
+        Whether small changes of that slice are tried, also where this costs more than a tenth.
     progress
         Called before and after each batch; it may raise to stop.
 
@@ -65,6 +69,8 @@ def analyse(
     prepared = prepare_volume(volume, model.card.preprocessing, progress)
     examination = Examination(prepared, model)
     finding = find(examination, method, target, slices, progress)
+    if varies and finding.variation is None:
+        finding = replace(finding, variation=variation_of(examination, finding.key_slices[0]))
     if checks_map and finding.saliency is not None:
         return _with_check(examination, finding, finding.saliency, progress)
     return finding
@@ -120,6 +126,9 @@ def find(
         sets=openness.sets,
         abstains=openness.abstains,
         candidates=openness.candidates,
+        variation=variation.vary(examination, pooled.key[0])
+        if variation.is_cheap(examination)
+        else None,
         kind=_kind(examination, pooled.key),
         similar=_similar(examination, pooled.key[0]),
         inputs=_inputs(prepared.pictures[list(pooled.key)]),
@@ -136,6 +145,18 @@ def _kind(examination: Examination, key: Sequence[int]) -> Kind | None:
 def _inputs(pictures: NDArray[np.uint8]) -> dict[str, float]:
     measured = cohort.intensities(pictures)
     return {key: float(np.median(values)) for key, values in measured.items()}
+
+
+def variation_of(examination: Examination, index: int) -> Variation:
+    """What small changes do to the answer of one slice of a volume, by its index in it.
+
+    Raises
+    ------
+    InputError
+        If the slice was not judged, or cannot be judged again.
+    """
+    (position,) = _positions(examination.prepared.slices, [index])
+    return variation.vary(examination, position)
 
 
 def similar_cases(examination: Examination, index: int) -> SimilarCases:

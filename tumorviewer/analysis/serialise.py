@@ -58,6 +58,7 @@ def to_json(finding: Finding, saliency_file: Path | None = None) -> dict[str, An
         ],
         "abstains": finding.abstains or None,
         "candidates": list(finding.candidates),
+        "variation": asdict(finding.variation) if finding.variation else None,
         "kind": asdict(finding.kind) if finding.kind else None,
         "similar": asdict(finding.similar) if finding.similar else None,
         "inputs": finding.inputs,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tumorviewer import errors
-from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases
+from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases, Variation
 from tumorviewer.analysis.messages import (
     Cancelled,
     Done,
@@ -123,7 +123,7 @@ class _Desk:
             message = tr("The analysis failed unexpectedly. If it fails again, please report it.")
             return unexpected(task.id, message, error)
 
-    def _work(self, task: Task) -> Finding | Saliency | MapCheck | SimilarCases:
+    def _work(self, task: Task) -> Finding | Saliency | MapCheck | SimilarCases | Variation:
         from tumorviewer.analysis import pipeline
 
         def progress(done: int, total: int, text: str) -> None:
@@ -135,6 +135,8 @@ class _Desk:
         examination = self._examine(task)
         if task.similar_to is not None:
             return pipeline.similar_cases(examination, task.similar_to)
+        if task.varied is not None:
+            return pipeline.variation_of(examination, task.varied)
         if task.checked is not None:
             from tumorviewer.analysis.trust import maps
 

@@ -18,6 +18,7 @@ from tumorviewer.analysis.finding import (
     Saliency,
     SimilarCase,
     SimilarCases,
+    Variation,
 )
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.records.states import deciding, refresh
@@ -209,10 +210,17 @@ def _restored(entry: FindingEntry, saliency: Saliency | None) -> Finding:
         ),
         abstains=document.get("abstains") or "",
         candidates=tuple(document.get("candidates", ())),
+        variation=_variation(document.get("variation")),
         kind=_kind(document.get("kind")),
         similar=_similar(document.get("similar")),
         inputs=document.get("inputs", {}),
     )
+
+
+def _variation(document: dict[str, Any] | None) -> Variation | None:
+    if document is None:
+        return None
+    return Variation(**document | {"others": tuple(document["others"])})
 
 
 def _kind(document: dict[str, Any] | None) -> Kind | None:
