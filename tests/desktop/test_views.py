@@ -115,6 +115,19 @@ def test_loading_fills_the_other_planes_row_by_row(viewer) -> None:
     assert state.section().absent is None
 
 
+def test_the_window_of_the_first_slice_does_not_stay(planes) -> None:
+    made = axial()
+    brighter = np.linspace(1, 50, len(made.array))[:, None, None] * (made.array % 7 + 1)
+    loading = replace(made, array=brighter, windows=())
+    planes.show_volume(None)
+    planes.show_volume(loading, complete=False)
+    planes.slice_filled(6)
+    first = planes.state.window
+    planes.show_volume(loading)
+    assert planes.state.window == default_window(loading) != first
+    assert {state.window for state in planes.panes.states()} == {default_window(loading)}
+
+
 def test_the_map_goes_and_comes_back_with_its_layout(planes) -> None:
     planes.toggle_map()
     assert planes.shown_layout is IMAGE

@@ -94,7 +94,7 @@ class Link(QObject):
         for state in self._others(source):
             assert state.volume is not None
             if state.volume is source.volume:
-                state.set_window(window)
+                state.set_window(window, is_chosen=source.is_window_chosen)
             elif source.is_complete and state.is_complete:
                 state.set_window(_alike(window, source.volume, state.volume))
         self._is_following = False

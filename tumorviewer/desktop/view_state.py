@@ -69,7 +69,8 @@ class ViewState(QObject):
         self.is_magnified = False
         """Whether a lens follows the pointer."""
         self._filled: NDArray[np.bool_] = np.zeros(0, bool)
-        self._window_chosen = False
+        self.is_window_chosen = False
+        """By the reader; else it is the default once the volume is loaded."""
         self._section: Section | None = None
         self._grid: _SeriesGrid | None = None
 
@@ -103,11 +104,11 @@ class ViewState(QObject):
             self._filled = np.full(0 if volume is None else len(volume.array), complete)
         if volume is not None and not same:
             if not self._stays(volume):
-                self.index, self._window_chosen = self.count // 2, False
+                self.index, self.is_window_chosen = self.count // 2, False
                 self.crosshair, self.field = self.middle(), self.extent()
                 self._fit()
             self.cursor, self._grid = None, _grid_of(volume)
-        if volume is not None and complete and not self._window_chosen:
+        if volume is not None and complete and not self.is_window_chosen:
             self.window = default_window(volume)
         self._change_pixels()
         self.slice_changed.emit(self.index)
@@ -122,14 +123,13 @@ class ViewState(QObject):
         """Show the volume and window of another view, as far as it is loaded."""
         self.show(other.volume, complete=other.is_complete)
         self._filled = other._filled.copy()
-        self.set_window(other.window)
-        self._window_chosen = other._window_chosen
+        self.set_window(other.window, is_chosen=other.is_window_chosen)
 
     def fill(self, index: int) -> None:
         """A slice of a volume that is still loading has been read."""
         if self.volume is None:
             return
-        if not self._filled.any() and not self._window_chosen:
+        if not self._filled.any() and not self.is_window_chosen:
             self.window = provisional_window(self.volume, index)
             self.window_changed.emit(self.window)
         self._filled[index] = True
@@ -164,8 +164,8 @@ class ViewState(QObject):
     def step(self, slices: int) -> None:
         self.set_slice(self.index + slices)
 
-    def set_window(self, window: Window) -> None:
-        self._window_chosen = True
+    def set_window(self, window: Window, *, is_chosen: bool = True) -> None:
+        self.is_window_chosen = is_chosen
         if window != self.window:
             self.window = window
             self.picture_changed.emit()
@@ -173,8 +173,7 @@ class ViewState(QObject):
 
     def reset_window(self) -> None:
         if self.volume is not None and self.is_complete:
-            self.set_window(default_window(self.volume))
-            self._window_chosen = False
+            self.set_window(default_window(self.volume), is_chosen=False)
 
     def set_inverted(self, inverted: bool) -> None:
         self.is_inverted = inverted
