@@ -39,6 +39,8 @@ class Settings:
     """Where to write; nothing is written without."""
     checks_map: bool = False
     """Whether the map of the most telling slice is checked."""
+    varies: bool = False
+    """Whether small changes of that slice are tried, also where it is not nearly free."""
 
 
 @dataclass
@@ -139,7 +141,13 @@ def _tell_at(tell: Tell, at: str, text: str) -> None:
 
 
 def examine(
-    item: Item, model: Model, method: str | None, tell: Tell, *, checks_map: bool = False
+    item: Item,
+    model: Model,
+    method: str | None,
+    tell: Tell,
+    *,
+    checks_map: bool = False,
+    varies: bool = False,
 ) -> tuple[Finding, Volume]:
     """Load a volume and ask a model about it.
 
@@ -158,6 +166,7 @@ def examine(
             model,
             method=method,
             checks_map=checks_map,
+            varies=varies,
             progress=lambda done, total, text: tell(f"{text} {done} / {total}"),
         )
     except MemoryError as error:
@@ -170,7 +179,14 @@ def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell
     from tumorviewer.export import export
     from tumorviewer.words import explanation
 
-    finding, volume = examine(item, model, settings.method, tell, checks_map=settings.checks_map)
+    finding, volume = examine(
+        item,
+        model,
+        settings.method,
+        tell,
+        checks_map=settings.checks_map,
+        varies=settings.varies,
+    )
     if settings.out is None:
         return to_json(finding) | {"explanation": explanation(finding, volume)}
     try:

@@ -117,6 +117,11 @@ def _classify(arguments: list[str]) -> int:
         help="check the map of the most telling slice: faithful, shared by other methods, stable, "
         "inside the head",
     )  # fmt: skip
+    parser.add_argument(
+        "--vary", action="store_true",
+        help="try small changes (mirrored, shifted, brighter, darker) of the most telling slice; "
+        "with volumes of many slices it is always done",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="write JSON, maps, pictures here")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object")
@@ -134,7 +139,12 @@ def _classify(arguments: list[str]) -> int:
     chosen = options.explain or ("none" if options.batch else BEST)
     method = None if chosen == "none" else chosen
     settings = Settings(
-        Catalogue().find(options.model), options.device, method, options.out, options.check_map
+        Catalogue().find(options.model),
+        options.device,
+        method,
+        options.out,
+        options.check_map,
+        options.vary,
     )
     if options.batch:
         return _batch(options.paths, settings)

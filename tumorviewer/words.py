@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tumorviewer import language
-from tumorviewer.analysis.finding import Finding
+from tumorviewer.analysis.finding import Finding, Variation
 from tumorviewer.analysis.trust import checked
 from tumorviewer.analysis.trust.checked import MapCheck
 from tumorviewer.language import later, number, tr, trn
@@ -81,6 +81,27 @@ def share(probability: float) -> str:
     if 0.9995 <= probability < 1:
         return f"> {language.percent(0.999, 1)}"
     return language.percent(probability, 1)
+
+
+def variation(finding: Finding, found: Variation) -> str:
+    """What small changes did to the answer of one slice."""
+    named = {
+        "name": _label(finding, found.target),
+        "share": share(found.unchanged),
+        "low": share(found.low),
+        "high": share(found.high),
+    }
+    if found.others:
+        return tr(
+            "Mirrored, shifted, brighter or darker, the picture is no longer surely {name}: it has "
+            "{low} to {high} instead of {share}, and the answer may become {names}.",
+            names=listed(_labels(finding, found.others)), **named,
+        )  # fmt: skip
+    return tr(
+        "Mirrored, shifted, brighter or darker, the answer stays {name}: {low} to {high}, "
+        "unchanged {share}.",
+        **named,
+    )
 
 
 def listed(names: list[str]) -> str:
@@ -197,6 +218,8 @@ def _doubts(finding: Finding) -> Iterator[str]:
             yield tr("Next comes {name} with {share}.",
                      name=_label(finding, finding.classes[second]),
                      share=share(float(finding.probabilities[second])))  # fmt: skip
+    if finding.variation is not None:
+        yield variation(finding, finding.variation)
     if finding.disagreement is not None and len(finding.disagreement):
         yield tr("The networks of the ensemble disagree by {value} (0: none, 1: wholly).",
                  value=number(float(finding.disagreement.max()), ".2f"))  # fmt: skip
