@@ -14,7 +14,7 @@ from tumorviewer.models import schema
 from tumorviewer.models.card import ModelCard
 
 SCHEMA = 1
-BETTER, NOT_WORSE = "better", "not worse"
+BETTER, NOT_WORSE = later("better"), later("not worse")
 _LIMIT = 2**20
 _AGAIN = later("Make it again with `tumorviewer-train compare`.")
 
