@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 from tumorviewer.desktop.training import job as jobs
 from tumorviewer.desktop.training.job import Job
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 
 _EVERY_MS = 250
 _PATIENCE_S = 15.0
@@ -126,7 +127,8 @@ class Question(QObject):
     def _failed(self, process: QProcess) -> None:
         if process is self._process and process.error() is QProcess.ProcessError.FailedToStart:
             self._process = None
-            reason = f"The trainer cannot be started: {process.errorString()}."
+            error = process.errorString()
+            reason = tr("The trainer cannot be started: {error}.", error=error)
             self.refused.emit(InputError("trainer", reason))
 
     def _ended(self, process: QProcess) -> None:
@@ -140,4 +142,4 @@ class Question(QObject):
             self.answered.emit(json.loads(answer))
         except ValueError:
             problem = jobs.refusal(words)
-            self.refused.emit(problem or InputError("trainer", "The trainer gave no answer."))
+            self.refused.emit(problem or InputError("trainer", tr("The trainer gave no answer.")))

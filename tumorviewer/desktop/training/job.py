@@ -20,6 +20,7 @@ from typing import Any
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
+from tumorviewer.language import tr
 
 if sys.platform != "win32":
     import fcntl
@@ -69,7 +70,9 @@ class Job:
             If it runs already, or cannot be started.
         """
         if self.is_running():
-            raise InputError(self.name, "It is running already.", "Wait until it has ended.")
+            raise InputError(
+                self.name, tr("It is running already."), tr("Wait until it has ended.")
+            )
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             process = self._launch([*trainer_command(), *arguments])
@@ -77,8 +80,8 @@ class Job:
             with replacing(self._note) as beside:
                 beside.write_text(json.dumps({"pid": process.pid, "arguments": list(arguments)}))
         except OSError as error:
-            reason = f"The trainer cannot be started: {error.strerror or error}."
-            raise InputError(str(self.folder), reason, "Make room, and try again.") from error
+            reason = tr("The trainer cannot be started: {error}.", error=error.strerror or error)
+            raise InputError(str(self.folder), reason, tr("Make room, and try again.")) from error
 
     def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
         with self.words.open("ab") as words, self._answer.open("wb") as answer:
@@ -170,8 +173,8 @@ class Job:
         try:
             return dict(json.loads(self._note.read_text("utf-8")))
         except (OSError, ValueError) as error:
-            reason = "It is not known which process it is."
-            raise InputError(str(self._note), reason, "Wait until it has ended.") from error
+            reason = tr("It is not known which process it is.")
+            raise InputError(str(self._note), reason, tr("Wait until it has ended.")) from error
 
     def _last_words(self) -> str:
         try:
@@ -188,7 +191,7 @@ def refusal(words: str) -> InputError | None:
             source, _, message = line.removeprefix(_PREFIX).partition(": ")
             return InputError(source, message or source)
     if lines and not lines[-1].startswith("stopped;"):
-        return InputError("trainer", f"The trainer broke off: {lines[-1]}.")
+        return InputError("trainer", tr("The trainer broke off: {line}.", line=lines[-1]))
     return None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from tumorviewer.desktop.training.job import Job
 from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
-from tumorviewer.language import later
+from tumorviewer.language import later, tr
 from tumorviewer.resources import home
 
 _SET, _CHOICES = "set.json", "choices.json"
@@ -199,11 +199,13 @@ class Shelf:
             If the name is taken or none, or there is no room.
         """
         if slug(name) != name:
-            remedy = "Use lower case letters, digits and hyphens."
-            raise InputError(name, "It cannot be called so.", remedy)
+            remedy = tr("Use lower case letters, digits and hyphens.")
+            raise InputError(name, tr("It cannot be called so."), remedy)
         folder = self.root / "sets" / name
         if (folder / _SET).exists():
-            raise InputError(name, "There is a data set of that name.", "Choose another name.")
+            raise InputError(
+                name, tr("There is a data set of that name."), tr("Choose another name.")
+            )
         made = DataSet(folder, data.resolve(), tuple(one.resolve() for one in also))
         _make(folder)
         document = {"data": str(made.data), "also": [str(one) for one in made.also]}
@@ -274,5 +276,5 @@ def _write(path: Path, document: Any) -> None:
 
 
 def _full(path: Path, error: OSError) -> InputError:
-    reason = f"It cannot be written: {error.strerror or error}."
-    return InputError(str(path), reason, "Make room, and try again.")
+    reason = tr("It cannot be written: {error}.", error=error.strerror or error)
+    return InputError(str(path), reason, tr("Make room, and try again."))
