@@ -93,8 +93,8 @@ def variation(finding: Finding, found: Variation) -> str:
     }
     if found.others:
         return tr(
-            "Mirrored, shifted, brighter or darker, the picture is no longer surely {name}: it has "
-            "{low} to {high} instead of {share}, and the answer may become {names}.",
+            "Mirrored, shifted, brighter or darker, the answer is not stable: {name} gets {low} to "
+            "{high} instead of {share}, and may give way to {names}.",
             names=listed(_labels(finding, found.others)), **named,
         )  # fmt: skip
     return tr(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from tumorviewer.analysis.finding import Finding
@@ -12,7 +12,7 @@ from tumorviewer.desktop.bars import Bar, ProbabilityBars, percent
 from tumorviewer.desktop.labels import button, clear, heading, label, plain_tip
 from tumorviewer.language import later, tr
 from tumorviewer.language import percent as rounded
-from tumorviewer.words import listed
+from tumorviewer.words import listed, variation
 
 NONE_NAMED = later("No class is named")
 OUTSIDE = later("This does not look like what the model was made for.")
@@ -20,6 +20,10 @@ INSISTED = later("Shown because you asked: this does not look like what the mode
 SETS_TIP = later(
     "Sets of classes that hold the true one as often as promised, in pictures like those that the "
     "model was tried on. None: no class is as probable as it usually is."
+)
+VARY_TIP = later(
+    "Asks again about the shown slice: mirrored, shifted, brighter and darker. An answer that such "
+    "changes turn around is not to be relied on."
 )
 _MAX_KEY_SLICES, _KEY_COLUMNS = 6, 3
 _CLEAR = 0.6
@@ -30,6 +34,7 @@ class Answer(QWidget):
     """What is named, all probabilities, flags and deciding slices."""
 
     slice_wanted = Signal(int)
+    variation_wanted = Signal()
     insisted = Signal()
     """Show it although it is not the model's kind of image."""
 
@@ -44,6 +49,10 @@ class Answer(QWidget):
         self._bars = ProbabilityBars()
         self._sets = label("", "small")
         self._sets.setToolTip(plain_tip(tr(SETS_TIP)))
+        self._vary = button(tr("Try small changes"), "link")
+        self._vary.setToolTip(plain_tip(tr(VARY_TIP)))
+        self._vary.clicked.connect(self.variation_wanted)
+        self._variation = label("", "small")
         self._slice = label("", "small")
         self._flags = QVBoxLayout()
         self._flags.setSpacing(4)
@@ -61,13 +70,18 @@ class Answer(QWidget):
         layout.addWidget(self._insist)
         layout.addSpacing(4)
         layout.addWidget(self._bars)
-        for part in (self._sets, self._slice, self._key_heading):
+        layout.addWidget(self._sets)
+        layout.addWidget(self._vary, 0, Qt.AlignmentFlag.AlignLeft)
+        for part in (self._variation, self._slice, self._key_heading):
             layout.addWidget(part)
         layout.addLayout(self._key_slices)
 
     def show_finding(self, finding: Finding, *, insisted: bool = False) -> None:
         """Show an answer; one outside the model's kind only if the reader `insisted`."""
+        is_other = self._finding is None or finding.probabilities is not self._finding.probabilities
         self._finding = finding
+        if is_other:
+            self.show_variation(variation(finding, finding.variation) if finding.variation else "")
         hides = finding.is_outside and not insisted
         self._class.setText(tr(NONE_NAMED) if hides else title(finding))
         self._scope.setText("" if hides else _scope(finding))
@@ -80,11 +94,17 @@ class Answer(QWidget):
             (self._insist, hides),
             (self._bars, not hides),
             (self._sets, not hides and bool(finding.sets)),
+            (self._vary, not hides),
             (self._slice, not hides and several),
             (self._key_heading, not hides and several),
         ):
             part.setVisible(is_shown)
         self._show_key_slices(finding, finding.key_slices if several and not hides else ())
+
+    def show_variation(self, text: str) -> None:
+        """Say what small changes did; nothing for that they were not tried."""
+        self._variation.setText(text)
+        self._variation.setVisible(bool(text))
 
     def set_slice(self, index: int) -> None:
         self._slice.setText("" if self._finding is None else _slice_words(self._finding, index))

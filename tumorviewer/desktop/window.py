@@ -41,6 +41,7 @@ from tumorviewer.desktop.study_list import study_text
 from tumorviewer.desktop.study_panel import StudyPanel
 from tumorviewer.desktop.theme import Scheme
 from tumorviewer.desktop.trust.desk import EvidenceDesk
+from tumorviewer.desktop.varying import Varying
 from tumorviewer.desktop.view_actions import ViewActions
 from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
@@ -82,6 +83,9 @@ class MainWindow(QMainWindow):
         self.message_page = MessagePage()
         self.status = StatusLine()
         self.actions_ = Actions(self)
+        self.varying = Varying(
+            self.assessment.answer, self.reading.analyst, self._shown_slice, self
+        )
         self.evidence = EvidenceDesk(self.assessment.evidence, self.reading, settings, self)
         self._build()
         self._connect_parts()
@@ -408,6 +412,9 @@ class MainWindow(QMainWindow):
     def _restart_worker(self) -> None:
         self.status.show_starting()
         self.reading.analyst.restart()
+
+    def _shown_slice(self) -> tuple[Volume | None, int]:
+        return self.viewer.state.volume, self.viewer.slice()
 
     def _show_reliability(self) -> None:
         finding = self.reading.analyst.state.finding
