@@ -29,8 +29,8 @@ def audit(
 ) -> dict[str, Any]:
     """Write ``audit.json``, ``audit.html``, ``groups.csv`` and ``pairs.csv``.
 
-    What cannot be read is listed, and the rest is looked at. With ``against``, another data set
-    of the same form, ``against.csv`` lists the pairs between the two.
+    What cannot be read is listed, and the rest is looked at. With ``against``, another data set,
+    all classes of it, ``against.csv`` lists the pairs between the two.
 
     Returns
     -------
@@ -43,7 +43,9 @@ def audit(
     names = [item.name for item in material.dataset.items]
     write_pairs(out / "pairs.csv", material.dataset, material.dataset, material.pairs)
     if against is not None:
-        other_source = replace(source, data=against, also=(), groups="", skip_unreadable=True)
+        other_source = replace(
+            source, data=against, also=(), groups="", classes=(), skip_unreadable=True
+        )
         other = gather(other_source, None, progress, PARTS)
         pairs = duplicates.between(material.views, other.views, progress)
         write_pairs(out / "against.csv", material.dataset, other.dataset, pairs)

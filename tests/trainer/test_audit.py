@@ -46,11 +46,11 @@ def spoilt(tmp_path_factory):
     (training / "b" / "same.png").write_bytes((training / "b" / "01.png").read_bytes())
     save(Image.new("L", (160, 160), 30), training / "a" / "blank.png")
     (testing / "b" / "broken.png").write_bytes((training / "b" / "01.png").read_bytes()[:300])
-    for number, kind in enumerate("ab"):
+    for number, kind in enumerate("ac"):
         save(texture(generator), root / "other" / kind / "new.png")
         save(ImageOps.flip(heads[4 + number]), root / "other" / kind / "flipped.png")
     arguments = ["audit", str(root / "data"), f"--out={root / 'report'}", "--progress=none"]
-    arguments += [f"--cache={root / 'cache'}", f"--against={root / 'other'}"]
+    arguments += [f"--cache={root / 'cache'}", f"--against={root / 'other'}", "--classes=a,b"]
     assert cli.main(arguments) == 0
     return root / "data", root / "report", root / "cache"
 
@@ -80,7 +80,7 @@ def test_another_set_is_held_against_it(found, spoilt):
     assert (against["pairs"], against["of_them_mirrored_or_turned"]) == (2, 2)
     assert against["share_of_those_with_a_twin_here"] == 0.5
     pairs = table_of(spoilt[1] / "against.csv")
-    assert {row["other"] for row in pairs} == {"a/flipped.png", "b/flipped.png"}
+    assert {row["other"] for row in pairs} == {"a/flipped.png", "c/flipped.png"}
 
 
 def test_the_pairs_with_two_labels_come_first(spoilt):
