@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QLabel
 
 from tests.desktop.parts import Source, finding, head, series, study
 from tests.desktop.test_window import drop, mime
-from tumorviewer.analysis.finding import Kind, PredictionSet
+from tumorviewer.analysis.finding import Kind, PredictionSet, Variation
+from tumorviewer.analysis.messages import Vary
 from tumorviewer.desktop import reliability, theme
 from tumorviewer.desktop.answer import NONE_NAMED, OUTSIDE, set_words, title
 from tumorviewer.desktop.assessment import AssessmentPanel
@@ -104,6 +105,24 @@ def test_the_window_shows_no_map_of_what_is_not_the_models_kind(qtbot, window, c
     qtbot.mouseClick(window.assessment.answer._insist, Qt.MouseButton.LeftButton)
     assert window.viewer._finding is not None
     qtbot.waitUntil(lambda: "Shown because you asked" in texts(window.assessment))
+
+
+def test_small_changes_of_the_shown_slice_are_tried_at_a_button(qtbot, window, client, on_disk):
+    on_disk[SCAN] = Opened((study(series(Source(head(3)))),), ())
+    client.ready()
+    drop(window, mime(SCAN))
+    qtbot.waitUntil(lambda: len(client.requests) == 1)
+    client.answer()
+    qtbot.waitUntil(lambda: window.assessment.has_answer)
+    window.viewer.set_slice(2)
+    qtbot.mouseClick(window.assessment.answer._vary, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: isinstance(client.last, Vary))
+    assert client.last.slice == 2
+    client.answer(Variation(2, "glioma", 0.94, 0.31, 0.95, ("meningioma",)))
+    qtbot.waitUntil(lambda: "Slice 3: Mirrored" in texts(window.assessment))
+    said = texts(window.assessment)
+    assert "Glioma gets 31.0 % to 95.0 % instead of 94.0 %" in said
+    assert "give way to Meningioma" in said
 
 
 SOME = Measured(0.95, 0.9, 0.99)

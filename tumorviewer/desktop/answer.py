@@ -95,6 +95,7 @@ class Answer(QWidget):
             (self._bars, not hides),
             (self._sets, not hides and bool(finding.sets)),
             (self._vary, not hides),
+            (self._variation, not hides and bool(self._variation.text())),
             (self._slice, not hides and several),
             (self._key_heading, not hides and several),
         ):
