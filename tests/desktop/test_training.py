@@ -238,6 +238,8 @@ def test_a_training_goes_on_without_the_window_and_is_found_again(
     (dialog,) = (one for one in window.findChildren(ClosingDialog) if one.isVisible())
     click(dialog.go_on)
     qtbot.waitUntil(lambda: not window.isVisible())
+    children = dict(jobs._running)
+    jobs._running.clear()  # as in another process, which knows it by its lock alone
     (run,) = Shelf().running()
     other = MainWindow(analyst, settings)
     qtbot.addWidget(other)
@@ -252,6 +254,8 @@ def test_a_training_goes_on_without_the_window_and_is_found_again(
     click(other.findChild(ClosingDialog).stop)
     qtbot.waitUntil(lambda: not other.isVisible(), **PATIENCE)
     assert run.state is State.PAUSED
+    for child in children.values():
+        child.wait(10)
 
 
 def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(

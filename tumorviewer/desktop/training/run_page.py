@@ -34,8 +34,6 @@ class RunPage(Page):
     def __init__(self) -> None:
         super().__init__(tr("Training"))
         self._run: Run | None = None
-        self._epochs: dict[int, dict[str, Any]] = {}
-        self._total = 1
         self._follower = Follower(self)
         self._follower.said.connect(self._hear)
         self._follower.ended.connect(self._ended)
@@ -97,8 +95,6 @@ class RunPage(Page):
         self.remarks.clear()
         self.stage.setText(tr("The trainer starts…"))
         self._bar.setRange(0, 0)
-        self._epochs = {entry["epoch"]: entry for entry in self._run.log()}
-        self._total = max(len(self._epochs), 1)
         self._draw()
 
     def _pause(self) -> None:
@@ -111,16 +107,17 @@ class RunPage(Page):
             self.remarks.appendPlainText(str(line["text"]))
             return
         if line.get("stage") == "epoch":
-            self._epochs[line["done"]] = line | {"epoch": line["done"]}
-            self._total = line["total"]
-            self._draw()
+            self._draw(line["total"])
         self._bar.setRange(0, line["total"])
         self._bar.setValue(line["done"])
         if not self._follower.is_stopping:
             self.stage.setText(stage_words(line))
 
-    def _draw(self) -> None:
-        self.curves.show_epochs([self._epochs[at] for at in sorted(self._epochs)], self._total)
+    def _draw(self, total: int = 1) -> None:
+        """From the run's own log, which also knows the epochs before it was gone on with."""
+        assert self._run is not None
+        log = self._run.log()
+        self.curves.show_epochs(log, max(total, len(log)))
 
     def _ended(self) -> None:
         assert self._run is not None
