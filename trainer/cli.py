@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tumorviewer import language
 from tumorviewer.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.command_line = shlex.join(["tumorviewer-train", *given])
     # Before torch is imported: spinning OpenMP threads cost three times the time on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    language.use("en")  # as its reports
     _end_as_by_hand()
     try:
         options.run(options)

@@ -375,7 +375,7 @@ class ReadingRoom(QWidget):
 
 
 def _labels(find_model: Any) -> dict[str, str]:
-    return dict(bundle.read_card(find_model()).labels)
+    return {name: tr(words) for name, words in bundle.read_card(find_model()).labels.items()}
 
 
 def _paths(study: int, records: Records) -> tuple[Path, ...]:
