@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtGui import QColor, QFont
 
 from tumorviewer.desktop import theme
+from tumorviewer.desktop.answer import NONE_NAMED
 from tumorviewer.desktop.bars import percent
 from tumorviewer.desktop.labels import plain_tip
 from tumorviewer.language import date, later, number, tr
@@ -151,6 +152,8 @@ def _date(_model: WorklistModel, entry: StudyEntry) -> str:
 def _answer(model: WorklistModel, entry: StudyEntry) -> str:
     if entry.predicted_class is None and entry.refused:
         return tr("Not analysed")
+    if entry.predicted_class is not None and entry.doubt == 1 and model.sees_answer(entry):
+        return tr(NONE_NAMED)
     if entry.predicted_class is None or model.sees_answer(entry):
         return model.label(entry.predicted_class)
     return tr(HIDDEN)

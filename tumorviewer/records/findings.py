@@ -141,13 +141,16 @@ def _stamp(connection: Connection, study: int, volume: str) -> str:
 
 
 def _chances(finding: Finding) -> dict[str, float]:
-    """Probability of a tumour if the model has a class for none, doubt and margin."""
+    """Probability of a tumour if the model has a class for none, doubt and margin. Where no class
+    is named the doubt is whole, and of what is not the model's kind nothing else is known."""
     shares = finding.probabilities
     positive = shares[shares > 0]
     entropy = float(-(positive * np.log(positive)).sum() / np.log(len(shares)))
     second, first = np.sort(shares)[-2:]
     chosen = {"doubt": min(max(entropy, 0.0), 1.0), "margin": float(first - second)}
-    if finding.no_tumour is not None:
+    if finding.named_class is None:
+        chosen["doubt"] = 1.0
+    if finding.no_tumour is not None and not finding.is_outside:
         none = finding.classes.index(finding.no_tumour)
         chosen["tumour"] = float(np.delete(shares, none).sum())
     return chosen

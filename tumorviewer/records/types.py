@@ -94,9 +94,10 @@ class StudyEntry:
     added: str
     predicted_class: str | None
     tumour: float | None
-    """Probability of a tumour; None if not analysed, or if the model has no class for none."""
+    """Probability of a tumour; None if not analysed, if the model has no class for none, or if it
+    is not the model's kind of image."""
     doubt: float | None
-    """Entropy of the answer, 0 (certain) to 1 (all classes alike)."""
+    """Entropy of the answer, 0 (certain) to 1 (all classes alike, or no class is named)."""
     verdict_class: str | None
     refused: str
     """Why the model that was asked last could not judge it, or a volume of it; empty if it could."""
