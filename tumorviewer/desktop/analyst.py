@@ -227,6 +227,7 @@ class Analyst(QObject):
         self._client.cancel(request)
 
     def close(self) -> None:
+        self._volume = None
         self._client.close()
 
     def _answer(self, known: Finding) -> None:

@@ -45,11 +45,11 @@ class MapChecks(QObject):
         self._known: dict[_Map, MapCheck] = {}
         self._of: tuple[Volume | None, str] = (None, "")
         self._asked: tuple[int, _Map] | None = None
-        self._timer = QTimer(self, singleShot=True, interval=REST_MS)
+        self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._ask)
         analyst.changed.connect(self._follow)
         analyst.overheard.connect(self._hear)
-        viewer.sliceChanged.connect(self._rest)
+        viewer.sliceChanged.connect(lambda _: self.rest())
 
     def _follow(self, state: State) -> None:
         sha256 = state.finding.model.sha256 if state.finding else ""
@@ -57,7 +57,7 @@ class MapChecks(QObject):
             self._of = self._analyst.volume, sha256
             self._known.clear()
             self._controls.show_model(self._card(sha256))
-        self._rest()
+        self.rest()
 
     def _card(self, sha256: str) -> ModelCard | None:
         """That of the model that answered, if it is still in use."""
@@ -67,12 +67,13 @@ class MapChecks(QObject):
             return None
         return card if card.weights.sha256 == sha256 else None
 
-    def _rest(self, _index: int = 0) -> None:
+    def rest(self) -> None:
+        """What is shown may be looked at from now on."""
         self._withdraw()
         self._show()
         shown = self._shown()
         if shown is not None and shown not in self._known:
-            self._timer.start()
+            self._timer.start(REST_MS)
 
     def _shown(self) -> _Map | None:
         state, index = self._analyst.state, self._viewer.slice()
