@@ -171,6 +171,8 @@ def test_oblique_planes_name_two_directions_at_most():
 def test_nothing_is_pointed_at_where_there_is_no_tumour_or_the_map_failed():
     none = finding(probabilities=np.array([0.02, 0.02, 0.95, 0.01]))
     assert "map" not in words.explanation(none, volume(Placement.PATIENT))
+    other = finding(saliency=replace(saliency(4, 8), target="meningioma"))
+    assert "map" not in words.explanation(other, volume(Placement.PATIENT))
     failed = MapCheck(0, "gradcam", "glioma", deletion=0.1, insertion=0.4, inside=0.9)
     text = words.explanation(finding(), volume(Placement.PATIENT), failed)
     assert "failed its checks" in text

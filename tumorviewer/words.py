@@ -164,7 +164,7 @@ def _slices(finding: Finding) -> Iterator[str]:
 
 
 def _map(finding: Finding, volume: Volume | None, check: MapCheck | None) -> Iterator[str]:
-    if finding.saliency is None or finding.named_class == finding.no_tumour:
+    if not _explains_the_answer(finding):
         return
     if check is not None and check.verdict != "passes":
         yield tr(check.nothing) or tr("The map failed its checks; where it points says little.")
@@ -177,6 +177,14 @@ def _map(finding: Finding, volume: Volume | None, check: MapCheck | None) -> Ite
         yield tr("The image does not say how the patient lies in it, so no side is named.")
     if check is not None:
         yield tr("The map passed its checks.")
+
+
+def _explains_the_answer(finding: Finding) -> bool:
+    """Whether the map is of the most probable class, which is one that can be pointed at."""
+    saliency, predicted = finding.saliency, finding.predicted_class
+    if saliency is None or predicted == finding.no_tumour:
+        return False
+    return saliency.target == predicted and not saliency.against
 
 
 def _place(finding: Finding, volume: Volume | None) -> tuple[str, ...] | None:

@@ -18,6 +18,7 @@ from tests.desktop.parts import Source as VolumeSource
 from tests.desktop.parts import finding, head, series, study
 from tumorviewer.analysis.finding import SimilarCase, SimilarCases
 from tumorviewer.analysis.messages import Done, Similar
+from tumorviewer.analysis.trust.checked import MapCheck
 from tumorviewer.desktop.trust.card_view import CardDialog
 from tumorviewer.desktop.trust.charts import Months
 from tumorviewer.desktop.trust.data_folder import DataFolder, picture
@@ -154,6 +155,19 @@ def test_an_answer_about_another_slice_is_dropped(answered, client, qtbot):
     client.tell(Done(number, similar(request.slice, "0" * 16)))
     qtbot.wait(20)
     assert panel.similar.isHidden()
+
+
+def test_a_map_that_failed_its_checks_is_said_in_words(answered, client, qtbot):
+    panel = answered.assessment.evidence
+    at = answered.reading.analyst.state.finding.key_slices[0]
+    assert "strongest" in panel.text.text()
+    check = MapCheck(at + 1, "gradcam", "glioma", deletion=0.0, insertion=0.3)
+    client.tell(Done(900, check))
+    qtbot.wait(10)
+    assert "strongest" in panel.text.text()
+    client.tell(Done(901, replace(check, index=at)))
+    qtbot.waitUntil(lambda: "The map failed its checks" in panel.text.text())
+    assert "strongest" not in panel.text.text()
 
 
 def test_a_model_without_an_index_says_so(window, client, on_disk, qtbot):

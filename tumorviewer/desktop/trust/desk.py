@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from tumorviewer.analysis.finding import Finding, SimilarCases
 from tumorviewer.analysis.messages import Done, Failed, Similar
 from tumorviewer.analysis.trust import cohort
+from tumorviewer.analysis.trust.checked import MapCheck
 from tumorviewer.desktop.jobs import Job, Jobs
 from tumorviewer.desktop.reading import Reading, Shown
 from tumorviewer.desktop.settings import Settings
@@ -59,11 +60,12 @@ class EvidenceDesk(QObject):
         """There is an answer on what is shown."""
         self._panel.show_finding(finding, self._volume)
         card = self._card()
-        known = card.trust.cohort if card and card.trust else None
+        is_its = card is not None and card.weights.sha256 == finding.model.sha256
+        known = card.trust.cohort if card and card.trust and is_its else None
         shown = self._reading.shown
         sentences: tuple[str, ...] = ()
         if known is not None and self._volume is not None and shown is not None:
-            sentences = cohort.compare(_facts(shown, self._volume), known)
+            sentences = cohort.compare(_facts(shown, self._volume, finding), known)
         self._panel.show_cohort(sentences)
 
     def set_slice(self, index: int) -> None:
@@ -126,6 +128,8 @@ class EvidenceDesk(QObject):
         self._panel.clear_similar()
 
     def _hear(self, event: Done | Failed) -> None:
+        if isinstance(event, Done) and isinstance(event.result, MapCheck):
+            self._hear_of_map(event.result)
         if event.id != self._request:
             return
         self._request = None
@@ -135,6 +139,15 @@ class EvidenceDesk(QObject):
             self._found = event.result
             self._panel.show_similar(event.result)
             self._look_for_pictures()
+
+    def _hear_of_map(self, check: MapCheck) -> None:
+        """Of the map that the words are about, the words say whether it may be believed."""
+        finding = self._reading.analyst.state.finding
+        if finding is None or finding.saliency is None or check.against:
+            return
+        told = (finding.saliency.method, finding.saliency.target, finding.key_slices[:1])
+        if told == (check.method, check.target, (check.index,)):
+            self._panel.show_finding(finding, self._volume, check)
 
     def _look_for_pictures(self) -> None:
         """In the model, if it may carry them; else in the site's own folder."""
@@ -187,6 +200,7 @@ def _pictures(model: Path, folder: str, found: SimilarCases, job: Job) -> Pictur
     return pictures
 
 
-def _facts(shown: Shown, volume: Volume) -> cohort.Facts:
+def _facts(shown: Shown, volume: Volume, finding: Finding) -> cohort.Facts:
     affine = None if volume.placement is Placement.NONE else volume.affine
-    return cohort.facts(shown.series.tags, affine, volume.array.shape)
+    known = cohort.facts(shown.series.tags, affine, volume.array.shape)
+    return cohort.Facts(known.numbers | finding.inputs, known.words)

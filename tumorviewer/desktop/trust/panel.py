@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLa
 
 from tumorviewer import words
 from tumorviewer.analysis.finding import Finding, SimilarCases
+from tumorviewer.analysis.trust.checked import MapCheck
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.labels import button, heading, label
 from tumorviewer.desktop.training.parts import Sentences
@@ -57,10 +58,12 @@ class EvidencePanel(QWidget):
             column.addWidget(part, 0, _alignment(part))
         self.clear_similar()
 
-    def show_finding(self, finding: Finding, volume: Volume | None) -> None:
-        """Say an answer in words."""
+    def show_finding(
+        self, finding: Finding, volume: Volume | None, check: MapCheck | None = None
+    ) -> None:
+        """Say an answer in words, and of its map what the check found."""
         self._labels = finding.labels
-        self.text.setText(words.explanation(finding, volume))
+        self.text.setText(words.explanation(finding, volume, check))
         self.ask.setVisible(finding.similar is not None)
         if finding.similar is None:
             self.clear_similar()
