@@ -116,6 +116,7 @@ def _trust(options: argparse.Namespace) -> None:
     from trainer.fit import CONFIG
     from trainer.progress import Progress
     from trainer.trust.familiarity import Aims
+    from trainer.trust import report
     from trainer.trust.measure import Aids, measure
     from tumorviewer.models import measures
 
@@ -126,6 +127,7 @@ def _trust(options: argparse.Namespace) -> None:
     source, progress = _source(options, settings.data), Progress(options.progress)
     card = measure(options.training, settings, source, aids, options.device, progress)
     print("\n".join(measures.lines(card.trust)))  # noqa: T201
+    print(f"\n{report.write(options.training, card)}")  # noqa: T201
 
 
 def _names(text: str) -> tuple[str, ...]:
