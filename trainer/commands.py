@@ -115,8 +115,8 @@ def _trust(options: argparse.Namespace) -> None:
     from trainer import config
     from trainer.fit import CONFIG
     from trainer.progress import Progress
-    from trainer.trust.familiarity import Aims
     from trainer.trust import report
+    from trainer.trust.familiarity import Aims
     from trainer.trust.measure import Aids, measure
     from tumorviewer.models import measures
 
