@@ -13,6 +13,7 @@ from torch import Tensor
 from tumorviewer.analysis import explain, predict
 from tumorviewer.analysis.predict import Batches, Model
 from tumorviewer.analysis.slices import PreparedVolume, Progress
+from tumorviewer.language import tr
 from tumorviewer.networks.ensemble import Ensemble, disagreement
 
 # Shape suffixes: N slices, C channels, H W feature map, K classes.
@@ -54,7 +55,7 @@ class Examination:
         """
         if self._probabilities is None:
             every = list(range(len(self.prepared.slices)))
-            logits = self._each(self._predict, every, "Looking at slices", progress)
+            logits = self._each(self._predict, every, tr("Looking at slices"), progress)
             self._probabilities = predict.probabilities(torch.cat(logits), self.model.card)
         return self._probabilities
 
@@ -85,7 +86,7 @@ class Examination:
         against
             The class that the map speaks against, or None.
         """
-        network, text = self.model.network, "Making saliency maps"
+        network, text = self.model.network, tr("Making saliency maps")
 
         def of_features(part: list[int]) -> NDArray[np.float32]:
             features = self._features_of(part)

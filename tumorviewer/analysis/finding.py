@@ -95,10 +95,17 @@ def notes_on_maps(method: str, label: str, peaks: NDArray[np.float32]) -> tuple[
     """:attr:`Saliency.notes` of maps with these peaks, for the class with this label."""
     chosen, notes = METHODS[method], []
     if chosen.class_agnostic:
-        notes.append(f"{chosen.title} shows the same map whatever the class.")
+        notes.append(tr("{title} shows the same map whatever the class.", title=chosen.title))
     if empty := int(np.count_nonzero(peaks <= 0)):
-        of = f"{empty} of {len(peaks)} slices" if len(peaks) > 1 else "the slice"
-        notes.append(f"No positive evidence for {label} on {of}: the map is empty there.")
+        told = trn(
+            "No positive evidence for {label} on the slice: the map is empty there.",
+            "No positive evidence for {label} on {empty} of {count} slices: the map is empty "
+            "there.",
+            len(peaks),
+            label=tr(label),
+            empty=empty,
+        )
+        notes.append(told)
     return tuple(notes)
 
 

@@ -119,7 +119,9 @@ def find(
         pooling=pooled.rule,
         key_slices=tuple(prepared.slices[position] for position in pooled.key),
         saliency=saliency,
-        flags=prepared.flags + _split(card, pooled.probabilities) + openness.flags
+        flags=prepared.flags
+        + _split(card, pooled.probabilities)
+        + openness.flags
         + examination.flags,
         device=devices.in_words(examination.model.device),
         disagreement=examination.disagreement,
@@ -234,7 +236,9 @@ def _check(card: ModelCard, method: str | None, target: str | None) -> None:
         chosen(card, method)
     if target is not None and target not in card.classes:
         raise InputError(
-            target, f"{card.name} knows no such class.", f"It knows {', '.join(card.classes)}."
+            target,
+            tr("{name} knows no such class.", name=card.name),
+            tr("It knows {classes}.", classes=", ".join(card.classes)),
         )
 
 
@@ -243,10 +247,10 @@ def _other(card: ModelCard, method: Method, target: str, against: str) -> int | 
         return None
     _check(card, method.key, against)
     if method.class_agnostic:
-        reason = f"{method.title} shows the same map whatever the class."
-        raise InputError(against, reason, "Choose another saliency method.")
+        reason = tr("{title} shows the same map whatever the class.", title=method.title)
+        raise InputError(against, reason, tr("Choose another saliency method."))
     if against == target:
-        raise InputError(against, "A class cannot be explained against itself.")
+        raise InputError(against, tr("A class cannot be explained against itself."))
     return card.classes.index(against)
 
 
@@ -264,16 +268,19 @@ def _split(card: ModelCard, probabilities_K: NDArray[np.float64]) -> tuple[str, 
     if absent < probabilities_K.max() or absent >= 0.5:
         return ()
     return (
-        f"A tumour of some kind is more probable ({1 - absent:.0%}) than none, "
-        "but the model cannot tell which.",
+        tr(
+            "A tumour of some kind is more probable ({share}) than none, but the model cannot "
+            "tell which.",
+            share=percent(1 - absent),
+        ),
     )
 
 
 def _positions(judged: Sequence[int], asked: Sequence[int]) -> list[int]:
     position = {index: at for at, index in enumerate(judged)}
     if not asked or (missing := sorted(set(asked) - set(position))):
-        which = f"Slice {missing[0] + 1}" if asked else "No slice"
-        raise InputError(which, "It was not judged, so it cannot be explained.")
+        which = tr("Slice {n}", n=missing[0] + 1) if asked else tr("No slice")
+        raise InputError(which, tr("It was not judged, so it cannot be explained."))
     return sorted({position[index] for index in asked})
 
 

@@ -18,6 +18,7 @@ from tumorviewer.analysis import device as devices
 from tumorviewer.analysis.trust.familiarity import Familiar
 from tumorviewer.analysis.trust.similar import Index
 from tumorviewer.errors import InputError
+from tumorviewer.language import tr
 from tumorviewer.models import ModelCard, bundle, weights
 from tumorviewer.networks import Classifier
 from tumorviewer.networks.ensemble import Ensemble
@@ -120,7 +121,9 @@ def probabilities(logits_NK: Tensor, card: ModelCard) -> NDArray[np.float64]:
     logits_NK = logits_NK.double().cpu()
     if not logits_NK.isfinite().all():
         raise InputError(
-            card.name, "The model gave an answer that is not a number.", "Choose another model."
+            card.name,
+            tr("The model gave an answer that is not a number."),
+            tr("Choose another model."),
         )
     answer: NDArray[np.float64] = (logits_NK / card.temperature).softmax(dim=1).numpy()
     return answer
@@ -168,17 +171,17 @@ class Batches:
             torch.cuda.empty_cache()
         if tried > 1:
             self._size = tried // 2
-            self._say("Memory ran short; the slices were computed in smaller batches.")
+            self._say(tr("Memory ran short; the slices were computed in smaller batches."))
         elif self.model.device.type != "cpu":
             name = devices.in_words(self.model.device)
-            self._say(f"{name} ran out of memory; the rest was computed on the CPU.")
+            self._say(tr("{name} ran out of memory; the rest was computed on the CPU.", name=name))
             self.model.to(torch.device("cpu"))
             self._size = BATCH["cpu"]
         else:
             raise InputError(
                 self.model.card.name,
-                "There is not enough memory to run the model.",
-                "Close other programs, or choose a smaller model.",
+                tr("There is not enough memory to run the model."),
+                tr("Close other programs, or choose a smaller model."),
             )
 
     def _say(self, flag: str) -> None:
