@@ -168,6 +168,13 @@ def test_oblique_planes_name_two_directions_at_most():
     assert "on the patient's left" in words.explanation(one, volume(Placement.PATIENT, turned))
 
 
+def test_an_image_that_was_trained_on_is_told():
+    same = SimilarCase("glioma", "set", 0.9995, "0" * 16, -1, 0)
+    like = replace(same, similarity=0.99)
+    said = [words.explanation(finding(similar=SimilarCases(0, (one,)))) for one in (same, like)]
+    assert ["may have learned from it" in text for text in said] == [True, False]
+
+
 def test_nothing_is_pointed_at_where_there_is_no_tumour_or_the_map_failed():
     none = finding(probabilities=np.array([0.02, 0.02, 0.95, 0.01]))
     assert "map" not in words.explanation(none, volume(Placement.PATIENT))
@@ -184,7 +191,7 @@ def test_it_reads_as_a_paragraph():
         sets=(PredictionSet(0.95, ("glioma", "meningioma")),),
         similar=SimilarCases(
             0,
-            tuple(SimilarCase(n, "s", 1, "0" * 16, -1, 0) for n in ("glioma",) * 4 + CLASSES[1:2]),
+            tuple(SimilarCase(n, "s", 0.9, "0" * 16, -1, 0) for n in ("glioma",) * 4 + CLASSES[1:2]),
         ),
     )
     assert words.explanation(one, volume(Placement.PATIENT)) == (

@@ -21,6 +21,8 @@ from tumorviewer.study.types import Placement, Volume
 
 _RIVAL = 0.05
 """From this probability the second class is named too."""
+_SAME = 0.999
+"""A training case from this similarity is the image itself, or a copy."""
 _OTHERS = 3
 """So many deciding slices are named beside the first."""
 _OFF_CENTRE = 0.15
@@ -217,6 +219,8 @@ def _similar(finding: Finding) -> Iterator[str]:
         "The {n} most similar training cases: {votes}.",
         n=len(finding.similar.cases), votes=", ".join(counted),
     )  # fmt: skip
+    if finding.similar.cases[0].similarity >= _SAME:
+        yield tr("One of them is all but this very image: the model may have learned from it.")
 
 
 def _doubts(finding: Finding) -> Iterator[str]:
