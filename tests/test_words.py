@@ -70,6 +70,10 @@ def volume(placement: Placement, affine: np.ndarray = AXIAL) -> Volume:
     return Volume(np.zeros((1, 9, 9), np.uint8), affine, placement, "s")
 
 
+def case(label: str) -> SimilarCase:
+    return SimilarCase(label, "set", 0.9, "0" * 16, -1, 0)
+
+
 @st.composite
 def findings(draw) -> Finding:
     shares = np.array(draw(st.lists(st.floats(0.001, 1), min_size=4, max_size=4)))
@@ -79,10 +83,7 @@ def findings(draw) -> Finding:
     key = tuple(draw(st.permutations(slices[:6])))
     names = st.lists(st.sampled_from(CLASSES), max_size=4, unique=True).map(tuple)
     sets = draw(st.sampled_from([(), (0.9,), (0.9, 0.95)]))
-    cases = tuple(
-        SimilarCase(name, "set", 0.9, "0" * 16, -1, row)
-        for row, name in enumerate(draw(st.lists(st.sampled_from(CLASSES), max_size=5)))
-    )
+    cases = tuple(map(case, draw(st.lists(st.sampled_from(CLASSES), max_size=5))))
     level = draw(st.sampled_from(["inside", "unusual", "outside", None]))
     return finding(
         probabilities=shares,
@@ -169,7 +170,7 @@ def test_oblique_planes_name_two_directions_at_most():
 
 
 def test_an_image_that_was_trained_on_is_told():
-    same = SimilarCase("glioma", "set", 0.9995, "0" * 16, -1, 0)
+    same = replace(case("glioma"), similarity=0.9995)
     like = replace(same, similarity=0.99)
     said = [words.explanation(finding(similar=SimilarCases(0, (one,)))) for one in (same, like)]
     assert ["may have learned from it" in text for text in said] == [True, False]
@@ -189,10 +190,7 @@ def test_nothing_is_pointed_at_where_there_is_no_tumour_or_the_map_failed():
 def test_it_reads_as_a_paragraph():
     one = finding(
         sets=(PredictionSet(0.95, ("glioma", "meningioma")),),
-        similar=SimilarCases(
-            0,
-            tuple(SimilarCase(n, "s", 0.9, "0" * 16, -1, 0) for n in ("glioma",) * 4 + CLASSES[1:2]),
-        ),
+        similar=SimilarCases(0, tuple(map(case, (*["glioma"] * 4, "meningioma")))),
     )
     assert words.explanation(one, volume(Placement.PATIENT)) == (
         "The answer is: Glioma, with a probability of 90.0 %. At a promise of 95 % it may be "
