@@ -77,6 +77,12 @@ def test_the_window_at_each_stage(qtbot, window, client, on_disk):
     check(qtbot, window)
 
 
+@pytest.mark.parametrize("page", ["training", "site"])
+def test_the_pages_beside_studies(qtbot, window, page):
+    window.actions_[page].trigger()
+    check(qtbot, window)
+
+
 @pytest.mark.parametrize("which", ["palette", "keys", "key", "sheet", "test", "about"])
 def test_the_windows_beside_it(qtbot, settings, which):
     window = QMainWindow()

@@ -90,6 +90,12 @@ def test_the_window_at_each_stage(qtbot, window, client, on_disk):
     assert unmarked(window) == set()
 
 
+@pytest.mark.parametrize("page", ["training", "site"])
+def test_the_pages_beside_studies(window, page):
+    window.actions_[page].trigger()
+    assert unmarked(window) == set()
+
+
 def test_the_windows_beside_it(window, settings):
     for made in (
         Palette(window, window.actions_),
