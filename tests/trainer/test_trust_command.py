@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from test_report import assert_stands_alone
 from test_train_commands import SMALL
 
 from trainer import cli
@@ -36,3 +37,11 @@ def test_the_program_prints_it_as_a_table(measured, capsys):
     assert "Measured on 12 held-out items in 12 groups." in printed
     assert "Temperature scaling" in printed
     assert "Maps: not measured" in printed
+
+
+def test_the_page_has_its_charts_and_needs_nothing_else(measured):
+    text = (measured / "trust.html").read_text()
+    assert_stands_alone(text)
+    assert text.count("<svg") == text.count("<figcaption>") >= 2
+    assert "Reliability: on the diagonal" in text
+    assert "Least ambiguous set-valued classifier" in text
