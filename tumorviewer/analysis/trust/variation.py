@@ -51,8 +51,8 @@ CHANGES: tuple[Callable[[Picture], Picture], ...] = (mirrored, shifted, brighter
 
 
 def is_cheap(examination: Examination) -> bool:
-    """Whether the changes of one slice take at most a tenth of what the slices took."""
-    return len(CHANGES) * 10 <= len(examination.prepared.slices)
+    """Whether the changes of one slice take at most a twentieth of what the slices took."""
+    return len(CHANGES) * 20 <= len(examination.prepared.slices)
 
 
 def vary(examination: Examination, position: int) -> Variation:
