@@ -2,7 +2,8 @@
 
 Photographs, radiographs and the like are the sample files that libraries bring for their own tests
 and examples; nothing of them is kept. A method is chosen by the kinds of :func:`to_choose_by`, and
-what is reported is how it does on those of :func:`to_report`, which it has not met.
+what is reported is how it does on those of :func:`to_report`. Of all of them it was taught only
+what turned pictures look like, on training items.
 
 Shapes: N pictures, S side of what a network sees, H W of a picture.
 """

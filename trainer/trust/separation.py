@@ -1,6 +1,7 @@
 """How well distances tell held-out items from images of other kinds, with intervals.
 
-Held-out items are resampled by group, images of other kinds one by one, independently.
+Held-out items are resampled by group; images of other kinds one by one, also where they are made of
+held-out items, so that those intervals are somewhat narrow.
 
 Shapes: N held-out items, M images of a kind, R resamples.
 """
