@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, 
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.methods import METHODS, Method
-from tumorviewer.analysis.trust.checked import MapCheck, line, reasons
+from tumorviewer.analysis.trust.checked import WHAT_IS_CHECKED, MapCheck, line, reasons
 from tumorviewer.desktop import theme
-from tumorviewer.desktop.labels import button, heading, label
+from tumorviewer.desktop.labels import button, heading, label, plain_tip
 from tumorviewer.language import later, percent, tr
 from tumorviewer.models import ModelCard
 
@@ -47,6 +47,7 @@ class MapControls(QWidget):
         self._explain_slice.hide()
         self._check = label("", "small")
         self._check.setAccessibleName(tr("Check of the map"))
+        self._check.setToolTip(plain_tip(tr(WHAT_IS_CHECKED)))
         self._words = label("", "small")
         form = QFormLayout()
         form.setSpacing(8)

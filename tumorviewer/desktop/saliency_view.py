@@ -49,9 +49,14 @@ class SaliencyView:
             return tr("No map")
         return tr("Saliency {value}", value=number(values[row, column], ".2f"))
 
-    def caption(self) -> str:
-        """Method and class."""
-        return f"{METHODS[self._saliency.method].title}: {self._question()}"
+    def caption(self) -> tuple[str, ...]:
+        """Lines: the method, and the class that it explains."""
+        title = tr(METHODS[self._saliency.method].title)
+        if self._saliency.class_agnostic:
+            return (title,)
+        if self._saliency.against:
+            return title, self._question()
+        return (f"{title}: {self._target()}",)
 
     def key(self) -> str:
         """What low and high mean."""
@@ -80,7 +85,7 @@ class SaliencyView:
             return tr(NOT_EXPLAINED if index in self._finding.slices else NOT_JUDGED)
         if not self._has_evidence(index):
             return tr("No positive evidence for {target} on this slice", target=self._target())
-        return "\n".join(self._reasons(index))
+        return next(iter(self._reasons(index)), "")
 
     def _has_evidence(self, index: int) -> bool:
         return bool(self._saliency.maps[self._saliency.slices.index(index)].any())
