@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self
 from tumorviewer import __version__
 from tumorviewer.errors import InputError
 from tumorviewer.language import percent, tr
-from tumorviewer.study.labels import label_words
 
 if TYPE_CHECKING:
     from tumorviewer.classify import Report, Settings
@@ -210,6 +209,8 @@ def _print_report(report: Report, *, as_json: bool) -> None:
 
 
 def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
+    from tumorviewer.study.labels import label_words
+
     is_outside = (finding["kind"] or {}).get("level") == "outside"
     shares = {} if is_outside else finding["probabilities"]
     ranked = sorted(shares.items(), key=lambda item: -item[1])
