@@ -294,3 +294,22 @@ def test_this_site_is_a_tab_and_a_key_away(window, qtbot):
     assert window.room.shows_worklist
     tabs.setCurrentIndex(1)
     assert page.isVisible()
+
+
+def test_the_folder_of_the_data_is_typed_in_settings_and_kept(window, settings, tmp_path, qtbot):
+    from tumorviewer.desktop import preferences
+    from tumorviewer.desktop.settings_dialog import FolderField, SettingsDialog
+
+    dialog = SettingsDialog(window, settings, window.actions_)
+    dialog.show()
+    field = dialog.findChild(FolderField)
+    dialog.pages.setCurrentWidget(field.parentWidget())
+    dialog.activateWindow()
+    field.line.setFocus()
+    qtbot.waitUntil(field.line.hasFocus)
+    qtbot.keyClicks(field.line, str(tmp_path))
+    qtbot.keyClick(field.line, Qt.Key.Key_Tab)
+    assert preferences.read(settings.file).values["data_folder"] == str(tmp_path)
+    settings.choose_defaults()
+    assert field.line.text() == ""
+    dialog.close()

@@ -133,6 +133,7 @@ class FolderField(QWidget):
         self.line.setPlaceholderText(tr("None"))
         self.line.editingFinished.connect(lambda: self.chosen.emit(self.line.text().strip()))
         choose = button(tr("Choose…"), name=tr("Choose: {name}", name=name))
+        choose.setAutoDefault(False)
         choose.clicked.connect(self._choose)
         self.setFocusProxy(self.line)
         layout = QHBoxLayout(self)
