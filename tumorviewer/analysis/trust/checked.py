@@ -11,8 +11,8 @@ LEAST_FAITHFUL = 0.0
 LEAST_AGREEMENT = 0.0
 LEAST_STABLE = 0.4
 LEAST_INSIDE = 0.6
-"""Below these a map fails. Nineteen in twenty of the default model's maps of held-out tumours reach
-each of them; a random map is not stable."""
+"""Below these a map fails. About nineteen in twenty of the default model's maps of held-out tumours
+reach each of them; a random map is not stable."""
 
 WHAT_IS_CHECKED = later(
     "Deletion − insertion (ROAD): how much more the class’s probability falls when the pixels that "

@@ -40,8 +40,8 @@ REMOVED = (10, 30, 50)
 """Shares of the pixels that ROAD imputes, per cent."""
 NOISE = 0.02
 """Standard deviation of the noise that a map must stand, of a range of 1."""
-OTHERS = ("layercam", "hirescam", "gradcam++")
-"""The first two that are not the method itself are compared with it."""
+OTHERS = ("layercam", "hirescam", "attention-class", "gradcam")
+"""The first two of them that the model allows, the method itself apart, are compared with it."""
 _GRID = 32
 """Rank correlations are of maps resized to so many places along a side."""
 
@@ -105,7 +105,9 @@ def _checked(
     if raw_NHW[0].max() <= 0:
         return replace(found, nothing=NO_EVIDENCE)
     tick(1)
-    others = [name for name in OTHERS if name != found.method][:2]
+    others = [name for name in OTHERS if name != found.method and METHODS[name].suits(model.card)][
+        :2
+    ]
     agreements = [
         rank_correlation(raw_NHW[0], maps_of(model, name, picture[None], question)[0])
         for name in others
