@@ -69,6 +69,15 @@ def test_one_picture(picture, capsys) -> None:
     assert list(Path.cwd().iterdir()) == []
 
 
+def test_a_map_is_checked_when_asked(picture, capsys) -> None:
+    _, answer = classify(capsys, picture, "--check-map")
+    check = answer["findings"][0]["saliency"]["check"]
+    assert check["index"] == 0
+    assert check["verdict"] in ("passes", "fails", "nothing")
+    assert bool(check["reasons"]) == (check["verdict"] == "fails")
+    assert (check["deletion"] is None) == (check["verdict"] == "nothing")
+
+
 def test_class_alone(picture, capsys) -> None:
     _, answer = classify(capsys, picture, "--explain", "none")
     assert answer["findings"][0]["saliency"] is None

@@ -20,6 +20,7 @@ from tumorviewer.analysis.client import WorkerClient
 from tumorviewer.analysis.messages import (
     Analyse,
     Cancelled,
+    CheckMap,
     Died,
     Done,
     Explain,
@@ -73,6 +74,20 @@ def test_a_volume_is_analysed_and_then_explained_otherwise(desk, settled_bundle,
     assert (saliency.method, saliency.target, saliency.slices) == ("hirescam", "pituitary", (3, 5))
     again = desk.ask(Explain(volume, settled_bundle, "gradcam", "glioma")).result
     np.testing.assert_allclose(again.maps, finding.saliency.maps, atol=1e-5)
+
+
+def test_the_map_of_a_slice_is_checked_and_explained_against_another_class(
+    desk, settled_bundle, volume
+):
+    predicted = desk.ask(Analyse(volume, settled_bundle), START_S).result.predicted_class
+    check = desk.ask(CheckMap(volume, settled_bundle, "layercam", "pituitary", 5)).result
+    assert (check.index, check.method, check.target) == (5, "layercam", "pituitary")
+    assert check.nothing or -1 <= check.agreement <= 1
+    other = "glioma" if predicted != "glioma" else "meningioma"
+    asked = Explain(volume, settled_bundle, "hirescam", predicted, (5,), against=other)
+    assert desk.ask(asked).result.against == other
+    unjudged = desk.ask(CheckMap(volume, settled_bundle, "layercam", "pituitary", 0))
+    assert "not judged" in unjudged.message
 
 
 def test_a_volume_that_the_worker_does_not_have_is_sent(desk, settled_bundle, random_bundle):
