@@ -58,10 +58,8 @@ def stitched(
         len(pictures_NTSS), *(2 * n for n in maps.shape[3:])
     )
     edged = np.pad(fine, ((0, 0), (1, 0), (1, 0)), mode="edge")
-    answer: NDArray[np.float32] = (
-        edged[:, :-1, :-1] + edged[:, :-1, 1:] + edged[:, 1:, :-1] + edged[:, 1:, 1:]
-    ) / 4
-    return answer
+    four = edged[:, :-1, :-1] + edged[:, :-1, 1:] + edged[:, 1:, :-1] + edged[:, 1:, 1:]
+    return np.asarray(four / 4, np.float32)
 
 
 def rollout(network: Classifier, pictures_N1SS: Tensor) -> NDArray[np.float32]:

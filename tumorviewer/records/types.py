@@ -100,7 +100,7 @@ class StudyEntry:
     """Entropy of the answer, 0 (certain) to 1 (all classes alike, or no class is named)."""
     verdict_class: str | None
     refused: str
-    """Why the model that was asked last could not judge it, or a volume of it; empty if it could."""
+    """Why the model asked last could not judge it, or a volume of it; empty if it could."""
 
     @property
     def disagrees(self) -> bool:
