@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from tests.desktop.parts import LABELS
 from tests.desktop.test_window import drop, mime, visible_text
 from tests.records.made import slice_file
+from tumorviewer.models import bundle
 from tumorviewer.records import Records
+from tumorviewer.resources import resource
 
 
 @pytest.fixture
@@ -290,10 +293,9 @@ def test_a_dropped_folder_is_judged_in_order_paused_and_gone_on_with(
 
 
 def bundle_card():
-    from types import SimpleNamespace
-
-    weights = SimpleNamespace(sha256="0123456789abcdef" * 4)
-    return SimpleNamespace(name="light-se", version="1.0", weights=weights, labels=LABELS)
+    card = bundle.read_card(resource("models") / "light")
+    weights = replace(card.weights, sha256="0123456789abcdef" * 4)
+    return replace(card, name="light-se", version="1.0", weights=weights, labels=LABELS, trust=None)
 
 
 KILLED = """

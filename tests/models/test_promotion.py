@@ -110,10 +110,10 @@ def test_a_better_model_takes_the_place_and_gives_it_back(catalogue, compare) ->
     [
         ({"candidate__sha256": "0" * 64}, "other weights than those of first 1"),
         ({"current__sha256": "0" * 64}, "in use is random 1"),
-        ({"overlap": {"candidate": 0.004}}, "saw 0.4% of the test set"),
+        ({"overlap": {"candidate": 0.004}}, "saw 0.4 % of the test set"),
         ({"overlap": {"candidate": None}}, "not known whether"),
         ({"overlap": {}}, "not known whether"),
-        ({"overlap": {"candidate": float("nan")}}, "saw nan% of the test set"),
+        ({"overlap": {"candidate": float("nan")}}, "saw nan % of the test set"),
         ({"verdict": "worse"}, "verdict is 'worse'"),
         ({"verdict": "undecided"}, "verdict is 'undecided'"),
         ({"schema": 2}, "no comparison of schema 1"),

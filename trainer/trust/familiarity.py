@@ -10,6 +10,7 @@ components.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,7 +145,8 @@ class Known:
         return space._replace(items=whitened(space, standard_NC.astype(np.float32)))
 
     def _upright(self) -> NDArray[np.float32]:
-        """As :attr:`Space.upright`, by multinomial regression."""
+        """As :attr:`Space.upright`, by multinomial regression, stopped early."""
+        from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
         from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
         every = (self.upright, self.upside_down, self.on_side)
@@ -153,7 +155,8 @@ class Known:
         mean, scale = flat_ND.mean(0), flat_ND.std(0)
         scale += 1e-2 * scale.mean()
         fitted = LogisticRegression(C=1e-3, max_iter=60, class_weight="balanced")
-        fitted.fit((flat_ND - mean) / scale, labels)
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            fitted.fit((flat_ND - mean) / scale, labels)
         weights = fitted.coef_ / scale
         bias = fitted.intercept_ - weights @ mean
         return np.concatenate([weights, bias[:, None]], axis=1).astype(np.float32)

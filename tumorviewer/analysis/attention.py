@@ -43,20 +43,19 @@ def stitched(
     map_of
         Feature maps ``(4N, C, H, W)`` to maps ``(4N, H, W)``.
     """
+    side = pictures_NTSS.shape[-1]
     with torch.inference_mode():
-        cells = network.trunk(pictures_NTSS[:1]).shape[-1]
-        half = pictures_NTSS.shape[-1] // (2 * cells)
+        still = network.trunk(pictures_NTSS)
+        half = side // (2 * still.shape[-1])
         padded = functional.pad(pictures_NTSS, (0, half, 0, half))
-        moves = [(down, right) for down in (0, 1) for right in (0, 1)]
-        side = pictures_NTSS.shape[-1]
         moved = [
-            padded[..., down * half :, right * half :][..., :side, :side] for down, right in moves
+            padded[..., down : down + side, right : right + side]
+            for down, right in ((0, half), (half, 0), (half, half))
         ]
-        features = network.trunk(torch.cat(moved))
-    maps = map_of(features).reshape(2, 2, len(pictures_NTSS), *features.shape[2:])
-    fine = maps.transpose(2, 3, 0, 4, 1).reshape(
-        len(pictures_NTSS), *(2 * n for n in maps.shape[3:])
-    )
+        features = torch.cat([still, network.trunk(torch.cat(moved))])
+    count, rows, columns = len(still), *still.shape[2:]
+    maps = map_of(features).reshape(2, 2, count, rows, columns)
+    fine = maps.transpose(2, 3, 0, 4, 1).reshape(count, 2 * rows, 2 * columns)
     edged = np.pad(fine, ((0, 0), (1, 0), (1, 0)), mode="edge")
     four = edged[:, :-1, :-1] + edged[:, :-1, 1:] + edged[:, 1:, :-1] + edged[:, 1:, 1:]
     return np.asarray(four / 4, np.float32)

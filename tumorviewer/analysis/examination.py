@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tumorviewer.analysis import explain, predict
+from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.predict import Batches, Model
 from tumorviewer.analysis.slices import PreparedVolume, Progress
 from tumorviewer.language import tr
@@ -101,7 +102,8 @@ class Examination:
             return explain.maps_of_pictures(method, network, pictures, target, tick, against)
 
         if method in explain.NEEDS_PICTURE:
-            maps = self._each(of_pictures, positions, text, progress, most=1)
+            most = 1 if METHODS[method].is_slow else None
+            maps = self._each(of_pictures, positions, text, progress, most)
         else:
             maps = self._each(of_features, positions, text, progress)
         return np.concatenate(maps)

@@ -15,6 +15,8 @@ from tumorviewer.language import tr
 
 SIZE = 1440, 900
 _WAITING = (Phase.IDLE, Phase.WORKING)
+_SETTLING_MS = 5000
+"""After the answer: its panel is laid out, and the map checked."""
 
 
 def portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) -> None:
@@ -25,18 +27,22 @@ def portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) -> None
     InputError
         If no answer comes; the picture is saved all the same.
     """
-    application = make_application()
+    _application = make_application()
     window = make_window()
     window.resize(*SIZE)
     analyst = window.reading.analyst
     loop = QEventLoop()
-    analyst.changed.connect(lambda state: None if state.phase in _WAITING else loop.quit())
+
+    def settle(state: State) -> None:
+        if state.phase not in _WAITING:
+            QTimer.singleShot(_SETTLING_MS, loop.quit)
+
+    analyst.changed.connect(settle)
     QTimer.singleShot(round(patience_s * 1000), loop.quit)
     window.show()
     window.open(list(paths))
     loop.exec()
     state: State = analyst.state
-    application.processEvents()
     with replacing(file) as beside:
         window.grab().save(str(beside))
     window.close()

@@ -90,7 +90,8 @@ def test_a_line_for_each_study_by_priority_and_date(studies, capsys) -> None:
     kept = next(
         one for line in lines for one in line["findings"] if one["source"].endswith("0.png")
     )
-    assert kept == single["findings"][0], "a line holds what classify --json prints"
+    del single["findings"][0]["explanation"]
+    assert kept == single["findings"][0], "a line holds what classify --json prints, but the words"
 
 
 def test_what_was_answered_is_not_asked_again(studies, capsys, quick) -> None:
