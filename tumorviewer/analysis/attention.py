@@ -53,7 +53,7 @@ def stitched(
             for down, right in ((0, half), (half, 0), (half, half))
         ]
         features = torch.cat([still, network.trunk(torch.cat(moved))])
-    count, rows, columns = len(still), *still.shape[2:]
+    count, (rows, columns) = len(still), still.shape[2:]
     maps = map_of(features).reshape(2, 2, count, rows, columns)
     fine = maps.transpose(2, 3, 0, 4, 1).reshape(count, 2 * rows, 2 * columns)
     edged = np.pad(fine, ((0, 0), (1, 0), (1, 0)), mode="edge")
