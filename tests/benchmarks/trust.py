@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from tumorviewer.analysis import predict
-from tumorviewer.analysis.methods import BEST
+from tumorviewer.analysis.methods import DEFAULT_METHOD
 from tumorviewer.analysis.pipeline import analyse
 from tumorviewer.analysis.predict import Model
 from tumorviewer.models.catalogue import Catalogue
@@ -31,7 +31,7 @@ def main() -> None:
     model = predict.load(folder, "cpu")
     plain = Model(replace(model.card, trust=None), model.network, model.device)
     volume = head()
-    for name, method in (("with maps", BEST), ("without", None)):
+    for name, method in (("with maps", DEFAULT_METHOD), ("without", None)):
         once(plain, volume, method), once(model, volume, method)
         each = [(once(plain, volume, method), once(model, volume, method)) for _ in range(ROUNDS)]
         without, trusted = np.median(each, axis=0) * 1000
