@@ -16,8 +16,7 @@ import time
 import tomllib
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ from trainer.options import build, plain, to_toml
 from trainer.progress import Progress
 from trainer.rounds import Arrays, built, load_arrays, to_arrays, train_round
 from tumorviewer.errors import InputError
-from tumorviewer.models import Architecture, ModelCard, Weights
+from tumorviewer.models import ModelCard
 from tumorviewer.models import bundle as bundles
 from tumorviewer.networks import Classifier
 
@@ -314,22 +313,9 @@ def _strategy(
 def _publish(
     network: Classifier, state: _State, todo: Federation, config: Config, run: Run
 ) -> ModelCard:
-    said, classes = config.card, config.data.classes
-    card = ModelCard(
-        name=said.name or f"federated-{config.model.architecture}",
-        version=said.version,
-        title=said.title or f"Federated {config.model.architecture}",
-        architecture=Architecture(config.model.architecture, dict(config.model.options)),
-        classes=classes,
-        labels={name: said.labels.get(name, name) for name in classes},
-        no_tumour=said.no_tumour or None,
-        preprocessing=config.preprocessing,
-        weights=Weights("", 0),
-        created=datetime.now(UTC).date().isoformat(),
-        summary=said.summary,
-        intended_use=said.intended_use,
-        limits=said.limits,
-        licence=said.licence,
+    named = f"federated-{config.model.architecture}"
+    card = replace(
+        publish.blank(config, config.data.classes, named),
         training={
             "data": {"name": config.data.name, "sites": state.sites},
             "selection": (
@@ -340,7 +326,5 @@ def _publish(
             "config": plain(config),
             **publish.provenance(run.device, run.command),
         },
-        figures={},
-        references=said.references,
     )
     return bundles.write(run.out / "bundle", card, network.state_dict())

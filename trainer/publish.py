@@ -6,6 +6,7 @@ import hashlib
 import platform
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,11 +38,31 @@ def bundle(
     run: Run,
 ) -> ModelCard:
     """Write ``card.json`` and ``model.safetensors``."""
-    said, classes = config.card, material.dataset.classes
-    card = ModelCard(
-        name=said.name or config.model.architecture,
+    card = replace(
+        blank(config, material.dataset.classes, config.model.architecture),
+        training=_training(material, config, parts, result, run),
+        figures=result["figures"],
+        temperature=result["temperature"],
+    )
+    seen = {
+        digest for row in (*parts.train, *parts.validation) for digest in digests(material, row)
+    }
+    return bundles.write(folder, card, weights, seen | start.items_of(config.model.initial_weights))
+
+
+def blank(config: Config, classes: tuple[str, ...], name: str) -> ModelCard:
+    """A card with what the settings say, and nothing of a training yet.
+
+    Parameters
+    ----------
+    name
+        Of a model that the settings do not name.
+    """
+    said = config.card
+    return ModelCard(
+        name=said.name or name,
         version=said.version,
-        title=said.title or said.name or config.model.architecture,
+        title=said.title or said.name or name,
         architecture=Architecture(config.model.architecture, dict(config.model.options)),
         classes=classes,
         labels={name: said.labels.get(name, name) for name in classes},
@@ -53,15 +74,10 @@ def bundle(
         intended_use=said.intended_use,
         limits=said.limits,
         licence=said.licence,
-        training=_training(material, config, parts, result, run),
-        figures=result["figures"],
-        temperature=result["temperature"],
+        training={},
+        figures={},
         references=said.references,
     )
-    seen = {
-        digest for row in (*parts.train, *parts.validation) for digest in digests(material, row)
-    }
-    return bundles.write(folder, card, weights, seen | start.items_of(config.model.initial_weights))
 
 
 def digests(material: Material, row: int) -> tuple[str, ...]:
