@@ -7,6 +7,7 @@ import weakref
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -182,6 +183,30 @@ def test_another_frame_is_not_linked_and_says_so(qtbot, window, client, on_disk)
     assert second.state.index == before
 
 
+def test_another_frame_is_tied_by_hand_and_parted_again(qtbot, window, client, on_disk) -> None:
+    client.ready()
+    apart = series("t2", "1.2", Placed(frame="9.9"))
+    on_disk[SCAN] = Opened((study(series("t1", "1.1"), apart),), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
+    QTest.keyClick(window, Qt.Key.Key_6)
+    qtbot.waitUntil(lambda: volume_in(window, 1) is not None)
+    second = window.viewer.panes.viewport(Pane(1))
+    wheel(second, -120)
+    QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ShiftModifier)
+    assert "Linked by hand" in second.series_lines
+    here, there = window.viewer.image.state.index, second.state.index
+    assert there == here + 1
+    wheel(window.viewer.image, 120)
+    assert second.state.index == there - 1
+    wheel(second, 120)
+    assert window.viewer.image.state.index == here - 2
+    QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ShiftModifier)
+    assert "Not linked: another frame of reference" in second.series_lines
+    wheel(second, 120)
+    assert window.viewer.image.state.index == here - 2
+
+
 def test_current_and_prior(qtbot, hung, on_disk) -> None:
     QTest.keyClick(hung, Qt.Key.Key_5)
     prior = hung.viewer.panes.viewport(Pane(PRIOR))
@@ -294,3 +319,71 @@ def test_files_are_beside_each_other(qtbot, window, client, on_disk) -> None:
     QTest.keyClick(window, Qt.Key.Key_6)
     qtbot.waitUntil(lambda: volume_in(window, 1) is not None)
     assert "b_t2.nii" in window.viewer.panes.viewport(Pane(1)).patient_lines
+
+
+def nifti(folder: Path, *names: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        image = nibabel.Nifti1Image(head(side=24).array.T, np.diag([2.0, 2.0, 5.0, 1.0]))
+        nibabel.save(image, folder / f"{name}.nii.gz")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x_t1ce", "x_flair", "x_t2", "x_t1"),
+        ("GLI-1-000-t1c", "GLI-1-000-t2f", "GLI-1-000-t2w", "GLI-1-000-t1n"),
+        ("sub-01_ce-gd_T1w", "sub-01_FLAIR", "sub-01_T2w", "sub-01_T1w"),
+    ],
+    ids=["BraTS", "BraTS 2023", "BIDS"],
+)  # fmt: skip
+def test_files_named_after_sequences_are_hung_as_a_study(
+    qtbot, window, client, tmp_path, names
+) -> None:
+    client.ready()
+    window.open([nifti(tmp_path / "case", *sorted(names), "x_seg")])
+    qtbot.waitUntil(lambda: window.viewer.shown_layout == grid(2, 2), timeout=10_000)
+    qtbot.waitUntil(lambda: volume_in(window, 3) is not None)
+    views = [window.viewer.panes.viewport(Pane(number)) for number in range(4)]
+    assert [view.patient_lines for view in views] == [(f"{name}.nii.gz",) for name in names]
+    said = [line for view in views for line in view.series_lines if "by name" in line]
+    assert said == [
+        f"{kind}? (by name)" for kind in ("T1 + contrast", "FLAIR", "T2", "T1")
+    ]  # fmt: skip
+    wheel(views[2], -120)
+    assert len({view.state.index for view in views}) == 1
+
+
+def test_files_of_two_patients_in_one_folder_are_not_hung_together(
+    qtbot, window, client, tmp_path
+) -> None:
+    client.ready()
+    kinds = ("t1", "t1ce", "t2", "flair")
+    folder = nifti(tmp_path, *(f"{case}_{kind}" for kind in kinds for case in ("a", "b")))
+    window.open([folder])
+    qtbot.waitUntil(lambda: window.viewer.shown_layout == grid(2, 2), timeout=10_000)
+    qtbot.waitUntil(lambda: volume_in(window, 3) is not None)
+    listed = window.reading.library.studies
+    wanted = [f"{case}_{kind}.nii.gz" for case in "ab" for kind in ("t1ce", "flair", "t2", "t1")]
+    assert [one.title for one in listed] == wanted
+    window.reading.show_series(listed[4].series[0])
+    last = window.viewer.panes.viewport(Pane(3))
+    qtbot.waitUntil(lambda: last.patient_lines == ("b_t1.nii.gz",))
+
+
+def test_files_without_a_known_sequence_are_shown_as_they_came(
+    qtbot, window, client, tmp_path
+) -> None:
+    client.ready()
+    window.open([nifti(tmp_path, "d", "c", "b", "a")])
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None, timeout=10_000)
+    assert [one.title[0] for one in window.reading.library.studies] == ["a", "b", "c", "d"]
+    assert window.viewer.shown_layout == SIDE_BY_SIDE
+
+
+def test_an_outline_comes_after_the_sequence(qtbot, window, client, tmp_path) -> None:
+    client.ready()
+    window.open([nifti(tmp_path, "Pre_Mask", "Pre_Scan_T1")])
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None, timeout=10_000)
+    assert window.reading.shown.series.title == "Pre_Scan_T1.nii.gz"

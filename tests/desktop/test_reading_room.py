@@ -247,7 +247,7 @@ def test_files_that_go_or_change_are_said_where_they_are_asked_for(
 def test_other_studies_of_the_patient_are_named(qtbot, window, room, client, study):
     open_and_wait(qtbot, window, study(1, "Jane", date="20240101"))
     open_and_wait(qtbot, window, study(2, "Jane"))
-    qtbot.waitUntil(lambda: "2024-01-01 · Brain" in visible_text(room.priors))
+    qtbot.waitUntil(lambda: "2024-01-01 · New" in visible_text(room.priors))
     window.actions_["close_all"].trigger()
 
 

@@ -93,6 +93,8 @@ TABLE = (
           starts_section=True, needs="series"),
     Entry("aim", "View", "Crosshair to the pointer", ("C",), needs="series"),
     Entry("link", "View", "Link views by position", ("L",), checkable=True, needs="series"),
+    Entry("tie", "View", "Link with other frames of reference here, or part",
+          ("Shift+L",), needs="series"),
     Entry("fit", "View", "Fit the image", ("F",), starts_section=True, needs="series"),
     Entry("one_to_one", "View", "One image pixel on one screen pixel", ("Z",), needs="series"),
     Entry("magnify", "View", "Magnifier at the pointer", ("Shift+Z",), checkable=True,

@@ -158,6 +158,12 @@ class Panes(QWidget):
             self.link.gather(made)
         return self._states[key]
 
+    def tie(self) -> None:
+        """Link the views of other frames of reference with the active one as they are now, or part
+        them again."""
+        self.link.tie(self.active.state, self.visible_states())
+        self.arrange()
+
     def set_crosshair_shown(self, shown: bool) -> None:
         """Show the crosshair wherever there is more than one view."""
         self.crosshair_shown = shown
@@ -176,7 +182,7 @@ class Panes(QWidget):
             if not pane.is_map:
                 patient, lines = self._lines.get(pane.series, ((), ()))
                 viewport.patient_lines = patient
-                viewport.series_lines = (*lines, *_own_lines(viewport.state, self.first))
+                viewport.series_lines = (*lines, *_own_lines(viewport.state, self.first, self.link))
                 viewport.update()
 
     # The viewport that the reader works in
@@ -191,16 +197,23 @@ class Panes(QWidget):
         self.active_changed.emit(viewport)
 
 
-def _own_lines(state: ViewState, first: ViewState) -> tuple[str, ...]:
+def _own_lines(state: ViewState, first: ViewState, link: Link) -> tuple[str, ...]:
     """Label and plane of what is shown, and whether it follows the shown series."""
     if state.volume is None or state.stack is None:
         return ()
     known = state.volume.placement is Placement.PATIENT
     plane = capital(label_words(plane_across(state.stack.normal))) if known else ""
-    apart = first.volume is not None and not share_frame(first.volume, state.volume)
     return (
         label_words(state.volume.label),
         plane,
         "" if state.stack.layout else tr("Interpolated"),
-        tr("Not linked: another frame of reference") if apart else "",
+        "" if first.volume is None else _tie_words(link, first.volume, state.volume),
     )
+
+
+def _tie_words(link: Link, first: Volume, volume: Volume) -> str:
+    if share_frame(first, volume):
+        return ""
+    if link.joins(first, volume):
+        return tr("Linked by hand")
+    return tr("Not linked: another frame of reference")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tumorviewer.desktop.labels import button, clear, heading, plain_tip
+from tumorviewer.desktop.labels import ElidedLabel, button, clear, heading, plain_tip
 from tumorviewer.desktop.worklist_model import STATE_WORDS
 from tumorviewer.language import date, tr
 from tumorviewer.records import StudyEntry
@@ -16,7 +16,7 @@ _MOST = 5
 
 
 class PriorList(QWidget):
-    """A line each; a click opens it beside what is open."""
+    """What was made when; a click opens it beside what is open."""
 
     open_wanted = Signal(list)
     """The :class:`StudyEntry` alone."""
@@ -48,8 +48,12 @@ class PriorList(QWidget):
             made.setToolTip(plain_tip(tr("Open {what}", what=what).strip()))
             made.clicked.connect(lambda _=False, entry=entry: self.open_wanted.emit([entry]))
             self._lines.addWidget(made)
+            if entry.description:
+                detail = ElidedLabel(entry.description, "secondary")
+                detail.setIndent(8)
+                self._lines.addWidget(detail)
 
 
 def _words(entry: StudyEntry, label: Callable[[str], str]) -> str:
     said = label(entry.verdict_class) if entry.verdict_class else tr(STATE_WORDS[entry.state])
-    return " · ".join(filter(None, (date(entry.date) or tr("No date"), entry.description, said)))
+    return f"{date(entry.date) or tr('No date')} · {said}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
@@ -9,7 +10,7 @@ from PySide6.QtWidgets import QTabBar
 
 from tumorviewer.desktop.labels import plain_tip
 from tumorviewer.desktop.study_list import study_text
-from tumorviewer.language import tr
+from tumorviewer.language import date, tr
 from tumorviewer.study.types import Study
 
 _MAX_LETTERS = 28
@@ -54,9 +55,12 @@ class StudyTabs(QTabBar):
             self.removeTab(self.count() - 1)
         while self.count() < self._before + len(self._groups):
             self.addTab("")
-        for at, group in enumerate(self._groups, self._before):
-            title, detail = self._words(group, at)
+        words = [self._words(group, at) for at, group in enumerate(self._groups, self._before)]
+        titles = Counter(title for title, _ in words)
+        for at, (title, detail) in enumerate(words, self._before):
             short = title if len(title) <= _MAX_LETTERS else f"{title[: _MAX_LETTERS - 1]}…"
+            if titles[title] > 1:  # studies of one patient
+                short += f" · {date(self._groups[at - self._before][0].date)}"
             self.setTabText(at, short.replace("&", "&&"))
             self.setTabToolTip(at, plain_tip(f"{title}\n{detail}".strip()))
         self.setCurrentIndex(min(shown, self.count() - 1))

@@ -48,6 +48,7 @@ class ViewActions:
             "flip": lambda: self._state.mirror(vertically=True),
             "upright": lambda: self._state.set_upright(),
             "aim": self._aim,
+            "tie": self._panes.tie,
             "thicker_slab": lambda: self._change_slab(1),
             "thinner_slab": lambda: self._change_slab(-1),
             "faster_cine": lambda: self._cine.change_speed(1.5),
