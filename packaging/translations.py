@@ -18,21 +18,29 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "resources" / "locale"
 KEYWORDS = {"tr": None, "trn": (1, 2), "later": None}
-TABLES = {"desktop/actions.py": ({"Entry": (2,)}, {"Entry": (3,)})}
+TABLES = {
+    "tumorviewer/desktop/actions.py": ({"Entry": (2,)}, {"Entry": (3,)}),
+    "tumorviewer/models/card.py": ({"_setting": (2,)},),
+}
 """Files with calls that hold texts elsewhere than first."""
+ROOMS = {"tumorviewer": KEYWORDS, "trainer": KEYWORDS | {"option": (2,)}}
+"""Folders with texts; the trainer explains its settings, which the window shows."""
 
 
 def template() -> Catalog:
     """Every text in the code that is marked for translation, with the files that it is in."""
     made = Catalog(project="TumorViewer", charset="utf-8", fuzzy=False)
-    root = ROOT / "tumorviewer"
-    found = list(extract_from_dir(root, [("**.py", "python")], keywords=KEYWORDS))
+    found = [
+        (f"{room}/{name}", *text)
+        for room, keywords in ROOMS.items()
+        for name, *text in extract_from_dir(ROOT / room, [("**.py", "python")], keywords=keywords)
+    ]
     for name, tables in TABLES.items():
         for keywords in tables:
-            texts = extract_from_file("python", root / name, keywords=keywords)
+            texts = extract_from_file("python", ROOT / name, keywords=keywords)
             found += [(name, *text) for text in texts]
     for name, _, message, _, _ in sorted(found, key=lambda one: one[:2]):
-        made.add(message, locations=[(f"tumorviewer/{name}", 0)])
+        made.add(message, locations=[(name, 0)])
     return made
 
 

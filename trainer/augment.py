@@ -33,14 +33,14 @@ class Augmentation:
     gamma: float = option(0.3, "largest change of the logarithm of gamma")
     contrast: float = option(0.2, "largest change of contrast, as a share")
     brightness: float = option(0.1, "largest change of brightness, of a range of 1")
-    bias_field: float = option(0.2, "largest logarithm of a smooth multiplicative field")
+    bias_field: float = option(0.2, "largest logarithm of a smooth field that brightens or darkens")
     blur: float = option(0.2, "share of pictures blurred")
     blur_sigma: float = option(1.5, "largest standard deviation of the blur, pixels")
     noise: float = option(0.03, "largest standard deviation of the noise, of a range of 1")
     erase: float = option(0.2, "share of pictures with a rectangle blackened")
     erase_side: float = option(0.3, "longest side of that rectangle, as a share")
     mixup: float = option(0.0, "alpha of the Beta distribution of mixup (Zhang et al., ICLR 2018)")
-    cutmix: float = option(0.0, "alpha of the same of CutMix (Yun et al., ICCV 2019)")
+    cutmix: float = option(0.0, "alpha of the Beta distribution of CutMix (Yun et al., ICCV 2019)")
 
 
 class Augment:

@@ -15,6 +15,7 @@ from trainer.optimise import TrainingSettings
 from trainer.options import build, option
 from trainer.split import SplitSettings
 from tumorviewer.errors import InputError
+from tumorviewer.language import later
 from tumorviewer.models.card import Preprocessing
 
 
@@ -22,15 +23,15 @@ from tumorviewer.models.card import Preprocessing
 class DataSettings:
     """The table ``[data]``."""
 
-    name: str = option("", "of the data set, for the card; empty: its folder's name")
-    licence: str = option("", "of the data set, for the card")
+    name: str = option("", "name of the data set on the card; empty: its folder's name")
+    licence: str = option("", "licence of the data set, for the card")
     ship_pictures: bool = option(
         False, "whether its licence lets small pictures of it be shipped with the model"
     )
     classes: tuple[str, ...] = option((), "folders or labels to use; empty: all")
     slices: str = option(
         "refuse",
-        "of volumes for which no table states which slices carry the label: "
+        "which slices of a volume carry its label where no table says so: "
         '"refuse", "all", or "middle N"',
     )
     synthetic: str = option(
@@ -42,15 +43,17 @@ class DataSettings:
 class ModelSettings:
     """The table ``[model]``."""
 
-    architecture: str = option("light_residual", "as `tumorviewer-train config` lists them")
+    architecture: str = option(
+        "light_residual", "the network; `tumorviewer-train config` lists all of them"
+    )
     options: dict[str, Any] = field(
         default_factory=dict,
-        metadata={"description": "of the architecture: width, depth, dropout, …"},
+        metadata={"description": later("of the architecture: width, depth, dropout, …")},
     )
     initial_weights: str = option(
         "",
-        "to start from: a file, a folder with torchvision's file names, torchvision (its cache), "
-        "or catalogue:NAME; empty: at random",
+        "weights to start from: a file, a folder with torchvision's file names, torchvision (its "
+        "cache), or catalogue:NAME; empty: at random",
     )
     mode: str = option(
         "all",
@@ -70,8 +73,8 @@ class DistillationSettings:
     teachers: tuple[str, ...] = option(
         (), "bundle folders, averaged; {fold} becomes the number of the validation fold"
     )
-    weight: float = option(0.7, "of the teachers in the loss, the labels have the rest")
-    temperature: float = option(2.0, "that softens both")
+    weight: float = option(0.7, "share of the teachers in the loss; the labels have the rest")
+    temperature: float = option(2.0, "that softens the answers of teachers and network alike")
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,16 @@ class CardSettings:
     """The table ``[card]``: what only a person can say of the model."""
 
     name: str = option("", "folder name in the catalogue; empty: the architecture's")
-    version: str = option("1", "")
-    title: str = option("", "what a list shows")
-    summary: str = option("", "one paragraph")
-    intended_use: str = option("Research use only; not a medical device.", "")
+    version: str = option("1", "version of the model")
+    title: str = option("", "what a list of models shows")
+    summary: str = option("", "what the model is, in one paragraph")
+    intended_use: str = option(
+        "Research use only; not a medical device.", "what the model may be used for"
+    )
     limits: tuple[str, ...] = option((), "what it must not be used for, a sentence each")
-    licence: str = option("", "of the weights")
+    licence: str = option("", "licence of the weights")
     labels: dict[str, str] = field(
-        default_factory=dict, metadata={"description": "what a reader sees for each class"}
+        default_factory=dict, metadata={"description": later("what a reader sees for each class")}
     )
     no_tumour: str = option("", "the class that means that there is no tumour")
     references: tuple[str, ...] = option((), "papers and sources")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -124,7 +125,7 @@ def claim(run: Run, config: object, started: str, what: str) -> None:
         if not run.resume:
             reason = f"The folder holds a {what} already."
             raise InputError(str(run.out), reason, "Add --resume, or name another folder.")
-        if stored.read_text(encoding="utf-8") != text:
+        if tomllib.loads(stored.read_text(encoding="utf-8")) != tomllib.loads(text):
             reason = f"The {what} in this folder has other settings."
             raise InputError(str(run.out), reason, f"Give --config {stored}.")
     write_text(stored, text)

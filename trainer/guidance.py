@@ -37,7 +37,9 @@ class GuidanceSettings:
     """The table ``[guidance]``."""
 
     weight: float = option(
-        0.0, "of the loss of attention, or of class activation maps, against outlines of the lesion"
+        0.0,
+        "weight of the loss of attention, or of class activation maps, against outlines of the "
+        "lesion",
     )
     masks: str = option(
         "",

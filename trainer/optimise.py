@@ -17,16 +17,20 @@ from trainer.options import option
 class TrainingSettings:
     """The table ``[training]``."""
 
-    epochs: int = option(60, "at most")
+    epochs: int = option(60, "passes over the training part, at most")
     batch: int = option(64, "pictures a step, of all processes together")
     accumulate: int = option(
         1, "passes that a step's batch is divided into, to save memory; the gradient is the same"
     )
     optimiser: str = option("adamw", "adamw or sgd (Nesterov, momentum 0.9)", ("adamw", "sgd"))
     lr: float = option(2e-3, "highest learning rate")
-    warmup_epochs: float = option(3.0, "the rate rises linearly, then falls along a cosine")
+    warmup_epochs: float = option(
+        3.0, "epochs in which the rate rises linearly, before it falls along a cosine"
+    )
     final_lr: float = option(0.01, "rate at the end, as a share of the highest")
-    weight_decay: float = option(0.05, "not on biases and normalisation")
+    weight_decay: float = option(
+        0.05, "pull of the weights towards zero; not on biases and normalisation"
+    )
     clip: float = option(0.0, "largest norm of a step's gradient; 0: none")
     label_smoothing: float = option(0.05, "share of the target spread over all classes")
     class_weights: str = option(
@@ -38,7 +42,7 @@ class TrainingSettings:
     focal_gamma: float = option(
         0.0, "gamma of the focal loss (Lin et al., ICCV 2017); 0: cross-entropy"
     )
-    ema_decay: float = option(0.998, "of the moving average of weights a step; 0: none")
+    ema_decay: float = option(0.998, "of the moving average of the weights, a step; 0: none")
     monitor: str = option(
         "log_loss", "what tells the best epoch on validation", ("log_loss", "macro_f1")
     )
@@ -50,11 +54,11 @@ class TrainingSettings:
     patience: int = option(15, "epochs without a better one before stopping; 0: never")
     precision: str = option(
         "bf16",
-        "on CUDA (bf16: autocast); other devices compute in fp32, but with bf16-everywhere "
-        "(on a CPU with AVX512-BF16 or AMX nearly twice as fast)",
+        "of the arithmetic on CUDA (bf16: autocast); other devices compute in fp32, but with "
+        "bf16-everywhere (on a CPU with AVX512-BF16 or AMX nearly twice as fast)",
         ("bf16", "bf16-everywhere", "tf32", "fp32"),
     )
-    seed: int = option(0, "of weights, order and augmentation")
+    seed: int = option(0, "of the random weights, order and augmentation")
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 2:

@@ -23,8 +23,8 @@ class SplitSettings:
         'the epoch; "official": the data set\'s own val part; "random K": one in K pictures '
         'whatever their groups, which leaks; "none": train on everything for all epochs',
     )
-    folds: int = option(5, "stratified folds that keep groups together")
-    seed: int = option(0, "of the folds")
+    folds: int = option(5, "number of stratified folds, which keep groups together")
+    seed: int = option(0, "of the division into folds")
 
     def __post_init__(self) -> None:
         if self.kind not in ("fold", "nested", "official", "random", "none"):

@@ -6,7 +6,9 @@ import pytest
 
 from trainer import config
 from trainer.config import Config
-from trainer.options import build, plain, to_toml
+from trainer.generate import GeneratorConfig
+from trainer.options import build, described, plain, to_toml
+from trainer.pretrain import PretrainConfig
 from tumorviewer.errors import InputError
 
 
@@ -15,6 +17,14 @@ def test_every_default_is_written_and_read_back():
     assert build(Config, tomllib.loads(text), "defaults") == Config()
     for table in plain(Config()).values():
         assert all(f"\n{key} = " in text for key in table)
+
+
+@pytest.mark.parametrize("kind", [Config, PretrainConfig, GeneratorConfig])
+def test_every_setting_says_what_it_means(kind):
+    options = described(kind())
+    assert [one["name"] for one in options if len(one["description"]) < 8] == []
+    file = to_toml(kind())
+    assert all(f"# {one['description']}\n" in file for one in options)
 
 
 def test_a_file_and_overrides_change_the_defaults(tmp_path):

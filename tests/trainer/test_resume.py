@@ -141,6 +141,10 @@ def test_a_finished_run_is_not_repeated_and_not_overwritten(shapes, cache, tmp_p
     first = results(out)
     train(shapes, cache, out, config)
     assert results(out) == first
+    stored = out / "config.toml"
+    stored.write_text(stored.read_text().replace("# ", "# in other words: "))
+    train(shapes, cache, out, config)
+    assert results(out) == first
     with pytest.raises(InputError, match="holds a run already"):
         train(shapes, cache, out, config, resume=False)
     with pytest.raises(InputError, match="other settings"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tumorviewer.language import later
 from tumorviewer.models.trust import Trust
@@ -12,6 +12,12 @@ SCHEMA = 1
 """Version of ``card.json`` that this program writes; newer ones are refused."""
 LABELS = (later("Glioma"), later("Meningioma"), later("No tumour"), later("Pituitary tumour"))
 """In the cards of the shipped models; shown in the user's language, as other labels stand."""
+T = TypeVar("T")
+
+
+def _setting(default: T, meaning: str) -> T:
+    """A field that the trainer's configuration, and the form made of it, explain."""
+    return field(default=default, metadata={"description": meaning})
 
 
 @dataclass(frozen=True)
@@ -27,14 +33,14 @@ class Architecture:
 class Preprocessing:
     """Parameters of :func:`tumorviewer.analysis.preprocess.prepare`, kept with the weights."""
 
-    size: int = 224
-    """Side of the square that the network sees, pixels."""
-    crop: bool = True
-    """Whether the picture is cropped to its foreground (the head) first."""
-    margin: float = 0.03
-    """What is left around the foreground, as a share of its longer side."""
-    neighbours: int = 0
-    """So many slices on each side are given with a slice, for networks of sequences."""
+    size: int = _setting(224, "side of the square that the network sees, pixels")
+    crop: bool = _setting(True, "whether a picture is first cropped to its foreground, the head")
+    margin: float = _setting(
+        0.03, "what is left around the foreground, as a share of its longer side"
+    )
+    neighbours: int = _setting(
+        0, "slices on each side that are given with a slice, for networks of sequences"
+    )
 
 
 @dataclass(frozen=True)

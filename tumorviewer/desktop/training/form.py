@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop.labels import Choice, button, heading, label
 from tumorviewer.desktop.training.shelf import toml
 from tumorviewer.errors import InputError
-from tumorviewer.language import later, tr
+from tumorviewer.language import capital, later, tr
 
 COMMON = (
     "card.name", "card.title", "model.architecture", "model.initial_weights",
@@ -40,6 +40,17 @@ _WORDS = {
     "split.validation": later("Kept back to judge it"),
     "split.folds": later("Folds"),
 }
+_TABLES = {
+    "data": later("Data"),
+    "split": later("Split"),
+    "preprocessing": later("Preprocessing"),
+    "model": later("Network"),
+    "training": later("Training"),
+    "augmentation": later("Augmentation"),
+    "guidance": later("Guidance"),
+    "distillation": later("Distillation"),
+    "card": later("Model card"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,10 +69,15 @@ class Option:
         key = self.name.partition(".")[2].replace("_", " ")
         return tr(_WORDS[self.name]) if self.name in _WORDS else key[:1].upper() + key[1:]
 
+    @property
+    def meaning(self) -> str:
+        """What stands behind its field: the trainer's words, in the user's language."""
+        return capital(tr(self.description))
+
 
 def options(said: Mapping[str, Any]) -> tuple[Option, ...]:
     """From what ``config --json`` prints."""
-    networks = {"description": "", "choices": said["architectures"]}
+    networks = {"choices": said["architectures"]}
     described = (
         one | (networks if one["name"] == "model.architecture" else {}) for one in said["options"]
     )
@@ -99,7 +115,7 @@ class Form(QWidget):
         self._column.addStretch(1)
         rest = [one for one in described if one not in common]
         for table in dict.fromkeys(one.name.partition(".")[0] for one in rest):
-            others.addWidget(heading(table.capitalize()))
+            others.addWidget(heading(tr(_TABLES.get(table, table.capitalize()))))
             others.addWidget(self._part(one for one in rest if one.name.startswith(f"{table}.")))
         self._unfold(False)
 
@@ -144,7 +160,7 @@ class Form(QWidget):
             name.setBuddy(field.input)
             grid.addWidget(name, at, 0)
             grid.addWidget(field.input, at, 1)
-            grid.addWidget(label(option.description, "small"), at, 2)
+            grid.addWidget(label(option.meaning, "small"), at, 2)
         return made
 
     def _unfold(self, unfolded: bool) -> None:
@@ -175,7 +191,7 @@ class Field(QObject):
             self.input = QLineEdit()
             self.input.textEdited.connect(self.changed)
         self.input.setAccessibleName(option.title)
-        self.input.setAccessibleDescription(option.description)
+        self.input.setAccessibleDescription(option.meaning)
         self.set_value(option.value)
 
     def set_value(self, value: Any) -> None:
