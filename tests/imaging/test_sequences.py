@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tumorviewer.imaging.sequences import Sequence, recognise
+from tumorviewer.imaging.sequences import Sequence, case_name, modality, recognise
 from tumorviewer.study.types import Series
 
 
@@ -68,6 +68,14 @@ def test_tags_tell(tags, sequence) -> None:
         ("ADC map", Sequence.DIFFUSION),
         ("localizer", Sequence.OTHER),
         ("T2* GRE", Sequence.OTHER),
+        ("x_t1.nii.gz", Sequence.T1),
+        ("BraTS-GLI-00000-000-t1n.nii.gz", Sequence.T1),
+        ("BraTS-GLI-00000-000-t2w.nii.gz", Sequence.T2),
+        ("BraTS-GLI-00000-000-t2f.nii.gz", Sequence.FLAIR),
+        ("sub-01_ce-gd_T1w.nii.gz", Sequence.T1_CONTRAST),
+        ("sub-01_FLAIR.nii.gz", Sequence.FLAIR),
+        ("sub-01_T2starw.nii.gz", Sequence.OTHER),
+        ("patient-T12.nii.gz", Sequence.OTHER),
         ("subject12_scan", Sequence.OTHER),
     ],
 )
@@ -92,6 +100,27 @@ def test_contrast_that_only_the_name_knows_is_in_doubt() -> None:
 def test_only_mr_is_recognised() -> None:
     assert recognise(series("T1", modality="CT")).sequence is Sequence.OTHER
     assert recognise(series("t1.nii", modality="")).sequence is Sequence.T1
+
+
+def test_a_file_named_after_a_sequence_is_mr() -> None:
+    assert modality(series("x_t2.nii.gz", modality="")) == "MR"
+    assert modality(series("x_t2_seg.nii.gz", modality="")) == "", "an outline drawn on it"
+    assert modality(series("scan.nii.gz", modality="")) == ""
+    assert modality(series("T2", modality="CT")) == "CT"
+
+
+@pytest.mark.parametrize(
+    ("names", "case"),
+    [
+        (("x_t1.nii.gz", "x_t1ce.nii.gz", "x_flair.nii.gz", "x_seg.nii.gz"), "x_"),
+        (("BraTS-GLI-1-000-t1n.nii", "BraTS-GLI-1-000-t2f.nii"), "BraTS-GLI-1-000-"),
+        (("sub-01_ce-gd_T1w.nii", "sub-01_acq-3d_FLAIR.nii", "sub-01_dwi.nii"), "sub-01"),
+        (("sub-01_ses-2_T1w.nii",), "sub-01_ses-2"),
+        (("T1w.nii", "FLAIR.nii", "lesion.nii"), ""),
+    ],
+)
+def test_files_of_one_case_begin_alike(names, case) -> None:
+    assert {case_name(name) for name in names} == {case}
 
 
 @pytest.mark.parametrize("value", ["", "abc", "nan\\2", "\\"])

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.hanging import prior_of
+from tumorviewer.desktop.hanging import case_of, prior_of
 from tumorviewer.desktop.layouts import FUSED, PRIOR
 from tumorviewer.desktop.library import Library
 from tumorviewer.desktop.loading import Loader
 from tumorviewer.desktop.reading import Shown
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
-from tumorviewer.study.types import Volume
+from tumorviewer.study.types import Study, Volume
 
 NO_PRIOR = later("No earlier study of this patient is open.")
 NO_MORE = later("There is no further series in this study.")
@@ -82,11 +82,9 @@ def _find(number: int, shown: Shown, library: Library) -> Shown | None:
     if number == PRIOR:
         found = prior_of(shown.study, shown.series, library.studies)
         return None if found is None else Shown(*found, 0)
-    is_file = shown.study.uid is None  # each file is a study of its own
-    studies = [one for one in library.studies if one.uid is None] if is_file else [shown.study]
     others = [
         Shown(study, series, 0)
-        for study in studies
+        for study in _beside(shown.study, library)
         for series in study.series
         if series.volumes and series is not shown.series
     ]
@@ -94,6 +92,15 @@ def _find(number: int, shown: Shown, library: Library) -> Shown | None:
         there = (one for one in others if _may_share_frame(shown, one))
         return next(there, others[0] if others else None)
     return others[number - 1] if number <= len(others) else None
+
+
+def _beside(study: Study, library: Library) -> list[Study]:
+    """A file, which is a study of its own, has all files beside it, those of its case first."""
+    if study.uid is not None:
+        return [study]
+    files = [one for one in library.studies if one.uid is None]
+    case = case_of(study)
+    return sorted(files, key=lambda one: case_of(one) != case)
 
 
 def _may_share_frame(shown: Shown, other: Shown) -> bool:

@@ -16,7 +16,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import presets
 from tumorviewer.language import tr
 from tumorviewer.study.labels import label_words
-from tumorviewer.study.types import Opened, Study, Volume, Window
+from tumorviewer.study.types import Opened, Volume, Window
 
 
 class Hanger(QObject):
@@ -33,7 +33,7 @@ class Hanger(QObject):
         self._is_fusing = False
         self._fused_title = ""
         self._companions = Companions(reading.side_loader, self)
-        reading.arrange = self._arrange
+        reading.arrange = lambda studies: self._load().arranged(studies)
         reading.opened.connect(self._opened)
         reading.shown_changed.connect(self._shown_changed)
         reading.library_changed.connect(self._want)
@@ -50,10 +50,6 @@ class Hanger(QObject):
         self._want()
 
     # Protocols
-
-    def _arrange(self, study: Study) -> Study:
-        protocol = self._load().of(study)
-        return study if protocol is None else protocol.arranged(study)
 
     def _load(self) -> hanging.Protocols:
         if self._protocols is None:
@@ -74,7 +70,9 @@ class Hanger(QObject):
         shown = self._reading.shown
         if shown is None or not opened.studies:
             return
-        protocol = self._load().of(shown.study)
+        case = hanging.case_of(shown.study)
+        mates = [one for one in self._reading.library.studies if hanging.case_of(one) == case]
+        protocol = self._load().of(hanging.joined(mates))
         if protocol is not None:
             self._window = protocol.window
             self._viewer.show_layout(protocol.layout)

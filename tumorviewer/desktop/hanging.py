@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tumorviewer.desktop.layouts import LAYOUTS, Layout, grid
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.geometry import plane_across
 from tumorviewer.imaging.sequences import Sequence as Kind
-from tumorviewer.imaging.sequences import recognise
+from tumorviewer.imaging.sequences import case_name, modality, recognise
 from tumorviewer.language import later, tr
 from tumorviewer.resources import home, resource
 from tumorviewer.study.types import Series, Study, Window
@@ -44,7 +44,7 @@ class Protocol:
 
     def fits(self, study: Study) -> bool:
         """Whether this is the rule for a study."""
-        meant = [one for one in study.series if self.modality in ("", one.modality)]
+        meant = [one for one in study.series if self.modality in ("", modality(one))]
         words = [study.title, study.description, *(series.title for series in meant)]
         told = re.search(self.description, "\n".join(words), re.IGNORECASE)
         in_plane = [one for one in meant if self.plane in ("", plane_of(one))]
@@ -52,13 +52,13 @@ class Protocol:
 
     def arranged(self, study: Study) -> Study:
         """The study with its series in the order of the rule; others keep theirs, after them."""
+        return replace(study, series=tuple(sorted(study.series, key=self.place)))
 
-        def place(series: Series) -> tuple[int, bool]:
-            kind = recognise(series).sequence
-            rank = self.order.index(kind) if kind in self.order else len(self.order)
-            return rank, plane_of(series) != self.plane if self.plane else False
-
-        return replace(study, series=tuple(sorted(study.series, key=place)))
+    def place(self, series: Series) -> tuple[int, bool]:
+        """Where a series stands in the order of the rule."""
+        kind = recognise(series).sequence
+        rank = self.order.index(kind) if kind in self.order else len(self.order)
+        return rank, plane_of(series) != self.plane if self.plane else False
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,21 @@ class Protocols:
     def of(self, study: Study) -> Protocol | None:
         """The rule for a study; None to show it as it came."""
         return next((rule for rule in self.rules if rule.fits(study)), None)
+
+    def arranged(self, studies: Sequence[Study]) -> tuple[Study, ...]:
+        """Studies with their series, and the files of each case, in the order of its rule; files
+        of no known sequence come last."""
+        cases: dict[Hashable, list[Study]] = {}
+        for study in studies:
+            cases.setdefault(case_of(study), []).append(study)
+        ordered = sorted(map(self._in_order, cases.values()), key=_is_unknown)
+        return tuple(study for case in ordered for study in case)
+
+    def _in_order(self, case: list[Study]) -> list[Study]:
+        rule = self.of(joined(case))
+        if rule is None:
+            return case
+        return sorted(map(rule.arranged, case), key=lambda study: rule.place(study.series[0]))
 
 
 def load() -> Protocols:
@@ -111,6 +126,23 @@ def read(path: Path) -> Protocols:
 
 
 _REMEDY = later("Correct the file, or remove it to have the shipped protocols.")
+
+
+def case_of(study: Study) -> Hashable:
+    """What a file, which is a study of its own, has in common with those of the same examination:
+    folder and beginning of the name. Any other study is a case of its own."""
+    if study.uid is not None:
+        return study.uid, study.patient_id
+    return Path(study.series[0].source).parent, case_name(study.title)
+
+
+def _is_unknown(case: Sequence[Study]) -> bool:
+    return all(study.uid is None and not modality(study.series[0]) for study in case)
+
+
+def joined(case: Sequence[Study]) -> Study:
+    """The studies of a case as one, to find its rule by."""
+    return replace(case[0], series=tuple(series for study in case for series in study.series))
 
 
 def plane_of(series: Series) -> str:

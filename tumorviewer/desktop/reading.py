@@ -59,8 +59,8 @@ class Reading(QObject):
         self._loader = Loader(parent=self)
         self.side_loader = Loader(parent=self, shares=self._loader)
         """For what is shown beside the shown volume."""
-        self.arrange: Callable[[Study], Study] = lambda study: study
-        """Puts the series of a study that is opened in order."""
+        self.arrange: Callable[[Sequence[Study]], tuple[Study, ...]] = tuple
+        """Puts what is opened, and the series of each study, in order."""
         self.opener.opened.connect(self._take)
         self._loader.filled.connect(self.volume_filled)
         self._loader.loaded.connect(self._loaded)
@@ -134,8 +134,7 @@ class Reading(QObject):
         return all(ended)
 
     def _take(self, paths: tuple[Path, ...], opened: Opened) -> None:
-        studies = tuple(self.arrange(study) for study in opened.studies)
-        first = self.library.add(replace(opened, studies=studies))
+        first = self.library.add(replace(opened, studies=self.arrange(opened.studies)))
         self.library_changed.emit()
         if first is not None:
             self.show_series(first)

@@ -41,14 +41,17 @@ _B = r"(?<![a-z0-9])"
 _E = r"(?![a-z0-9])"
 _NAMES = (
     (Sequence.DIFFUSION, rf"{_B}(dwi|dti|adc|diff\w*|tracew?|b[ =_]?\d{{3,4}}){_E}"),
-    (Sequence.FLAIR, r"flair|dark.?fluid|tirm"),
+    (Sequence.FLAIR, rf"flair|dark.?fluid|tirm|{_B}t2f{_E}"),
     (Sequence.T1_CONTRAST, rf"{_B}(t1(ce|c|gd|post|w?[ _+-]*(c\+|\+c|gd|post|ce))|c\+|\+c){_E}"),
-    (Sequence.T1, rf"{_B}t1|mp.?rage|{_B}(spgr|bravo|tfl){_E}"),
-    (Sequence.T2, rf"{_B}t2(?!.?\*)"),
+    (Sequence.T1, rf"{_B}t1(?!\d)|mp.?rage|{_B}(spgr|bravo|tfl){_E}"),
+    (Sequence.T2, rf"{_B}t2(?!\d|.?(\*|star))"),
 )
 _VESSELS = rf"{_B}(tof|mra|mip|angio\w*){_E}"
+_OUTLINES = rf"{_B}(seg|segm\w*|mask|labels?|roi){_E}"
 _CONTRAST = re.compile(rf"{_B}(gd|gad\w*|post|contrast|ce|c\+|\+c|km|kontrast\w*){_E}")
 _PLAIN = re.compile(rf"{_B}(pre|native?|w/?o|without|non|no)[ _-]*(gd|gad\w*|contrast|km)?{_E}")
+_WORD = "|".join([*(pattern for _, pattern in _NAMES), _CONTRAST.pattern])
+_CASE = re.compile(rf"sub-[a-z0-9]+(_ses-[a-z0-9]+)?|.*?(?={_WORD})|.*[ _-]|", re.IGNORECASE)
 _NO_AGENT = {"", "NO", "NONE", "N", "0", "WITHOUT"}
 
 
@@ -59,7 +62,7 @@ def recognise(series: Series) -> Recognised:
     Agent (PS3.3 C.8.3.1, C.7.6.4); where the tags do not tell, from description, protocol and
     file name.
     """
-    if series.modality not in ("", "MR") or _is_angiography(series):
+    if series.modality not in ("", "MR") or _is_angiography(series) or _is_outline(series):
         return Recognised(Sequence.OTHER)
     by_name, by_tags = _by_name(series), _by_tags(series.tags)
     if by_tags is None:
@@ -72,6 +75,21 @@ def recognise(series: Series) -> Recognised:
         Sequence.T1_CONTRAST,
     }
     return Recognised(by_tags, "" if agrees else tr("name: {name}", name=tr(by_name.value)))
+
+
+def modality(series: Series) -> str:
+    """DICOM's two letters; MR of a file that has none, and whose name is that of a sequence."""
+    is_named = recognise(series).sequence is not Sequence.OTHER
+    return series.modality or ("MR" if is_named else "")
+
+
+def case_name(name: str) -> str:
+    """What the files of one examination begin with: subject and session as BIDS writes them
+    (``sub-01_ses-2``), else what stands before the sequence (``x_`` of ``x_t1ce.nii.gz``), or
+    before the last word where there is none."""
+    found = _CASE.match(name)
+    assert found is not None
+    return found[0]
 
 
 def _by_name(series: Series) -> Sequence:
@@ -102,6 +120,11 @@ def _is_angiography(series: Series) -> bool:
     is_projected = re.search(r"PROJECTION IMAGE|\bMIP\b", image_type) is not None
     named = re.search(_VESSELS, f"{series.title} {tags.get('ProtocolName', '')}".lower())
     return is_projected or tags.get("AngioFlag", "").upper() == "Y" or named is not None
+
+
+def _is_outline(series: Series) -> bool:
+    """A file named after the sequence that it was drawn on (``x_flair_seg.nii.gz``)."""
+    return not series.modality and re.search(_OUTLINES, series.title.lower()) is not None
 
 
 def _is_diffusion(tags: Mapping[str, str]) -> bool:
