@@ -183,6 +183,21 @@ def test_another_frame_is_not_linked_and_says_so(qtbot, window, client, on_disk)
     assert second.state.index == before
 
 
+def test_a_series_that_comes_later_goes_to_where_the_reader_is(qtbot, window, client, on_disk):
+    client.ready()
+    longer = series("t2", "1.2", Placed(head(30)))
+    on_disk[SCAN] = Opened((study(series("t1", "1.1"), longer),), ())
+    window.open([SCAN])
+    qtbot.waitUntil(lambda: bool(window.viewer.windows()))
+    window.viewer.set_slice(1)
+    preset = window.viewer.state.window
+    QTest.keyClick(window, Qt.Key.Key_6)
+    qtbot.waitUntil(lambda: volume_in(window, 1) is not None)
+    second = window.viewer.panes.viewport(Pane(1)).state
+    assert (window.viewer.state.index, window.viewer.state.window) == (1, preset)
+    assert second.index == 1
+
+
 def test_another_frame_is_tied_by_hand_and_parted_again(qtbot, window, client, on_disk) -> None:
     client.ready()
     apart = series("t2", "1.2", Placed(frame="9.9"))

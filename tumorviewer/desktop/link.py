@@ -93,6 +93,13 @@ class Link(QObject):
                 state.field = size
                 state.place_changed.emit()
 
+    def show(self, state: ViewState, volume: Volume | None, complete: bool) -> None:
+        """Show a volume where those linked to it are; the reader's own view stays as it is."""
+        self._is_following = True
+        state.show(volume, complete=complete)
+        self._is_following = False
+        self.gather(state)
+
     def gather(self, state: ViewState) -> None:
         """Bring a view that was just filled to where those linked to it are."""
         for other, shift in self._others(state):

@@ -102,10 +102,10 @@ class Panes(QWidget):
     def show_volume(self, series: int, volume: Volume | None, complete: bool = True) -> None:
         """Show a volume in all planes of one of the layout's series."""
         for (number, _), state in self._states.items():
-            if number == series:
+            if number == series == 0:
                 state.show(volume, complete=complete)
-                if number:
-                    self.link.gather(state)
+            elif number == series:
+                self.link.show(state, volume, complete)
         self.arrange()
 
     def fill(self, index: int) -> None:
