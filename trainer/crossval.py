@@ -13,7 +13,8 @@ from typing import Any
 from trainer import distributed, evaluate
 from trainer.config import Config
 from trainer.files import write_json, write_text
-from trainer.fit import CONFIG, FIGURES, PREDICTIONS, Run, claim, fit
+from trainer.fit import FIGURES, PREDICTIONS, Run, claim, fit
+from trainer.loop import LAST
 from trainer.material import Material
 from trainer.options import plain, to_toml
 from trainer.progress import Progress
@@ -40,7 +41,7 @@ def crossval(
         Of the command line that each such process shares: the data and where its cache is.
     """
     if distributed.is_first():
-        claim(run, config, CONFIG, "cross-validation")
+        claim(run, config, f"fold-*/{LAST}", "cross-validation")
         material.write_groups(run.out / GROUPS)
     distributed.wait()
     folds = [run.out / f"fold-{number}" for number in range(config.split.folds)]
@@ -54,7 +55,7 @@ def crossval(
     ]
     if jobs == 1:
         for folder, one in todo:
-            progress.say(f"{folder.name} of {len(folds)}")
+            progress("fold", folds.index(folder), len(folds))
             fit(material, one, replace(run, out=folder, resume=True), progress)
     else:
         _in_processes(todo, run, jobs, arguments)

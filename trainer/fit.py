@@ -111,7 +111,7 @@ def claim(run: Run, config: object, started: str, what: str) -> None:
     Parameters
     ----------
     started
-        Name of the file that tells that work was begun there.
+        Name of the file that tells that work was begun there, or a pattern of such names.
     what
         What the folder then holds, in words.
 
@@ -121,7 +121,7 @@ def claim(run: Run, config: object, started: str, what: str) -> None:
         If work was begun there and is not to be resumed, or had other settings.
     """
     stored, text = run.out / CONFIG, to_toml(config)
-    if stored.is_file() and (run.out / started).is_file():
+    if stored.is_file() and any(run.out.glob(started)):
         if not run.resume:
             reason = f"The folder holds a {what} already."
             raise InputError(str(run.out), reason, "Add --resume, or name another folder.")

@@ -14,10 +14,11 @@ class Progress:
     In the form ``"json"`` a line is one object, either ``{"stage": "note", "text": …}`` or
     ``{"stage", "done", "total", "seconds_left", …}``: ``done`` of ``total`` steps of ``stage``
     are over and the rest takes ``seconds_left`` (null while that is not known). Stages are
-    ``reading`` and the like, a line a second at most, and ``epoch``, a line for every epoch with
-    its figures: ``loss``, ``seconds``, and where there is a validation part ``log_loss``,
-    ``accuracy`` and ``macro_f1``. A window draws its curves from these; the epochs before a
-    resumed run's first line stand in the run's ``log.jsonl`` under the same names.
+    ``reading`` and the like, a line a second at most, ``fold``, a line before each fold of a
+    cross-validation, and ``epoch``, a line for every epoch with its figures: ``loss``,
+    ``seconds``, and where there is a validation part ``log_loss``, ``accuracy`` and ``macro_f1``.
+    A window draws its curves from these; the epochs before a resumed run's first line stand in
+    the run's ``log.jsonl`` under the same names.
 
     Parameters
     ----------

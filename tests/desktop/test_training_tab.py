@@ -203,6 +203,79 @@ def test_a_run_is_set_up_trained_paused_and_gone_on_with(
     assert workspace.result.confusion.item(1, 1).text() == "1"
 
 
+def test_folds_are_trained_judged_paused_and_gone_on_with(
+    qtbot, window, read_studies, room, workspace, played
+):
+    send(qtbot, window, workspace)
+    prepare(qtbot, workspace)
+    settings, run = workspace.settings, workspace.run
+    validation = settings.form.fields["split.validation"].input
+    assert not validation.isReadOnly()
+    settings.protocol.box.setFocus()
+    QTest.keyClick(settings.protocol.box, Qt.Key.Key_Down)
+    assert "It leaves no single model" in visible_text(settings)
+    assert validation.isReadOnly()
+    click(settings.look)
+    qtbot.waitUntil(settings.split.isVisible, **PATIENCE)
+    assert "So it is for fold 0" in visible_text(settings)
+    (played / "hold").touch()
+    click(settings.start)
+    qtbot.waitUntil(lambda: "1 of 3 epochs" in run.stage.text(), **PATIENCE)
+    assert run.stage.text().startswith("Fold 0 · ")
+    assert run.stage.text().endswith("1 fold follows")
+    assert [run.folds.table.item(at, 1).text() for at in (0, 1)] == ["is being trained", "waits"]
+    click(run.pause)
+    qtbot.waitUntil(run.go_on.isVisible, **PATIENCE)
+    assert "Folds that are judged are kept." in run.state.text()
+    assert run.folds.table.item(0, 1).text() == "stopped"
+    (played / "hold").unlink()
+    click(run.go_on)
+    qtbot.waitUntil(lambda: "cross-validation is finished" in run.state.text(), **PATIENCE)
+    assert [run.folds.table.item(at, 3).text() for at in (0, 1)] == ["90.0 %", "90.0 %"]
+    run.folds.choice.setFocus()
+    QTest.keyClick(run.folds.choice, Qt.Key.Key_Down)
+    assert run.folds.choice.currentText() == "Fold 0"
+    assert "after epoch 3" in run.curves.losses.accessibleDescription()
+    (made,) = Shelf().sets()[0].runs()
+    arguments = json.loads((made.folder / "arguments.json").read_text())
+    assert arguments[0] == "crossval"
+    assert "--config" in arguments
+    shown = [item.text(0) for item in workspace.list._items()]
+    assert shown[1] == "Cross-validation 001 · trained"
+
+
+def test_a_finished_cross_validation_has_figures_and_no_model(
+    qtbot, window, read_studies, room, workspace
+):
+    send(qtbot, window, workspace)
+    prepare(qtbot, workspace)
+    workspace.settings.protocol.box.setFocus()
+    QTest.keyClick(workspace.settings.protocol.box, Qt.Key.Key_Down)
+    click(workspace.settings.start)
+    qtbot.waitUntil(lambda: "is finished" in workspace.run.state.text(), **PATIENCE)
+    workspace.steps.setCurrentWidget(workspace.result)
+    page = workspace.result
+    text = visible_text(page)
+    assert "Cross-validation in 2 folds" in text
+    assert "Judged on 3 items in 3 groups." in text
+    assert page.figures.item(0, 2).text() == "80.0 % – 100.0 %"
+    assert page.folds.item(1, 2).text() == "90.0 % (80.0 % to 100.0 %)"
+    assert not page.compare.isVisible()
+    workspace.steps.setCurrentWidget(workspace.promotion)
+    promotion_page = workspace.promotion
+    qtbot.waitUntil(promotion_page.no_model.isVisible, **PATIENCE)
+    assert "train a run with one split" in visible_text(promotion_page)
+    workspace.steps.setCurrentWidget(page)
+    click(page.train)
+    qtbot.waitUntil(workspace.settings.start.isVisible, **PATIENCE)
+    assert "One model is trained." in visible_text(workspace.settings)
+    click(workspace.settings.start)
+    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
+    _, made = Shelf().sets()[0].runs()
+    assert made.bundle.is_dir()
+    assert not made.is_crossval
+
+
 def test_too_few_groups_are_said_and_everything_is_offered(
     qtbot, window, read_studies, room, workspace, played
 ):

@@ -96,6 +96,20 @@ def test_a_finished_crossval_is_resumed_without_training(crossval, shapes, cache
     assert (crossval / "fold-0" / "last.safetensors").stat().st_mtime_ns == before
 
 
+def test_a_crossval_says_which_fold_it_is_at_and_forgets_one_that_never_began(
+    shapes, cache, tmp_path, capsys
+):
+    arguments = ["crossval", str(shapes), f"--out={tmp_path}", f"--cache={cache}", *SMALL]
+    arguments += ["--set=training.epochs=1", "--progress=json", "--resume"]
+    assert cli.main([*arguments, "--set=split.folds=30"]) == 1
+    assert "fewer than 30 folds" in capsys.readouterr().err
+    assert cli.main([*arguments, "--set=split.folds=2"]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [one["done"] for one in said if one["stage"] == "fold"] == [0, 1]
+    assert cli.main([*arguments, "--set=split.folds=3"]) == 1
+    assert "has other settings" in capsys.readouterr().err
+
+
 def test_a_model_of_all_data_takes_its_figures_from_a_crossval(crossval, shapes, cache, tmp_path):
     arguments = ["fit", str(shapes), f"--out={tmp_path / 'all'}", f"--cache={cache}", *SMALL]
     arguments += ["--set=training.epochs=2", "--set=training.keep=last"]

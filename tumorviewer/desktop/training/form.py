@@ -137,10 +137,7 @@ class Form(QWidget):
 
     def set_editable(self, editable: bool) -> None:
         for field in self.fields.values():
-            if isinstance(field.input, QLineEdit):
-                field.input.setReadOnly(not editable)
-            else:
-                field.input.setEnabled(editable)
+            field.set_editable(editable)
 
     def _part(self, part: Iterable[Option]) -> QWidget:
         """Name, field and meaning, side by side."""
@@ -201,6 +198,12 @@ class Field(QObject):
             self.input.setCurrentText(str(value))
         else:
             self.input.setText(value if isinstance(value, str) else toml(value))
+
+    def set_editable(self, editable: bool) -> None:
+        if isinstance(self.input, QLineEdit):
+            self.input.setReadOnly(not editable)
+        else:
+            self.input.setEnabled(editable)
 
     def value(self) -> Any:
         """What is written, of the kind of the trainer's own value.

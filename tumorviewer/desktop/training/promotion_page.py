@@ -65,6 +65,7 @@ class PromotionPage(Page):
         self.progress = ProgressRow(tr("the comparison"))
         self.progress.cancelled.connect(self._follower.stop)
         self.no_test = label(_no_test(), "secondary")
+        self.no_model = label(_no_model(), "warning")
         self.words = label()
         self.figures = Table(tr("Figures of both models"))
 
@@ -90,7 +91,8 @@ class PromotionPage(Page):
         override = row(self.reason, self.override)
         override.setContentsMargins(0, 0, 0, 0)
         self._override_row.setLayout(override)
-        self.add(label(tr("Compare and promote"), "title"), self._form(), self.no_test)
+        self.add(label(tr("Compare and promote"), "title"), self.no_model, self._form())
+        self.add(self.no_test)
         self.add(row(self.compare, self.open), self.progress, self.error, self.words, self.figures)
         self.add(heading(tr("Gate")), self._gate, self.objections, row(self.promote))
         self.add(self._override_row, self.done, heading(tr("Journal")), self.journal)
@@ -108,7 +110,10 @@ class PromotionPage(Page):
 
     def show_run(self, run: Run | None) -> None:
         """Turn to the model of a run, if it is finished; any other may be chosen."""
-        self._run = run if run is not None and run.state is State.DONE else None
+        is_crossval = run is not None and run.is_crossval
+        is_candidate = run is not None and run.state is State.DONE and not is_crossval
+        self._run = run if is_candidate else None
+        self.no_model.setVisible(is_crossval)
         self.done.hide()
         self.reason.clear()
         self._say(None)
@@ -346,6 +351,13 @@ def _gate_words(candidate: Candidate | None, standing: Standing) -> str:
     if standing.objections:
         return tr("The candidate does not pass:")
     return tr("The candidate may take the place of the model in use.")
+
+
+def _no_model() -> str:
+    return tr(
+        "A cross-validation judges settings and leaves no single model. To compare and promote "
+        "one, train a run with one split; below, other models can be chosen."
+    )
 
 
 def _no_test() -> str:

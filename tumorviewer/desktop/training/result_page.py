@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QTableWidgetItem
 
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.labels import button, heading, label
-from tumorviewer.desktop.training import parts
+from tumorviewer.desktop.training import folds, parts
 from tumorviewer.desktop.training.parts import Page, Sentences, Table, row
 from tumorviewer.desktop.training.shelf import REPORT, Run
 from tumorviewer.errors import InputError
@@ -36,6 +36,8 @@ class ResultPage(Page):
     """Figures of a run."""
 
     comparison_wanted = Signal()
+    model_wanted = Signal()
+    """A run with one split and the settings of a cross-validation."""
 
     def __init__(self) -> None:
         super().__init__(tr("Result"))
@@ -50,17 +52,38 @@ class ResultPage(Page):
         self.open.clicked.connect(self._open_report)
         self.compare = button(tr("Compare it with the model in use"), "primary")
         self.compare.clicked.connect(self.comparison_wanted)
-        self.add(self._model, self._of, self._cautions, row(self.compare, self.open))
+        self.train = button(tr("Train one model with these settings"), "primary")
+        self.train.clicked.connect(self.model_wanted)
+        self.folds, self._folds_heading = Table(tr("Folds")), heading(tr("Folds"))
+        self.add(self._model, self._of, self._cautions, row(self.compare, self.train, self.open))
         self._figures = (
             heading(tr("Figures")), self.figures, heading(words), self.confusion
         )  # fmt: skip
-        self.add(*self._figures)
+        self.add(*self._figures[:2], self._folds_heading, self.folds, *self._figures[2:])
         self.end()
 
     def show_run(self, run: Run) -> None:
         """Turn to a finished run."""
         self._run = run
         self.open.setVisible((run.folder / REPORT).is_file())
+        self.compare.setVisible(not run.is_crossval)
+        for part in (self.train, self.folds, self._folds_heading):
+            part.setVisible(run.is_crossval)
+        if run.is_crossval:
+            self._show_crossval(run)
+        else:
+            self._show_model(run)
+
+    def _show_crossval(self, run: Run) -> None:
+        found: dict[str, Any] = next(iter((run.figures() or {}).values()), {})
+        title = trn("Cross-validation in {count} fold", "Cross-validation in {count} folds",
+                    len(found["folds"]))  # fmt: skip
+        self._model.setText(title)
+        self._labels = run.choices().get("card.labels", {})
+        self._show_figures(found, [_no_model(), *_twins(found)])
+        self.folds.show_rows(folds.fold_headings(), folds.fold_rows(found["folds"]))
+
+    def _show_model(self, run: Run) -> None:
         try:
             card = bundle.read_card(run.bundle)
         except InputError as error:
@@ -72,12 +95,7 @@ class ResultPage(Page):
         self._labels = card.labels
         found: dict[str, Any] = next(iter((run.figures() or {}).values()), {})
         cautions = [str(card.training.get("selection", ""))] if found else [_no_figures()]
-        if found.get("twin_share"):
-            cautions.append(
-                tr("{share} of what it is judged by have a near-duplicate in what it was trained "
-                   "on.", share=percent(found["twin_share"], 1))
-            )  # fmt: skip
-        self._show_figures(found, cautions)
+        self._show_figures(found, cautions + _twins(found))
 
     def _show_figures(self, found: dict[str, Any], cautions: list[str]) -> None:
         self._cautions.show_texts([one for one in cautions if one])
@@ -119,6 +137,15 @@ def figure_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     return rows
 
 
+def _twins(found: dict[str, Any]) -> list[str]:
+    if not found.get("twin_share"):
+        return []
+    return [
+        tr("{share} of what it is judged by have a near-duplicate in what it was trained on.",
+           share=percent(found["twin_share"], 1))
+    ]  # fmt: skip
+
+
 def _percent(value: float) -> str:
     return percent(value, 1)
 
@@ -132,6 +159,13 @@ def _shade(item: QTableWidgetItem, share: float) -> None:
     colour = QColor(theme.current().accent)
     colour.setAlphaF(0.6 * share)
     item.setBackground(colour)
+
+
+def _no_model() -> str:
+    return tr(
+        "The figures are those of the settings: each item is judged by the network that was not "
+        "trained on its fold. There is no single model that could be compared or promoted."
+    )
 
 
 def _no_figures() -> str:

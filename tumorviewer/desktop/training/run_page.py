@@ -8,12 +8,14 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QProgressBar
 
 from tumorviewer.desktop.labels import button, heading, label
+from tumorviewer.desktop.training import folds
 from tumorviewer.desktop.training.curves import Curves
+from tumorviewer.desktop.training.folds import Folds
 from tumorviewer.desktop.training.following import Follower
 from tumorviewer.desktop.training.parts import Page, remarks, row
 from tumorviewer.desktop.training.shelf import Run, State
 from tumorviewer.errors import InputError
-from tumorviewer.language import duration, later, tr
+from tumorviewer.language import duration, later, tr, trn
 
 _STATES = {
     State.DRAFT: later("The run is not started yet."),
@@ -22,6 +24,12 @@ _STATES = {
     State.DONE: later("The run is finished."),
     State.FAILED: later("The run did not begin to train."),
 }
+_OF_FOLDS = {
+    State.RUNNING: later("Each fold is trained in turn. You can close the window meanwhile."),
+    State.PAUSED: later("The cross-validation is paused. Folds that are judged are kept."),
+    State.DONE: later("The cross-validation is finished."),
+}
+"""What differs for a cross-validation."""
 
 
 class RunPage(Page):
@@ -34,6 +42,8 @@ class RunPage(Page):
     def __init__(self) -> None:
         super().__init__(tr("Training"))
         self._run: Run | None = None
+        self._epochs = 1
+        """That a network is trained for at most."""
         self._follower = Follower(self)
         self._follower.said.connect(self._hear)
         self._follower.ended.connect(self._ended)
@@ -44,11 +54,15 @@ class RunPage(Page):
         self._bar.setAccessibleName(tr("Progress of the training"))
         self.curves = Curves()
         self.curves.setMinimumHeight(260)
+        self.folds = Folds()
+        self.folds.turned.connect(self._draw)
         self.remarks = remarks(tr("What the trainer says"))
         self._make_buttons()
         self.add(label(tr("Training"), "title"), self.state, self.error)
         self.add(self.stage, self._bar, row(self.start, self.go_on, self.pause, self.settings))
-        self.add(heading(tr("Curves")), self.curves, heading(tr("What the trainer says")))
+        self.add(
+            self.folds, heading(tr("Curves")), self.curves, heading(tr("What the trainer says"))
+        )
         self.add(self.remarks)
         self.end()
 
@@ -95,6 +109,7 @@ class RunPage(Page):
         self.remarks.clear()
         self.stage.setText(tr("The trainer starts…"))
         self._bar.setRange(0, 0)
+        self._epochs = 1
         self._draw()
 
     def _pause(self) -> None:
@@ -107,28 +122,45 @@ class RunPage(Page):
             self.remarks.appendPlainText(str(line["text"]))
             return
         if line.get("stage") == "epoch":
-            self._draw(line["total"])
+            self._epochs = line["total"]
+        if line.get("stage") in ("epoch", "fold"):
+            self._draw()
         self._bar.setRange(0, line["total"])
         self._bar.setValue(line["done"])
         if not self._follower.is_stopping:
-            self.stage.setText(stage_words(line))
+            self.stage.setText(self._stage_words(line))
 
-    def _draw(self, total: int = 1) -> None:
+    def _stage_words(self, line: dict[str, Any]) -> str:
+        assert self._run is not None
+        of_run = self._run.folds()
+        if not of_run:
+            return stage_words(line)
+        at = line["done"] if line["stage"] == "fold" else folds.at_work(of_run)
+        said = [folds.fold_words(at)] + ([stage_words(line)] if line["stage"] != "fold" else [])
+        if after := len(of_run) - 1 - at:
+            said.append(trn("{count} fold follows", "{count} folds follow", after))
+        return " · ".join(said)
+
+    def _draw(self) -> None:
         """From the run's own log, which also knows the epochs before it was gone on with."""
         assert self._run is not None
-        log = self._run.log()
-        self.curves.show_epochs(log, max(total, len(log)))
+        shown = self.folds.shown(self._run) if self._run.is_crossval else self._run
+        log = shown.log() if shown is not None else []
+        self.curves.show_epochs(log, max(self._epochs, len(log)))
+        self.folds.show_run(self._run)
 
     def _ended(self) -> None:
         assert self._run is not None
         self._show_state()
+        self._draw()
         self._say(self._run.fit.problem())
         self.changed.emit()
 
     def _show_state(self) -> None:
         assert self._run is not None
         state = self._run.state
-        text = tr(_STATES[state])
+        words = _STATES | _OF_FOLDS if self._run.is_crossval else _STATES
+        text = tr(words[state])
         if state is State.PAUSED and (log := self._run.log()):
             text += " " + tr("Finished: {count}.", count=log[-1]["epoch"])
         self.state.setText(text)

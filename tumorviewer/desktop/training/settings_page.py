@@ -10,7 +10,8 @@ from tumorviewer.desktop.labels import ProgressRow, button, label
 from tumorviewer.desktop.training.following import Question
 from tumorviewer.desktop.training.form import Form, options
 from tumorviewer.desktop.training.parts import Page, Table, row
-from tumorviewer.desktop.training.shelf import Run, State, setting
+from tumorviewer.desktop.training.protocol import ProtocolChoice
+from tumorviewer.desktop.training.shelf import VALIDATION, Protocol, Run, State, as_arguments
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 
@@ -19,7 +20,7 @@ _PARTS = (
     ("validation", later("To choose and judge by")),
     ("test", later("To judge by")),
 )
-EVERYTHING = {"split.validation": "none"}
+EVERYTHING = {VALIDATION: "none"}
 """Settings that keep nothing back."""
 
 
@@ -39,6 +40,8 @@ class SettingsPage(Page):
         self._about_settings.refused.connect(self._cannot_make)
         self._about_split.answered.connect(self._show_split)
         self._about_split.refused.connect(self._refuse_split)
+        self.protocol = ProtocolChoice()
+        self.protocol.changed.connect(self._turn_protocol)
         self.form = Form()
         self.form.changed.connect(self._edited)
         self.waiting = ProgressRow(tr("the question to the trainer"))
@@ -48,7 +51,7 @@ class SettingsPage(Page):
         self._make_buttons()
         self.add(label(tr("Configuration"), "title"), self.note, self.waiting)
         self.add(row(self.start, self.look, self.everything, self.again, self.retry), self.error)
-        self.add(self.split, self._split_note, self.form)
+        self.add(self.split, self._split_note, self.protocol, self.form)
         self.end()
 
     def _make_buttons(self) -> None:
@@ -84,7 +87,7 @@ class SettingsPage(Page):
         """Keep what is written with the run; False if something is no value, which is said."""
         assert self._run is not None
         try:
-            self._run.choose(self.form.choices())
+            self._run.choose(self.form.choices(), self.protocol.value())
         except InputError as error:
             self._say(f"{error.source}: {error.message}")
             return False
@@ -95,8 +98,9 @@ class SettingsPage(Page):
         """Say why the trainer does not take it so, and find out whether it would take all data."""
         self._say(error.message)
         assert self._run is not None
-        if not EVERYTHING.items() <= self._run.choices().items():
-            self._ask_for(EVERYTHING)
+        everything = self._run.choices() | EVERYTHING
+        if self._run.is_crossval or everything != self._run.choices():
+            self._ask_for(as_arguments(everything), everything=True)
 
     def _ask_settings(self) -> None:
         self.retry.hide()
@@ -129,7 +133,8 @@ class SettingsPage(Page):
         is_draft = self._run.state in (State.DRAFT, State.FAILED)
         self.retry.hide()
         self.form.show_values(self._run.choices())
-        self.form.set_editable(is_draft)
+        self.protocol.set_value(self._run.protocol)
+        self._offer_fields()
         self.note.setText(
             tr("These are the trainer's own settings, and what they mean in its words.")
             if is_draft
@@ -138,6 +143,19 @@ class SettingsPage(Page):
         for part in (self.start, self.look):
             part.setVisible(is_draft)
         self.again.setVisible(not is_draft)
+
+    def _turn_protocol(self) -> None:
+        self._offer_fields()
+        self._edited()
+
+    def _offer_fields(self) -> None:
+        """What is kept back is no choice where every fold is."""
+        assert self._run is not None
+        is_draft = self._run.state in (State.DRAFT, State.FAILED)
+        self.protocol.box.setEnabled(is_draft)
+        self.form.set_editable(is_draft)
+        if VALIDATION in self.form.fields and self.protocol.value() is Protocol.FOLDS:
+            self.form.fields[VALIDATION].set_editable(False)
 
     def _edited(self) -> None:
         self._hide_split()
@@ -158,13 +176,12 @@ class SettingsPage(Page):
             return
         self._hide_split()
         self.look.setEnabled(False)
-        self._ask_for({})
-
-    def _ask_for(self, more: dict[str, Any]) -> None:
         assert self._run is not None
-        chosen = self._run.choices() | more
-        settings = [part for one in chosen.items() for part in ("--set", setting(*one))]
-        self._asks_for_everything = bool(more)
+        self._ask_for(self._run.settings())
+
+    def _ask_for(self, settings: list[str], *, everything: bool = False) -> None:
+        assert self._run is not None
+        self._asks_for_everything = everything
         self.waiting.show_progress(tr("The trainer divides the data…"))
         self._about_split.ask(
             ["split", *self._run.data.arguments(), *settings, "--progress", "none"]
@@ -184,7 +201,10 @@ class SettingsPage(Page):
                 if found[part]["items"]
             ],
         )
-        self._split_note.setText(tr("Grouped by {how}.", how=found["grouped_by"]))
+        words = tr("Grouped by {how}.", how=found["grouped_by"])
+        if self.protocol.value() is Protocol.FOLDS:
+            words = tr("So it is for fold 0; the other folds are kept back in turn.") + " " + words
+        self._split_note.setText(words)
         self.split.show()
         self._split_note.show()
 
@@ -198,6 +218,7 @@ class SettingsPage(Page):
         self.look.setEnabled(True)
 
     def _keep_nothing_back(self) -> None:
+        self.protocol.set_value(Protocol.SPLIT)
         for name, value in EVERYTHING.items():
             self.form.fields[name].set_value(value)
         self._edited()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -17,11 +18,13 @@ from tumorviewer.files import replacing
 from tumorviewer.language import later, tr
 from tumorviewer.resources import home
 
-_SET, _CHOICES = "set.json", "choices.json"
+_SET, _CHOICES, _PROTOCOL = "set.json", "choices.json", "protocol.json"
 BUNDLE, FIGURES, LOG, LAST, CONFIG, REPORT = (
     "bundle", "figures.json", "log.jsonl", "last.safetensors", "config.toml", "report.html",
 )  # fmt: skip
 """What the trainer leaves in a run's folder."""
+VALIDATION = "split.validation"
+"""The setting that says what is kept back."""
 
 
 class State(Enum):
@@ -33,6 +36,15 @@ class State(Enum):
     """It can be gone on with after its last finished epoch."""
     DONE = later("trained")
     FAILED = later("not trained")
+
+
+class Protocol(Enum):
+    """How a run is judged: the trainer's command."""
+
+    SPLIT = "fit"
+    """One model; a part of the data is kept back."""
+    FOLDS = "crossval"
+    """A model for each fold, which is kept back from it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,7 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Run:
-    """One training."""
+    """One training: of a model, or of one for each fold."""
 
     folder: Path
     data: DataSet
@@ -98,8 +110,28 @@ class Run:
         return Job(self.folder, "fit")
 
     @property
+    def protocol(self) -> Protocol:
+        is_crossval = _read(self.folder / _PROTOCOL) == Protocol.FOLDS.value
+        return Protocol.FOLDS if is_crossval else Protocol.SPLIT
+
+    @property
+    def is_crossval(self) -> bool:
+        return self.protocol is Protocol.FOLDS
+
+    def folds(self) -> tuple[Run, ...]:
+        """Those of a cross-validation that was begun; each is a run in a folder of its own."""
+        if not self.is_crossval:
+            return ()
+        try:
+            settings = tomllib.loads((self.folder / CONFIG).read_text("utf-8"))
+        except (OSError, ValueError):
+            return ()
+        numbers = range(settings["split"]["folds"])
+        return tuple(Run(self.folder / f"fold-{number}", self.data) for number in numbers)
+
+    @property
     def bundle(self) -> Path:
-        """The model that came out."""
+        """The model that came out; a cross-validation leaves none."""
         return self.folder / BUNDLE
 
     @property
@@ -107,28 +139,39 @@ class Run:
         """As its files tell."""
         if self.fit.is_running():
             return State.RUNNING
-        if self.figures() is not None and (self.bundle / "card.json").is_file():
+        is_whole = self.is_crossval or (self.bundle / "card.json").is_file()
+        if is_whole and self.figures() is not None:
             return State.DONE
-        if (self.folder / LAST).is_file():
+        if self._has_checkpoint():
             return State.PAUSED
         return State.FAILED if self.fit.was_started else State.DRAFT
 
+    def _has_checkpoint(self) -> bool:
+        return any((one.folder / LAST).is_file() for one in (self, *self.folds()))
+
     def arguments(self) -> list[str]:
         """Of the command that starts it, or goes on with it."""
-        settings = self.folder / CONFIG
-        if (self.folder / LAST).is_file() and settings.is_file():
-            chosen = ["--config", str(settings)]
-        else:
-            chosen = [part for one in self.choices().items() for part in ("--set", setting(*one))]
+        config = self.folder / CONFIG
+        is_begun = self._has_checkpoint() and config.is_file()
+        chosen = ["--config", str(config)] if is_begun else self.settings()
         out = ["--out", str(self.folder), "--resume", "--progress", "json"]
-        return ["fit", *self.data.arguments(), *chosen, *out]
+        return [self.protocol.value, *self.data.arguments(), *chosen, *out]
+
+    def settings(self) -> list[str]:
+        """How the trainer is told of the choices; a cross-validation begins with its first fold,
+        whatever else was to be kept back."""
+        chosen = self.choices()
+        if self.is_crossval:
+            is_nested = str(chosen.get(VALIDATION)).startswith("nested")
+            chosen[VALIDATION] = "nested 0" if is_nested else "fold 0"
+        return as_arguments(chosen)
 
     def choices(self) -> dict[str, Any]:
         """Settings that differ from the trainer's own, by ``table.key``."""
         found = _read(self.folder / _CHOICES)
         return found if isinstance(found, dict) else {}
 
-    def choose(self, choices: dict[str, Any]) -> None:
+    def choose(self, choices: dict[str, Any], protocol: Protocol = Protocol.SPLIT) -> None:
         """Keep settings for the start.
 
         Raises
@@ -137,6 +180,7 @@ class Run:
             If they cannot be written.
         """
         _write(self.folder / _CHOICES, choices)
+        _write(self.folder / _PROTOCOL, protocol.value)
 
     def figures(self) -> dict[str, Any] | None:
         """What the run is worth; empty if nothing was kept back to judge it by."""
@@ -222,9 +266,10 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48]
 
 
-def setting(name: str, value: Any) -> str:
-    """As ``--set`` takes it."""
-    return f"{name}={toml(value)}"
+def as_arguments(choices: Mapping[str, Any]) -> list[str]:
+    """Settings as the trainer is told them."""
+    settings = (f"{name}={toml(value)}" for name, value in choices.items())
+    return [part for one in settings for part in ("--set", one)]
 
 
 def toml(value: Any) -> str:

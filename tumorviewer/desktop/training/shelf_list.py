@@ -79,4 +79,6 @@ class ShelfList(QFrame):
 
 
 def _run_words(run: Run) -> str:
+    if run.is_crossval:
+        return tr("Cross-validation {run} · {state}", run=run.name, state=tr(run.state.value))
     return tr("Run {run} · {state}", run=run.name, state=tr(run.state.value))

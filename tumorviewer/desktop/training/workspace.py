@@ -27,7 +27,7 @@ from tumorviewer.desktop.training.result_page import ResultPage
 from tumorviewer.desktop.training.run_page import RunPage
 from tumorviewer.desktop.training.sending import READ, Sender
 from tumorviewer.desktop.training.settings_page import SettingsPage
-from tumorviewer.desktop.training.shelf import DataSet, Run, Shelf, State, slug
+from tumorviewer.desktop.training.shelf import DataSet, Protocol, Run, Shelf, State, slug
 from tumorviewer.desktop.training.shelf_list import ShelfList
 from tumorviewer.desktop.worklist import EmptyPage
 from tumorviewer.errors import InputError
@@ -118,6 +118,7 @@ class Workspace(QFrame):
         self.data.training_wanted.connect(self._prepare)
         self.settings.start_wanted.connect(self._start)
         self.settings.again_wanted.connect(self._train_again)
+        self.result.model_wanted.connect(lambda: self._train_again(Protocol.SPLIT))
         self.run.changed.connect(self._run_changed)
         self.run.settings_wanted.connect(lambda: self.steps.setCurrentWidget(self.settings))
         self.result.comparison_wanted.connect(lambda: self.steps.setCurrentWidget(self.promotion))
@@ -252,12 +253,12 @@ class Workspace(QFrame):
         self._choose(self._data, run)
         self.list_again()
 
-    def _train_again(self) -> None:
+    def _train_again(self, protocol: Protocol | None = None) -> None:
         assert self._run is not None
         old = self._run
         try:
             run = old.data.new_run()
-            run.choose(old.choices() | _names(run))
+            run.choose(old.choices() | _names(run), protocol or old.protocol)
         except InputError as error:
             self._complain(error)
             return
