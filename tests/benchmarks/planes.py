@@ -22,6 +22,7 @@ from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from tests.benchmarks.scroll import finding, timed
+from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop.layouts import PLANES, Pane
 from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.desktop.viewport import Viewport
@@ -30,6 +31,7 @@ from tumorviewer.imaging.reslice import Plane
 from tumorviewer.study import Placement, Volume
 
 SLICES, SIDE, STEPS = 300, 512, 60
+MAPPED = 30  # from here on, the slices that are turned through have a map
 LIMIT_MS, LIMIT_FIRST_S = 16, 0.3
 NO_KEYS, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 
@@ -40,16 +42,20 @@ def volume() -> Volume:
     return Volume(array, affine, Placement.PATIENT, "made")
 
 
-def shown_in_planes(made: Volume) -> Viewer:
+def empty() -> Viewer:
     viewer = Viewer()
     viewer.resize(1440 - 580, 900 - 120)
     viewer.show_layout(PLANES)
-    viewer.show_volume(made)
-    found = finding()
-    viewer.show_finding(replace(found, key_slices=(3,)))
     viewer.show()
-    QApplication.processEvents()
     return viewer
+
+
+def fill(viewer: Viewer, made: Volume, found: Finding) -> None:
+    viewer.show_volume(made)
+    viewer.show_finding(found)
+    viewer.set_slice(MAPPED)
+    assert viewer.map.overlay(MAPPED + STEPS // 2) is not None
+    QApplication.processEvents()
 
 
 def wheel(viewport: Viewport) -> Callable[[int], None]:
@@ -76,7 +82,7 @@ def dragging(
     send(QEvent.Type.MouseButtonPress, QPointF(150, 150))
 
     def move(step: int) -> None:
-        send(QEvent.Type.MouseMove, QPointF(150 + 2 * step, 150 + step))
+        send(QEvent.Type.MouseMove, QPointF(152 + 2 * step, 151 + step))
         QApplication.processEvents()
 
     return move
@@ -85,10 +91,7 @@ def dragging(
 def until_three_planes(made: Volume) -> tuple[float, float]:
     """Seconds, of the clock and of the processor, from the first slice until three planes of the
     whole are painted, without the reading itself."""
-    viewer = Viewer()
-    viewer.resize(1440 - 580, 900 - 120)
-    viewer.show_layout(PLANES)
-    viewer.show()
+    viewer = empty()
     loading = replace(made, array=made.array)
     default_window(loading)  # which the loading thread finds
     began, spent = time.perf_counter(), time.process_time()
@@ -106,7 +109,8 @@ def until_three_planes(made: Volume) -> tuple[float, float]:
 def main() -> None:
     application = QApplication.instance() or QApplication([])
     made = volume()
-    viewer = shown_in_planes(made)
+    viewer = empty()
+    fill(viewer, made, finding())
     panes = {
         "own": viewer.image,
         "coronal": viewer.panes.viewport(Pane(0, Plane.SECOND)),

@@ -77,18 +77,23 @@ def timed(step: Callable[[int], None], indices: Iterable[int]) -> dict[str, floa
     }
 
 
+def empty(layout: Layout) -> Viewer:
+    viewer = Viewer()
+    viewer.resize(VIEW + (VIEW + 2 if layout is SIDE_BY_SIDE else 0), VIEW + 120)
+    viewer.show_layout(layout)
+    viewer.image.setMinimumSize(VIEW, VIEW)
+    viewer.show()
+    return viewer
+
+
 def ours(
     shown: Volume, found: Finding, layout: Layout
 ) -> tuple[dict[str, float], dict[str, float]]:
     """A real wheel event, and the window painted; slices shown for the first time, then again."""
-    viewer = Viewer()
-    viewer.resize(VIEW + (VIEW + 2 if layout is SIDE_BY_SIDE else 0), VIEW + 120)
+    viewer = empty(layout)
     viewer.show_volume(shown)
     viewer.show_finding(found)
-    viewer.show_layout(layout)
-    viewer.image.setMinimumSize(VIEW, VIEW)
     viewer.set_slice(0)
-    viewer.show()
     QApplication.processEvents()
 
     def turn(notch: int) -> None:
