@@ -110,7 +110,7 @@ def _begun(config: Config, run: Run) -> tuple[Classifier, _State]:
         network.load_state_dict(stored.tensors)
         return network, _State(stored.notes["round"], stored.notes["sites"])
     if config.model.initial_weights:
-        start.begin(network, config.model.initial_weights, fetch=run.fetch)
+        start.begin(network, config.model.initial_weights, config.data.classes, fetch=run.fetch)
         if start.has_folded_norms(network):
             reason = "These weights need pictures to restore their statistics; a server has none."
             raise InputError(config.model.initial_weights, reason, "Start from another file.")

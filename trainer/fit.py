@@ -230,9 +230,9 @@ def _guidance(
 def _network(
     material: Material, config: Config, parts: Split, run: Run
 ) -> tuple[Classifier, Start | None]:
-    classes, model = len(material.dataset.classes), config.model
+    classes, model = material.dataset.classes, config.model
     try:
-        network = networks.create(model.architecture, classes, **model.options)
+        network = networks.create(model.architecture, len(classes), **model.options)
     except (TypeError, ValueError) as error:
         raise InputError("[model]", f"The network cannot be built: {error}.") from error
     seen = config.preprocessing
@@ -241,7 +241,7 @@ def _network(
     begun = None
     if model.initial_weights:
         with distributed.one_first():
-            begun = start.begin(network, model.initial_weights, fetch=run.fetch)
+            begun = start.begin(network, model.initial_weights, classes, fetch=run.fetch)
         if (before := start.items_of(model.initial_weights)) and len(parts.judged):
             begun = replace(begun, held_out_seen=publish.share_in(before, material, parts.judged))
         network = network.to(run.device)

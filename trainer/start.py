@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,16 @@ class Start:
     """Share of what the new model is judged on that this one was trained on; None: not known."""
 
 
-def begin(network: Classifier, where: str, *, fetch: bool = False) -> Start:
+def begin(
+    network: Classifier, where: str, classes: Sequence[str] = (), *, fetch: bool = False
+) -> Start:
     """Start a network from trained weights, in place.
 
     Parameters
     ----------
+    classes
+        Of the network: those that a model of the catalogue knows by the same name are told apart
+        from the start as it tells them.
     where
         A file, a folder with torchvision's file names, ``"torchvision"`` for its cache on this
         machine, or ``"catalogue:NAME"``.
@@ -72,7 +77,7 @@ def begin(network: Classifier, where: str, *, fetch: bool = False) -> Start:
         If there is no such start, it cannot be read, or it is of another architecture.
     """
     if where.startswith(CATALOGUE):
-        return _from_catalogue(network, where.removeprefix(CATALOGUE))
+        return _from_catalogue(network, where.removeprefix(CATALOGUE), classes)
     path = Path(where)
     if where == TORCHVISION:
         path = _cached(network, fetch=fetch)
@@ -87,10 +92,20 @@ def begin(network: Classifier, where: str, *, fetch: bool = False) -> Start:
     return Start(TORCHVISION if official else "file", path.name, _sha256(path), licence, tensors)
 
 
-def _from_catalogue(network: Classifier, name: str) -> Start:
+def _from_catalogue(network: Classifier, name: str, classes: Sequence[str]) -> Start:
     folder = Catalogue().find(name)
     card = bundle.verify(folder)
-    tensors = load_weights(network, folder / card.weights.file)
+    path = folder / card.weights.file
+    rows = {
+        ours: card.classes.index(each) for ours, each in enumerate(classes) if each in card.classes
+    }
+    untrained = {name: network.state_dict()[name].clone() for name in _classifying(network)}
+    tensors = load_weights(network, path)
+    stored = _read(path)
+    for name, tensor in untrained.items():
+        for ours, theirs in rows.items():
+            tensor[ours] = stored[name][theirs]
+    network.load_state_dict(untrained, strict=False)
     name = f"{card.name} {card.version}"
     return Start("catalogue", name, card.weights.sha256, card.licence, tensors)
 
@@ -195,16 +210,22 @@ def _readings(
     network: Classifier, stored: Mapping[str, Tensor]
 ) -> Iterator[tuple[Mapping[str, Tensor], set[str]]]:
     """Tensors under our names, and which there must be; by torchvision's names, then by ours."""
-    names = list(network.state_dict())
-    last = names[-1].rpartition(".")[0]  # classifies: its shape depends on the classes
+    names, last = list(network.state_dict()), _classifying(network)
     published = network.published
     renamed = {
         published[name]: tensor
         for name, tensor in ((_today(name), tensor) for name, tensor in stored.items())
         if name in published
     }
-    yield renamed, {name for name in published.values() if name.rpartition(".")[0] != last}
+    yield renamed, {name for name in published.values() if name not in last}
     yield stored, {name for name in names if name.startswith(network.pretrained)}
+
+
+def _classifying(network: Classifier) -> list[str]:
+    """Tensors of the last layer, which have a row for each class."""
+    names = list(network.state_dict())
+    last = names[-1].rpartition(".")[0]
+    return [name for name in names if name.rpartition(".")[0] == last]
 
 
 def _today(name: str) -> str:

@@ -217,6 +217,26 @@ def catalogue_model(folder, items=()):
     return bundle.write(folder, card, network.state_dict(), items), network
 
 
+def test_classes_that_a_model_of_the_catalogue_knows_are_told_as_it_tells_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TUMORVIEWER_HOME", str(tmp_path))
+    _, known = catalogue_model(tmp_path)
+    known.eval()
+    x = torch.rand(2, 1, 64, 64)
+    for classes, same in (
+        (("d", "new", "b"), {0: 3, 2: 1}),
+        (("d", "a", "c", "new"), {0: 3, 1: 0}),
+    ):
+        network = networks.create("brain_cnn", len(classes))
+        start.begin(network, "catalogue:before", classes)
+        network.eval()
+        for ours, theirs in same.items():
+            assert torch.allclose(network(x)[:, ours], known(x)[:, theirs])
+        unknown = classes.index("new")
+        assert not any(torch.allclose(network(x)[:, unknown], known(x)[:, at]) for at in range(4))
+
+
 def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(shapes, cache, tmp_path):
     home, out = tmp_path / "home", tmp_path / "run"
     discs = [hashlib.sha256(one.read_bytes()).hexdigest() for one in (shapes / "disc").iterdir()]
