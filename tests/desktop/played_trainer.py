@@ -27,6 +27,8 @@ OPTIONS = [
     ("training.keep", "best", "which epoch is kept", ["best", "last"]),
     ("training.oversample", False, "rarer classes are repeated", []),
     ("model.architecture", "light_residual", "the network", []),
+    ("model.initial_weights", "", "where the weights come from", []),
+    ("preprocessing.size", 224, "side of the square that the network sees, pixels", []),
     ("split.validation", "fold 0", "what is kept back", []),
     ("split.folds", 5, "number of folds", []),
 ]

@@ -168,6 +168,8 @@ def test_a_run_is_set_up_trained_paused_and_gone_on_with(
     prepare(qtbot, workspace)
     form = workspace.settings.form
     assert form.fields["card.labels"].value() == {"glioma": "Glioma", "notumor": "No tumour"}
+    assert form.fields["model.initial_weights"].value() == "catalogue:head-mr-4"
+    assert form.fields["preprocessing.size"].value() == 160
     epochs = form.fields["training.epochs"].input
     assert isinstance(epochs, QLineEdit)
     epochs.selectAll()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -17,10 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tumorviewer.desktop import theme
 from tumorviewer.desktop.clerk import Clerk
 from tumorviewer.desktop.labels import label
 from tumorviewer.desktop.refused_list import refused_text
 from tumorviewer.desktop.training.data_page import DataPage
+from tumorviewer.desktop.training.deleting import Deleted, Deleter, Item
 from tumorviewer.desktop.training.new_page import NewPage
 from tumorviewer.desktop.training.promotion_page import PromotionPage
 from tumorviewer.desktop.training.result_page import ResultPage
@@ -63,6 +66,7 @@ class Workspace(QFrame):
         self._data: DataSet | None = None
         self._run: Run | None = None
         self.writer = Sender(clerk, self.shelf, self)
+        self.deleter = Deleter(clerk, self.shelf, self)
         self.list = ShelfList()
         self.list.chosen.connect(self._choose)
         self.empty = EmptyPage()
@@ -108,6 +112,9 @@ class Workspace(QFrame):
     def _connect(self) -> None:
         self.list.new_wanted.connect(lambda: self.offer(()))
         self.list.folder_wanted.connect(self._add_folder)
+        self.list.deletion_wanted.connect(lambda data, run: self.deleter.ask(Item(data, run)))
+        self.deleter.deleted.connect(self._deleted)
+        self.deleter.failed.connect(self._complain)
         self.empty.button.clicked.connect(lambda: self.offer(()))
         self.new.wanted.connect(self.writer.send)
         self.new.cancel_wanted.connect(self._stop_sending)
@@ -145,7 +152,7 @@ class Workspace(QFrame):
         self.data.close_page()
         self.settings.close_page()
         self.run.close_page()
-        return self.writer.close() & self.promotion.close_page()
+        return self.writer.close() & self.promotion.close_page() & self.deleter.close()
 
     def take_focus(self) -> None:
         """For who works with the keyboard."""
@@ -277,8 +284,22 @@ class Workspace(QFrame):
         if self.steps.currentWidget() is self.run and self._run is not None:
             self.run.show_run(self._run)
 
+    def _deleted(self, gone: Deleted) -> None:
+        for page in (self.data, self.settings, self.run):
+            page.close_page()
+        self._data, self._run = None, None
+        if gone.item.run is not None:
+            self._choose(gone.item.data, None)
+        self.list_again()
+        words = tr("{name} is in the trash.") if gone.is_in_trash else tr("{name} is deleted.")
+        self._say(words.format(name=gone.item.name), "secondary")
+
     def _complain(self, error: InputError) -> None:
-        self.notice.setText(error.message)
+        self._say(error.message, "error")
+
+    def _say(self, text: str, role: str) -> None:
+        theme.set_role(self.notice, role)
+        self.notice.setText(text)
         self.notice.show()
 
 
@@ -289,17 +310,33 @@ def _page_of(workspace: Workspace, state: State) -> QWidget:
 
 
 def suggestions(run: Run) -> dict[str, object]:
-    """Names for the model, and the words for its classes that the model in use has."""
+    """Names for the model; where the model in use knows some of the classes, its words for them,
+    and itself to start from."""
     card = _card_in_use()
     known = run.data.findings() or {}
     classes = list(known.get("classes", {}))
     labels = {name: card.labels[name] for name in classes if card and name in card.labels}
     suggested: dict[str, object] = _names(run)
-    if labels:
-        suggested["card.labels"] = labels
+    if card and labels:
+        suggested |= {"card.labels": labels} | _from(card)
     if card and card.no_tumour in classes:
         suggested["card.no_tumour"] = card.no_tumour
     return suggested
+
+
+def _from(card: ModelCard) -> dict[str, object]:
+    """Settings of a model that goes on from another, at a low learning rate."""
+    if card.architecture.name == "ensemble":  # of several networks; one is trained
+        return {}
+    seen = asdict(card.preprocessing)
+    return {
+        "model.architecture": card.architecture.name,
+        "model.options": card.architecture.options,
+        "model.initial_weights": f"catalogue:{card.name}",
+        "training.lr": 0.0003,
+        "training.epochs": 20,
+        **{f"preprocessing.{name}": value for name, value in seen.items()},
+    }
 
 
 def _names(run: Run) -> dict[str, object]:
