@@ -21,7 +21,8 @@ from tumorviewer.analysis.messages import (
 from tumorviewer.analysis.methods import BEST
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.errors import InputError
-from tumorviewer.study.types import Placement, Series, Study, Volume
+from tumorviewer.study.stamps import Stamp
+from tumorviewer.study.types import Placement, Series, SourceFile, Study, Volume
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 LABELS = {
@@ -49,6 +50,7 @@ class Source:
     notes = ()
     repeats = False
     affine = None
+    files = (SourceFile(Path("head"), "head", Stamp(1, 1)),)
 
     def __init__(self, volume: Volume | None = None, label: str = "", error: str = ""):
         self.volume = volume or head()

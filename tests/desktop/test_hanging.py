@@ -336,10 +336,10 @@ def test_files_are_beside_each_other(qtbot, window, client, on_disk) -> None:
     assert "b_t2.nii" in window.viewer.panes.viewport(Pane(1)).patient_lines
 
 
-def nifti(folder: Path, *names: str) -> Path:
+def nifti(folder: Path, *names: str, spacing: float = 2.0) -> Path:
     folder.mkdir(exist_ok=True)
     for name in names:
-        image = nibabel.Nifti1Image(head(side=24).array.T, np.diag([2.0, 2.0, 5.0, 1.0]))
+        image = nibabel.Nifti1Image(head(side=24).array.T, np.diag([spacing, 2.0, 5.0, 1.0]))
         nibabel.save(image, folder / f"{name}.nii.gz")
     return folder
 

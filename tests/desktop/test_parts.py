@@ -140,7 +140,7 @@ def test_about_says_research_use(qtbot):
 def test_library_merges_a_study_that_comes_in_two_drops():
     library, first, second = Library(), series(uid="1.2.3"), series(uid="1.2.4")
     library.add(Opened((study(first),), ()))
-    assert library.add(Opened((study(second),), ())) is second
+    assert library.add(Opened((study(second),), ())).new == [second]
     assert library.series() == [first, second]
     assert library.neighbour(first, 1) is second
     assert library.neighbour(second, 1) is None

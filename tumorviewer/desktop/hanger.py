@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import QObject, Signal
 
 from tumorviewer.desktop import hanging
@@ -16,7 +14,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import presets
 from tumorviewer.language import tr
 from tumorviewer.study.labels import label_words
-from tumorviewer.study.types import Opened, Volume, Window
+from tumorviewer.study.types import Volume, Window
 
 
 class Hanger(QObject):
@@ -34,7 +32,7 @@ class Hanger(QObject):
         self._fused_title = ""
         self._companions = Companions(reading.side_loader, self)
         reading.arrange = lambda studies: self._load().arranged(studies)
-        reading.opened.connect(self._opened)
+        reading.turned.connect(self._hang)
         reading.shown_changed.connect(self._shown_changed)
         reading.library_changed.connect(self._want)
         reading.volume_loaded.connect(self._apply_window)
@@ -66,9 +64,9 @@ class Hanger(QObject):
                 )
         return self._protocols
 
-    def _opened(self, _paths: tuple[Path, ...], opened: Opened) -> None:
+    def _hang(self) -> None:
         shown = self._reading.shown
-        if shown is None or not opened.studies:
+        if shown is None:
             return
         case = hanging.case_of(shown.study)
         mates = [one for one in self._reading.library.studies if hanging.case_of(one) == case]

@@ -41,6 +41,12 @@ class Reading(QObject):
     library_changed = Signal()
     opened = Signal(object, object)
     """The paths, and their :class:`Opened`."""
+    turned = Signal()
+    """Something that was not open before is shown."""
+    returned = Signal(object)
+    """A :class:`Study` that was open before, and is to be shown where the reader was."""
+    updated = Signal(str)
+    """What has changed of something that was opened again, in a line."""
     shown_changed = Signal(object)
     """:class:`Shown` or None: its loading begins."""
     volume_filled = Signal(object, list)
@@ -112,7 +118,7 @@ class Reading(QObject):
         closed = study or shown
         if closed is None:
             return
-        self._forget(closed)
+        self._forget(*closed.series)
         self.library.remove(closed)
         if closed is shown:
             self._show_first()
@@ -120,8 +126,7 @@ class Reading(QObject):
             self.library_changed.emit()
 
     def close_all(self) -> None:
-        for study in self.library.studies:
-            self._forget(study)
+        self._forget(*self.library.series())
         self.library.clear()
         self._show_first()
 
@@ -134,12 +139,33 @@ class Reading(QObject):
         return all(ended)
 
     def _take(self, paths: tuple[Path, ...], opened: Opened) -> None:
-        first = self.library.add(replace(opened, studies=self.arrange(opened.studies)))
+        arranged = replace(opened, studies=self.arrange(opened.studies))
+        update = self.library.add(arranged, paths)
+        for series in update.replaced:
+            self._forget(series)
+        before = self.shown.series if self.shown is not None else None
+        now = update.now(before) if before is not None else None
+        self._follow(now or before)
         self.library_changed.emit()
-        if first is not None:
-            self.show_series(first)
+        if now is not None and self.shown is not None:
+            if now is not before:
+                self.load_again()
+            self.returned.emit(self.shown.study)
+        elif update.new:
+            self.show_series(update.new[0])
+            self.turned.emit()
+        elif update.came:
+            self.returned.emit(self.library.study_of(update.came[0][1]))
         self.opened.emit(paths, opened)
+        if update.words:
+            self.updated.emit(update.words)
         self.thumbnails.want(self.library.series())
+
+    def _follow(self, series: Series | None) -> None:
+        """What is shown is this series from now on, of a study that may have changed."""
+        if self.shown is not None and series is not None:
+            volume = min(self.shown.volume, len(series.volumes) - 1)
+            self.shown = Shown(self.library.study_of(series), series, volume)
 
     def _show_first(self) -> None:
         self._loader.cancel()
@@ -161,8 +187,8 @@ class Reading(QObject):
         self.thumbnails.pause(False)
         self.load_failed.emit(error)
 
-    def _forget(self, study: Study) -> None:
-        for series in study.series:
+    def _forget(self, *closed: Series) -> None:
+        for series in closed:
             for source in series.volumes:
                 self._loader.forget(source)
                 self.analyst.forget(id(source))

@@ -244,6 +244,7 @@ class ReadingRoom(QWidget):
         reading = self._reading
         reading.library_changed.connect(self._library_changed)
         reading.shown_changed.connect(self._shown_changed)
+        reading.returned.connect(self._turn_to)
         reading.volume_loaded.connect(self._loaded)
         reading.load_failed.connect(lambda _: self._look_at_files())
         self._viewer.sliceChanged.connect(self._slice_changed)
@@ -276,7 +277,7 @@ class ReadingRoom(QWidget):
     def _library_changed(self) -> None:
         studies = self._reading.library.studies
         self.tabs.show_studies(studies)
-        self.register.keep(studies)
+        self.register.keep(self._reading.library)
         self.tabs.setVisible(bool(studies) or self._pages.currentWidget() is not self._study_page)
         self.autosave.touch()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from tumorviewer.desktop.clerk import Clerk
+from tumorviewer.desktop.library import Library, subject
 from tumorviewer.records import StudyEntry
 from tumorviewer.study.types import Study
 
@@ -28,13 +28,19 @@ class Register(QObject):
         self._open: dict[int, Study] = {}
         self._entries: dict[int, StudyEntry] = {}
 
-    def keep(self, studies: Sequence[Study]) -> None:
-        """These are open now: enter the new ones and forget the others."""
-        known, self._open = self._open, {id(study): study for study in studies}
-        self._entries = {key: each for key, each in self._entries.items() if key in self._open}
+    def keep(self, library: Library) -> None:
+        """These are open now: enter what is new, or another than it was, and forget the others."""
+        known, self._open = self._open, {id(study): study for study in library.studies}
+        entries = {subject(known[key]): entry for key, entry in self._entries.items()}
+        self._entries = {
+            key: entries[subject(study)]
+            for key, study in self._open.items()
+            if subject(study) in entries
+        }
         for key, study in self._open.items():
             if key not in known:
-                self._clerk.ask(partial(_enter, study), partial(self._entered, study))
+                work = partial(_enter, library.there(study), self._entries.get(key))
+                self._clerk.ask(work, partial(self._entered, study))
 
     def entry(self, study: Study | None) -> StudyEntry | None:
         """The entry of an open study; None until it is entered."""
@@ -62,13 +68,17 @@ class Register(QObject):
             if known.id == entry.id:
                 self._entries[key] = entry
 
-    def _entered(self, study: Study, entry: StudyEntry) -> None:
-        if id(study) in self._open:
+    def _entered(self, study: Study, entry: StudyEntry | None) -> None:
+        if entry is not None and id(study) in self._open:
             self._entries[id(study)] = entry
             self.entered.emit(study, entry)
 
 
-def _enter(study: Study, records: Records) -> StudyEntry:
-    entry = records.worklist.add(study)
-    records.trail.note("opened", entry.id)
-    return entry
+def _enter(study: Study, entry: StudyEntry | None, records: Records) -> StudyEntry | None:
+    """The entry as it is now; of a study that is gone altogether, the one that it had."""
+    if study.series:
+        entry = records.worklist.add(study)
+        records.trail.note("opened", entry.id)
+    elif entry is not None:
+        records.worklist.check([entry.id])
+    return entry and records.worklist.get(entry.id)

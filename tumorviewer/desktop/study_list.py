@@ -132,7 +132,10 @@ class StudyList(QTreeView):
 
     def _series_item(self, series: Series, number: int) -> QStandardItem:
         hide = self._hides_patient and series.uid is None
-        item = _item(tr("File {n}", n=number) if hide else series.title, series_detail(series))
+        detail = series_detail(series)
+        if self._library.is_gone(series):
+            detail += " · " + tr("gone")
+        item = _item(tr("File {n}", n=number) if hide else series.title, detail)
         item.setData(series, _SERIES)
         item.setData(self._thumbnails.get(id(series)), _THUMBNAIL)
         self._items[id(series)] = item

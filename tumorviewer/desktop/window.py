@@ -128,6 +128,7 @@ class MainWindow(QMainWindow):
         DropZone(self).dropped.connect(self.room.take)
         reading.library_changed.connect(self._show_library)
         reading.opened.connect(self._opened)
+        reading.updated.connect(lambda text: self.status.showMessage(text, 15_000))
         reading.shown_changed.connect(self._show)
         reading.volume_filled.connect(self._filled)
         reading.volume_loaded.connect(self._loaded)

@@ -68,12 +68,15 @@ class Finder:
             is_named = False
 
     def unpack(self, archive: Found) -> Iterator[Found]:
-        """The files in a zip archive, which is unpacked into a temporary folder."""
+        """The files in a zip archive, which is unpacked into a temporary folder; they change when
+        it does."""
+        changed_ns = archive.path.stat().st_mtime_ns
         folder = TemporaryFolder()
         self.folders.append(folder)
         left_out = unpack(archive.path, archive.source, folder.path)
         self.refused += [Refused(one.source, one.reason) for one in left_out]
         for found in self.find(folder.path, archive.source):
+            os.utime(found.path, ns=(changed_ns, changed_ns))
             yield replace(found, is_named=False, is_unpacked=True)
 
     def _children(self, folder: Path, source: str) -> list[tuple[Path, str]]:

@@ -337,9 +337,9 @@ class NiftiVolume:
     @property
     def files(self) -> tuple[SourceFile, ...]:
         """The file, after its header if that is another one."""
-        data = self.image.voxels.path
-        paths = dict.fromkeys((header_path(data), data))
-        return tuple(SourceFile(path, self.image.voxels.source) for path in paths)
+        voxels = self.image.voxels
+        paths = dict.fromkeys((header_path(voxels.path), voxels.path))
+        return tuple(SourceFile(path, voxels.source, voxels.stamp) for path in paths)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -264,7 +264,7 @@ class PictureVolume:
     @property
     def files(self) -> tuple[SourceFile, ...]:
         """The one file."""
-        return (SourceFile(self.path, self.source),)
+        return (SourceFile(self.path, self.source, self.stamp),)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -44,4 +44,4 @@ class Stamp(NamedTuple):
             raise InputError(source, reason, tr("Bring it back and try again.")) from error
         if not is_same:
             reason = tr("The file has changed since it was opened.")
-            raise InputError(source, reason, tr("Close it and open it again."))
+            raise InputError(source, reason, tr("Open it again."))

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorviewer.study.stamps import Stamp
+
 
 class Placement(Enum):
     """What a volume's affine is worth."""
@@ -99,6 +101,8 @@ class SourceFile(NamedTuple):
     path: Path
     source: str
     """What the user knows it as: another name than the path if it was unpacked."""
+    stamp: Stamp
+    """As it was when it was opened."""
 
 
 class VolumeSource(Protocol):

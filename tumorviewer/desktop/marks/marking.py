@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QPointF, Signal
 from PySide6.QtGui import QGuiApplication, QUndoGroup
 
 from tumorviewer.desktop.layouts import PLANES, STRAIGHT
+from tumorviewer.desktop.library import subject
 from tumorviewer.desktop.marks import canvas, copying, words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.marks.keeper import Keeper
@@ -52,7 +53,7 @@ class Marking(QObject):
         self.undo_group = QUndoGroup(self)
         self.tool = MarkTool(self._book_of, self)
         self._panes = panes
-        self._books: dict[int, MarkBook] = {}
+        self._books: dict[Hashable, MarkBook] = {}
         self._book: MarkBook | None = None
         self._target: Mark | None = None
         self.tool.kind_changed.connect(self._show)
@@ -80,7 +81,7 @@ class Marking(QObject):
 
     def book_of(self, study: Study) -> MarkBook:
         """The marks of an open study; series that join it do not make it another."""
-        key = id(study.series[0])
+        key = subject(study)
         if key not in self._books:
             made = self._books[key] = MarkBook(study, self)
             self.undo_group.addStack(made.undo_stack)
@@ -90,12 +91,14 @@ class Marking(QObject):
         return self._books[key]
 
     def keep_open(self, studies: list[Study]) -> None:
-        """Forget the marks of studies that are closed."""
-        here = {id(study.series[0]) for study in studies}
-        for key in set(self._books) - here:
+        """Forget the marks of studies that are closed; of others, series may have come."""
+        here = {subject(study): study for study in studies}
+        for key, book in self._books.items():
+            book.study = here.get(key, book.study)
+        for key in set(self._books) - set(here):
             book = self._books.pop(key)
             self.undo_group.removeStack(book.undo_stack)
-            book.deleteLater()
+            book.setParent(None)  # its marks may still be on their way from the records
 
     def keep_with(self, clerk: Clerk, study: Study, entry: StudyEntry) -> None:
         """Bring back the marks that the records have of a study, and keep every change."""

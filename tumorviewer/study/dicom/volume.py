@@ -50,7 +50,7 @@ class DicomVolume:
     def files(self) -> tuple[SourceFile, ...]:
         """The instances, in the order of the slices."""
         images = (frame.image for frame in self.frames)
-        return tuple(dict.fromkeys(SourceFile(image.path, image.source) for image in images))
+        return tuple(dict.fromkeys(SourceFile(one.path, one.source, one.stamp) for one in images))
 
     def load(self, progress: Progress | None = None) -> Volume:
         """Decode the slices, from the middle outwards.
