@@ -20,6 +20,7 @@ from tumorviewer.language import duration, later, tr
 from tumorviewer.records import FindingEntry, Records, StudyEntry
 from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Refused, Study
+from tumorviewer.words import explanation
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.predict import Model
@@ -138,7 +139,7 @@ class _Batch:
             if not isinstance(known, FindingEntry):
                 known = self._ask(entry.id, key, item, known, tell)
             if isinstance(known, FindingEntry):
-                found.append(_as_printed(known))
+                found.append(self._as_printed(known))
             else:
                 errors.append(_error(item.series.source, known))
         emit(_line(self.records.worklist.get(entry.id), found, errors))
@@ -150,14 +151,20 @@ class _Batch:
         """Ask the model, also about what it refused: a disk may have come back since."""
         model = self.model
         try:
-            finding, _ = examine(item, model, self.settings.method, tell)
+            finding, volume = examine(item, model, self.settings.method, tell)
         except InputError as error:
             if error.message != refused:
                 self.records.findings.refuse(study, key, self._identity, error.message)
             return error.message
         except Exception as error:  # noqa: BLE001 - one bad volume must not end the batch
             return f"{tr(_UNEXPECTED)} {unexpected(study, '', error).detail}"
-        return self.records.findings.add(study, key, finding)
+        return self.records.findings.add(study, key, finding, volume)
+
+    def _as_printed(self, entry: FindingEntry) -> dict[str, Any]:
+        printed = {name: value for name, value in entry.document.items() if name not in _OURS}
+        if "explanation" not in printed:  # kept by an earlier version
+            printed["explanation"] = explanation(self.records.findings.finding(entry))
+        return printed
 
     @property
     def _identity(self) -> ModelIdentity:
@@ -191,10 +198,6 @@ class _Progress:
 
 def _slices(study: Study) -> int:
     return sum(item.volume.shape[0] for item in items_of(study))
-
-
-def _as_printed(entry: FindingEntry) -> dict[str, Any]:
-    return {name: value for name, value in entry.document.items() if name not in _OURS}
 
 
 def _error(source: str, message: str) -> dict[str, str]:

@@ -175,9 +175,8 @@ def examine(
 
 
 def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell) -> dict[str, Any]:
-    from tumorviewer.analysis.serialise import to_json
     from tumorviewer.export import export
-    from tumorviewer.words import explanation
+    from tumorviewer.words import document
 
     finding, volume = examine(
         item,
@@ -188,7 +187,7 @@ def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell
         varies=settings.varies,
     )
     if settings.out is None:
-        return to_json(finding) | {"explanation": explanation(finding, volume)}
+        return document(finding, volume)
     try:
         return export(finding, volume, settings.out, f"{number:03}-{_file_name(item)}")
     except OSError as error:

@@ -12,11 +12,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.methods import METHODS
-from tumorviewer.analysis.serialise import save_saliency, to_json
+from tumorviewer.analysis.serialise import save_saliency
 from tumorviewer.files import replacing
 from tumorviewer.imaging import colormap, display, geometry
 from tumorviewer.study.types import Volume
-from tumorviewer.words import explanation
+from tumorviewer.words import document
 
 NOTICE = "Research use only"
 _SIDE = 480
@@ -44,7 +44,7 @@ def export(finding: Finding, volume: Volume, folder: Path, stem: str) -> dict[st
         file = save_saliency(finding.saliency, volume, folder / stem).relative_to(folder)
         for index in set(finding.key_slices) & set(finding.saliency.slices):
             save_picture(finding, volume, index, folder / f"{stem}-slice{index + 1:03}.png")
-    content = to_json(finding, file) | {"explanation": explanation(finding, volume)}
+    content = document(finding, volume, file)
     text = json.dumps({**content, "notice": NOTICE}, indent=2)
     with replacing(folder / f"{stem}.json") as beside:
         beside.write_text(f"{text}\n", "ascii")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +76,21 @@ def explanation(
         _doubts(finding),
     )
     return " ".join(sentence for part in parts for sentence in part)
+
+
+def document(
+    finding: Finding, volume: Volume | None, saliency_file: Path | None = None
+) -> dict[str, Any]:
+    """What ``classify --json`` prints of one finding, and what is kept of it.
+
+    Parameters
+    ----------
+    volume, saliency_file
+        As :func:`explanation` and :func:`tumorviewer.analysis.serialise.to_json` have them.
+    """
+    from tumorviewer.analysis.serialise import to_json
+
+    return to_json(finding, saliency_file) | {"explanation": explanation(finding, volume)}
 
 
 def share(probability: float) -> str:

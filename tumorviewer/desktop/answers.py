@@ -67,8 +67,9 @@ class Answers(QObject):
         if self._kept.get((study, volume)) is finding.probabilities:
             return
         self._kept[study, volume] = finding.probabilities
+        pixels = self._reading.analyst.volume
         self._clerk.ask(
-            lambda records: records.findings.add(study, volume, finding),
+            lambda records: records.findings.add(study, volume, finding, pixels),
             lambda _: self.kept.emit(study),
         )
 

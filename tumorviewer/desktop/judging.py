@@ -105,7 +105,7 @@ class Judge:
         except Exception as error:  # noqa: BLE001 - one bad volume must not end the batch
             words = tr("The analysis failed unexpectedly. If it fails again, please report it.")
             return Refused(series.source, f"{words} ({unexpected(study, '', error).detail})")
-        findings.add(study, key, answer)
+        findings.add(study, key, answer, volume)
         return None
 
 

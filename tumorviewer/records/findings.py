@@ -10,6 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from tumorviewer import words
 from tumorviewer.analysis.finding import (
     Finding,
     Kind,
@@ -26,6 +27,7 @@ from tumorviewer.records.store import Store, key_of, now
 from tumorviewer.records.tables import findings, observations, volumes
 from tumorviewer.records.trail import guarded
 from tumorviewer.records.types import FindingEntry
+from tumorviewer.study.types import Volume
 
 _SALIENCY_BYTES = 256 << 10
 """Larger maps are computed again when they are wanted."""
@@ -38,15 +40,23 @@ class Findings:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, study: int, volume: str, finding: Finding) -> FindingEntry:
-        """Keep an answer; the worklist then shows and sorts by it."""
+    def add(
+        self, study: int, volume: str, finding: Finding, pixels: Volume | None = None
+    ) -> FindingEntry:
+        """Keep an answer; the worklist then shows and sorts by it.
+
+        Parameters
+        ----------
+        pixels
+            What it is of, to say in words where in the head.
+        """
         chosen = _chances(finding)
         values = {
             "predicted_class": finding.predicted_class,
             "tumour": chosen.get("tumour"),
             "doubt": chosen["doubt"],
             "margin": chosen["margin"],
-            "document": json.dumps(_document(finding)),
+            "document": json.dumps(_document(finding, pixels)),
             "saliency": finding.saliency and _packed(finding.saliency),
         }
         return self._insert(study, volume, finding.model, values, _observed(finding))
@@ -162,12 +172,10 @@ def _observed(finding: Finding) -> dict[str, Any]:
     return {"named_class": finding.named_class, "distance": distance} | inputs
 
 
-def _document(finding: Finding) -> dict[str, Any]:
-    from tumorviewer.analysis.serialise import to_json
-
+def _document(finding: Finding, pixels: Volume | None) -> dict[str, Any]:
     notes = finding.saliency.notes if finding.saliency else ()
     more = {"labels": finding.labels, "no_tumour": finding.no_tumour, "map_notes": notes}
-    return to_json(finding) | more
+    return words.document(finding, pixels) | more
 
 
 def _entry(row: Row[Any]) -> FindingEntry:
