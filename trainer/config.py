@@ -44,7 +44,7 @@ class ModelSettings:
     """The table ``[model]``."""
 
     architecture: str = option(
-        "light_residual", "the network; `tumorviewer-train config` lists all of them"
+        "light_residual", "of the network, one of those that the trainer knows"
     )
     options: dict[str, Any] = field(
         default_factory=dict,

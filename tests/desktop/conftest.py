@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.desktop.parts import FakeClient, model_folder
+from tests.desktop.parts import LABELS, FakeClient, model_folder
+from tests.records.made import slice_file
+from tumorviewer.records import Records
+from tumorviewer.resources import resource
+from tumorviewer.study import open_paths
 from tumorviewer.study.types import Opened
 
 
@@ -63,3 +68,64 @@ def window(qtbot, analyst, settings):
     made.activateWindow()
     qtbot.waitExposed(made)
     return made
+
+
+@pytest.fixture
+def played(tmp_path, monkeypatch, random_bundle):
+    """Where the test tells the played trainer what to do."""
+    from tumorviewer.desktop.training import job as jobs
+
+    folder = tmp_path / "played"
+    folder.mkdir()
+    monkeypatch.setenv("PLAYED", str(folder))
+    monkeypatch.setenv("PLAYED_BUNDLE", str(random_bundle))
+    monkeypatch.setenv("PLAYED_MODELS", str(resource("models")))
+    script = str(Path(__file__).with_name("played_trainer.py"))
+    monkeypatch.setattr(jobs, "trainer_command", lambda: [sys.executable, "-S", script])
+    return folder
+
+
+@pytest.fixture
+def read_studies(tmp_path):
+    """Four studies of one slice with verdicts, and one without."""
+    with Records(reader="reader") as records:
+        for number in range(5):
+            folder = tmp_path / "studies" / str(number)
+            slice_file(
+                folder / "0.dcm", number, PatientName=f"Doe^{number}", PatientID=f"P{number}",
+                StudyInstanceUID=f"1.2.{number}", SeriesInstanceUID=f"1.2.{number}.4",
+            )  # fmt: skip
+            (study,) = open_paths([folder]).studies
+            entry = records.worklist.add(study)
+            if number < 4:
+                label = ("glioma", "notumor")[number % 2]
+                records.verdicts.give(entry.id, label, before_answer=True, signed=number < 2)
+
+
+@pytest.fixture
+def room(qtbot, window, client, played, monkeypatch):
+    """The reading room with open records, and a trainer that is played."""
+    from tests.desktop.test_reading_room import pump
+    from tumorviewer.desktop.training.shelf import Shelf
+
+    monkeypatch.setattr("tumorviewer.desktop.reading_room._labels", lambda _: LABELS)
+    client.ready()
+    window.room.start()
+    qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
+    pump(qtbot, window.room)
+    yield window.room
+    (played / "hold").unlink(missing_ok=True)
+    for run in Shelf().running():
+        run.fit.stop(at_once=True)
+        qtbot.waitUntil(lambda run=run: not run.fit.is_running(), timeout=10_000)
+    window.room.close_records()
+    from tumorviewer.desktop.training import job as jobs
+
+    for child in jobs._running.values():
+        child.wait(10)
+
+
+@pytest.fixture
+def workspace(room):
+    """Of training."""
+    return room.training.workspace

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 
-from tests.desktop.parts import LABELS
 from tests.desktop.test_accessible import nameless, not_reached
-from tests.desktop.test_reading_room import pump
 from tests.desktop.test_window import visible_text
-from tests.records.made import slice_file
 from tumorviewer.analysis.messages import Analyse
 from tumorviewer.desktop.training import job as jobs
 from tumorviewer.desktop.training.closing import ClosingDialog
 from tumorviewer.desktop.training.shelf import Shelf, State
 from tumorviewer.models import promotion
 from tumorviewer.models.catalogue import Catalogue
-from tumorviewer.records import Records
-from tumorviewer.resources import resource
-from tumorviewer.study import open_paths
 
 PATIENCE = {"timeout": 30_000}
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -35,58 +26,6 @@ SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 def click(button) -> None:
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-@pytest.fixture
-def played(tmp_path, monkeypatch, random_bundle):
-    """Where the test tells the played trainer what to do."""
-    folder = tmp_path / "played"
-    folder.mkdir()
-    monkeypatch.setenv("PLAYED", str(folder))
-    monkeypatch.setenv("PLAYED_BUNDLE", str(random_bundle))
-    monkeypatch.setenv("PLAYED_MODELS", str(resource("models")))
-    script = str(Path(__file__).with_name("played_trainer.py"))
-    monkeypatch.setattr(jobs, "trainer_command", lambda: [sys.executable, "-S", script])
-    return folder
-
-
-@pytest.fixture
-def read_studies(tmp_path):
-    """Four studies of one slice with verdicts, and one without."""
-    with Records(reader="reader") as records:
-        for number in range(5):
-            folder = tmp_path / "studies" / str(number)
-            slice_file(
-                folder / "0.dcm", number, PatientName=f"Doe^{number}", PatientID=f"P{number}",
-                StudyInstanceUID=f"1.2.{number}", SeriesInstanceUID=f"1.2.{number}.4",
-            )  # fmt: skip
-            (study,) = open_paths([folder]).studies
-            entry = records.worklist.add(study)
-            if number < 4:
-                label = ("glioma", "notumor")[number % 2]
-                records.verdicts.give(entry.id, label, before_answer=True, signed=number < 2)
-
-
-@pytest.fixture
-def room(qtbot, window, client, played, monkeypatch):
-    monkeypatch.setattr("tumorviewer.desktop.reading_room._labels", lambda _: LABELS)
-    client.ready()
-    window.room.start()
-    qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
-    pump(qtbot, window.room)
-    yield window.room
-    (played / "hold").unlink(missing_ok=True)
-    for run in Shelf().running():
-        run.fit.stop(at_once=True)
-        qtbot.waitUntil(lambda run=run: not run.fit.is_running(), timeout=10_000)
-    window.room.close_records()
-    for child in jobs._running.values():
-        child.wait(10)
-
-
-@pytest.fixture
-def workspace(room):
-    return room.training.workspace
 
 
 def send(qtbot, window, workspace) -> None:
@@ -243,7 +182,7 @@ def test_folds_are_trained_judged_paused_and_gone_on_with(
     assert arguments[0] == "crossval"
     assert "--config" in arguments
     shown = [item.text(0) for item in workspace.list._items()]
-    assert shown[1] == "Cross-validation 001 · trained"
+    assert shown[1] == "Folds 001 · trained"
 
 
 def test_a_finished_cross_validation_has_figures_and_no_model(

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from tumorviewer.desktop.jobs import Job, Jobs
 from tumorviewer.desktop.training import job as jobs
+from tumorviewer.desktop.training.shelf import COMPARE
 from tumorviewer.errors import InputError
 from tumorviewer.models import bundle, comparison, exchange, journal, promotion
 from tumorviewer.models.card import ModelCard
@@ -32,7 +33,7 @@ class Candidate:
 
     @property
     def comparing(self) -> jobs.Job:
-        return jobs.Job(self.work, "compare")
+        return jobs.Job(self.work, COMPARE)
 
     @property
     def comparison(self) -> Path:

@@ -23,6 +23,8 @@ BUNDLE, FIGURES, LOG, LAST, CONFIG, REPORT = (
     "bundle", "figures.json", "log.jsonl", "last.safetensors", "config.toml", "report.html",
 )  # fmt: skip
 """What the trainer leaves in a run's folder."""
+COMPARE = "compare"
+"""Name of the job that compares a model."""
 VALIDATION = "split.validation"
 """The setting that says what is kept back."""
 
@@ -108,6 +110,16 @@ class Run:
     @property
     def fit(self) -> Job:
         return Job(self.folder, "fit")
+
+    @property
+    def comparing(self) -> Job:
+        """Its model with the one in use."""
+        return Job(self.folder, COMPARE)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a process writes in its folder."""
+        return self.fit.is_running() or self.comparing.is_running()
 
     @property
     def protocol(self) -> Protocol:
@@ -255,6 +267,23 @@ class Shelf:
         document = {"data": str(made.data), "also": [str(one) for one in made.also]}
         _write(folder / _SET, document | {"made": datetime.now(UTC).isoformat(timespec="seconds")})
         return made
+
+    def pictures(self, data: DataSet) -> Path | None:
+        """The folder of what was written for a data set; None if it is the user's own."""
+        folder = self.place(data.name).resolve()
+        return folder if data.data.is_relative_to(folder) else None
+
+    def joined_with(self, data: DataSet) -> tuple[DataSet, ...]:
+        """Other data sets that take pictures from the folder of this one."""
+        folder = self.pictures(data)
+        if folder is None:
+            return ()
+        others = (one for one in self.sets() if one.folder != data.folder)
+        return tuple(
+            one
+            for one in others
+            if any(part.is_relative_to(folder) for part in (one.data, *one.also))
+        )
 
     def running(self) -> Iterator[Run]:
         """Runs that are being trained, by whichever window they were started."""

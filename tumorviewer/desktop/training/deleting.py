@@ -1,0 +1,193 @@
+"""Data sets and runs leave the shelf: into the desktop's trash where there is one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QFile, QObject, Qt, Signal
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from tumorviewer.desktop.clerk import Clerk
+from tumorviewer.desktop.jobs import Job, Jobs
+from tumorviewer.desktop.training.shelf import DataSet, Run, Shelf
+from tumorviewer.errors import InputError
+from tumorviewer.files import size_text
+from tumorviewer.language import tr, trn
+
+if TYPE_CHECKING:
+    from tumorviewer.records import Records
+
+
+@dataclass(frozen=True)
+class Item:
+    """A run, or a data set with all of its runs."""
+
+    data: DataSet
+    run: Run | None = None
+
+    @property
+    def name(self) -> str:
+        if self.run is None:
+            return tr("The data set {name}", name=self.data.name)
+        return tr("Run {run} on {data}", run=self.run.name, data=self.data.name)
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What is gone."""
+
+    item: Item
+    bytes: int
+    is_in_trash: bool
+
+
+class Deleter(QObject):
+    """Asks, deletes off the GUI thread, and says so in the audit trail."""
+
+    deleted = Signal(object)
+    """A :class:`Deleted`."""
+    failed = Signal(object)
+    """An :class:`InputError`."""
+
+    def __init__(self, clerk: Clerk, shelf: Shelf, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._clerk, self._shelf, self._window = clerk, shelf, parent
+        self._jobs = Jobs(parent=self)
+
+    def ask(self, item: Item) -> None:
+        """Look how large it is, and let the reader decide; `deleted` or `failed` may follow."""
+        try:
+            check(item, self._shelf)
+        except InputError as error:
+            self.failed.emit(error)
+            return
+        folders = folders_of(item, self._shelf)
+        self._jobs.start(partial(_size, folders), partial(self._question, item), self.failed.emit)
+
+    def close(self) -> bool:
+        """End all work; False if it does not heed that in time."""
+        return self._jobs.close(5000)  # a folder that is half deleted is of no use
+
+    def _question(self, item: Item, size: int) -> None:
+        box = QMessageBox(self._window)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setWindowTitle(tr("Delete"))
+        box.setText(tr("{name}: delete it?", name=item.name))
+        box.setInformativeText("\n\n".join(sentences(item, self._shelf, size)))
+        delete = box.addButton(tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
+        delete.clicked.connect(lambda: self._delete(item, size))
+        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(cancel)
+        box.setEscapeButton(cancel)
+        box.open()
+
+    def _delete(self, item: Item, size: int) -> None:
+        def work(_job: Job) -> Deleted:
+            check(item, self._shelf)  # another window may have started it meanwhile
+            trashed = [_remove(folder) for folder in folders_of(item, self._shelf)]
+            return Deleted(item, size, all(trashed))
+
+        self._jobs.start(work, self._note, self.failed.emit)
+
+    def _note(self, gone: Deleted) -> None:
+        item, run = gone.item, gone.item.run
+        details = {
+            "what": "training run" if run else "training data",
+            "data": item.data.name,
+            "bytes": gone.bytes,
+            "trash": gone.is_in_trash,
+        } | ({"run": run.name} if run else {})
+        self._clerk.ask(partial(_write, details), failed=self.failed.emit)
+        self.deleted.emit(gone)
+
+
+def _write(details: dict[str, Any], records: Records) -> None:
+    records.trail.note("deleted", **details)
+
+
+def check(item: Item, shelf: Shelf) -> None:
+    """See that nobody needs it now.
+
+    Raises
+    ------
+    InputError
+        If something of it runs, or another data set is joined with it.
+    """
+    if any(run.is_busy for run in ([item.run] if item.run else item.data.runs())):
+        reason = tr("It is being trained or compared.")
+        raise InputError(item.name, reason, tr("Pause it, or wait until it has ended."))
+    if item.run is not None:
+        return
+    if item.data.audit.is_running():
+        reason = tr("It is being audited.")
+        raise InputError(item.name, reason, tr("Cancel that, or wait until it has ended."))
+    if joined := shelf.joined_with(item.data):
+        names = ", ".join(one.name for one in joined)
+        reason = tr("Its pictures are also part of {names}.", names=names)
+        raise InputError(item.name, reason, tr("Delete that first."))
+
+
+def folders_of(item: Item, shelf: Shelf) -> tuple[Path, ...]:
+    """What is deleted; that by which it is found comes last."""
+    if item.run is not None:
+        return (item.run.folder,)
+    pictures = shelf.pictures(item.data)
+    return tuple(folder for folder in (pictures, item.data.folder) if folder is not None)
+
+
+def sentences(item: Item, shelf: Shelf, size: int) -> list[str]:
+    """What is deleted, how large it is, where it goes, and what stays."""
+    how_much = size_text(size)
+    if item.run is not None:
+        what = tr("Its settings, checkpoints, figures, report and model: {size}.", size=how_much)
+    else:
+        runs = trn("{count} run", "{count} runs", len(item.data.runs()))
+        what = tr("Its audit, and {runs} with the models that came out: {size}.",
+                  runs=runs, size=how_much)  # fmt: skip
+        if shelf.pictures(item.data) is not None:
+            what = tr("The pictures that were written for it, its audit, and {runs} with the "
+                      "models that came out: {size}.", runs=runs, size=how_much)  # fmt: skip
+        else:
+            stays = tr("The pictures stay, as they are your own: {folder}", folder=item.data.data)
+            what = f"{what}\n\n{stays}"
+    return [what, _trash(), tr("Models that were promoted, their journal, and the records with all "
+                               "verdicts and the audit trail stay.")]  # fmt: skip
+
+
+def _trash() -> str:
+    if QFile.supportsMoveToTrash():
+        return tr("It goes to the desktop's trash; where that has no room for it, it is gone.")
+    return tr("There is no trash on this computer: it is gone.")
+
+
+def _size(folders: Sequence[Path], job: Job) -> int:
+    total = 0
+    for folder in folders:
+        for path in folder.rglob("*"):
+            job.check()
+            total += path.lstat().st_size if path.is_file() else 0
+    return total
+
+
+def _remove(folder: Path) -> bool:
+    """Whether it is in the trash; else it is gone."""
+    if not folder.exists() or _to_trash(folder):
+        return True
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        reason = tr("It cannot be deleted: {error}.", error=error.strerror or error)
+        remedy = tr("Check who may write there, and try again.")
+        raise InputError(str(folder), reason, remedy) from error
+    return False
+
+
+def _to_trash(folder: Path) -> bool:
+    return QFile.supportsMoveToTrash() and QFile(str(folder)).moveToTrash()
