@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", metavar="M", help="name or bundle folder; else the default")
     evaluate.add_argument("--json", action="store_true", help="every figure as one object")
     evaluate.add_argument("--split", choices=("train", "val", "test"), help="of the official split")
-    evaluate.add_argument("--training-data", type=Path, help="to count twins in")
+    _add_training_data(evaluate, "--training-data", "to count twins in")
     evaluate.add_argument("--predictions", type=Path, help="write path,label,group,fold,p_…")
     evaluate.add_argument("--report", type=Path, metavar="HTML", help="a page with charts")
     evaluate.set_defaults(run=_evaluate)
@@ -100,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         compare.add_argument(name, help="name, bundle folder, or predictions.csv")
     _add_data(compare)
     compare.add_argument("--split", choices=("train", "val", "test"), help="of the official split")
-    compare.add_argument("--candidate-training", type=Path, metavar="DATA", help="to find twins in")
-    compare.add_argument("--current-training", type=Path, metavar="DATA", help="to find twins in")
+    for side in ("candidate", "current"):
+        _add_training_data(compare, f"--{side}-training", "to find twins in")
     compare.add_argument("--out", type=Path, required=True, metavar="JSON")
     compare.add_argument("--report", type=Path, metavar="HTML", help="a page with a chart")
     compare.set_defaults(run=_compare)
@@ -154,6 +154,12 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "--slices", metavar="RULE", help='of unmarked volumes: "refuse", "all" or "middle N"'
     )
     _add_device(parser)
+
+
+def _add_training_data(parser: argparse.ArgumentParser, name: str, why: str) -> None:
+    parser.add_argument(
+        name, type=Path, action="append", default=[], metavar="DATA", help=f"{why}; may be repeated"
+    )
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

@@ -56,7 +56,7 @@ def compare(
     parts: Sequence[str],
     device: str,
     progress: Progress,
-    training: tuple[Path | None, Path | None] = (None, None),
+    training: tuple[Sequence[Path], Sequence[Path]] = ((), ()),
 ) -> dict[str, Any]:
     """Judge two models on the same items.
 
@@ -67,7 +67,7 @@ def compare(
     parts
         Of the official split.
     training
-        What each was trained on, to look for the items and their twins in.
+        The folders or tables that each was trained on, to look for the items and their twins in.
 
     Returns
     -------
@@ -106,11 +106,11 @@ def _of_bundle(
     source: Source,
     device: str,
     progress: Progress,
-    training: Path | None,
+    training: Sequence[Path],
 ) -> Side:
     stored = pictures.load(material.dataset, card.preprocessing, source.cache, progress)
     judged = evaluate.by_bundle(folder, card, material, stored, device, progress)
-    known = training and evaluate.twins_in(training, card.classes, source, progress)
+    known = evaluate.twins_in(training, card.classes, source, progress) if training else None
     found = overlaps.find(folder, card, material, known[0] if known else None)
     return Side(Identity.of(card), judged, found)
 

@@ -109,7 +109,7 @@ def on_data(
     parts: Sequence[str],
     device: str,
     progress: Progress,
-    training: Path | None = None,
+    training: Sequence[Path] = (),
     predictions: Path | None = None,
 ) -> tuple[dict[str, Any], Judged]:
     """Judge a bundle on labelled data, which may lack some of its classes.
@@ -119,7 +119,7 @@ def on_data(
     parts
         Of the official split: ``""`` (none stated), ``train``, ``val``, ``test``.
     training
-        What it was trained on, to count twins in.
+        The folders or tables that it was trained on, to count twins in.
     predictions
         Where to write the table ``path,label,group,fold,p_…``.
 
@@ -143,7 +143,7 @@ def on_data(
         "data": {"name": material.dataset.root.name, "grouped_by": material.grouped_by},
     }
     result |= of(judged)
-    known = training and twins_in(training, card.classes, source, progress)
+    known = twins_in(training, card.classes, source, progress) if training else None
     if known:
         result |= leak(material.views, judged.labels, *known)
     result["overlap"] = asdict(overlap.find(folder, card, material, known[0] if known else None))
@@ -154,10 +154,12 @@ def on_data(
 
 
 def twins_in(
-    training: Path, classes: tuple[str, ...], source: Source, progress: Progress
+    training: Sequence[Path], classes: tuple[str, ...], source: Source, progress: Progress
 ) -> tuple[Views, NDArray[np.int64]]:
     """Thumbnails and labels of what a model was trained on."""
-    known = replace(source, data=training, also=()).read(progress).part("", "train", "val")
+    first, *also = training
+    joined = replace(source, data=first, also=tuple(also)).read(progress)
+    known = joined.part("", "train", "val")
     labels = class_indices(known, classes)[known.labels()]
     return duplicates.load_views(known, source.cache, progress), labels
 

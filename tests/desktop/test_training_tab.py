@@ -37,6 +37,7 @@ def send(qtbot, window, workspace) -> None:
 
 
 def prepare(qtbot, workspace) -> None:
+    qtbot.waitUntil(workspace.data.prepare.isEnabled, **PATIENCE)
     click(workspace.data.prepare)
     qtbot.waitUntil(workspace.settings.start.isVisible, **PATIENCE)
 
@@ -278,6 +279,9 @@ def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
     send(qtbot, window, workspace)
     (tmp_path / "kept").mkdir()
     workspace.add_folder(tmp_path / "kept")
+    (_, read) = Shelf().sets()
+    Shelf().add("more", tmp_path / "more", (read.data,))
+    workspace.list_again()
     workspace.list.tree.setCurrentItem(workspace.list.tree.topLevelItem(1))
     prepare(qtbot, workspace)
     click(workspace.settings.start)
@@ -291,6 +295,10 @@ def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
     click(page.compare)
     qtbot.waitUntil(page.promote.isEnabled, **PATIENCE)
     assert "The new one is better" in visible_text(page)
+    said = json.loads(page.chosen().comparing.folder.joinpath("compare.job").read_text())
+    trained_on = said["arguments"][said["arguments"].index("--candidate-training") :]
+    assert trained_on[1] == str(tmp_path / "more")
+    assert trained_on[3] == str(read.data)
     click(page.promote)
     qtbot.waitUntil(lambda: "random 1 is in use now." in visible_text(page), **PATIENCE)
     assert promotion.in_use(Catalogue()).name == "random"

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.stats import binomtest
 from test_report import assert_stands_alone
 
@@ -119,11 +120,34 @@ def test_a_table_that_lacks_items_is_refused(shapes, cache, tmp_path, capsys):
     assert "each item of the data once" in capsys.readouterr().err
 
 
-def test_what_was_trained_on_proves_nothing(shapes, cache, tmp_path, capsys):
+@pytest.fixture
+def run(shapes, cache, tmp_path):
+    """A network that was trained for one epoch."""
     run = tmp_path / "run"
     small = ["--set=preprocessing.size=32", "--set=model.architecture=light", "--progress=none"]
     small += ["--set=model.options.width=8", "--set=training.epochs=1", "--set=split.folds=3"]
     assert cli.main(["fit", str(shapes), f"--out={run}", f"--cache={cache}", *small]) == 0
+    return run
+
+
+def test_twins_are_looked_for_in_every_part_of_the_training(run, shapes, cache, tmp_path):
+    halves = [tmp_path / name for name in ("one", "other")]
+    for item in sorted(shapes.glob("*/*.png")):
+        half = halves[int(item.stem[-1]) % 2] / item.parent.name
+        half.mkdir(parents=True, exist_ok=True)
+        with Image.open(item) as picture:
+            picture.resize((72, 72)).save(half / f"again-{item.name}")
+    model, out = run / "bundle", tmp_path / "c.json"
+    table = _table(tmp_path / "old" / "p.csv", halves[1], 0.5)
+    shares = []
+    for training in (halves[:1], halves):
+        more = [f"--candidate-training={half}" for half in training]
+        assert _compare(model, table, halves[1], cache, out, *more) == 0
+        shares.append(json.loads(out.read_text())["overlap"]["candidate"])
+    assert shares[0] < shares[1] == 1
+
+
+def test_what_was_trained_on_proves_nothing(run, shapes, cache, tmp_path, capsys):
     none_right = _table(tmp_path / "old" / "p.csv", shapes, 0.0, sure=0.998)
     out = tmp_path / "c.json"
     capsys.readouterr()

@@ -28,8 +28,8 @@ class Candidate:
     """Of its bundle."""
     work: Path
     """Folder for the comparison."""
-    training: Path | None = None
-    """What it was trained on, where that is known."""
+    training: tuple[Path, ...] = ()
+    """The folders or tables that it was trained on, where they are known."""
 
     @property
     def comparing(self) -> jobs.Job:

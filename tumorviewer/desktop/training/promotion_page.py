@@ -206,8 +206,8 @@ class PromotionPage(Page):
         arguments = ["compare", str(candidate.folder), standing.current.name]
         arguments += self._tests[self.test.currentIndex()][1]
         arguments += ["--out", str(candidate.comparison), "--report", str(candidate.report)]
-        if candidate.training is not None:
-            arguments += ["--candidate-training", str(candidate.training)]
+        for data in candidate.training:
+            arguments += ["--candidate-training", str(data)]
         candidate.comparison.unlink(missing_ok=True)
         try:
             self._follower.start(candidate.comparing, [*arguments, "--progress", "json"])
@@ -293,7 +293,7 @@ def change_words(change: Change) -> str:
 
 def _of_run(run: Run) -> Candidate:
     title = tr("Run {run} on {data}", run=run.name, data=run.data.name)
-    return Candidate(title, run.bundle, run.folder, run.data.data)
+    return Candidate(title, run.bundle, run.folder, (run.data.data, *run.data.also))
 
 
 def _tests(data: DataSet, run: Run | None) -> list[tuple[str, list[str]]]:
