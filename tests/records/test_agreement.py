@@ -12,7 +12,7 @@ from made import CLASSES, finding
 from sklearn.metrics import cohen_kappa_score
 
 from tumorviewer.analysis.finding import Kind
-from tumorviewer.records import drift, site_words
+from tumorviewer.records import Records, State, drift, site_words
 from tumorviewer.records.agreement import Rate, cohen
 from tumorviewer.records.drift import of_agreement, of_inputs
 
@@ -64,6 +64,67 @@ def test_no_class_is_nothing_to_agree_with(records, picture) -> None:
     assert (found.rate.n, found.unnamed) == (0, 1)
 
 
+def open_between(*classes: str):
+    return answered(0, abstains="Two are close.", candidates=classes)
+
+
+def test_of_several_classes_each_agrees_and_the_others_do_not(records, picture) -> None:
+    for number, reader in enumerate(("glioma", "meningioma", "notumor")):
+        entry = records.worklist.add(picture(number))
+        records.findings.add(entry.id, "", open_between("glioma", "meningioma"))
+        records.verdicts.give(entry.id, reader, before_answer=False)
+    found = records.agreement.measure()
+    assert (found.rate, found.several, found.unnamed, found.kappa) == (Rate(3, 2), 3, 0, None)
+    assert found.pairs == (("notumor", ("glioma", "meningioma"), 1),)
+    lines = list(site_words.summary(found, {"glioma": "Glioma", "meningioma": "Meningioma"}))
+    assert "Reader notumor, model Glioma or Meningioma: 1." in lines
+    assert any("left several classes open" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reader", "state", "agreed"),
+    [
+        (answered(0), "glioma", State.READ, (1, 1)),
+        (answered(0), "meningioma", State.DISAGREES, (1, 0)),
+        (open_between("glioma", "meningioma"), "meningioma", State.READ, (1, 1)),
+        (open_between("glioma", "meningioma"), "notumor", State.DISAGREES, (1, 0)),
+        (open_between(), "notumor", State.READ, (0, 0)),
+        (answered(0, kind=Kind("outside", 9.0, ("CT.",))), "notumor", State.READ, (0, 0)),
+        (answered(0, kind=Kind("unusual", 4.0, ("Far.",))), "notumor", State.DISAGREES, (1, 0)),
+    ],
+    ids=["named", "another", "one of two", "none of two", "all open", "no kind", "unusual kind"],
+)
+def test_the_worklist_and_the_site_count_by_one_rule(
+    records, picture, answer, reader, state, agreed
+) -> None:
+    study = records.worklist.add(picture()).id
+    records.findings.add(study, "", answer)
+    verdict = records.verdicts.give(study, reader, before_answer=False)
+    assert records.worklist.get(study).state is state
+    rate = records.agreement.measure().rate
+    assert (rate.n, rate.agreed) == agreed
+    records.verdicts.sign(verdict)
+    signed = records.worklist.get(study)
+    assert (signed.state, signed.disagrees) == (State.SIGNED, state is State.DISAGREES)
+
+
+def test_records_of_before_are_judged_by_the_same_rule(records, picture, folder) -> None:
+    study = records.worklist.add(picture()).id
+    kept = records.findings.add(study, "", open_between("glioma", "meningioma"))
+    verdict = records.verdicts.give(study, "meningioma", before_answer=False, finding=kept.id)
+    with records._database.writing() as connection:
+        connection.execute(sa.text("UPDATE studies SET state = 'disagrees'"))
+        connection.execute(sa.text("ALTER TABLE studies DROP COLUMN disagrees"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
+    head = records.trail.entries(limit=1)
+    records.close()
+    with Records(folder=folder) as opened:
+        assert opened.worklist.get(study).state is State.READ
+        assert opened.verdicts.current(study) == verdict
+        assert opened.trail.entries(limit=1) == head
+        assert opened.trail.verify() == []
+
+
 def test_a_study_with_answers_can_be_removed(records, picture) -> None:
     entry = records.worklist.add(picture())
     records.findings.add(entry.id, "", answered(0))
@@ -75,9 +136,12 @@ def test_answers_of_before_the_migration_count(records, picture) -> None:
     read(records, picture(), model=1, reader=3)
     with records._database.writing() as connection:
         connection.execute(sa.text("DELETE FROM observations"))
+        connection.execute(sa.text("DROP TRIGGER findings_no_update"))
+        unnamed = "UPDATE findings SET document = json_remove(document, '$.named_class')"
+        connection.execute(sa.text(unnamed))
     found = records.agreement.measure()
     assert (found.rate.n, found.rate.agreed) == (1, 0)
-    assert found.pairs == (("pituitary", "meningioma", 1),)
+    assert found.pairs == (("pituitary", ("meningioma",), 1),)
 
 
 @pytest.mark.parametrize(

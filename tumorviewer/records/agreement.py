@@ -1,8 +1,9 @@
 """How readers and model agree at this site over time, and whether its images or answers change.
 
 Of each study the verdict that stands is held against the answer its reader had, or else the one
-that the worklist shows; only answers of the model that was asked last count. Where the model named
-no class there is nothing to agree with: these are counted apart.
+that the worklist shows; only answers of the model that was asked last count. A verdict agrees if it
+is the class that the model named, or one of those that it left open. Where it named none there is
+nothing to agree with: these are counted apart.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, Row
 
 from tumorviewer.records import drift
 from tumorviewer.records.drift import Alarm
-from tumorviewer.records.states import deciding
+from tumorviewer.records.states import agrees, deciding, said
 from tumorviewer.records.store import Store
 from tumorviewer.records.tables import findings, observations, studies, verdicts
 
@@ -86,17 +87,19 @@ class Agreement:
     """Studies that it answered."""
     unnamed: int = 0
     """Of the read ones, those for which it named no class."""
+    several: int = 0
+    """Of those that are counted, the ones for which it left several classes open."""
     rate: Rate = field(default_factory=lambda: Rate(0, 0))
     before: Rate = field(default_factory=lambda: Rate(0, 0))
     """Where the verdict was given before the answer was shown."""
     kappa: Kappa | None = None
-    """None with less than two classes or ten readings."""
+    """Where one class was named; None with less than two classes or ten readings."""
     months: tuple[tuple[str, Rate], ...] = ()
     """``YYYY-MM``, the oldest first."""
     groups: tuple[Group, ...] = ()
-    pairs: tuple[tuple[str, str, int], ...] = ()
-    """Class of the reader, of the model, and how often, where they differ; the most frequent
-    first."""
+    pairs: tuple[tuple[str, tuple[str, ...], int], ...] = ()
+    """Class of the reader, classes that the model named, and how often, where they differ; the most
+    frequent first."""
     alarms: tuple[Alarm, ...] = ()
     """All that was looked at, whether it alarms or not."""
 
@@ -105,13 +108,13 @@ class Agreement:
 class _Reading:
     time: str
     verdict: str
-    named: str | None
+    said: tuple[str, ...]
     before: bool
     traits: Mapping[str, str]
 
     @property
-    def agrees(self) -> bool:
-        return self.verdict == self.named
+    def agrees(self) -> bool | None:
+        return agrees(self.verdict, self.said)
 
 
 class Agreements:
@@ -129,15 +132,17 @@ class Agreements:
             readings = _readings(connection, model.model_sha256)
             inputs = _inputs(connection, model.model_sha256)
             answered = _answered(connection, model.model_sha256)
-        named = [one for one in readings if one.named is not None]
+        named = [one for one in readings if one.agrees is not None]
+        single = [one for one in named if len(one.said) == 1]
         disagreed = np.array([not one.agrees for one in named], bool)
         return Agreement(
             model=f"{model.model_name} {model.model_version}",
             answers=answered,
             unnamed=len(readings) - len(named),
+            several=len(named) - len(single),
             rate=_rate(named),
             before=_rate(one for one in named if one.before),
-            kappa=_kappa(named),
+            kappa=_kappa(single),
             months=tuple(_by(named, lambda one: one.time[:7]).items()),
             groups=tuple(_groups(named)),
             pairs=_pairs(named),
@@ -182,16 +187,10 @@ def _reading(connection: Connection, row: Row[Any], sha256: str) -> _Reading | N
     if number is None:
         shown = deciding(connection, row.study)
         number = shown.id if shown else None
-    query = (
-        sa.select(findings.c.predicted_class, observations.c.finding, observations.c.named_class)
-        .outerjoin(observations, observations.c.finding == findings.c.id)
-        .where(findings.c.id == number, findings.c.model_sha256 == sha256)
-    )
-    answer = connection.execute(query).first()
-    if answer is None:
+    ours = (findings.c.id == number, findings.c.model_sha256 == sha256)
+    if number is None or connection.execute(sa.select(findings.c.id).where(*ours)).first() is None:
         return None
-    named = answer.predicted_class if answer.finding is None else answer.named_class
-    return _Reading(row.time, row.label, named, row.before_answer, _traits(row))
+    return _Reading(row.time, row.label, said(connection, number), row.before_answer, _traits(row))
 
 
 def _traits(row: Row[Any]) -> dict[str, str]:
@@ -221,7 +220,7 @@ def _inputs(connection: Connection, sha256: str) -> dict[str, NDArray[np.float64
 
 def _rate(readings: Iterable[_Reading]) -> Rate:
     agree = [one.agrees for one in readings]
-    return Rate(len(agree), sum(agree))
+    return Rate(len(agree), agree.count(True))
 
 
 def _by(readings: Sequence[_Reading], key: Callable[[_Reading], str]) -> dict[str, Rate]:
@@ -238,17 +237,17 @@ def _groups(readings: Sequence[_Reading]) -> Iterable[Group]:
         yield from (Group(key, name, rate) for name, rate in of_key.items())
 
 
-def _pairs(readings: Sequence[_Reading]) -> tuple[tuple[str, str, int], ...]:
-    counts = Counter((one.verdict, one.named or "") for one in readings if not one.agrees)
+def _pairs(readings: Sequence[_Reading]) -> tuple[tuple[str, tuple[str, ...], int], ...]:
+    counts = Counter((one.verdict, one.said) for one in readings if not one.agrees)
     return tuple((reader, model, n) for (reader, model), n in counts.most_common())
 
 
 def _kappa(readings: Sequence[_Reading]) -> Kappa | None:
-    names = sorted({name for one in readings for name in (one.verdict, one.named or "")})
+    names = sorted({name for one in readings for name in (one.verdict, *one.said)})
     if len(readings) < 10 or len(names) < 2:
         return None
     place = {name: at for at, name in enumerate(names)}
-    pairs = np.array([(place[one.verdict], place[one.named or ""]) for one in readings])
+    pairs = np.array([(place[one.verdict], place[one.said[0]]) for one in readings])
     generator = np.random.default_rng(0)
     drawn = generator.integers(0, len(pairs), (_RESAMPLES, len(pairs)))
     values = [cohen(pairs[rows], len(names)) for rows in drawn]

@@ -17,7 +17,8 @@ from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME, Database
-from tumorviewer.records.tables import REVISION
+from tumorviewer.records.states import refresh
+from tumorviewer.records.tables import REVISION, studies
 
 FILE = "records.sqlite"
 HEADS = "heads.txt"
@@ -130,7 +131,7 @@ def _back_up(path: Path, copy: Path) -> None:
 
 
 def migrate(database: Database) -> None:
-    """Bring the tables to this version.
+    """Bring the tables to this version, and work out anew what the worklist shows.
 
     Raises
     ------
@@ -147,6 +148,8 @@ def migrate(database: Database) -> None:
     with database.writing() as connection:
         if revision(connection) != REVISION:
             _upgrade(connection)
+            for study in connection.execute(sa.select(studies.c.id)).scalars().all():
+                refresh(connection, study)
 
 
 def revision(connection: Connection) -> str | None:

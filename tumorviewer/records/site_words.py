@@ -8,6 +8,7 @@ from tumorviewer.language import later, number, percent, tr, trn
 from tumorviewer.records import drift
 from tumorviewer.records.agreement import Agreement, Rate
 from tumorviewer.records.drift import Alarm
+from tumorviewer.words import listed
 
 _WATCHED = {
     "distance": later("Distance of the images from the training data"),
@@ -51,6 +52,14 @@ def summary(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
             "On {count} studies more that were read the model named no class.",
             said.unnamed,
         )
+    if said.several:
+        yield trn(
+            "{count} of these answers left several classes open; it agrees where the verdict is "
+            "one of them.",
+            "{count} of these answers left several classes open; they agree where the verdict is "
+            "one of them.",
+            said.several,
+        )
     if said.before.n:
         yield tr("Where the verdict came before the answer was shown, on {rate}.",
                  rate=rate(said.before))  # fmt: skip
@@ -63,7 +72,8 @@ def summary(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
     for reader, model, n in said.pairs[:3]:
         yield tr(
             "Reader {reader}, model {model}: {n}.",
-            reader=tr(labels.get(reader, reader)), model=tr(labels.get(model, model)), n=n,
+            reader=tr(labels.get(reader, reader)),
+            model=listed([tr(labels.get(one, one)) for one in model]), n=n,
         )  # fmt: skip
 
 

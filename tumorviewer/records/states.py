@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,15 +18,36 @@ _SHOWN = ("volume", "predicted_class", "tumour", "doubt")
 def refresh(connection: Connection, study: int) -> None:
     """Bring the columns of the worklist up to date with a new finding or verdict."""
     finding, verdict = deciding(connection, study), current_verdict(connection, study)
+    agreed = agrees(verdict.label, said(connection, finding.id)) if finding and verdict else None
     values = {
         "predicted_class": finding.predicted_class if finding else None,
         "tumour": finding.tumour if finding else None,
         "doubt": finding.doubt if finding else None,
         "verdict_class": verdict.label if verdict else None,
         "refused": _refused(connection, study),
-        "state": _state(finding, verdict).value,
+        "disagrees": agreed is False,
+        "state": _state(finding, verdict, agreed).value,
     }
     connection.execute(studies.update().where(studies.c.id == study).values(values))
+
+
+def said(connection: Connection, finding: int) -> tuple[str, ...]:
+    """The classes that the reader of a finding is shown as its answer: the one that it names, or
+    those that it leaves open; none where that rules nothing out, or it is not the model's kind."""
+    chosen = sa.select(findings.c.predicted_class, findings.c.document)
+    answer = connection.execute(chosen.where(findings.c.id == finding)).one()
+    document = json.loads(answer.document)
+    named = document.get("named_class", answer.predicted_class)  # earlier answers always did
+    if named is not None:
+        return (named,)
+    is_outside = (document.get("kind") or {}).get("level") == "outside"
+    return () if is_outside else tuple(document.get("candidates", ()))
+
+
+def agrees(verdict: str, said: Sequence[str]) -> bool | None:
+    """Whether a verdict is among the classes that a model named; None if it named none, so that
+    there is nothing to agree with."""
+    return verdict in said if said else None
 
 
 def current_verdict(connection: Connection, study: int) -> Row[Any] | None:
@@ -64,10 +86,9 @@ def _telling(row: Row[Any]) -> float:
     return float(1 - row.doubt if row.tumour is None else row.tumour)
 
 
-def _state(finding: Row[Any] | None, verdict: Row[Any] | None) -> State:
+def _state(finding: Row[Any] | None, verdict: Row[Any] | None, agreed: bool | None) -> State:
     if verdict is None:
         return State.ANALYSED if finding else State.NEW
     if verdict.signed:
         return State.SIGNED
-    differs = finding is not None and finding.predicted_class != verdict.label
-    return State.DISAGREES if differs else State.READ
+    return State.DISAGREES if agreed is False else State.READ

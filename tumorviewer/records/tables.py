@@ -13,9 +13,10 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """Of the newest migration."""
 
 metadata = MetaData()
@@ -44,6 +45,7 @@ studies = Table(
     Column("tumour", Float),
     Column("doubt", Float),
     Column("verdict_class", Text),
+    Column("disagrees", Boolean, nullable=False, server_default=false()),
     *map(_text, ("words", "refused")),
     *(Column(name, Text) for name in ("vendor", "scanner", "sex")),
     *(Column(name, Float) for name in ("field_strength", "age")),

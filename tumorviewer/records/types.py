@@ -23,9 +23,9 @@ class State(Enum):
     NEW = "new"
     ANALYSED = "analysed"
     READ = "read"
-    """A reader gave a verdict that agrees with the model, or no model was asked."""
+    """A reader gave a verdict that agrees with the model, or no model named a class."""
     DISAGREES = "disagrees"
-    """A reader gave a verdict that differs from the model's answer."""
+    """A reader gave a verdict that is none of the classes that the model named."""
     SIGNED = "signed"
 
 
@@ -99,15 +99,11 @@ class StudyEntry:
     doubt: float | None
     """Entropy of the answer, 0 (certain) to 1 (all classes alike, or no class is named)."""
     verdict_class: str | None
+    disagrees: bool
+    """Whether the model named one class or several, and the verdict is none of them; signed or
+    not."""
     refused: str
     """Why the model asked last could not judge it, or a volume of it; empty if it could."""
-
-    @property
-    def disagrees(self) -> bool:
-        """Whether reader and model differ, signed or not."""
-        return None not in (self.verdict_class, self.predicted_class) and (
-            self.verdict_class != self.predicted_class
-        )
 
 
 @dataclass(frozen=True)
