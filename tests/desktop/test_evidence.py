@@ -259,7 +259,7 @@ def agreement() -> Agreement:
     return Agreement(
         "model 1", 30, 1, Rate(20, 17), Rate(0, 0), Kappa(0.7, 0.5, 0.9),
         (("2026-10", Rate(12, 11)), ("2026-11", Rate(8, 6))), (Group("sex", "F", Rate(9, 9)),),
-        (("glioma", "notumor", 3),), alarms,
+        (("glioma", ("notumor",), 3),), alarms, several=2,
     )  # fmt: skip
 
 
@@ -272,6 +272,7 @@ def test_the_page_of_this_site(qtbot, qapp):
     said = texts(page)
     assert "Reader and model agree on 17 of 20 (85 %; 64 to 95)." in said
     assert "Reader Glioma, model No tumour: 3." in said
+    assert "2 of these answers left several classes open" in said
     assert "has changed, from 1.0 to 3.0" in said
     assert "too few yet; 101 are needed" in said
     months = page.findChild(Months)

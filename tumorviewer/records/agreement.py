@@ -87,8 +87,6 @@ class Agreement:
     """Studies that it answered."""
     unnamed: int = 0
     """Of the read ones, those for which it named no class."""
-    several: int = 0
-    """Of those that are counted, the ones for which it left several classes open."""
     rate: Rate = field(default_factory=lambda: Rate(0, 0))
     before: Rate = field(default_factory=lambda: Rate(0, 0))
     """Where the verdict was given before the answer was shown."""
@@ -102,6 +100,8 @@ class Agreement:
     frequent first."""
     alarms: tuple[Alarm, ...] = ()
     """All that was looked at, whether it alarms or not."""
+    several: int = 0
+    """Of those that are counted, the ones for which it left several classes open."""
 
 
 @dataclass(frozen=True)
