@@ -119,7 +119,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as home:
         save(Path(home))
-        rounds = [turn(python, home) for _ in range(ROUNDS)]
+        rounds = [turn(str(Path(python).absolute()), home) for _ in range(ROUNDS)]
     theirs = rounds[0][1]
     about = {
         "napari": theirs["napari"],

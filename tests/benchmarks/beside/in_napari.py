@@ -37,7 +37,7 @@ class Panes(QWidget):
         super().__init__()
         self.viewers = {name: QtViewer(ViewerModel(order=ORDERS[name])) for name in names}
         self.models = [viewer.viewer for viewer in self.viewers.values()]
-        self._scale = view["scale"]
+        self._scale, self._is_linked = view["scale"], False
         grid = QGridLayout(self)
         for at, viewer in enumerate(self.viewers.values()):
             viewer.canvas.native.setFixedSize(*view["size"])
@@ -49,14 +49,18 @@ class Panes(QWidget):
 
     def fill(self, data: dict[str, Any], mapped: str, place: int) -> None:
         """Show a volume, with the map over it in one viewer, from one of its slices on."""
+        self._is_linked = False
         for name, viewer in self.viewers.items():
             add(viewer.viewer, data, with_map=name == mapped)
             viewer.viewer.scene.camera.zoom = self._scale
+        self._is_linked = True
         self.go((place, *(side // 2 for side in data["image"].shape[1:])))
 
     def clear(self) -> None:
-        for model in self.models:
-            model.layers.clear()
+        for name, viewer in self.viewers.items():
+            viewer.viewer.layers.clear()
+            viewer.viewer.dims.ndim = 3
+            viewer.viewer.dims.order = ORDERS[name]  # forgotten with the last layer
 
     def go(self, voxel: tuple[int, ...]) -> None:
         """Show the planes through a voxel."""
@@ -79,9 +83,13 @@ class Panes(QWidget):
         QApplication.sendEvent(self.canvas(name), wheel)
 
     def _follow(self, event: Any) -> None:
+        if not self._is_linked:
+            return
+        self._is_linked = False
         for model in self.models:
             if model.dims is not event.source:
                 model.dims.current_step = event.value
+        self._is_linked = True
 
 
 def add(model: ViewerModel, data: dict[str, Any], with_map: bool) -> None:
@@ -106,10 +114,10 @@ def flat(data: dict[str, Any], view: dict[str, Any]) -> dict[str, list[float]]:
     """The axial plane with the map blended over it."""
     panes = Panes(("own",), view)
     times = openings(partial(panes.fill, data, "own", 0), panes.clear)
-    image, steps = panes.canvas("own"), view["steps"]
+    image = panes.canvas("own")
     times["scroll"] = each(lambda _: panes.turn("own", ON), len(data["maps"]) - 1, image)
-    times["scroll_back"] = each(lambda _: panes.turn("own", BACK), steps, image)
-    assert panes.models[0].dims.current_step[0] == len(data["maps"]) - 1 - steps
+    times["scroll_back"] = each(lambda _: panes.turn("own", BACK), 24, image)
+    assert panes.models[0].dims.current_step[0] == len(data["maps"]) - 25
     panes.close()
     return times
 

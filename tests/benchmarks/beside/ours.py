@@ -43,9 +43,9 @@ def flat(made: Volume, found: Finding) -> dict[str, Any]:
     times, turn = openings(fill, lambda: viewer.show_volume(None)), wheel(viewer.image)
     times |= {
         "scroll": each(lambda _: turn(0), scroll.SLICES - 1, viewer.image),
-        "scroll_back": each(lambda _: turn(STEPS), STEPS, viewer.image),
+        "scroll_back": each(lambda _: turn(STEPS), 24, viewer.image),
     }
-    assert viewer.slice() == scroll.SLICES - 1 - STEPS
+    assert viewer.slice() == scroll.SLICES - 25
     viewer.close()
     return {"ms": times, "view": view(viewer.image)}
 
