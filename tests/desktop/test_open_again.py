@@ -116,7 +116,7 @@ def test_a_series_that_is_gone_says_so_until_it_comes_back(qtbot, window, room, 
     assert rows(room)[0][0] == "Analysed · files gone"
     assert stays(window)
     shutil.copytree(away, read / "more5", copy_function=shutil.copy2)
-    assert open_again(qtbot, window, read) == "Opened again: nothing has changed."
+    assert open_again(qtbot, window, read) == "Opened again: 1 series back again."
     assert listed(window)[1] == ("FLAIR", "MR · 3 slices")
     assert rows(room)[0][0] == "Analysed"
 

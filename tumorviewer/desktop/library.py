@@ -19,6 +19,8 @@ class Update:
     """Each series as it was here before and as it is here now: the same one if its files are."""
     gone: list[Series] = field(default_factory=list)
     """Series whose files were looked for again and not found."""
+    back: list[Series] = field(default_factory=list)
+    """Series that were gone, and came as they had been."""
 
     @property
     def new(self) -> list[Series]:
@@ -37,13 +39,15 @@ class Update:
     @property
     def words(self) -> str:
         """In one line; empty if nothing of it was here before."""
-        new, changed, gone = map(len, (self.new, self.replaced, self.gone))
+        parts = (self.new, self.replaced, self.gone, self.back)
+        new, changed, gone, back = map(len, parts)
         if len(self.came) == new and not gone:
             return ""
         counted = (
             (new, tr("{n} series new", n=new)),
             (changed, tr("{n} series changed", n=changed)),
             (gone, tr("{n} series gone", n=gone)),
+            (back, tr("{n} series back again", n=back)),
         )
         changes = ", ".join(text for count, text in counted if count)
         return tr("Opened again: {changes}.", changes=changes or tr("nothing has changed"))
@@ -66,7 +70,7 @@ class Library:
             Where it was looked for: a series whose files were there, and that did not come, is
             gone. It stays in the list.
         """
-        update, roots = Update(), [path.absolute() for path in paths]
+        update, roots = Update(), frozenset(path.absolute() for path in paths)
         elsewhere = (item for item in self.refused if not _is_below(item.source, roots))
         self.refused = list(dict.fromkeys((*elsewhere, *opened.refused)))
         for study in opened.studies:
@@ -109,7 +113,7 @@ class Library:
         at = next(i for i, one in enumerate(everything) if one is series) + step
         return everything[at] if 0 <= at < len(everything) else None
 
-    def _add_study(self, study: Study, roots: Sequence[Path], update: Update) -> None:
+    def _add_study(self, study: Study, roots: frozenset[Path], update: Update) -> None:
         for at, known in enumerate(self.studies):
             if identity(known) == identity(study):
                 self.studies[at] = _merged(known, study, roots, update)
@@ -117,12 +121,13 @@ class Library:
         self.studies.append(study)
         update.came += [(None, series) for series in study.series]
 
-    def _miss(self, roots: Sequence[Path], update: Update) -> None:
+    def _miss(self, roots: frozenset[Path], update: Update) -> None:
         """Find out what is gone, or has come back: a study of which something has is another."""
         before, came = self._gone, {id(series) for _, series in update.came}
         missing = [one for one in self.series() if id(one) not in came]
         self._gone = {id(one) for one in missing if id(one) in before or _has_gone(one, roots)}
         update.gone = [one for one in missing if id(one) in self._gone - before]
+        update.back = [one for one in self.series() if id(one) in before & came]
         for at, study in enumerate(self.studies):
             if any(id(series) in self._gone ^ before for series in study.series):
                 self.studies[at] = replace(study)
@@ -140,7 +145,7 @@ def subject(study: Study) -> Hashable:
     return identity(study), *(stamp for one in study.series for stamp in _sources(one).values())
 
 
-def _merged(known: Study, study: Study, roots: Sequence[Path], update: Update) -> Study:
+def _merged(known: Study, study: Study, roots: frozenset[Path], update: Update) -> Study:
     """A study with what came of it; the very same one if it is as it was."""
     left = {_name(series): series for series in study.series}
     merged = []
@@ -163,12 +168,12 @@ def _name(series: Series) -> Hashable:
     return series.uid or (series.source, series.title, series.number)
 
 
-def _is_elsewhere(known: Series, new: Series, roots: Sequence[Path]) -> bool:
+def _is_elsewhere(known: Series, new: Series, roots: frozenset[Path]) -> bool:
     """Whether this is a copy or another part, of a known one that was not looked for."""
     return not _was_looked_for(known, roots) and _sources(known).keys().isdisjoint(_sources(new))
 
 
-def _is_newer(known: Series, new: Series, roots: Sequence[Path]) -> bool:
+def _is_newer(known: Series, new: Series, roots: frozenset[Path]) -> bool:
     """Whether files are new, others or gone; a part of a series, opened alone, is no news."""
     is_whole = _was_looked_for(known, roots) or _sources(known).keys() <= _sources(new).keys()
     return is_whole and _sources(known) != _sources(new)
@@ -179,13 +184,13 @@ def _sources(series: Series) -> dict[str, Hashable]:
     return {file.source: file.stamp for volume in series.volumes for file in volume.files}
 
 
-def _was_looked_for(series: Series, roots: Sequence[Path]) -> bool:
+def _was_looked_for(series: Series, roots: frozenset[Path]) -> bool:
     """Whether all files of a series lie where something was opened."""
     files = [volume.files for volume in series.volumes]
     return any(files) and all(_is_below(one.source, roots) for each in files for one in each)
 
 
-def _has_gone(series: Series, roots: Sequence[Path]) -> bool:
+def _has_gone(series: Series, roots: frozenset[Path]) -> bool:
     """Whether a series that did not come is not where it was, rather than refused."""
     if not _was_looked_for(series, roots):
         return False
@@ -193,6 +198,6 @@ def _has_gone(series: Series, roots: Sequence[Path]) -> bool:
     return SEPARATOR in source or not Path(source).exists()
 
 
-def _is_below(source: str, roots: Sequence[Path]) -> bool:
+def _is_below(source: str, roots: frozenset[Path]) -> bool:
     path = Path(source.partition(SEPARATOR)[0]).absolute()
-    return any(path.is_relative_to(root) for root in roots)
+    return not roots.isdisjoint((path, *path.parents))
