@@ -131,7 +131,10 @@ def compare(options: argparse.Namespace) -> None:
     figure = {"candidate": 0.9, "current": 0.8, "difference": 0.1, "interval": [0.05, 0.15]}
     result = {
         "schema": 1, "candidate": sides[0], "current": sides[1],
-        "data": {"name": "kept", "sha256": "1" * 64, "n": 4, "groups": 4},
+        "data": {
+            "name": "kept", "sha256": "1" * 64, "n": 60, "groups": 40,
+            "classes": dict.fromkeys(cards[0]["classes"], 10),
+        },
         "verdict": "better", "words": "The new one is better than the old one.",
         "figures": dict.fromkeys(("accuracy", "macro_f1", "roc_auc", "log_loss"), figure),
         "overlap": {"candidate": 0.0, "current": 0.0},

@@ -60,7 +60,13 @@ def compare(catalogue, tmp_path: Path):
             "schema": 1,
             "candidate": identity(candidate),
             "current": identity(current),
-            "data": {"name": "Site test set", "sha256": "d" * 64, "n": 300, "groups": 120},
+            "data": {
+                "name": "Site test set",
+                "sha256": "d" * 64,
+                "n": 300,
+                "groups": 120,
+                "classes": dict.fromkeys(bundle.read_card(catalogue.folder(candidate)).classes, 40),
+            },
             "figures": {"accuracy": {"candidate": 0.97, "current": 0.95}},
             "mcnemar": {"p": 0.01},
             "overlap": {"candidate": 0.0, "current": 0.0},
@@ -114,6 +120,9 @@ def test_a_better_model_takes_the_place_and_gives_it_back(catalogue, compare) ->
         ({"overlap": {"candidate": None}}, "not known whether"),
         ({"overlap": {}}, "not known whether"),
         ({"overlap": {"candidate": float("nan")}}, "saw nan % of the test set"),
+        ({"data__groups": 19}, "comparison is on 19 groups; it takes 20"),
+        ({"data__classes": {}}, "not known which classes"),
+        ({"data__classes": {"glioma": 100}}, "made on no case of No tumour"),
         ({"verdict": "worse"}, "verdict is 'worse'"),
         ({"verdict": "undecided"}, "verdict is 'undecided'"),
         ({"schema": 2}, "no comparison of schema 1"),
@@ -126,6 +135,16 @@ def test_the_gate(catalogue, compare, changes, words) -> None:
         promotion.promote(catalogue, "first", "ada", compare("first", "random", **changes))
     assert catalogue.default() == "random"
     assert promotion.history(catalogue) == ()
+
+
+def test_a_candidate_that_forgets_a_class_is_refused(catalogue, compare) -> None:
+    path = catalogue.folder("first") / "card.json"
+    card = json.loads(path.read_text())
+    left = card["classes"][:-1]
+    changed = {"classes": left, "labels": {name: name for name in left}, "no_tumour": None}
+    path.write_text(json.dumps(card | changed))
+    with pytest.raises(InputError, match="cannot answer"):
+        promotion.promote(catalogue, "first", "ada", compare("first", "random"))
 
 
 def test_the_test_set_is_locked_by_the_first_comparison(catalogue, compare) -> None:

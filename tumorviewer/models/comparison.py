@@ -15,6 +15,9 @@ from tumorviewer.models.card import ModelCard
 
 SCHEMA = 1
 BETTER, NOT_WORSE = later("better"), later("not worse")
+WORSE, UNDECIDED = later("worse"), later("undecided")
+FEW_GROUPS = 20
+"""Of a test set: with fewer, an interval is itself uncertain, and the gate stays closed."""
 _LIMIT = 2**20
 _AGAIN = later("Make it again with `tumorviewer-train compare`.")
 
@@ -46,6 +49,8 @@ class TestSet:
     """Of the items' content."""
     n: int
     groups: int
+    classes: dict[str, int] = field(default_factory=dict)
+    """Groups of each class that occurs; empty in old comparisons, where that is not known."""
 
 
 @dataclass(frozen=True)

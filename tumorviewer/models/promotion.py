@@ -1,8 +1,9 @@
 """One model takes the place of another only with evidence, and there is a way back.
 
 The gate: a paired comparison with the model in use, on the locked test set, that the candidate's
-training did not see. The first comparison that is accepted locks its test set; a recorded override
-may pass the gate, and locks the test set of the comparison that it brings, if any.
+training did not see and that has cases of all that it can answer; no class may be forgotten. The
+first comparison that is accepted locks its test set; a recorded override may pass the gate, and
+locks the test set of the comparison that it brings, if any.
 """
 
 from __future__ import annotations
@@ -15,8 +16,16 @@ from tumorviewer.files import replacing
 from tumorviewer.language import percent, tr
 from tumorviewer.models import bundle, journal
 from tumorviewer.models import comparison as comparisons
+from tumorviewer.models.card import ModelCard
 from tumorviewer.models.catalogue import DEFAULT, Catalogue
-from tumorviewer.models.comparison import BETTER, NOT_WORSE, Comparison, Identity, TestSet
+from tumorviewer.models.comparison import (
+    BETTER,
+    FEW_GROUPS,
+    NOT_WORSE,
+    Comparison,
+    Identity,
+    TestSet,
+)
 from tumorviewer.models.journal import PROMOTE, ROLL_BACK, Change
 
 
@@ -46,12 +55,12 @@ def promote(
     """
     with catalogue.changing() as root:
         changes = _settled(catalogue, root)
-        candidate = Identity.of(bundle.verify(catalogue.folder(name)))
-        current = in_use(catalogue)
+        card, known = bundle.verify(catalogue.folder(name)), card_in_use(catalogue)
+        candidate, current = Identity.of(card), Identity.of(known) if known else None
         if candidate == current:
             raise InputError(name, tr("It is the model in use already."))
         evidence = comparisons.read(comparison) if comparison else None
-        reasons = list(objections(evidence, candidate, current, locked(changes)))
+        reasons = list(objections(evidence, card, known, locked(changes)))
         if reasons and not override.strip():
             remedy = tr("Mend that, or override it with a reason, which is recorded.")
             raise InputError(
@@ -90,8 +99,8 @@ def roll_back(catalogue: Catalogue, user: str) -> Change:
 
 def objections(
     comparison: Comparison | None,
-    candidate: Identity,
-    current: Identity | None,
+    candidate: ModelCard,
+    current: ModelCard | None,
     test_set: TestSet | None,
 ) -> Iterator[str]:
     """Why the gate does not let a candidate pass, a sentence each; none: it may pass.
@@ -103,19 +112,22 @@ def objections(
     test_set
         The locked one, if one is locked yet.
     """
+    yield from _forgotten(candidate, current)
     if comparison is None:
         yield tr("There is no comparison with the model in use.")
         return
-    if comparison.candidate.sha256 != candidate.sha256:
+    if comparison.candidate.sha256 != candidate.weights.sha256:
         yield tr(
-            "The comparison is of other weights than those of {candidate}.", candidate=candidate
+            "The comparison is of other weights than those of {candidate}.",
+            candidate=Identity.of(candidate),
         )
-    if current is None or comparison.current.sha256 != current.sha256:
+    if current is None or comparison.current.sha256 != current.weights.sha256:
         yield tr(
             "The comparison is with {other}; in use is {current}.",
             other=comparison.current,
-            current=current or tr("none"),
+            current=Identity.of(current) if current else tr("none"),
         )
+    yield from _shortcomings(comparison.data, candidate)
     if test_set and comparison.data.sha256 != test_set.sha256:
         yield tr(
             "It was made on {data}, not on the locked test set {name}.",
@@ -136,6 +148,29 @@ def objections(
         )
 
 
+def _forgotten(candidate: ModelCard, current: ModelCard | None) -> Iterator[str]:
+    labels = {name: current.labels.get(name, name) for name in current.classes} if current else {}
+    for name, label in labels.items():
+        if name not in candidate.classes:
+            yield tr(
+                "The candidate cannot answer {name}, which the model in use can.", name=tr(label)
+            )
+
+
+def _shortcomings(data: TestSet, candidate: ModelCard) -> Iterator[str]:
+    """Why a test set cannot show what a model is worth."""
+    if data.groups < FEW_GROUPS:
+        yield tr(
+            "The comparison is on {n} groups; it takes {least}.", n=data.groups, least=FEW_GROUPS
+        )
+    if not data.classes:
+        yield tr("It is not known which classes it was made on: make it again.")
+        return
+    for name in candidate.classes:
+        if not data.classes.get(name):
+            yield tr("It was made on no case of {name}.", name=tr(candidate.labels.get(name, name)))
+
+
 def locked(changes: Sequence[Change]) -> TestSet | None:
     """The test set that a comparison must be made on."""
     return next((one.comparison.data for one in reversed(changes) if one.comparison), None)
@@ -154,8 +189,14 @@ def history(catalogue: Catalogue) -> tuple[Change, ...]:
 
 def in_use(catalogue: Catalogue) -> Identity | None:
     """The model that is used unasked; None if it is missing or its card cannot be read."""
+    card = card_in_use(catalogue)
+    return Identity.of(card) if card else None
+
+
+def card_in_use(catalogue: Catalogue) -> ModelCard | None:
+    """The card of the model that is used unasked; None if it is missing or cannot be read."""
     try:
-        return Identity.of(bundle.read_card(catalogue.folder(catalogue.default())))
+        return bundle.read_card(catalogue.folder(catalogue.default()))
     except InputError:
         return None
 

@@ -132,11 +132,10 @@ def _in_use(catalogue: Catalogue) -> tuple[Identity | None, str]:
 def _judged(found: Standing, candidate: Candidate) -> Standing:
     from dataclasses import replace
 
-    identity = Identity.of(bundle.read_card(candidate.folder))
-    if found.current is not None and identity.sha256 == found.current.sha256:
+    card, current = bundle.read_card(candidate.folder), promotion.card_in_use(Catalogue())
+    if current is not None and card.weights.sha256 == current.weights.sha256:
         return replace(found, is_in_use=True)
-    evidence = _evidence(candidate)
-    said = promotion.objections(evidence, identity, found.current, found.locked)
+    said = promotion.objections(_evidence(candidate), card, current, found.locked)
     return replace(found, objections=tuple(said))
 
 

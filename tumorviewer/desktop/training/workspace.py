@@ -35,7 +35,7 @@ from tumorviewer.desktop.training.shelf_list import ShelfList
 from tumorviewer.desktop.worklist import EmptyPage
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.models import bundle
+from tumorviewer.models import promotion
 from tumorviewer.models.card import ModelCard
 from tumorviewer.models.catalogue import Catalogue
 from tumorviewer.records import StudyEntry
@@ -312,7 +312,7 @@ def _page_of(workspace: Workspace, state: State) -> QWidget:
 def suggestions(run: Run) -> dict[str, object]:
     """Names for the model; where the model in use knows some of the classes, its words for them,
     and itself to start from."""
-    card = _card_in_use()
+    card = promotion.card_in_use(Catalogue())
     known = run.data.findings() or {}
     classes = list(known.get("classes", {}))
     labels = {name: card.labels[name] for name in classes if card and name in card.labels}
@@ -342,14 +342,6 @@ def _from(card: ModelCard) -> dict[str, object]:
 def _names(run: Run) -> dict[str, object]:
     name = f"{run.data.name}-{run.name}"
     return {"card.name": name, "card.title": name, "data.name": run.data.name}
-
-
-def _card_in_use() -> ModelCard | None:
-    catalogue = Catalogue()
-    try:
-        return bundle.read_card(catalogue.folder(catalogue.default()))
-    except InputError:
-        return None
 
 
 def _empty() -> tuple[str, str]:
