@@ -15,11 +15,17 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QVBoxLayout,
     QWidget,
 )
 
 from tumorviewer.language import tr
+
+_TEXT_MARGIN = 2
+"""Between the frame of a list and its text, on both sides together, pixels."""
 
 
 def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
@@ -69,7 +75,18 @@ def clear(layout: QLayout) -> None:
 
 
 class Choice(QComboBox):
-    """A list to choose from; letters search it and do nothing else in the window."""
+    """A list to choose from; letters search it and do nothing else in the window. What is chosen
+    ends in dots where there is no room for it."""
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        control, part = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
+        painter.drawComplexControl(control, option)
+        width = self.style().subControlRect(control, option, part, self).width() - _TEXT_MARGIN
+        cut = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, width)
+        option.currentText = cut
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):

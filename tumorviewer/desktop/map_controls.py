@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.methods import METHODS, Method
 from tumorviewer.analysis.trust.checked import WHAT_IS_CHECKED, MapCheck, line, reasons
 from tumorviewer.desktop import theme
-from tumorviewer.desktop.labels import button, heading, label, plain_tip
+from tumorviewer.desktop.labels import Choice, button, heading, label, plain_tip
 from tumorviewer.language import later, percent, tr
 from tumorviewer.models import ModelCard
 
@@ -192,8 +192,8 @@ def _method_text(method: Method, card: ModelCard | None) -> str:
     return f"{title} ({', '.join(remarks)})" if remarks else title
 
 
-def _combo(name: str) -> QComboBox:
-    combo = QComboBox()
+def _combo(name: str) -> Choice:
+    combo = Choice()
     combo.setAccessibleName(name)
     combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return combo

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHBoxLayout,
+    QHeaderView,
     QLineEdit,
     QMenu,
     QStackedWidget,
@@ -183,11 +184,13 @@ class Table(QTreeView):
         self.setProperty("role", "table")
         self.setAccessibleName(tr("Studies of the worklist"))
         header = self.header()
-        header.setStretchLastSection(True)
+        header.setStretchLastSection(False)
         header.setSectionsClickable(True)
         header.sectionClicked.connect(self._heading_clicked)
         for at, column in enumerate(COLUMNS):
             header.resizeSection(at, column.width)
+            if column.is_wide:
+                header.setSectionResizeMode(at, QHeaderView.ResizeMode.Stretch)
 
     def choose(self, rows: Iterable[int]) -> None:
         """Select some rows."""

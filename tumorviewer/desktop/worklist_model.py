@@ -47,6 +47,8 @@ class Column(NamedTuple):
     """What a click on its heading sorts by."""
     text: Callable[[WorklistModel, StudyEntry], str]
     is_number: bool = False
+    is_wide: bool = False
+    """It takes what room there is, and shares it with others that do."""
 
 
 class WorklistModel(QAbstractTableModel):
@@ -173,8 +175,8 @@ def _verdict(model: WorklistModel, entry: StudyEntry) -> str:
 
 COLUMNS = (
     Column(later("State"), 150, Order.PRIORITY, _state),
-    Column(later("Patient"), 190, Order.PATIENT, _patient),
-    Column(later("Study"), 230, None, _study),
+    Column(later("Patient"), 190, Order.PATIENT, _patient, is_wide=True),
+    Column(later("Study"), 230, None, _study, is_wide=True),
     Column(later("Date"), 100, Order.NEWEST, _date),
     Column(later("Model"), 140, None, _answer),
     Column(later("Tumour"), 84, Order.TUMOUR, _tumour, is_number=True),

@@ -49,8 +49,9 @@ class SettingsPage(Page):
         self.note, self.error = label("", "secondary"), label("", "error")
         self.split, self._split_note = Table(tr("Split")), label("", "small")
         self._make_buttons()
-        self.add(label(tr("Configuration"), "title"), self.note, self.waiting)
-        self.add(row(self.start, self.look, self.everything, self.again, self.retry), self.error)
+        self.add(label(tr("Configuration"), "title"), self.note)
+        self.add(row(self.start, self.look, self.everything, self.again, self.retry))
+        self.add(self.waiting, self.error)
         self.add(self.split, self._split_note, self.protocol, self.form)
         self.end()
 
