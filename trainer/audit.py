@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer import audit_page, duplicates, shortcuts, synthetic
-from trainer.cautions import of_audit
 from trainer.dataset import Dataset
 from trainer.duplicates import SYMMETRIES
 from trainer.files import write_csv, write_json, write_text
 from trainer.material import Material, Source, gather
 from trainer.measures import FORMATS, MEASURES, column
 from trainer.progress import Progress
+from tumorviewer.models.cautions import of_audit
 
 PARTS = ("", "train", "val", "test")
 _FLAT = 8
@@ -58,7 +58,7 @@ def audit(
 
 
 def summary(material: Material) -> dict[str, Any]:
-    """What stands on a model's card: numbers, and warnings in words."""
+    """What stands on a model's card: numbers, and what they warn of in words."""
     dataset = material.dataset.real()
     rows = len(dataset.items)
     labels, groups = dataset.labels(), material.groups[:rows]
@@ -102,7 +102,7 @@ def _shortcuts(
     if measures is None:
         return []
     return [
-        asdict(one) | {"is_telling": one.is_telling, "words": one.words()}
+        asdict(one) | {"is_telling": one.is_telling}
         for one in shortcuts.find(dataset, measures[: len(dataset.items)], groups)
     ]
 

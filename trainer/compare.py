@@ -23,18 +23,23 @@ from trainer.metrics import Scorer
 from trainer.overlap import Overlap
 from trainer.progress import Progress
 from tumorviewer.errors import InputError
-from tumorviewer.models import bundle
+from tumorviewer.models import bundle, evidence
 from tumorviewer.models.card import ModelCard, Preprocessing
 from tumorviewer.models.catalogue import Catalogue
-from tumorviewer.models.comparison import BETTER, NOT_WORSE, SCHEMA, Identity
+from tumorviewer.models.comparison import (
+    BETTER,
+    NOT_WORSE,
+    SCHEMA,
+    UNDECIDED,
+    WORSE,
+    Identity,
+)
+from tumorviewer.models.evidence import Known
 
-WORSE, UNDECIDED = "worse", "undecided"
 MARGIN = 0.02
 """A candidate is "not worse" if accuracy and macro F1 have fallen by less than this at most."""
 DECIDING = {"accuracy": 1, "macro_f1": 1, "log_loss": -1}
 """The figures that decide, and whether more of them is better."""
-FEW_GROUPS = 20
-"""Below this many groups an interval is itself uncertain."""
 _SHARES = {"accuracy": "Accuracy", "macro_f1": "F1", "roc_auc": "ROC AUC"}
 _TITLES = _SHARES | {"log_loss": "Log loss"}
 _FLIPS = 10_000
@@ -121,11 +126,10 @@ def _of_table(table: Path, material: Material) -> Side:
     if len(order) < len(material.dataset.items) or (np.diff(judged.rows[order]) != 1).any():
         reason = "It does not hold each item of the data once."
         raise InputError(str(table), reason, "Compare on the items that both models judged.")
-    words = "Its predictions were read from a table, which does not say what the model has seen"
-    words += "; they are out-of-fold ones." if (judged.folds >= 0).all() else "."
+    known = Known.OUT_OF_FOLD if (judged.folds >= 0).all() else Known.TABLE
     digest = hashlib.sha256(table.read_bytes()).hexdigest()
     model = Identity(table.resolve().parent.name, "", digest)
-    return Side(model, judged.part(order), Overlap(None, words=words))
+    return Side(model, judged.part(order), Overlap(None, known))
 
 
 def of_sides(candidate: Side, current: Side) -> dict[str, Any]:
@@ -138,9 +142,10 @@ def of_sides(candidate: Side, current: Side) -> dict[str, Any]:
         "sha256": material.pictures.fingerprint(range(len(groups))),
         "n": len(groups),
         "groups": len(np.unique(groups)),
+        "classes": _groups_by_class(candidate.judged),
         "grouped_by": material.grouped_by,
     }
-    return {
+    result = {
         "schema": SCHEMA,
         "candidate": asdict(candidate.model),
         "current": asdict(current.model),
@@ -148,14 +153,19 @@ def of_sides(candidate: Side, current: Side) -> dict[str, Any]:
         "figures": figures,
         "interval": f"95 %, percentiles of {bootstrap.RESAMPLES} bootstrap resamples of groups",
         "mcnemar": mcnemar(_right(candidate.judged), _right(current.judged), groups),
-        "overlap": {
-            "candidate": candidate.overlap.share,
-            "current": current.overlap.share,
-            "words": {"candidate": candidate.overlap.words, "current": current.overlap.words},
-        },
+        "overlap": {"candidate": candidate.overlap.share, "current": current.overlap.share},
+        "seen": {"candidate": candidate.overlap.facts(), "current": current.overlap.facts()},
         "verdict": verdict,
-        "words": " ".join(_words(verdict, figures, candidate, current, data)),
     }
+    return result | {"words": evidence.compared(result)}
+
+
+def _groups_by_class(judged: Judged) -> dict[str, int]:
+    found = {
+        name: len(np.unique(judged.groups[judged.labels == at]))
+        for at, name in enumerate(judged.classes)
+    }
+    return {name: groups for name, groups in found.items() if groups}
 
 
 def _right(judged: Judged) -> NDArray[np.bool_]:
@@ -241,48 +251,6 @@ def _ends(figures: dict[str, dict[str, Any]]) -> Floats:
     return np.sort(np.array(gains, np.float64), axis=1).T
 
 
-_SENTENCES = {
-    BETTER: "{} is better than {}.",
-    NOT_WORSE: "{} is not worse than {}, by 2 percentage points of accuracy and F1 at most.",
-    WORSE: "{} is worse than {}.",
-    UNDECIDED: "Whether {} is better or worse than {} cannot be said.",
-}
-
-
-def _words(
-    verdict: str,
-    figures: dict[str, dict[str, Any]],
-    candidate: Side,
-    current: Side,
-    data: dict[str, Any],
-) -> list[str]:
-    names = [str(side.model).strip() for side in (candidate, current)]
-    low, high = _ends(figures)
-    clear = [name for at, name in enumerate(DECIDING) if low[at] > 0 or high[at] < 0]
-    said = [_SENTENCES[verdict].format(*names)]
-    said += [_difference(name, figures[name]) for name in dict.fromkeys(("accuracy", *clear))]
-    said.append(f"On {data['n']} items in {data['groups']} groups.")
-    if data["groups"] < FEW_GROUPS:
-        said.append("With so few groups the intervals are themselves uncertain.")
-    notes = [side.overlap.words for side in (candidate, current) if side.overlap.share != 0]
-    if len(notes) == 2 and notes[0] == notes[1]:
-        return [*said, f"For both: {notes[0]}"]
-    sides = zip(names, (candidate, current), strict=True)
-    return said + [f"{name}: {one.overlap.words}" for name, one in sides if one.overlap.share != 0]
-
-
-def _difference(name: str, one: dict[str, Any]) -> str:
-    if name == "log_loss":
-        change = html.change(one["difference"], one["interval"])
-        return f"Log loss {one['candidate']:.3f} against {one['current']:.3f}, {change} nats."
-    low, high = (f"{100 * end:+.1f}".replace("-", "−") for end in one["interval"])
-    points = f"{100 * one['difference']:+.1f}".replace("-", "−")
-    return (
-        f"{_TITLES[name]} {html.percent(one['candidate'])} against "
-        f"{html.percent(one['current'])}, {points} percentage points ({low} to {high})."
-    )
-
-
 def page(result: dict[str, Any]) -> str:
     """The comparison as a page."""
     figure = html.drawn(
@@ -290,4 +258,9 @@ def page(result: dict[str, Any]) -> str:
         width_mm=150,
         height_mm=45,
     )
-    return html.page("comparison.html", result=result, titles=_TITLES, chart=html.svg(figure))
+    return html.page(
+        "comparison.html",
+        result=result,
+        titles=_TITLES,
+        chart=html.svg(figure),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ def on_data(
     known = twins_in(training, card.classes, source, progress) if training else None
     if known:
         result |= leak(material.views, judged.labels, *known)
-    result["overlap"] = asdict(overlap.find(folder, card, material, known[0] if known else None))
+    result["overlap"] = overlap.find(folder, card, material, known[0] if known else None).facts()
     given = judged.probabilities, judged.labels, judged.groups
     result["curves"] = curves.of_classes(*given, card.classes)
     result["reliability"] = curves.reliability(*given)

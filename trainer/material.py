@@ -17,6 +17,7 @@ from trainer.pictures import Pictures
 from trainer.progress import Progress
 from trainer.views import Views
 from tumorviewer.errors import InputError
+from tumorviewer.language import later
 from tumorviewer.models.card import Preprocessing
 
 
@@ -114,18 +115,18 @@ def _group(
     real = len(dataset.items)
     patients = [item.patient for item in dataset.items]
     if table:
-        named, how = grouping.read_table(table, dataset), "a table of groups"
+        named, how = grouping.read_table(table, dataset), later("a table of groups")
     else:
         among_real = pairs_M3[(pairs_M3[:, :2] < real).all(1), :2]
         joined = grouping.unite(real, among_real.tolist())
         named = [str(group) for group in joined]
-        how = "near-duplicates, mirrored, flipped and rotated ones included"
+        how = later("near-duplicates, mirrored, flipped and rotated ones included")
     volumes = [item.file for item in dataset.items]
     series = [item.series for item in dataset.items]
     if any(patients):
-        how += ", and patients"
+        how += ", and " + later("patients")
     if dataset.volumes() or any(series):
-        how += ", and volumes"
+        how += ", and " + later("volumes")
     groups = grouping.from_names(named, patients, volumes, series)
     return np.concatenate((groups, groups.max() + 1 + np.arange(whole - real))), how
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from trainer import duplicates, publish
 from trainer.duplicates import Views
-from trainer.html import percent
 from trainer.material import Material
-from tumorviewer.models import ModelCard, bundle
+from tumorviewer.models import ModelCard, bundle, evidence
+from tumorviewer.models.evidence import Known
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,23 @@ class Overlap:
     share: float | None
     """Of the items that its training saw, or that have a twin there; None if not known. Its own
     validation part counts as seen: it chose the epoch and the temperature."""
-    is_validation: bool = False
-    """Whether they are that very part, whose figures are only slightly too good."""
+    known: Known = Known.NOTHING
     is_leaky: bool = False
-    """Whether that part was drawn at random, with twins of its items left in training."""
-    words: str = "Whether the items were in the training data is not known."
+    """Whether its validation part was drawn at random, with twins of its items left in training."""
+    in_files: float | None = None
+    """Share of the items whose files its training saw, where that is known."""
+    twins: float | None = None
+    """Share of the items with a twin in the training data that the user named, if any."""
+
+    @property
+    def is_validation(self) -> bool:
+        """Whether they are that very part, whose figures are only slightly too good."""
+        return self.known is Known.VALIDATION
+
+    def facts(self) -> dict[str, Any]:
+        """As :func:`tumorviewer.models.evidence.seen` reads them, with what it says."""
+        found = asdict(self)
+        return found | {"words": evidence.seen(found)}
 
 
 def find(
@@ -39,38 +52,19 @@ def find(
     by_card = _by_card(folder, card, material)
     if training is None:
         return by_card
-    share = float(duplicates.nearest(material.views, training)[1].mean())
-    words = f"{percent(share)} of the items are in the training data named, or have a twin there."
-    return Overlap(
-        max(share, by_card.share or 0.0),
-        by_card.is_validation,
-        by_card.is_leaky,
-        f"{by_card.words} {words}" if by_card.share is not None else words,
-    )
+    twins = float(duplicates.nearest(material.views, training)[1].mean())
+    return replace(by_card, share=max(twins, by_card.share or 0.0), twins=twins)
 
 
 def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
     data, split = card.training.get("data", {}), card.training.get("split", {})
     own = material.pictures.fingerprint(range(len(material.dataset.items)))
     if own == split.get("validation_sha256"):
-        return _validation(str(split.get("validation", "")))
+        is_leaky = str(split.get("validation", "")).startswith("random")
+        return Overlap(1.0, Known.VALIDATION, is_leaky)
     if own == data.get("sha256"):
-        return Overlap(1.0, words="The items are the very data that the model was made from.")
+        return Overlap(1.0, Known.SAME_DATA)
     if not (seen := bundle.training_items(folder)):
         return Overlap(None)
     share = publish.share_in(seen, material, range(len(material.dataset.items)))
-    if share:
-        words = f"{percent(share)} of the items were in the model's training or validation data."
-    else:
-        words = "No item's file was in the model's training data; copies saved anew may have been."
-    return Overlap(share, words=words)
-
-
-def _validation(settings: str) -> Overlap:
-    words = (
-        "The items are the model's own validation part, which chose the epoch and the temperature"
-    )
-    if settings.startswith("random"):
-        words += "; a leaky random split: twins of its items were in training."
-        return Overlap(1.0, is_validation=True, is_leaky=True, words=words)
-    return Overlap(1.0, is_validation=True, words=f"{words}: the figures are slightly optimistic.")
+    return Overlap(share, Known.FILES, in_files=share)

@@ -21,7 +21,7 @@ from trainer.material import Material
 from trainer.options import plain
 from trainer.split import Split
 from tumorviewer.analysis import device as devices
-from tumorviewer.models import Architecture, ModelCard, Weights
+from tumorviewer.models import Architecture, ModelCard, Weights, evidence
 from tumorviewer.models import bundle as bundles
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _training(
 ) -> dict[str, Any]:
     rows = range(len(material.dataset.items))
     held = parts.validation.tolist()
-    return {
+    training: dict[str, Any] = {
         "data": {
             "name": config.data.name or material.dataset.root.name,
             "items": len(rows),
@@ -122,39 +122,13 @@ def _training(
         },
         "audit": audit.summary(material),
         "mode": config.model.mode,
-        "selection": _selection(config, parts, result) + _seen_before(result),
         "config": plain(config),
         "epoch": result["epoch"],
         "hours": result["hours"],
         **{key: result[key] for key in ("figures_from", "initial_weights") if key in result},
         **provenance(run.device, run.command),
     }
-
-
-def _selection(config: Config, parts: Split, result: dict[str, Any]) -> str:
-    if not len(parts.validation):
-        source = (
-            "Figures and temperature are out-of-fold ones of a grouped cross-validation."
-            if result["figures"]
-            else "No figures: no validation was made."
-        )
-        return f"Trained on every item for a fixed number of epochs. {source}"
-    epoch = f"The best epoch by {config.training.monitor} on the validation part, on which"
-    if config.training.keep == "last":
-        epoch = "The last epoch; on the validation part"
-    if len(parts.test):
-        return f"{epoch} the temperature was fitted. The figures are of a part that chose nothing."
-    caution = "the figures are slightly optimistic"
-    if config.split.is_leaky:
-        caution = "a leaky random split, twins of its items were trained on"
-    return f"{epoch} the temperature was fitted too: {caution}."
-
-
-def _seen_before(result: dict[str, Any]) -> str:
-    share = result.get("initial_weights", {}).get("held_out_seen")
-    if not share:
-        return ""
-    return f" The model that it started from had been trained on {share:.0%} of the part judged."
+    return training | {"selection": evidence.selection(training)}
 
 
 def provenance(device: torch.device, command: str) -> dict[str, Any]:

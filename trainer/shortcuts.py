@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 
 from trainer.dataset import SPLITS, Dataset
 from trainer.measures import column
+from tumorviewer.language import later
 
 _MUCH = 0.2
 """Of the way from chance to certainty: what is worth a warning."""
 _FOLDS = 5
-_TOGETHER = "format, size, margins and corners together"
+_TOGETHER = later("format, size, margins and corners together")
 _SEEN = {
-    "file format and colour": ("format", "colour"),
-    "picture size": ("rows", "columns"),
-    "dark margins": ("top", "left", "bottom", "right"),
-    "corners": ("corner", "corner_spread"),
+    later("file format and colour"): ("format", "colour"),
+    later("picture size"): ("rows", "columns"),
+    later("dark margins"): ("top", "left", "bottom", "right"),
+    later("corners"): ("corner", "corner_spread"),
 }
 
 
@@ -48,18 +49,6 @@ class Shortcut:
         """Whether it is surely, and by much, better than chance."""
         least = self.balanced_accuracy - 2 * self.standard_error
         return least > self.chance + _MUCH * (1 - self.chance)
-
-    def words(self) -> str:
-        """One sentence."""
-        told = f"{100 * self.balanced_accuracy:.0f} % (chance {100 * self.chance:.0f} %)"
-        if self.visible:
-            return (
-                f"By {self.by} alone the class is told in {told}: a model may learn that instead."
-            )
-        return (
-            f"By {self.by} alone the class is told in {told}. No model sees that, but where it "
-            "stands for the source, class and source are confounded."
-        )
 
 
 def find(
@@ -94,8 +83,8 @@ def _seen(measures_NM: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
 
 def _named(dataset: Dataset) -> dict[str, NDArray[Any]]:
     return {
-        "the source": _codes([item.source for item in dataset.items]),
-        "the pattern of folder and file names": _codes(
+        later("the source"): _codes([item.source for item in dataset.items]),
+        later("the pattern of folder and file names"): _codes(
             [pattern(item.file, dataset.classes) for item in dataset.items]
         ),
     }

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 PLAYED = Path(os.environ["PLAYED"])
+UNSEEN = {"known": "files", "share": 0.0, "in_files": 0.0, "twins": None, "is_leaky": False}
 OPTIONS = [
     ("card.name", "", "folder name in the catalogue", []),
     ("card.title", "", "what a list shows", []),
@@ -63,7 +64,6 @@ def split(options: argparse.Namespace) -> None:
 def audit(options: argparse.Namespace) -> None:
     say(stage="comparing", done=1, total=1, seconds_left=None)
     found = {
-        "warnings": ["The class glioma has only 2 groups: its figures will be uncertain."],
         "classes": {"glioma": 2, "notumor": 2},
         "groups_of_classes": {"glioma": 2, "notumor": 2},
         "items": 4, "groups": 4, "patients": 4, "parts": {"not stated": {}},
@@ -138,6 +138,7 @@ def compare(options: argparse.Namespace) -> None:
         "verdict": "better", "words": "The new one is better than the old one.",
         "figures": dict.fromkeys(("accuracy", "macro_f1", "roc_auc", "log_loss"), figure),
         "overlap": {"candidate": 0.0, "current": 0.0},
+        "seen": dict.fromkeys(("candidate", "current"), UNSEEN),
     }  # fmt: skip
     options.out.write_text(json.dumps(result))
 

@@ -294,7 +294,7 @@ def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
     assert not page.override.isEnabled()
     click(page.compare)
     qtbot.waitUntil(page.promote.isEnabled, **PATIENCE)
-    assert "The new one is better" in visible_text(page)
+    assert "random 1 is better than head-mr-4 2.0.0. Accuracy 90.0 % against" in visible_text(page)
     said = json.loads(page.chosen().comparing.folder.joinpath("compare.job").read_text())
     trained_on = said["arguments"][said["arguments"].index("--candidate-training") :]
     assert trained_on[1] == str(tmp_path / "more")

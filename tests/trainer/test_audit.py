@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image, ImageOps
 from trainer import audit, cli, shortcuts
 from trainer.material import Source, gather
 from trainer.progress import Progress
+from tumorviewer.models import cautions
 
 QUIET = Progress("none")
 
@@ -173,8 +175,8 @@ def test_a_frame_of_one_class_is_a_shortcut_that_is_named_with_numbers(tmp_path)
     )
     assert framed["dark margins"].is_telling
     assert framed["dark margins"].balanced_accuracy > 0.9
-    assert "By dark margins alone the class is told" in framed["dark margins"].words()
-    assert "chance 50 %" in framed["dark margins"].words()
+    words = cautions.shortcut(asdict(framed["dark margins"]))
+    assert words.startswith("By dark margins alone the class is told in 100 % (chance 50 %)")
     assert "picture size" not in framed
 
 

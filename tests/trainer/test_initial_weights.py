@@ -270,7 +270,7 @@ def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(shapes, cache,
         "tensors": 8,
         "held_out_seen": pytest.approx(1 / 3),
     }
-    assert "had been trained on 33% of the part judged" in training["selection"]
+    assert "had been trained on 33 % of the part judged" in training["selection"]
     assert bundle.item_digest(elsewhere) in bundle.training_items(out / "bundle")
 
 

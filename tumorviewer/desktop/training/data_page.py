@@ -13,6 +13,7 @@ from tumorviewer.desktop.training.parts import Page, Sentences, Table, facts, ro
 from tumorviewer.desktop.training.shelf import DataSet
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr, trn
+from tumorviewer.models import cautions
 
 _NUMBERS = (
     ("items", later("Pictures and slices")),
@@ -107,7 +108,7 @@ class DataPage(Page):
             self.progress.show_progress(tr("The audit begins…"))
         else:
             self.progress.hide()
-        self.warnings.show_texts(found["warnings"] if found else ())
+        self.warnings.show_texts(cautions.of_audit(found) if found else ())
         for part in (self.numbers, self.classes, self.open):
             part.setVisible(found is not None)
         self.again.setEnabled(not is_running)
@@ -134,7 +135,7 @@ class DataPage(Page):
 
 
 def _step(line: dict[str, Any]) -> dict[str, Any]:
-    return {key: line[key] for key in ("stage", "done", "total")}
+    return {"stage": parts.stage_name(line["stage"]), "done": line["done"], "total": line["total"]}
 
 
 def _state_words(found: dict[str, Any] | None, *, is_running: bool) -> str:
@@ -142,5 +143,5 @@ def _state_words(found: dict[str, Any] | None, *, is_running: bool) -> str:
         return tr("The data are looked at for copies, conflicting labels and shortcuts.")
     if found is None:
         return tr("There are no findings yet.")
-    count = len(found["warnings"])
+    count = len(cautions.of_audit(found))
     return trn("{count} caution.", "{count} cautions.", count) if count else tr("No cautions.")

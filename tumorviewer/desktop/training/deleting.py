@@ -163,8 +163,8 @@ def sentences(item: Item, shelf: Shelf, size: int) -> list[str]:
 
 def _trash() -> str:
     if QFile.supportsMoveToTrash():
-        return tr("It goes to the desktop's trash; where that has no room for it, it is gone.")
-    return tr("There is no trash on this computer: it is gone.")
+        return tr("It goes to the desktop's trash. What that cannot take is deleted for good.")
+    return tr("There is no trash on this computer: it is deleted for good.")
 
 
 def _size(folders: Sequence[Path], job: Job) -> int:

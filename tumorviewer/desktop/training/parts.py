@@ -26,7 +26,15 @@ from PySide6.QtWidgets import (
 )
 
 from tumorviewer.desktop.labels import clear, label
-from tumorviewer.language import tr
+from tumorviewer.language import later, tr
+
+_STAGES = {
+    "reading": later("reading"),
+    "comparing": later("comparing"),
+    "embedding": later("embedding"),
+    "judging": later("judging"),
+}
+"""Of the trainer's progress, by its names for them."""
 
 
 class Page(QScrollArea):
@@ -114,6 +122,11 @@ def _cell(text: str, column: int) -> QTableWidgetItem:
     side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
     made.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     return made
+
+
+def stage_name(stage: str) -> str:
+    """A stage of the trainer's progress, in the user's language."""
+    return tr(_STAGES.get(stage, stage))
 
 
 def facts(*lines: tuple[str, QWidget]) -> QWidget:

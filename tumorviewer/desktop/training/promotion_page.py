@@ -20,6 +20,7 @@ from tumorviewer.desktop.training.run_page import stage_words
 from tumorviewer.desktop.training.shelf import DataSet, Run, Shelf, State
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, moment, number, percent, tr
+from tumorviewer.models import evidence
 from tumorviewer.models.journal import PROMOTE, Change
 
 _FIGURES = {
@@ -236,7 +237,7 @@ class PromotionPage(Page):
         for part in (self.words, self.figures, self.open):
             part.setVisible(found is not None)
         if found is not None:
-            self.words.setText(found["words"])
+            self.words.setText(evidence.compared(found) if "seen" in found else found["words"])
             self.figures.show_rows(
                 _headings(found),
                 [_figure_row(key, words, found) for key, words in _FIGURES.items()],
@@ -287,7 +288,7 @@ def change_words(change: Change) -> str:
     if change.override:
         return f"{line}  " + tr("override: {reason}", reason=change.override)
     if change.comparison:
-        return f"{line}  {change.comparison.verdict} · {change.comparison.data.name}"
+        return f"{line}  {tr(change.comparison.verdict)} · {change.comparison.data.name}"
     return line
 
 

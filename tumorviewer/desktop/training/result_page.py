@@ -16,7 +16,8 @@ from tumorviewer.desktop.training.parts import Page, Sentences, Table, row
 from tumorviewer.desktop.training.shelf import REPORT, Run
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, percent, tr, trn
-from tumorviewer.models import bundle
+from tumorviewer.models import bundle, evidence
+from tumorviewer.models.card import ModelCard
 
 _SHARES = {
     "accuracy": later("Accuracy"),
@@ -94,7 +95,7 @@ class ResultPage(Page):
         self._model.setText(own if card.title == card.name else f"{card.title} · {own}")
         self._labels = card.labels
         found: dict[str, Any] = next(iter((run.figures() or {}).values()), {})
-        cautions = [str(card.training.get("selection", ""))] if found else [_no_figures()]
+        cautions = [_selection(card)] if found else [_no_figures()]
         self._show_figures(found, cautions + _twins(found))
 
     def _show_figures(self, found: dict[str, Any], cautions: list[str]) -> None:
@@ -135,6 +136,12 @@ def figure_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
                 ends = [write(end) for end in found["intervals"][key] if end is not None]
                 rows.append((tr(words), write(found[key]), " – ".join(ends)))
     return rows
+
+
+def _selection(card: ModelCard) -> str:
+    if "split" in card.training:
+        return evidence.selection(card.training)
+    return str(card.training.get("selection", ""))  # of a trainer of before
 
 
 def _twins(found: dict[str, Any]) -> list[str]:

@@ -12,10 +12,10 @@ from tumorviewer.desktop.training import folds
 from tumorviewer.desktop.training.curves import Curves
 from tumorviewer.desktop.training.folds import Folds
 from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.parts import Page, remarks, row
+from tumorviewer.desktop.training.parts import Page, remarks, row, stage_name
 from tumorviewer.desktop.training.shelf import Run, State
 from tumorviewer.errors import InputError
-from tumorviewer.language import duration, later, tr, trn
+from tumorviewer.language import capital, duration, later, tr, trn
 
 _STATES = {
     State.DRAFT: later("The run is not started yet."),
@@ -183,7 +183,7 @@ def stage_words(line: dict[str, Any]) -> str:
     if line["stage"] == "epoch":
         text = tr("{done} of {total} epochs are finished", done=done, total=total)
     else:
-        text = tr("{stage}: {done} of {total}", stage=line["stage"].capitalize(),
+        text = tr("{stage}: {done} of {total}", stage=capital(stage_name(line["stage"])),
                   done=done, total=total)  # fmt: skip
     left = line.get("seconds_left")
     if left and done < total:

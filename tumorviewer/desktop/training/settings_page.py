@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -202,7 +203,7 @@ class SettingsPage(Page):
                 if found[part]["items"]
             ],
         )
-        words = tr("Grouped by {how}.", how=found["grouped_by"])
+        words = tr("Grouped by {how}.", how=_grouping(found["grouped_by"]))
         if self.protocol.value() is Protocol.FOLDS:
             words = tr("So it is for fold 0; the other folds are kept back in turn.") + " " + words
         self._split_note.setText(words)
@@ -234,6 +235,12 @@ class SettingsPage(Page):
     def _say(self, text: str) -> None:
         self.error.setText(text)
         self.error.setVisible(bool(text))
+
+
+def _grouping(how: str) -> str:
+    """In the user's language: the trainer names one kind of group after another."""
+    first, *others = (tr(one) for one in how.split(", and "))
+    return reduce(lambda some, more: tr("{some}, and {more}", some=some, more=more), others, first)
 
 
 def _counts(part: dict[str, Any], classes: list[str]) -> list[str]:
