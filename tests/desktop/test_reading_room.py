@@ -131,6 +131,7 @@ def test_verdict_is_given_signed_and_corrected(qtbot, window, room, client, stud
     QTest.keyClicks(panel.form.comment, "Dural tail.")
     QTest.mouseClick(panel.form.save, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(panel.said.isVisible)
+    assert window.focusWidget() is window.viewer.image
     assert "differs from the model" in visible_text(panel)
     pump(qtbot, room)
     assert rows(room)[0][0] == "Disagrees"

@@ -172,6 +172,7 @@ class ReadingRoom(QWidget):
         self.answers.kept.connect(self.casebook.look_again)
         self.casebook.changed.connect(self._case_changed)
         self.casebook.given.connect(self.list_again)
+        self.casebook.given.connect(lambda: self._viewer.panes.active.setFocus())
         self.casebook.failed.connect(lambda error: self._verdict.show_notice(error.message))
         self._verdict.given.connect(self.casebook.give)
         self._verdict.sign_wanted.connect(self.casebook.sign)
