@@ -123,7 +123,7 @@ def test_what_a_training_saw_of_the_judged_items_is_said(changed, words):
 @pytest.mark.parametrize(
     ("split", "keep", "more", "words"),
     [
-        ({}, "best", {}, "The best epoch by log_loss on the validation part. The temperature was "
+        ({}, "best", {}, "The best epoch by log loss on the validation part. The temperature was "
          "fitted on the part that is judged: the figures are slightly optimistic."),
         ({"test_items": 9}, "last", {}, "The last epoch. The temperature was fitted on the "
          "validation part. The figures are of a part that chose nothing."),

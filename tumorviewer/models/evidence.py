@@ -17,6 +17,7 @@ from tumorviewer.models.comparison import BETTER, FEW_GROUPS, NOT_WORSE, UNDECID
 _SHARES = {"accuracy": later("Accuracy"), "macro_f1": later("F1")}
 _DECIDING = (*_SHARES, "log_loss")
 """The figures that the verdict goes by."""
+_MONITORS = {"log_loss": later("log loss"), "macro_f1": later("F1")}
 _VERDICTS = {
     BETTER: later("{candidate} is better than {current}."),
     NOT_WORSE: later("{candidate} is not worse than {current}, by 2 percentage points of accuracy "
@@ -145,11 +146,10 @@ def _chosen(training: Mapping[str, Any]) -> str:
                       "are out-of-fold ones of a grouped cross-validation.")  # fmt: skip
         return tr("Trained on every item for a fixed number of epochs. No figures: no validation "
                   "was made.")  # fmt: skip
-    how = (
-        tr("The last epoch.")
-        if settings["keep"] == "last"
-        else tr("The best epoch by {monitor} on the validation part.", monitor=settings["monitor"])
-    )
+    if settings["keep"] == "last":
+        return tr("The last epoch.") + " " + _fitted(split)
+    monitor = _MONITORS[settings["monitor"]]
+    how = tr("The best epoch by {monitor} on the validation part.", monitor=tr(monitor))
     return f"{how} {_fitted(split)}"
 
 

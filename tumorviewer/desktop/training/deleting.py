@@ -83,7 +83,7 @@ class Deleter(QObject):
         box.setInformativeText("\n\n".join(sentences(item, self._shelf, size)))
         delete = box.addButton(tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
         delete.clicked.connect(lambda: self._delete(item, size))
-        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(cancel)
         box.setEscapeButton(cancel)
         box.open()
@@ -144,21 +144,26 @@ def folders_of(item: Item, shelf: Shelf) -> tuple[Path, ...]:
 
 def sentences(item: Item, shelf: Shelf, size: int) -> list[str]:
     """What is deleted, how large it is, where it goes, and what stays."""
-    how_much = size_text(size)
+    what = ", ".join(_parts(item, shelf))
+    said = [tr("Deleted: {what}; {size} in all.", what=what, size=size_text(size)), _trash()]
+    if item.run is None and shelf.pictures(item.data) is None:
+        said.append(tr("The pictures stay, as they are your own: {folder}", folder=item.data.data))
+    return [*said, tr("Models that were promoted, their journal, and the records with all verdicts "
+                      "and the audit trail stay.")]  # fmt: skip
+
+
+def _parts(item: Item, shelf: Shelf) -> list[str]:
     if item.run is not None:
-        what = tr("Its settings, checkpoints, figures, report and model: {size}.", size=how_much)
-    else:
-        runs = trn("{count} run", "{count} runs", len(item.data.runs()))
-        what = tr("Its audit, and {runs} with the models that came out: {size}.",
-                  runs=runs, size=how_much)  # fmt: skip
-        if shelf.pictures(item.data) is not None:
-            what = tr("The pictures that were written for it, its audit, and {runs} with the "
-                      "models that came out: {size}.", runs=runs, size=how_much)  # fmt: skip
-        else:
-            stays = tr("The pictures stay, as they are your own: {folder}", folder=item.data.data)
-            what = f"{what}\n\n{stays}"
-    return [what, _trash(), tr("Models that were promoted, their journal, and the records with all "
-                               "verdicts and the audit trail stay.")]  # fmt: skip
+        return [tr("its settings, checkpoints, figures, report and model")]
+    parts = [tr("its audit")]
+    if shelf.pictures(item.data) is not None:
+        parts.insert(0, tr("the pictures that were written for it"))
+    if runs := len(item.data.runs()):
+        parts.append(
+            trn("{count} run with what came out of it", "{count} runs with what came out of them",
+                runs)
+        )  # fmt: skip
+    return parts
 
 
 def _trash() -> str:

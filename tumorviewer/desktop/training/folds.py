@@ -26,14 +26,14 @@ class Folds(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table = Table(tr("Folds"))
+        self.table = Table(tr("The folds"))
         self.choice = labels.Choice()
         self.choice.setMaximumWidth(320)
         self.choice.activated.connect(lambda _: self.turned.emit())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(heading(tr("Folds")))
+        column.addWidget(heading(tr("The folds")))
         column.addWidget(self.table)
         column.addWidget(facts((tr("Curves of"), self.choice)))
 

@@ -55,7 +55,7 @@ class ResultPage(Page):
         self.compare.clicked.connect(self.comparison_wanted)
         self.train = button(tr("Train one model with these settings"), "primary")
         self.train.clicked.connect(self.model_wanted)
-        self.folds, self._folds_heading = Table(tr("Folds")), heading(tr("Folds"))
+        self.folds, self._folds_heading = Table(tr("The folds")), heading(tr("The folds"))
         self.add(self._model, self._of, self._cautions, row(self.compare, self.train, self.open))
         self._figures = (
             heading(tr("Figures")), self.figures, heading(words), self.confusion
@@ -112,7 +112,7 @@ class ResultPage(Page):
             self._show_confusion(found["confusion"])
 
     def _show_confusion(self, found: dict[str, Any]) -> None:
-        classes = [self._labels.get(name, name) for name in found["classes"]]
+        classes = [tr(self._labels.get(name, name)) for name in found["classes"]]
         matrix = found["matrix"]
         rows = [(name, *map(str, counts)) for name, counts in zip(classes, matrix, strict=True)]
         self.confusion.show_rows(("", *classes), rows)

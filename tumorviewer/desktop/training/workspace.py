@@ -292,7 +292,7 @@ class Workspace(QFrame):
             self._choose(gone.item.data, None)
         self.list_again()
         words = tr("{name} is in the trash.") if gone.is_in_trash else tr("{name} is deleted.")
-        self._say(words.format(name=gone.item.name), "secondary")
+        self._say(words.format(name=gone.item.name), "notice")
 
     def _complain(self, error: InputError) -> None:
         self._say(error.message, "error")
