@@ -43,9 +43,7 @@ class DataSettings:
 class ModelSettings:
     """The table ``[model]``."""
 
-    architecture: str = option(
-        "light_residual", "of the network, one of those that the trainer knows"
-    )
+    architecture: str = option("light_residual", "which network is trained")
     options: dict[str, Any] = field(
         default_factory=dict,
         metadata={"description": later("of the architecture: width, depth, dropout, …")},

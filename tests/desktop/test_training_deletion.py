@@ -77,7 +77,8 @@ def test_a_run_goes_to_the_trash_by_keys_and_its_model_in_use_stays(
     box = asked(qtbot, workspace)
     assert "Run 001 on" in box.text()
     assert (
-        "Deleted: its settings, checkpoints, figures, report and model; " in box.informativeText()
+        "To be deleted: its settings, checkpoints, figures, report and model; "
+        in box.informativeText()
     )
     assert "kB" in box.informativeText()
     assert "Models that were promoted, their journal, and the records" in box.informativeText()
@@ -113,7 +114,9 @@ def test_a_data_set_leaves_with_its_pictures_and_without_a_trash_it_is_gone(
     assert any(pictures.rglob("*.png"))
     click(workspace.list.delete)
     box = asked(qtbot, workspace)
-    assert "Deleted: the pictures that were written for it, its audit; " in box.informativeText()
+    assert (
+        "To be deleted: the pictures that were written for it, its audit; " in box.informativeText()
+    )
     answer(box, "Delete")
     qtbot.waitUntil(lambda: "is deleted." in workspace.notice.text(), **PATIENCE)
     assert Shelf().sets() == ()

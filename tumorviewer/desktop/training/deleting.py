@@ -34,6 +34,8 @@ class Item:
     def name(self) -> str:
         if self.run is None:
             return tr("The data set {name}", name=self.data.name)
+        if self.run.is_crossval:
+            return tr("Cross-validation {run} on {data}", run=self.run.name, data=self.data.name)
         return tr("Run {run} on {data}", run=self.run.name, data=self.data.name)
 
 
@@ -145,7 +147,7 @@ def folders_of(item: Item, shelf: Shelf) -> tuple[Path, ...]:
 def sentences(item: Item, shelf: Shelf, size: int) -> list[str]:
     """What is deleted, how large it is, where it goes, and what stays."""
     what = ", ".join(_parts(item, shelf))
-    said = [tr("Deleted: {what}; {size} in all.", what=what, size=size_text(size)), _trash()]
+    said = [tr("To be deleted: {what}; {size} in all.", what=what, size=size_text(size)), _trash()]
     if item.run is None and shelf.pictures(item.data) is None:
         said.append(tr("The pictures stay, as they are your own: {folder}", folder=item.data.data))
     return [*said, tr("Models that were promoted, their journal, and the records with all verdicts "
