@@ -97,3 +97,11 @@ def test_the_temperature_is_recovered():
     logits = generator.normal(size=(4000, 4)) * 2
     labels = np.array([generator.choice(4, p=p) for p in metrics.softmax(logits)])
     assert calibrate.temperature(logits * 3, labels) == pytest.approx(3, rel=0.1)
+
+
+@pytest.mark.parametrize("items", [1, 7, 30])
+def test_a_few_right_answers_make_no_answer_certain(items):
+    logits = np.full((items, 4), 0.0)
+    logits[:, 0] = 4  # 95 %
+    labels = np.zeros(items, np.int64)
+    assert metrics.softmax(logits / calibrate.temperature(logits, labels))[0, 0] < 0.99 + items / 1e4
