@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-
 _SPREAD = 0.5
 """Of the logarithm of temperatures that are expected, before any item is seen, around 0."""
 
