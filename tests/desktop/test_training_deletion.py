@@ -14,6 +14,7 @@ from tests.desktop.test_training_tab import PATIENCE, click, prepare, send
 from tests.desktop.test_window import visible_text
 from tumorviewer.desktop.training import deleting
 from tumorviewer.desktop.training.shelf import Shelf
+from tumorviewer.models import comparison
 from tumorviewer.models.catalogue import Catalogue
 from tumorviewer.records import Records
 
@@ -171,3 +172,14 @@ def test_what_runs_or_is_joined_stays_and_what_to_do_is_said(
     assert json.loads((run.folder / "arguments.json").read_text())
     (played / "hold").unlink()
     qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
+
+
+def test_the_loss_of_the_locked_test_set_is_said(tmp_path, monkeypatch):
+    pictures = Shelf().place("kept")
+    pictures.mkdir(parents=True)
+    data = Shelf().add("kept", pictures)
+    item = deleting.Item(data)
+    assert not any("locked" in one for one in deleting.sentences(item, Shelf(), 0))
+    locked = comparison.TestSet("kept", "1" * 64, 60, 40)
+    monkeypatch.setattr(deleting.promotion, "locked", lambda _: locked)
+    assert any("It is the locked test set" in one for one in deleting.sentences(item, Shelf(), 0))

@@ -18,6 +18,8 @@ from tumorviewer.desktop.training.shelf import DataSet, Run, Shelf
 from tumorviewer.errors import InputError
 from tumorviewer.files import size_text
 from tumorviewer.language import tr, trn
+from tumorviewer.models import promotion
+from tumorviewer.models.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from tumorviewer.records import Records
@@ -150,8 +152,22 @@ def sentences(item: Item, shelf: Shelf, size: int) -> list[str]:
     said = [tr("To be deleted: {what}; {size} in all.", what=what, size=size_text(size)), _trash()]
     if item.run is None and shelf.pictures(item.data) is None:
         said.append(tr("The pictures stay, as they are your own: {folder}", folder=item.data.data))
+    elif item.run is None and _is_locked(item.data):
+        said.append(
+            tr("It is the locked test set: without it no other model passes the gate, unless that "
+               "is overridden.")
+        )  # fmt: skip
     return [*said, tr("Models that were promoted, their journal, and the records with all verdicts "
                       "and the audit trail stay.")]  # fmt: skip
+
+
+def _is_locked(data: DataSet) -> bool:
+    """Whether models are to be compared on it."""
+    try:
+        locked = promotion.locked(promotion.history(Catalogue()))
+    except InputError:  # said where models are promoted
+        return False
+    return locked is not None and locked.name == data.name
 
 
 def _parts(item: Item, shelf: Shelf) -> list[str]:

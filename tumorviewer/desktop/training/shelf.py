@@ -136,9 +136,9 @@ class Run:
             return ()
         try:
             settings = tomllib.loads((self.folder / CONFIG).read_text("utf-8"))
-        except (OSError, ValueError):
+            numbers = range(settings["split"]["folds"])
+        except (OSError, ValueError, KeyError):
             return ()
-        numbers = range(settings["split"]["folds"])
         return tuple(Run(self.folder / f"fold-{number}", self.data) for number in numbers)
 
     @property
