@@ -287,6 +287,12 @@ def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
     click(workspace.settings.start)
     qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
     before = promotion.in_use(Catalogue())
+    workspace.steps.setCurrentWidget(workspace.result)
+    assert "the gate stays closed to it" in visible_text(workspace.result)
+    click(workspace.result.trust.measure)
+    qtbot.waitUntil(
+        lambda: "the gate stays closed" not in visible_text(workspace.result), **PATIENCE
+    )
     workspace.steps.setCurrentWidget(workspace.promotion)
     page = workspace.promotion
     qtbot.waitUntil(lambda: "There is no comparison" in visible_text(page), **PATIENCE)

@@ -147,6 +147,14 @@ def test_a_candidate_that_forgets_a_class_is_refused(catalogue, compare) -> None
         promotion.promote(catalogue, "first", "ada", compare("first", "random"))
 
 
+def test_a_candidate_whose_trust_nobody_measured_is_refused(catalogue, compare) -> None:
+    path = catalogue.folder("random") / "card.json"
+    card = json.loads(path.read_text()) | {"trust": {"items": 300, "groups": 120}}
+    path.write_text(json.dumps(card))
+    with pytest.raises(InputError, match="may be trusted was not measured"):
+        promotion.promote(catalogue, "first", "ada", compare("first", "random"))
+
+
 def test_the_test_set_is_locked_by_the_first_comparison(catalogue, compare) -> None:
     promotion.promote(catalogue, "first", "ada", compare("first", "random"))
     other = compare("second", "first", data__sha256="e" * 64, data__name="An easier set")

@@ -1,9 +1,9 @@
 """One model takes the place of another only with evidence, and there is a way back.
 
 The gate: a paired comparison with the model in use, on the locked test set, that the candidate's
-training did not see and that has cases of all that it can answer; no class may be forgotten. The
-first comparison that is accepted locks its test set; a recorded override may pass the gate, and
-locks the test set of the comparison that it brings, if any.
+training did not see and that has cases of all that it can answer; no class, and no measure of
+trust, may be lost. The first comparison that is accepted locks its test set; a recorded override
+may pass the gate, and locks the test set of the comparison that it brings, if any.
 """
 
 from __future__ import annotations
@@ -113,6 +113,7 @@ def objections(
         The locked one, if one is locked yet.
     """
     yield from _forgotten(candidate, current)
+    yield from _untrusted(candidate, current)
     if comparison is None:
         yield tr("There is no comparison with the model in use.")
         return
@@ -155,6 +156,13 @@ def _forgotten(candidate: ModelCard, current: ModelCard | None) -> Iterator[str]
             yield tr(
                 "The candidate cannot answer {name}, which the model in use can.", name=tr(label)
             )
+
+
+def _untrusted(candidate: ModelCard, current: ModelCard | None) -> Iterator[str]:
+    if current and current.trust and candidate.trust is None:
+        yield tr(
+            "How far the candidate may be trusted was not measured; of the model in use it was."
+        )
 
 
 def _shortcomings(data: TestSet, candidate: ModelCard) -> Iterator[str]:

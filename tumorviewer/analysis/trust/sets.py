@@ -6,6 +6,7 @@ slices and calibrated on no volume: it gets no prediction sets, and says so.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from tumorviewer.analysis.finding import PredictionSet
 from tumorviewer.language import percent, tr
 from tumorviewer.models import ModelCard
-from tumorviewer.models.trust import Abstention, Level, Pooling
+from tumorviewer.models.trust import Abstention, Level, Pooling, Trust
 
 # Shape suffix: K classes.
 
@@ -57,8 +58,18 @@ def judge(card: ModelCard, probabilities_K: NDArray[np.float64], *, is_volume: b
         () if is_volume else tuple(_set(card, level, probabilities_K) for level in levels),
         candidates,
         abstains,
-        (_uncalibrated(trust.pooling if trust else None),) if is_volume and trust else (),
+        tuple(_doubts(trust, is_volume)),
     )
+
+
+def _doubts(trust: Trust | None, is_volume: bool) -> Iterator[str]:
+    if trust is None:
+        yield tr(
+            "Nobody has measured how far this model may be trusted: it names a class whatever the "
+            "image shows."
+        )
+    elif is_volume:
+        yield _uncalibrated(trust.pooling)
 
 
 def _set(card: ModelCard, level: Level, probabilities_K: NDArray[np.float64]) -> PredictionSet:

@@ -33,6 +33,12 @@ _STAGES = {
     "comparing": later("comparing"),
     "embedding": later("embedding"),
     "judging": later("judging"),
+    "asking the model": later("asking the model"),
+    "calibration": later("calibration"),
+    "sets and abstention": later("sets and abstention"),
+    "similar cases": later("similar cases"),
+    "training cohort": later("training cohort"),
+    "saliency maps": later("saliency maps"),
 }
 """Of the trainer's progress, by its names for them."""
 

@@ -14,6 +14,7 @@ from tumorviewer.desktop.labels import button, heading, label
 from tumorviewer.desktop.training import folds, parts
 from tumorviewer.desktop.training.parts import Page, Sentences, Table, row
 from tumorviewer.desktop.training.shelf import REPORT, Run
+from tumorviewer.desktop.training.trust_part import TrustPart
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, percent, tr, trn
 from tumorviewer.models import bundle, evidence
@@ -57,6 +58,9 @@ class ResultPage(Page):
         self.train.clicked.connect(self.model_wanted)
         self.folds, self._folds_heading = Table(tr("The folds")), heading(tr("The folds"))
         self.add(self._model, self._of, self._cautions, row(self.compare, self.train, self.open))
+        self.trust = TrustPart()
+        self.trust.measured.connect(self._show_again)
+        self.add(self.trust)
         self._figures = (
             heading(tr("Figures")), self.figures, heading(words), self.confusion
         )  # fmt: skip
@@ -70,10 +74,18 @@ class ResultPage(Page):
         self.compare.setVisible(not run.is_crossval)
         for part in (self.train, self.folds, self._folds_heading):
             part.setVisible(run.is_crossval)
+        self.trust.setVisible(False)
         if run.is_crossval:
             self._show_crossval(run)
         else:
             self._show_model(run)
+
+    def close_page(self) -> None:
+        self.trust.close_part()
+
+    def _show_again(self) -> None:
+        if self._run is not None:
+            self.show_run(self._run)
 
     def _show_crossval(self, run: Run) -> None:
         found: dict[str, Any] = next(iter((run.figures() or {}).values()), {})
@@ -91,6 +103,8 @@ class ResultPage(Page):
             self._model.setText(tr("The model of this run cannot be read"))
             self._show_figures({}, [error.message])
             return
+        self.trust.show_trust(run, card.trust)
+        self.trust.setVisible(bool(run.figures()))
         own = f"{card.name} {card.version}"
         self._model.setText(own if card.title == card.name else f"{card.title} · {own}")
         self._labels = card.labels

@@ -112,6 +112,11 @@ class Run:
         return Job(self.folder, "fit")
 
     @property
+    def measuring(self) -> Job:
+        """Of how far its model may be trusted."""
+        return Job(self.folder, "trust")
+
+    @property
     def comparing(self) -> Job:
         """Its model with the one in use."""
         return Job(self.folder, COMPARE)
@@ -119,7 +124,8 @@ class Run:
     @property
     def is_busy(self) -> bool:
         """Whether a process writes in its folder."""
-        return self.fit.is_running() or self.comparing.is_running()
+        jobs = (self.fit, self.measuring, self.comparing)
+        return any(job.is_running() for job in jobs)
 
     @property
     def protocol(self) -> Protocol:

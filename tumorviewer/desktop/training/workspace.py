@@ -152,6 +152,7 @@ class Workspace(QFrame):
         self.data.close_page()
         self.settings.close_page()
         self.run.close_page()
+        self.result.close_page()
         return self.writer.close() & self.promotion.close_page() & self.deleter.close()
 
     def take_focus(self) -> None:
@@ -285,7 +286,7 @@ class Workspace(QFrame):
             self.run.show_run(self._run)
 
     def _deleted(self, gone: Deleted) -> None:
-        for page in (self.data, self.settings, self.run):
+        for page in (self.data, self.settings, self.run, self.result):
             page.close_page()
         self._data, self._run = None, None
         if gone.item.run is not None:
