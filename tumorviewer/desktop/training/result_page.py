@@ -19,6 +19,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, percent, tr, trn
 from tumorviewer.models import bundle, evidence
 from tumorviewer.models.card import ModelCard
+from tumorviewer.models.comparison import FEW_GROUPS
 
 _SHARES = {
     "accuracy": later("Accuracy"),
@@ -113,6 +114,8 @@ class ResultPage(Page):
         self._show_figures(found, cautions + _twins(found))
 
     def _show_figures(self, found: dict[str, Any], cautions: list[str]) -> None:
+        if found and found["groups"] < FEW_GROUPS:
+            cautions = [*cautions, tr("With so few groups the intervals are themselves uncertain.")]
         self._cautions.show_texts([one for one in cautions if one])
         self._of.setVisible(bool(found))
         for part in self._figures:

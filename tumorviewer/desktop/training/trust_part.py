@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from tumorviewer.desktop import reliability
 from tumorviewer.desktop.labels import ProgressRow, button, heading, label
 from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.parts import Sentences, stage_name
+from tumorviewer.desktop.training.parts import Sentences, row, stage_name
 from tumorviewer.desktop.training.shelf import Run
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
@@ -40,8 +40,9 @@ class TrustPart(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addWidget(heading(tr("How far it may be trusted")))
-        for part in (self._words, self._missing, self._error, self.progress, self.measure):
+        for part in (self._words, self._missing, self._error, self.progress):
             column.addWidget(part)
+        column.addLayout(row(self.measure))
 
     def show_trust(self, run: Run, trust: Trust | None) -> None:
         """Turn to a finished run, and to what its model's card says."""

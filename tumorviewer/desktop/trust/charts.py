@@ -103,8 +103,7 @@ class Bars(_Chart):
 
     def paint(self, painter: QPainter) -> None:
         colours, step = theme.current(), self._step()
-        widest = max(painter.fontMetrics().horizontalAdvance(name) for name, _ in self._rates)
-        names = min(widest + 12, self.width() // 3)
+        names = self.width() // 4  # whatever they are: charts below each other have one left edge
         words = painter.fontMetrics().horizontalAdvance("888 / 888 (100 %; 100–100)") + 16
         for row, (name, one) in enumerate(self._rates):
             top = row * step + 4.0

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from tumorviewer.desktop.labels import button, clear, label
-from tumorviewer.desktop.training.parts import Page, Sentences
+from tumorviewer.desktop.training.parts import Page, Sentences, row
 from tumorviewer.desktop.trust.charts import Bars, Months
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
@@ -44,7 +44,7 @@ class SitePage(Page):
                   "secondary"),
             self._summary, label(tr("Agreement by month"), "subtitle"), self.months, self._groups,
             label(tr("Is anything changing?"), "subtitle"), self._alarms, self._quiet, self._how,
-            self.again,
+            row(self.again),
         )  # fmt: skip
         self.end()
 
