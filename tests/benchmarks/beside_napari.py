@@ -95,20 +95,21 @@ def compared(rounds: list[tuple[list[float], list[float]]]) -> dict[str, Any]:
 def summary(rounds: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for layout in ("flat", "planes"):
-        pairs = [(ours[layout]["ms"], theirs[layout]["ms"]) for ours, theirs in rounds]
-        for action in pairs[0][0]:
-            both = [(ours[action], theirs[action]) for ours, theirs in pairs]
+        pairs = [(ours[layout], theirs[layout]) for ours, theirs in rounds]
+        for action in pairs[0][0]["ms"]:
+            both = [(ours["ms"][action], theirs["ms"][action]) for ours, theirs in pairs]
             result[f"{layout}_{action}_ms"] = compared(both)
-    four = [(ours["planes"], theirs["planes"]) for ours, theirs in rounds]
-    for action in four[0][1]["undrawn_ms"]:
-        undrawn = np.concatenate([theirs["undrawn_ms"][action] for _, theirs in four])
-        result[f"planes_{action}_ms"]["napari_undrawn_p50"] = round(float(np.median(undrawn)), 1)
-    for at, name in enumerate(("ours", "napari")):
-        beyond = {
-            what: round(float(np.median([each[at]["mb"][what] for each in four])), 1)
-            for what in four[0][at]["mb"]
+        for action in pairs[0][1]["undrawn_ms"]:
+            undrawn = [theirs["undrawn_ms"][action] for _, theirs in pairs]
+            p50 = round(float(np.median(undrawn)), 1)
+            result[f"{layout}_{action}_ms"]["napari_undrawn_p50"] = p50
+    result["mb_beyond_the_array"] = {
+        name: {
+            what: round(float(np.median([each[at]["planes"]["mb"][what] for each in rounds])), 1)
+            for what in rounds[0][at]["planes"]["mb"]
         }
-        result.setdefault("mb_beyond_the_array", {})[name] = beyond
+        for at, name in enumerate(("ours", "napari"))
+    }
     return result
 
 
