@@ -24,9 +24,6 @@ from PySide6.QtWidgets import (
 
 from tumorviewer.language import tr
 
-_TEXT_MARGIN = 2
-"""Between the frame of a list and its text, on both sides together, pixels."""
-
 
 def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
     """Plain text that can be selected with the mouse."""
@@ -83,7 +80,7 @@ class Choice(QComboBox):
         self.initStyleOption(option)
         control, part = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
         painter.drawComplexControl(control, option)
-        width = self.style().subControlRect(control, option, part, self).width() - _TEXT_MARGIN
+        width = self.style().subControlRect(control, option, part, self).width()
         cut = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, width)
         option.currentText = cut
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)

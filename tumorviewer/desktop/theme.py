@@ -29,6 +29,8 @@ class Colours:
     window: str
     panel: str
     raised: str
+    field: str
+    """What can be typed into."""
     hover: str
     border: str
     track: str
@@ -49,6 +51,7 @@ DARK = Colours(
     window="#151618",
     panel="#1c1e21",
     raised="#292c31",
+    field="#151618",
     hover="#34383e",
     border="#33373d",
     track="#33373d",
@@ -67,6 +70,7 @@ LIGHT = Colours(
     window="#e9ebee",
     panel="#f7f8f9",
     raised="#ffffff",
+    field="#ffffff",
     hover="#e6eaef",
     border="#cdd2d9",
     track="#cdd2d9",
@@ -85,6 +89,7 @@ HIGH_CONTRAST = Colours(
     window="#000000",
     panel="#000000",
     raised="#000000",
+    field="#000000",
     hover="#303030",
     border="#ffffff",
     track="#404040",
