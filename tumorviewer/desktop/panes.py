@@ -207,13 +207,13 @@ def _own_lines(state: ViewState, first: ViewState, link: Link) -> tuple[str, ...
         label_words(state.volume.label),
         plane,
         "" if state.stack.layout else tr("Interpolated"),
-        "" if first.volume is None else _tie_words(link, first.volume, state.volume),
+        *(_tie_words(link, first.volume, state.volume) if first.volume is not None else ()),
     )
 
 
-def _tie_words(link: Link, first: Volume, volume: Volume) -> str:
+def _tie_words(link: Link, first: Volume, volume: Volume) -> tuple[str, ...]:
     if share_frame(first, volume):
-        return ""
+        return ()
     if link.joins(first, volume):
-        return tr("Linked by hand")
-    return tr("Not linked: another frame of reference")
+        return (tr("Linked by hand"),)
+    return tr("Not linked:"), tr("another frame of reference")
