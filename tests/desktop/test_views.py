@@ -406,7 +406,7 @@ def test_cine_runs_round_and_stops(qtbot, window, shown) -> None:
 def test_the_magnifier_enlarges_what_is_under_the_pointer(window, shown) -> None:
     array = shown.state.volume.array
     array[:, 20, 15] = 3000
-    shown.state.picture_changed.emit()
+    shown.state.fill(shown.slice())
     image = shown.image
     at = image.transform().map(QPointF(15.5, 20.5)).toPoint()
     before = (levels(image) > 250).sum()

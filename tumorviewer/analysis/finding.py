@@ -64,6 +64,14 @@ class Saliency:
         restored *= self.strength[at]
         return restored
 
+    def levels_on_slice(self, index: int) -> NDArray[np.uint8] | None:
+        """As :meth:`on_slice`, in 256 levels, which is quicker."""
+        if index not in self.slices:
+            return None
+        at = self.slices.index(index)
+        levels = np.rint(255 * self.maps[at] * self.strength[at]).astype(np.uint8)
+        return restore(levels, self.boxes[at], self.shape)
+
 
 def join(first: Saliency, second: Saliency, label: str) -> Saliency:
     """The maps of both, which are of one volume, method and class.

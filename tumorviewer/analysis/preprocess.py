@@ -5,13 +5,15 @@ Training and inference both call :func:`prepare`; a model's card records its par
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from tumorviewer.models.card import Preprocessing
+
+_Level = TypeVar("_Level", np.float32, np.uint8)
 
 
 class Box(NamedTuple):
@@ -130,21 +132,21 @@ def _cut(picture_HW: NDArray[np.uint8], window: _Window, size: int) -> NDArray[n
     return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def restore(map_SS: NDArray[np.float32], box: Box, shape: tuple[int, int]) -> NDArray[np.float32]:
+def restore(map_SS: NDArray[_Level], box: Box, shape: tuple[int, int]) -> NDArray[_Level]:
     """Put a map over a network's input back on the slice that it came from.
 
     Returns
     -------
     ndarray
-        ``shape`` float32; zero outside ``box``.
+        ``shape``, float32 or uint8 as the map is; zero outside ``box``.
     """
     resized = np.asarray(
-        Image.fromarray(map_SS, mode="F").resize((box.side, box.side), Image.Resampling.BILINEAR)
+        Image.fromarray(map_SS).resize((box.side, box.side), Image.Resampling.BILINEAR)
     )
     rows, columns = shape
     top, left = max(0, box.top), max(0, box.left)
     bottom, right = min(rows, box.top + box.side), min(columns, box.left + box.side)
-    whole = np.zeros(shape, np.float32)
+    whole = np.zeros(shape, map_SS.dtype)
     whole[top:bottom, left:right] = resized[
         top - box.top : bottom - box.top, left - box.left : right - box.left
     ]

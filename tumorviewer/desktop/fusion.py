@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PySide6.QtGui import QImage
 
 from tumorviewer.desktop.link import share_frame
@@ -40,7 +39,7 @@ class Fusion:
         for mask in (outside, absent):
             if mask is not None:
                 grey[mask] = 0
-        pixels = overlay(grey.astype(np.float32) / 255, self._opacity)
+        pixels = overlay(grey, self._opacity)
         rows, columns = grey.shape
         layout = QImage.Format.Format_ARGB32_Premultiplied
         return QImage(pixels.data, columns, rows, pixels.strides[0], layout).copy()

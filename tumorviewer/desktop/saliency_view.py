@@ -109,12 +109,12 @@ class SaliencyView:
 
 
 def _image(saliency: Saliency, opacity: float, failed: frozenset[int], index: int) -> QImage | None:
-    values = saliency.on_slice(index)
-    if values is None:
+    levels = saliency.levels_on_slice(index)
+    if levels is None:
         return None
-    pixels = overlay(values, opacity)
+    pixels = overlay(levels, opacity)
     if index in failed:
         pixels[..., :3] = pixels[..., :3].mean(axis=2, keepdims=True)
-    rows, columns = values.shape
+    rows, columns = levels.shape
     layout = QImage.Format.Format_ARGB32_Premultiplied
     return QImage(pixels.data, columns, rows, pixels.strides[0], layout).copy()

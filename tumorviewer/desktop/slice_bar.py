@@ -13,7 +13,9 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPalette,
     QPen,
+    QPixmap,
     QPolygonF,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QSlider, QToolTip, QWidget
 
@@ -33,6 +35,7 @@ class SliceBar(QSlider):
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._finding: Finding | None = None
         self._probability: dict[int, float] = {}
+        self._still: QPixmap | None = None
         self.setAccessibleName(tr("Slice"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setInvertedControls(True)
@@ -52,13 +55,14 @@ class SliceBar(QSlider):
         self.setRange(0, max(0, count - 1))
         blocker.unblock()
         self._describe()
+        self._redraw()
 
     def set_finding(self, finding: Finding | None) -> None:
         """Draw the finding's probabilities; None draws a bare slider."""
         self._finding = finding
         self._probability = {} if finding is None else tumour_probabilities(finding)
         self._describe()
-        self.update()
+        self._redraw()
 
     def _describe(self) -> None:
         count = self.maximum() + 1
@@ -97,7 +101,22 @@ class SliceBar(QSlider):
     # Drawing
 
     def paintEvent(self, _event: QPaintEvent) -> None:
+        if self._still is None or self._still.devicePixelRatio() != self.devicePixelRatioF():
+            self._still = self._draw_still()
         painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.drawPixmap(0, 0, self._still)
+        self._draw_handle(painter, self._track())
+        painter.end()
+
+    def _draw_still(self) -> QPixmap:
+        """All but the handle: the same for every slice."""
+        ratio = self.devicePixelRatioF()
+        still = QPixmap(self.size() * ratio)
+        still.setDevicePixelRatio(ratio)
+        still.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(still)
+        painter.setFont(self.font())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         track, palette = self._track(), self.palette()
         painter.fillRect(track, palette.base())
@@ -110,8 +129,20 @@ class SliceBar(QSlider):
         painter.drawRect(track)
         if self._finding is not None:
             self._draw_marks(painter, track, self._finding)
-        self._draw_handle(painter, track)
         painter.end()
+        return still
+
+    def _redraw(self) -> None:
+        self._still = None
+        self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._redraw()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        self._redraw()
 
     def _draw_title(self, painter: QPainter, track: QRectF) -> None:
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))

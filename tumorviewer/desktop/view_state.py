@@ -7,8 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QPointF, QSizeF, Signal
+from PySide6.QtGui import QImage
 
-from tumorviewer.imaging.display import default_window, provisional_window
+from tumorviewer.imaging.display import default_window, provisional_window, shade
 from tumorviewer.imaging.reslice import Plane, Section, Stack, stack
 from tumorviewer.language import later, tr
 from tumorviewer.study import Volume, Window
@@ -72,6 +73,7 @@ class ViewState(QObject):
         self.is_window_chosen = False
         """By the reader; else it is the default once the volume is loaded."""
         self._section: Section | None = None
+        self._picture: QImage | None = None
         self._grid: _SeriesGrid | None = None
 
     @property
@@ -148,8 +150,19 @@ class ViewState(QObject):
                 self._section = self.stack.section(self.index, absent)
         return self._section
 
+    def picture(self) -> QImage:
+        """The plane at its own resolution, which all viewports of this state draw."""
+        if self._picture is None:
+            assert self.volume is not None
+            self._picture = _picture(self.volume, self.section(), self.window, self.is_inverted)
+        return self._picture
+
     def _change_pixels(self) -> None:
         self._section = None
+        self._change_picture()
+
+    def _change_picture(self) -> None:
+        self._picture = None
         self.picture_changed.emit()
 
     # Which plane, and how it looks
@@ -168,7 +181,7 @@ class ViewState(QObject):
         self.is_window_chosen = is_chosen
         if window != self.window:
             self.window = window
-            self.picture_changed.emit()
+            self._change_picture()
             self.window_changed.emit(window)
 
     def reset_window(self) -> None:
@@ -177,7 +190,7 @@ class ViewState(QObject):
 
     def set_inverted(self, inverted: bool) -> None:
         self.is_inverted = inverted
-        self.picture_changed.emit()
+        self._change_picture()
 
     def set_slab(self, thickness: float) -> None:
         """Project the maximum over so many mm; 0 for the plane alone."""
@@ -315,6 +328,31 @@ class ViewState(QObject):
     def set_crosshair_shown(self, shown: bool) -> None:
         self.crosshair_shown = shown
         self.place_changed.emit()
+
+
+def _picture(volume: Volume, section: Section, window: Window, is_inverted: bool) -> QImage:
+    grey = shade(volume, section.values, window)
+    if is_inverted:
+        np.invert(grey, out=grey)
+    if section.outside is not None:
+        grey[section.outside] = 0
+    if section.absent is not None:
+        grey[section.absent] = _hatching(section.absent)
+    return _image(grey)
+
+
+def _hatching(where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Grey levels of a pattern that no anatomy has, for the pixels without data."""
+    rows, columns = np.nonzero(where)
+    return np.where((rows + columns) % 8 < 2, 96, 24).astype(np.uint8)
+
+
+def _image(pixels: NDArray[np.uint8]) -> QImage:
+    pixels = np.ascontiguousarray(pixels)
+    rows, columns = pixels.shape[:2]
+    layout = QImage.Format.Format_RGB888 if pixels.ndim == 3 else QImage.Format.Format_Grayscale8
+    picture = QImage(pixels.data, columns, rows, pixels.strides[0], layout)
+    return picture.convertToFormat(QImage.Format.Format_RGB32)
 
 
 def _grid_of(volume: Volume) -> _SeriesGrid:

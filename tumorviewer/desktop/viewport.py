@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
@@ -24,7 +23,6 @@ from PySide6.QtWidgets import QWidget
 from tumorviewer.desktop import annotation, readout
 from tumorviewer.desktop.gestures import HINTS, Gestures
 from tumorviewer.desktop.view_state import ViewState
-from tumorviewer.imaging.display import shade
 from tumorviewer.imaging.geometry import Edges, edge_letters
 from tumorviewer.imaging.reslice import Stack
 from tumorviewer.language import percent, tr
@@ -189,21 +187,13 @@ class Viewport(QWidget):
 
     def _compose(self) -> QImage:
         """The plane at its own resolution with the overlay blended in."""
-        assert self.state.volume is not None
-        section = self.state.section()
-        grey = shade(self.state.volume, section.values, self.state.window)
-        if self.state.is_inverted:
-            np.invert(grey, out=grey)
-        if section.outside is not None:
-            grey[section.outside] = 0
-        if section.absent is not None:
-            grey[section.absent] = _hatching(section.absent)
-        picture = _image(grey)
         overlay = self.overlay(self.state.index)
-        if overlay is not None:
-            blend = QPainter(picture)
-            blend.drawImage(picture.rect(), overlay)
-            blend.end()
+        if overlay is None:
+            return self.state.picture()
+        picture = self.state.picture().copy()
+        blend = QPainter(picture)
+        blend.drawImage(picture.rect(), overlay)
+        blend.end()
         return picture
 
     def _shrunk(self, painter: QPainter) -> QImage:
@@ -321,17 +311,3 @@ def no_marks(_painter: QPainter) -> None:
 def no_remark(_index: int) -> str:
     """The remark on every slice where there is none."""
     return ""
-
-
-def _hatching(where: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Grey levels of a pattern that no anatomy has, for the pixels without data."""
-    rows, columns = np.nonzero(where)
-    return np.where((rows + columns) % 8 < 2, 96, 24).astype(np.uint8)
-
-
-def _image(pixels: NDArray[np.uint8]) -> QImage:
-    pixels = np.ascontiguousarray(pixels)
-    rows, columns = pixels.shape[:2]
-    layout = QImage.Format.Format_RGB888 if pixels.ndim == 3 else QImage.Format.Format_Grayscale8
-    picture = QImage(pixels.data, columns, rows, pixels.strides[0], layout)
-    return picture.convertToFormat(QImage.Format.Format_RGB32)

@@ -46,13 +46,13 @@ def class_colour(
     return _OKABE_ITO[tumours.index(name) % len(_OKABE_ITO)]
 
 
-def overlay(map_HW: NDArray[np.floating], opacity: float) -> NDArray[np.uint8]:
+def overlay(map_HW: NDArray[np.floating | np.uint8], opacity: float) -> NDArray[np.uint8]:
     """Colour a saliency map.
 
     Parameters
     ----------
     map_HW
-        Saliency in 0–1; NaN is taken as 0.
+        Saliency in 0–1, NaN is taken as 0; or its 256 levels as uint8.
     opacity
         0–1: alpha rises linearly from 0 to this at :data:`OPAQUE_FROM`, and stays.
 
@@ -62,13 +62,16 @@ def overlay(map_HW: NDArray[np.floating], opacity: float) -> NDArray[np.uint8]:
         ``(H, W, 4)`` uint8, premultiplied, in the order blue, green, red, alpha: Qt's
         ``Format_ARGB32_Premultiplied`` on a little-endian machine.
     """
-    scaled = np.nan_to_num(map_HW, nan=0.0)
-    np.clip(scaled, 0, 1, out=scaled)
-    scaled *= 255
-    scaled += 0.5
-    pixels = np.take(_table(round(opacity * 255)), scaled.astype(np.uint8), mode="clip")
+    levels = _levels(map_HW)
+    pixels = np.take(_table(round(opacity * 255)), levels, mode="clip")
     bgra: NDArray[np.uint8] = pixels.view(np.uint8).reshape(*map_HW.shape, 4)
     return bgra
+
+
+def _levels(map_HW: NDArray[np.floating | np.uint8]) -> NDArray[np.uint8]:
+    if map_HW.dtype != np.uint8:
+        map_HW = 255 * np.clip(np.nan_to_num(map_HW, nan=0.0), 0, 1) + 0.5
+    return map_HW.astype(np.uint8, copy=False)
 
 
 def under_map(
