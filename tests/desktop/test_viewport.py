@@ -432,3 +432,11 @@ def test_nothing_happens_without_a_volume(viewport, state, events) -> None:
             QTest.keyClick(viewport, key)
     levels(viewport)
     assert (state.index, state.count, state.centre) == (0, 0, QPointF())
+
+
+def test_a_long_remark_is_whole_on_two_lines():
+    text = "The model calls this slice free of tumour: there is nothing to point at."
+    assert annotation._lines(text, fits=True) == (text,)
+    first, second = annotation._lines(text, fits=False)
+    assert f"{first} {second}" == text
+    assert abs(len(first) - len(second)) < 10

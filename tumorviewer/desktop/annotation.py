@@ -150,10 +150,22 @@ def above_scale_bar(painter: QPainter, area: QRectF, lines: float = 0) -> QRectF
 
 
 def draw_remark(painter: QPainter, area: QRectF, text: str) -> None:
-    """A line over the lower part of the image."""
+    """Words over the lower part of the image, on two lines where they need them."""
+    metrics = QFontMetricsF(painter.font())
     box = above_scale_bar(painter, area, 3.5).adjusted(MARGIN, 0, -MARGIN, 0)
     align = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
-    draw_text(painter, box, align, text, ACCENT)
+    for line in reversed(_lines(text, metrics.horizontalAdvance(text) <= box.width())):
+        draw_text(painter, box, align, line, ACCENT)
+        box.translate(0, -metrics.height())
+
+
+def _lines(text: str, fits: bool) -> tuple[str, ...]:
+    """One, or two of about one length."""
+    gaps = [at for at, letter in enumerate(text) if letter == " "]
+    if fits or not gaps:
+        return (text,)
+    middle = min(gaps, key=lambda at: abs(at - len(text) / 2))
+    return text[:middle], text[middle + 1 :]
 
 
 def draw_message(painter: QPainter, area: QRectF, text: str) -> None:

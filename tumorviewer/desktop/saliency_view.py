@@ -40,6 +40,7 @@ class SaliencyView:
         rows, columns = saliency.shape
         kept = max(2, _CACHED_BYTES // (4 * rows * columns))
         self.image = lru_cache(maxsize=kept)(partial(_image, saliency, opacity, failed))
+        self._failed = failed
         self._map = lru_cache(maxsize=1)(saliency.on_slice)
 
     def value_text(self, index: int, row: int, column: int) -> str:
@@ -72,7 +73,7 @@ class SaliencyView:
             return tr("No map for this slice")
         if not self._has_evidence(index):
             return tr("No positive evidence on this slice")
-        if self._reasons(index):
+        if index in self._failed:
             return tr("Greyed: the map fails its check")
         strength = float(self._saliency.strength[self._saliency.slices.index(index)])
         if strength < _FULL_STRENGTH:
