@@ -18,6 +18,7 @@ from tests.desktop.test_viewport import levels, wheel
 from tumorviewer.desktop import hanging
 from tumorviewer.desktop.companions import NO_MORE, NO_PRIOR
 from tumorviewer.desktop.layouts import CURRENT_PRIOR, PLANES, PRIOR, SIDE_BY_SIDE, Pane, grid
+from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.errors import InputError
 from tumorviewer.resources import home
 from tumorviewer.study.types import Opened, Series, Study
@@ -168,19 +169,24 @@ def test_hung_series_scroll_together(hung) -> None:
     assert {panes.viewport(Pane(number)).state.index for number in range(4)} == {5}
 
 
-def test_another_frame_is_not_linked_and_says_so(qtbot, window, client, on_disk) -> None:
+@pytest.fixture
+def apart(qtbot, window, client, on_disk) -> Viewport:
+    """A series of another frame of reference, beside the shown one."""
     client.ready()
-    apart = series("t2", "1.2", Placed(frame="9.9"))
-    on_disk[SCAN] = Opened((study(series("t1", "1.1"), apart),), ())
+    other = series("t2", "1.2", Placed(frame="9.9"))
+    on_disk[SCAN] = Opened((study(series("t1", "1.1"), other),), ())
     window.open([SCAN])
     qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
     QTest.keyClick(window, Qt.Key.Key_6)
     qtbot.waitUntil(lambda: volume_in(window, 1) is not None)
-    second = window.viewer.panes.viewport(Pane(1))
-    assert "another frame of reference" in second.series_lines
-    before = second.state.index
+    return window.viewer.panes.viewport(Pane(1))
+
+
+def test_another_frame_is_not_linked_and_says_so(window, apart) -> None:
+    assert "another frame of reference" in apart.series_lines
+    before = apart.state.index
     wheel(window.viewer.image, -120)
-    assert second.state.index == before
+    assert apart.state.index == before
 
 
 def test_a_series_that_comes_later_goes_to_where_the_reader_is(qtbot, window, client, on_disk):
@@ -198,27 +204,19 @@ def test_a_series_that_comes_later_goes_to_where_the_reader_is(qtbot, window, cl
     assert second.index == 1
 
 
-def test_another_frame_is_tied_by_hand_and_parted_again(qtbot, window, client, on_disk) -> None:
-    client.ready()
-    apart = series("t2", "1.2", Placed(frame="9.9"))
-    on_disk[SCAN] = Opened((study(series("t1", "1.1"), apart),), ())
-    window.open([SCAN])
-    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
-    QTest.keyClick(window, Qt.Key.Key_6)
-    qtbot.waitUntil(lambda: volume_in(window, 1) is not None)
-    second = window.viewer.panes.viewport(Pane(1))
-    wheel(second, -120)
+def test_another_frame_is_tied_by_hand_and_parted_again(window, apart) -> None:
+    wheel(apart, -120)
     QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ShiftModifier)
-    assert "Linked by hand" in second.series_lines
-    here, there = window.viewer.image.state.index, second.state.index
+    assert "Linked by hand" in apart.series_lines
+    here, there = window.viewer.image.state.index, apart.state.index
     assert there == here + 1
     wheel(window.viewer.image, 120)
-    assert second.state.index == there - 1
-    wheel(second, 120)
+    assert apart.state.index == there - 1
+    wheel(apart, 120)
     assert window.viewer.image.state.index == here - 2
     QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ShiftModifier)
-    assert "another frame of reference" in second.series_lines
-    wheel(second, 120)
+    assert "another frame of reference" in apart.series_lines
+    wheel(apart, 120)
     assert window.viewer.image.state.index == here - 2
 
 
