@@ -258,10 +258,9 @@ def test_a_dropped_folder_is_judged_in_order_paused_and_gone_on_with(
     """The reader's own question goes first, and no answer is given to another volume."""
     card = bundle_card()
     monkeypatch.setattr("tumorviewer.desktop.judging.bundle.read_card", lambda _: card)
-    for number, count in ((1, 3), (2, 4), (3, 5)):
-        study(number, count=count, date=f"2025030{number}")
+    oldest, *_ = [study(n, count=2 + n, date=f"2025030{n}") for n in (1, 2, 3)]
     room.show_worklist()
-    drop(window, mime(study(1, count=3).parent))
+    drop(window, mime(oldest.parent))
     qtbot.waitUntil(lambda: len(client.requests) == 1, timeout=20_000)
     assert len(client.last.volume.array) == 5  # the newest first
     assert "Analysing study 1 of 3" in visible_text(room.worklist) + room.worklist.batch.text()
@@ -275,14 +274,14 @@ def test_a_dropped_folder_is_judged_in_order_paused_and_gone_on_with(
     QTest.mouseClick(room.worklist.batch.pause, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(client.requests) == 3, timeout=10_000)
     assert len(client.last.volume.array) == 4
-    window.open([study(1, count=3)])  # the reader wants the oldest now
+    window.open([oldest])  # the reader wants it now
     qtbot.waitUntil(lambda: len(client.requests) == 4, timeout=10_000)
     assert 3 in client.cancelled
     assert client.last.method is not None
     client.answer()
     qtbot.waitUntil(lambda: len(client.requests) == 5, timeout=10_000)
     client.answer()
-    qtbot.waitUntil(room.worklist.batch.isHidden, timeout=10_000)
+    qtbot.waitUntil(room.worklist.batch.isHidden, timeout=20_000)
     pump(qtbot, room)
     assert [row[0] for row in rows(room)] == ["Analysed"] * 3
     found = room.clerk._records

@@ -189,6 +189,7 @@ class Table(QTreeView):
         header.sectionClicked.connect(self._heading_clicked)
         for at, column in enumerate(COLUMNS):
             header.resizeSection(at, column.width)
+        for at, column in enumerate(COLUMNS):
             if column.is_wide:
                 header.setSectionResizeMode(at, QHeaderView.ResizeMode.Stretch)
 
