@@ -8,6 +8,7 @@ import signal
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 from tumorviewer.analysis.messages import Event, Task
@@ -109,10 +110,15 @@ class Link:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Ctrl-C does not reach a process that is started meanwhile, nor spews from its imports."""
+    """Ctrl-C does not reach a process that is started meanwhile, nor spews from its imports.
+
+    multiprocessing's own tracker is started first: where it is started with the process, it lets
+    interrupts through again before that.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
