@@ -196,10 +196,11 @@ def test_closing_leaves_no_process_and_tells_nothing_more(settled_bundle, volume
 
 
 PARENT = """
-    import sys, time
+    import signal, sys, time
     from tumorviewer.analysis.client import WorkerClient
 
     def main():
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below "nohup … &"
         client = WorkerClient(lambda event: print(type(event).__name__, flush=True))
         client.start()
         try:
