@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -109,7 +109,8 @@ def standing(candidate: Candidate | None) -> Standing:
     """
     catalogue = Catalogue()
     history = promotion.history(catalogue)
-    current, title = _in_use(catalogue)
+    card, title = _in_use(catalogue)
+    current = Identity.of(card) if card else None
     models = tuple(
         (one.card.title, one.folder)
         for one in catalogue.entries()
@@ -118,21 +119,19 @@ def standing(candidate: Candidate | None) -> Standing:
     found = Standing(current, title, history, promotion.locked(history), models)
     if candidate is None:
         return found
-    return _judged(found, candidate)
+    return _judged(found, card, candidate)
 
 
-def _in_use(catalogue: Catalogue) -> tuple[Identity | None, str]:
+def _in_use(catalogue: Catalogue) -> tuple[ModelCard | None, str]:
     try:
         card = bundle.read_card(catalogue.folder(catalogue.default()))
     except InputError as error:
         return None, str(error)
-    return Identity.of(card), f"{card.title} · {card.name} {card.version}"
+    return card, f"{card.title} · {card.name} {card.version}"
 
 
-def _judged(found: Standing, candidate: Candidate) -> Standing:
-    from dataclasses import replace
-
-    card, current = bundle.read_card(candidate.folder), promotion.card_in_use(Catalogue())
+def _judged(found: Standing, current: ModelCard | None, candidate: Candidate) -> Standing:
+    card = bundle.read_card(candidate.folder)
     if current is not None and card.weights.sha256 == current.weights.sha256:
         return replace(found, is_in_use=True)
     said = promotion.objections(_evidence(candidate), card, current, found.locked)
