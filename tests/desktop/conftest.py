@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.desktop.parts import LABELS, FakeClient, model_folder
+from tests.desktop.parts import LABELS, FakeClient, model_folder, pump
 from tests.records.made import slice_file
 from tumorviewer.records import Records
 from tumorviewer.resources import resource
@@ -103,22 +103,28 @@ def read_studies(tmp_path):
 
 
 @pytest.fixture
-def room(qtbot, window, client, played, monkeypatch):
-    """The reading room with open records, and a trainer that is played."""
-    from tests.desktop.test_reading_room import pump
-    from tumorviewer.desktop.training.shelf import Shelf
-
+def opened_room(qtbot, window, client, monkeypatch):
+    """The reading room of a window whose records are open."""
     monkeypatch.setattr("tumorviewer.desktop.reading_room._labels", lambda _: LABELS)
     client.ready()
     window.room.start()
     qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
     pump(qtbot, window.room)
     yield window.room
+    window.room.close_records()
+
+
+@pytest.fixture
+def room(qtbot, played, opened_room):
+    """The reading room, and a trainer that is played."""
+    from tumorviewer.desktop.training.shelf import Shelf
+
+    yield opened_room
     (played / "hold").unlink(missing_ok=True)
     for run in Shelf().running():
         run.fit.stop(at_once=True)
         qtbot.waitUntil(lambda run=run: not run.fit.is_running(), timeout=10_000)
-    window.room.close_records()
+    opened_room.close_records()
     from tumorviewer.desktop.training import job as jobs
 
     for child in jobs._running.values():

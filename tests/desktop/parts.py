@@ -184,3 +184,11 @@ class FakeClient:
 
 def model_folder() -> Path:
     return Path("model")
+
+
+def pump(qtbot, room) -> None:
+    """Wait until the records have nothing to do, not even what follows from what they answered."""
+    for _ in range(3):
+        done: list[object] = []
+        room.clerk.ask(lambda _: None, done.append)
+        qtbot.waitUntil(lambda done=done: bool(done), timeout=10_000)

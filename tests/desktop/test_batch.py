@@ -7,7 +7,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from tests.desktop import test_reading_room
-from tests.desktop.test_reading_room import bundle_card, pump, rows
+from tests.desktop.parts import pump
+from tests.desktop.test_reading_room import bundle_card, rows
 from tests.desktop.test_window import drop, mime, visible_text
 from tumorviewer.analysis.messages import Failed
 from tumorviewer.errors import InputError

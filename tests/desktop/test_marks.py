@@ -12,8 +12,8 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QTest
 
 from tests.desktop import test_reading_room
-from tests.desktop.parts import Source, series, study
-from tests.desktop.test_reading_room import open_and_wait, pump
+from tests.desktop.parts import Source, pump, series, study
+from tests.desktop.test_reading_room import open_and_wait
 from tests.records.made import slice_file
 from tumorviewer.desktop.marks import canvas
 from tumorviewer.errors import InputError

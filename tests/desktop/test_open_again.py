@@ -10,8 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from tests.desktop import test_reading_room
+from tests.desktop.parts import pump
 from tests.desktop.test_hanging import nifti
-from tests.desktop.test_reading_room import open_and_wait, pump, rows
+from tests.desktop.test_reading_room import open_and_wait, rows
 from tests.desktop.test_window import drop, mime, visible_text
 from tests.records.made import slice_file
 from tumorviewer.desktop.library import Library

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
-from tests.desktop.parts import LABELS
+from tests.desktop.parts import LABELS, pump
 from tests.desktop.test_window import drop, mime, visible_text
 from tests.records.made import slice_file
 from tumorviewer.models import bundle
@@ -39,15 +39,8 @@ def study(tmp_path):
 
 
 @pytest.fixture
-def room(qtbot, window, client, monkeypatch):
-    """The reading room of a window whose records are open."""
-    monkeypatch.setattr("tumorviewer.desktop.reading_room._labels", lambda _: LABELS)
-    client.ready()
-    window.room.start()
-    qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
-    pump(qtbot, window.room)
-    yield window.room
-    window.room.close_records()
+def room(opened_room):
+    return opened_room
 
 
 def rows(room) -> list[list[str]]:
@@ -69,14 +62,6 @@ def open_and_wait(qtbot, window, path: Path) -> None:
 def answered(qtbot, window, client) -> None:
     client.answer()
     qtbot.waitUntil(lambda: window.assessment.has_answer)
-
-
-def pump(qtbot, room) -> None:
-    """Wait until the records have nothing to do, not even what follows from what they answered."""
-    for _ in range(3):
-        done: list[object] = []
-        room.clerk.ask(lambda _: None, done.append)
-        qtbot.waitUntil(lambda done=done: bool(done), timeout=10_000)
 
 
 def test_empty_worklist_says_what_to_do(qtbot, window, room):
