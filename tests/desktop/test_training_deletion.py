@@ -166,7 +166,7 @@ def test_what_runs_or_is_joined_stays_and_what_to_do_is_said(
     click(workspace.settings.start)
     qtbot.waitUntil(lambda: "1 of 3 epochs" in workspace.run.stage.text(), **PATIENCE)
     click(workspace.list.delete)
-    assert "It is being trained or compared. Pause it" in workspace.notice.text()
+    assert "It is being trained, measured or compared. Pause it" in workspace.notice.text()
     assert not any(one.isVisible() for one in workspace.findChildren(QMessageBox))
     (run,) = data.runs()
     assert json.loads((run.folder / "arguments.json").read_text())

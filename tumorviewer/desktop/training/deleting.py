@@ -125,7 +125,7 @@ def check(item: Item, shelf: Shelf) -> None:
         If something of it runs, or another data set is joined with it.
     """
     if any(run.is_busy for run in ([item.run] if item.run else item.data.runs())):
-        reason = tr("It is being trained or compared.")
+        reason = tr("It is being trained, measured or compared.")
         raise InputError(item.name, reason, tr("Pause it, or wait until it has ended."))
     if item.run is not None:
         return
