@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tumorviewer.analysis.preprocess import foreground
 from tumorviewer.study import Volume
-from tumorviewer.study.sniffing import HEAD_BYTES, Kind, kind_of
+from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, kind_of
 
 MEASURES = (
     "format",
@@ -31,7 +31,7 @@ MEASURES = (
 and those of the corners are grey levels of the screen; the last four are dark margins, shares."""
 FORMATS = ("other", "JPEG", "PNG", "BMP", "TIFF", "DICOM", "NIfTI")
 _SIGNATURES = {b"\xff\xd8\xff": 1, b"\x89PNG": 2, b"BM": 3, b"II": 4, b"MM": 4}
-_KINDS: dict[Kind | None, int] = {Kind.DICOM: 5, Kind.NIFTI: 6}
+_KINDS: dict[FileKind | None, int] = {FileKind.DICOM: 5, FileKind.NIFTI: 6}
 
 
 def measure(

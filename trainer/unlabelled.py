@@ -23,7 +23,7 @@ from tumorviewer.analysis.slices import is_label_map, prepare_volume
 from tumorviewer.errors import InputError
 from tumorviewer.files import replacing
 from tumorviewer.models.card import Preprocessing
-from tumorviewer.study import VolumeSource, open_paths
+from tumorviewer.study import VolumeReader, open_paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def read(
     return Unlabelled(data, array, np.repeat(np.arange(len(counts)), counts), files, digests)
 
 
-def _key(data: Path, found: list[VolumeSource], settings: Preprocessing) -> str:
+def _key(data: Path, found: list[VolumeReader], settings: Preprocessing) -> str:
     digest = hashlib.sha256(f"unlabelled\n{data.resolve()}\n{asdict(settings)}\n".encode())
     for module in (preprocess, slices):
         digest.update(Path(str(module.__file__)).read_bytes())
@@ -92,7 +92,7 @@ def _key(data: Path, found: list[VolumeSource], settings: Preprocessing) -> str:
 
 
 def _build(
-    found: list[VolumeSource], settings: Preprocessing, stored: Path, progress: Progress
+    found: list[VolumeReader], settings: Preprocessing, stored: Path, progress: Progress
 ) -> None:
     volumes: list[dict[str, Any]] = []
     refused: list[tuple[str, str]] = []
@@ -110,7 +110,7 @@ def _build(
     write_json(stored.with_suffix(".json"), {"volumes": volumes, "refused": refused})
 
 
-def _written(volume: VolumeSource, settings: Preprocessing, stream: BinaryIO) -> dict[str, Any]:
+def _written(volume: VolumeReader, settings: Preprocessing, stream: BinaryIO) -> dict[str, Any]:
     """Append the slices of one volume; answers what is to be known of it."""
     loaded = volume.load()
     if is_label_map(loaded):

@@ -18,8 +18,8 @@ from trainer.progress import Progress
 from trainer.spread import spread
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
-from tumorviewer.study import Study, Volume, VolumeSource, nifti, open_paths
-from tumorviewer.study.sniffing import HEAD_BYTES, Kind, kind_by_name, kind_of
+from tumorviewer.study import Study, Volume, VolumeReader, nifti, open_paths
+from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, kind_by_name, kind_of
 
 RULES = 'use "refuse", "all" or "middle N"'
 _ONE_SLICE = (".png", ".jpg", ".jpeg", ".bmp")
@@ -52,7 +52,7 @@ def _look(path: Path) -> Contents:
     return Contents(volume.shape[0], study.patient_id.strip(), study.series[0].uid or "")
 
 
-def only_volume(path: Path) -> tuple[Study, VolumeSource]:
+def only_volume(path: Path) -> tuple[Study, VolumeReader]:
     """The one volume of a file or folder; of several time points or directions the first."""
     opened = open_paths([path])
     volumes = [
@@ -77,11 +77,11 @@ def is_series(folder: Path) -> bool:
 
 
 def _is_dicom(path: Path) -> bool:
-    if kind_by_name(path.name) is Kind.PICTURE:
+    if kind_by_name(path.name) is FileKind.PICTURE:
         return False
     try:
         with path.open("rb") as stream:
-            return kind_of(stream.read(HEAD_BYTES), path) is Kind.DICOM
+            return kind_of(stream.read(HEAD_BYTES), path) is FileKind.DICOM
     except OSError:
         return False
 

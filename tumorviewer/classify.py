@@ -20,7 +20,7 @@ from tumorviewer.language import tr
 if TYPE_CHECKING:
     from tumorviewer.analysis.finding import Finding
     from tumorviewer.analysis.predict import Model
-    from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeSource
+    from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeReader
 
 Tell = Callable[[str], None]
 """Told what is being done."""
@@ -64,7 +64,7 @@ class Item(NamedTuple):
     """One volume to judge."""
 
     series: Series
-    volume: VolumeSource
+    volume: VolumeReader
 
 
 def classify(paths: Sequence[str], settings: Settings, tell: Tell) -> Report:

@@ -209,7 +209,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
 
 
 def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
-    from tumorviewer.study.labels import label_words
+    from tumorviewer.study.volume_labels import label_words
 
     is_outside = (finding["kind"] or {}).get("level") == "outside"
     shares = {} if is_outside else finding["probabilities"]

@@ -28,7 +28,7 @@ from corpus import CASES
 from corpus.case import FOLDER_MARK, PATIENT_MARK, Case
 
 from tumorviewer.errors import InputError
-from tumorviewer.study import Opened, VolumeSource, open_paths
+from tumorviewer.study import Opened, VolumeReader, open_paths
 
 WALL_SECONDS = 60
 ADDRESS_SPACE = 6 << 30
@@ -42,7 +42,7 @@ def _on_alarm(_signal: int, _frame: FrameType | None) -> None:
     raise Hang
 
 
-def _volume(source: VolumeSource) -> dict[str, Any]:
+def _volume(source: VolumeReader) -> dict[str, Any]:
     try:
         loaded = source.load()
     except InputError as error:

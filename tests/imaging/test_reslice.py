@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from tumorviewer.imaging.reslice import Plane, Stack, stack
+from tumorviewer.imaging.reslice import Plane, PlaneStack, stack
 from tumorviewer.study import Placement, Volume
 
 SHAPE = (9, 20, 16)
@@ -59,7 +59,7 @@ def everything(volume: Volume) -> np.ndarray:
     return np.zeros(len(volume.array), bool)
 
 
-def points_of(shown: Stack, index: int) -> np.ndarray:
+def points_of(shown: PlaneStack, index: int) -> np.ndarray:
     rows, columns = shown.shape
     return np.array([[shown.to_patient(index, r, c) for c in range(columns)] for r in range(rows)])
 
@@ -136,7 +136,7 @@ def test_straight_planes_are_those_of_simpleitk(matrix, plane) -> None:
         np.testing.assert_allclose(values[inner], expected[inner], atol=1e-3)
 
 
-def reference(shown: Stack, index: int) -> sitk.Image:
+def reference(shown: PlaneStack, index: int) -> sitk.Image:
     """One plane of a stack as an empty image."""
     rows, columns = shown.shape
     made = sitk.Image(columns, rows, 1, sitk.sitkFloat64)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydicom.uid import generate_uid
 
-from tumorviewer.study import Opened, Series, VolumeSource, open_paths
+from tumorviewer.study import Opened, Series, VolumeReader, open_paths
 
 
 def only_series(opened: Opened) -> Series:
@@ -180,7 +180,7 @@ def test_views_without_position_are_not_mixed(tmp_path: Path) -> None:
             number, ImagePositionPatient=None, ViewPosition=view, Modality="CR"
         )
         files.save(dataset, tmp_path / f"{number}.dcm")
-    volumes: tuple[VolumeSource, ...] = only_series(open_paths([tmp_path])).volumes
+    volumes: tuple[VolumeReader, ...] = only_series(open_paths([tmp_path])).volumes
     assert [source.label for source in volumes] == ["PA", "LL"]
 
 

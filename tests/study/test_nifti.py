@@ -289,7 +289,7 @@ def test_rescaled_values_are_exact_or_rounded_once(stored, slope, inter, seed) -
     dtype = np.dtype(stored)
     rng = np.random.default_rng(seed)
     raw = rng.integers(0, 256, (8, dtype.itemsize), np.uint8).view(dtype)[:, 0]
-    rescale = nifti_pixels.Rescale(dtype, slope, inter)
+    rescale = nifti_pixels.NiftiRescale(dtype, slope, inter)
     with np.errstate(all="ignore"):
         wanted = raw.astype(np.float64) * slope + inter
         if slope == 1 and inter == 0:

@@ -18,7 +18,7 @@ from pydicom.fileset import FileSet
 
 from tumorviewer.errors import Cancelled
 from tumorviewer.study import Opened, open_paths
-from tumorviewer.study.sniffing import Kind, kind_of
+from tumorviewer.study.sniffing import FileKind, kind_of
 
 
 def slices(opened: Opened) -> int:
@@ -94,22 +94,22 @@ def test_names_are_believed_only_where_content_says_nothing(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
-        (bytes(128) + b"DICM", Kind.DICOM),
-        (b"II*\0" + bytes(124) + b"DICM", Kind.DICOM),  # whole-slide files are both
-        (b"\x08\0\x05\0CS\x0a\0ISO_IR 100", Kind.DICOM),
-        (b"\x08\0\0\0\x04\0\0\0\x40\1\0\0", Kind.DICOM),
-        (b"\0\x08\0\x05CS\0\x0aISO_IR 100", Kind.DICOM),
-        (b"\x89PNG\r\n\x1a\n", Kind.PICTURE),
-        (b"BM" + bytes(12) + b"\x28\0\0\0", Kind.PICTURE),
+        (bytes(128) + b"DICM", FileKind.DICOM),
+        (b"II*\0" + bytes(124) + b"DICM", FileKind.DICOM),  # whole-slide files are both
+        (b"\x08\0\x05\0CS\x0a\0ISO_IR 100", FileKind.DICOM),
+        (b"\x08\0\0\0\x04\0\0\0\x40\1\0\0", FileKind.DICOM),
+        (b"\0\x08\0\x05CS\0\x0aISO_IR 100", FileKind.DICOM),
+        (b"\x89PNG\r\n\x1a\n", FileKind.PICTURE),
+        (b"BM" + bytes(12) + b"\x28\0\0\0", FileKind.PICTURE),
         (b"BMW is a car", None),
-        (b"PK\3\4", Kind.ARCHIVE),
-        (b"%PDF-1.7", Kind.OTHER_PICTURE),
+        (b"PK\3\4", FileKind.ARCHIVE),
+        (b"%PDF-1.7", FileKind.OTHER_PICTURE),
         (b"\x08\0", None),
         (b"", None),
         (bytes(1024), None),
     ],
 )
-def test_content_is_recognised(head: bytes, kind: Kind | None) -> None:
+def test_content_is_recognised(head: bytes, kind: FileKind | None) -> None:
     assert kind_of(head, Path("nameless")) is kind
 
 

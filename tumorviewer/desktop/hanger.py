@@ -13,8 +13,8 @@ from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import presets
 from tumorviewer.language import tr
-from tumorviewer.study.labels import label_words
 from tumorviewer.study.types import Volume, Window
+from tumorviewer.study.volume_labels import label_words
 
 
 class Hanger(QObject):

@@ -15,7 +15,7 @@ from tumorviewer.language import tr
 from tumorviewer.models import bundle
 from tumorviewer.records import OnDisk, StudyEntry
 from tumorviewer.records.identity import study_key, volume_key
-from tumorviewer.study.types import Refused, Series, Study, VolumeSource
+from tumorviewer.study.types import Refused, Series, Study, VolumeReader
 
 if TYPE_CHECKING:
     from tumorviewer.records import Records
@@ -86,7 +86,7 @@ class Judge:
         opened = open_paths(self.records.worklist.paths(entry.id), lambda *_: self.check())
         return next((study for study in opened.studies if study_key(study) == entry.key), None)
 
-    def _judge_volume(self, study: int, series: Series, source: VolumeSource) -> Refused | None:
+    def _judge_volume(self, study: int, series: Series, source: VolumeReader) -> Refused | None:
         self.check()
         key, findings = volume_key(series, source), self.records.findings
         known = findings.current(study, key, self._identity.sha256)

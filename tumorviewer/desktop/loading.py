@@ -13,7 +13,7 @@ from tumorviewer.desktop.jobs import Executor, Job, Jobs
 from tumorviewer.desktop.kept import Kept
 from tumorviewer.errors import InputError
 from tumorviewer.language import number, tr
-from tumorviewer.study.types import Opened, Refused, Series, Volume, VolumeSource
+from tumorviewer.study.types import Opened, Refused, Series, Volume, VolumeReader
 
 _KEPT_BYTES = 256 << 20
 """Pixels of volumes that were shown before and are shown again at once."""
@@ -129,7 +129,7 @@ class Loader(QObject):
             else Kept(_KEPT_BYTES, lambda volume: volume.array.nbytes)
         )
 
-    def load(self, source: VolumeSource) -> None:
+    def load(self, source: VolumeReader) -> None:
         self.cancel()
         if (volume := self.kept.get(id(source))) is not None:
             self.loaded.emit(volume)
@@ -143,14 +143,14 @@ class Loader(QObject):
     def cancel(self) -> None:
         self._jobs.cancel()
 
-    def forget(self, source: VolumeSource) -> None:
+    def forget(self, source: VolumeReader) -> None:
         """Give back the memory of a volume that was closed."""
         self.kept.drop(id(source))
 
     def close(self) -> bool:
         return self._jobs.close()
 
-    def _read(self, source: VolumeSource, job: Job) -> Volume:
+    def _read(self, source: VolumeReader, job: Job) -> Volume:
         pace = Pace()
         fresh: list[int] = []
 
@@ -167,7 +167,7 @@ class Loader(QObject):
         default_window(volume)  # remembered for the GUI thread, which would have to wait for it
         return volume
 
-    def _done(self, source: VolumeSource, volume: Volume) -> None:
+    def _done(self, source: VolumeReader, volume: Volume) -> None:
         self.kept.put(id(source), volume)
         self.loaded.emit(volume)
 

@@ -16,7 +16,7 @@ from tumorviewer.imaging.geometry import plane_across
 from tumorviewer.imaging.reslice import Plane
 from tumorviewer.language import capital, tr
 from tumorviewer.study import Placement, Volume
-from tumorviewer.study.labels import label_words
+from tumorviewer.study.volume_labels import label_words
 
 GAP = QColor(64, 64, 64)
 _COMMON = ("patient_text_shown", "smooth", "is_inverted", "slab", "is_magnified")

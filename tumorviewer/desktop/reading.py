@@ -14,7 +14,7 @@ from tumorviewer.desktop.library import Library
 from tumorviewer.desktop.loading import Loader, Opener, Thumbnails
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeSource
+from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeReader
 
 
 class Shown(NamedTuple):
@@ -25,7 +25,7 @@ class Shown(NamedTuple):
     volume: int
 
     @property
-    def source(self) -> VolumeSource:
+    def source(self) -> VolumeReader:
         return self.series.volumes[self.volume]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tumorviewer import language
 from tumorviewer.imaging.display import DEFAULT, TABLE
 from tumorviewer.imaging.geometry import plane_position_text, position_text
-from tumorviewer.imaging.reslice import Stack
+from tumorviewer.imaging.reslice import PlaneStack
 from tumorviewer.language import tr
 from tumorviewer.study import Placement, Volume, Window
 
@@ -41,7 +41,7 @@ def intensity_text(volume: Volume, value: Any, extent: float) -> str:
     return f"{value if exact else number(float(value), extent)} {volume.units}".rstrip()
 
 
-def pixel_lines(stack: Stack, index: int, row: int, column: int) -> list[str]:
+def pixel_lines(stack: PlaneStack, index: int, row: int, column: int) -> list[str]:
     """Where a pixel is: in the patient where that is known, and on its plane."""
     lines = [tr("Column {column}, row {row}", column=column, row=row)]
     if stack.volume.placement is Placement.PATIENT:
@@ -49,7 +49,7 @@ def pixel_lines(stack: Stack, index: int, row: int, column: int) -> list[str]:
     return lines
 
 
-def slice_lines(stack: Stack, index: int, slab: float = 0) -> list[str]:
+def slice_lines(stack: PlaneStack, index: int, slab: float = 0) -> list[str]:
     """Which plane it is, where it lies, and over how many mm the maximum is shown."""
     lines = [tr("Maximum of {slab} mm", slab=language.number(slab, "g")) if slab else ""]
     if stack.volume.placement is Placement.PATIENT:

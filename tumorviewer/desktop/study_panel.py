@@ -10,8 +10,8 @@ from tumorviewer.desktop.library import Library
 from tumorviewer.desktop.refused_list import RefusedList
 from tumorviewer.desktop.study_list import StudyList
 from tumorviewer.language import tr
-from tumorviewer.study.labels import label_words
-from tumorviewer.study.types import Series, VolumeSource
+from tumorviewer.study.types import Series, VolumeReader
+from tumorviewer.study.volume_labels import label_words
 
 
 class StudyPanel(QFrame):
@@ -74,7 +74,7 @@ class StudyPanel(QFrame):
         self.studies.select(series)
         self.show_volumes(series.volumes, volume)
 
-    def show_volumes(self, volumes: tuple[VolumeSource, ...], current: int) -> None:
+    def show_volumes(self, volumes: tuple[VolumeReader, ...], current: int) -> None:
         """Offer the volumes of a series, if there is a choice."""
         self._volumes.clear()
         for at, volume in enumerate(volumes, 1):

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QPointF, QSizeF, Signal
 from PySide6.QtGui import QImage
 
 from tumorviewer.imaging.display import default_window, provisional_window, shade
-from tumorviewer.imaging.reslice import Plane, Section, Stack, stack
+from tumorviewer.imaging.reslice import Plane, PlanePixels, PlaneStack, stack
 from tumorviewer.language import later, tr
 from tumorviewer.study import Volume, Window
 
@@ -48,7 +48,7 @@ class ViewState(QObject):
         super().__init__(parent)
         self.plane = plane
         self.volume: Volume | None = None
-        self.stack: Stack | None = None
+        self.stack: PlaneStack | None = None
         self.index = 0
         self.window = Window(128, 256)
         self.zoom = 1.0
@@ -72,7 +72,7 @@ class ViewState(QObject):
         self._filled: NDArray[np.bool_] = np.zeros(0, bool)
         self.is_window_chosen = False
         """By the reader; else it is the default once the volume is loaded."""
-        self._section: Section | None = None
+        self._section: PlanePixels | None = None
         self._picture: QImage | None = None
         self._grid: _SeriesGrid | None = None
 
@@ -138,7 +138,7 @@ class ViewState(QObject):
         if index == self.index or self.plane is not Plane.OWN:
             self._change_pixels()
 
-    def section(self) -> Section:
+    def section(self) -> PlanePixels:
         """The pixels that are shown."""
         if self._section is None:
             assert self.stack is not None
@@ -330,7 +330,7 @@ class ViewState(QObject):
         self.place_changed.emit()
 
 
-def _picture(volume: Volume, section: Section, window: Window, is_inverted: bool) -> QImage:
+def _picture(volume: Volume, section: PlanePixels, window: Window, is_inverted: bool) -> QImage:
     grey = shade(volume, section.values, window)
     if is_inverted:
         np.invert(grey, out=grey)

@@ -24,7 +24,7 @@ from tumorviewer.desktop import annotation, readout
 from tumorviewer.desktop.gestures import HINTS, Gestures
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.imaging.geometry import Edges, edge_letters
-from tumorviewer.imaging.reslice import Stack
+from tumorviewer.imaging.reslice import PlaneStack
 from tumorviewer.language import percent, tr
 from tumorviewer.study import Placement
 
@@ -214,7 +214,7 @@ class Viewport(QWidget):
             )
         return self._smaller
 
-    def _draw_annotations(self, painter: QPainter, area: QRectF, stack: Stack) -> None:
+    def _draw_annotations(self, painter: QPainter, area: QRectF, stack: PlaneStack) -> None:
         state = self.state
         top, bottom = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
@@ -243,7 +243,7 @@ class Viewport(QWidget):
             at = self.transform().map(self.state.from_patient(point))
             annotation.draw_crosshair(painter, area, at)
 
-    def _cursor_lines(self, stack: Stack) -> list[str]:
+    def _cursor_lines(self, stack: PlaneStack) -> list[str]:
         state = self.state
         pixel = None if state.cursor is None else self.pixel_at(state.cursor)
         if pixel is None or state.absence():

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorviewer.imaging.geometry import normal, to_patient
-from tumorviewer.study.layout import Layout, layout_across, patient_axes
+from tumorviewer.study.layout import VoxelLayout, layout_across, patient_axes
 from tumorviewer.study.types import Placement, Volume
 
 _ALIGNED = 1e-4
@@ -51,7 +51,7 @@ _STRAIGHT = {
 """Columns: direction of slices, of rows and of columns, as :mod:`tumorviewer.study.layout`."""
 
 
-class Section(NamedTuple):
+class PlanePixels(NamedTuple):
     """The pixels of one plane."""
 
     values: NDArray[Any]
@@ -63,7 +63,7 @@ class Section(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class PlaneStack:
     """Parallel planes through a volume, in the order in which they are scrolled through."""
 
     volume: Volume
@@ -75,7 +75,7 @@ class Stack:
     """``(3,)`` from a column to the next."""
     shape: tuple[int, int]
     """Rows and columns."""
-    layout: Layout | None
+    layout: VoxelLayout | None
     """How the volume's own axes run where its voxels are the planes' pixels; else None."""
 
     def __len__(self) -> int:
@@ -129,7 +129,7 @@ class Stack:
         """The plane that a point is nearest to."""
         return int(np.argmin(np.abs((self.firsts - point) @ self.normal)))
 
-    def section(self, index: int, absent: NDArray[np.bool_]) -> Section:
+    def section(self, index: int, absent: NDArray[np.bool_]) -> PlanePixels:
         """The pixels of a plane.
 
         Parameters
@@ -141,10 +141,10 @@ class Stack:
             return self._sampled(index, absent)
         values = self.layout.view(self.volume.array)[index]
         if not absent.any():
-            return Section(values)
-        return Section(values, absent=absent[self._slices[index]])
+            return PlanePixels(values)
+        return PlanePixels(values, absent=absent[self._slices[index]])
 
-    def slab(self, index: int, absent: NDArray[np.bool_], thickness: float) -> Section:
+    def slab(self, index: int, absent: NDArray[np.bool_], thickness: float) -> PlanePixels:
         """The maximum intensity projection of the planes within ``thickness`` mm, this one in
         the middle; absent slices take no part."""
         reach = thickness / 2 + 1e-6
@@ -153,13 +153,13 @@ class Stack:
         values = sections[0].values.copy()
         for one in sections[1:]:
             np.fmax(values, one.values, out=values)
-        return Section(
+        return PlanePixels(
             values,
             _all([one.outside for one in sections]),
             _all([one.absent for one in sections]),
         )
 
-    def sample(self, volume: Volume, index: int) -> Section:
+    def sample(self, volume: Volume, index: int) -> PlanePixels:
         """Another volume of the same frame of reference, interpolated in one of these planes."""
         absent = np.zeros(len(volume.array), bool)
         absent[list(volume.missing)] = True
@@ -178,15 +178,15 @@ class Stack:
         numbers = np.arange(slices)[:, None, None]
         return self.layout.view(np.broadcast_to(numbers, (slices, rows, columns)))
 
-    def _sampled(self, index: int, absent: NDArray[np.bool_]) -> Section:
+    def _sampled(self, index: int, absent: NDArray[np.bool_]) -> PlanePixels:
         corner = self.firsts[index]
         return _grid(self.volume).sample(corner, self.down, self.right, self.shape, absent)
 
 
-_AS_IT_IS = Layout((0, 1, 2), (False, False, False))
+_AS_IT_IS = VoxelLayout((0, 1, 2), (False, False, False))
 
 
-def stack(volume: Volume, plane: Plane) -> Stack | None:
+def stack(volume: Volume, plane: Plane) -> PlaneStack | None:
     """The planes of a volume.
 
     A view of its pixels where it has them in these planes; else they are interpolated from the
@@ -215,14 +215,14 @@ def stack(volume: Volume, plane: Plane) -> Stack | None:
         return _boxed(volume, directions, np.linalg.norm(affine[:3, :3], axis=0))
     count, *shape = layout.shape((slices, rows, columns))
     firsts = affine[:3, 3] + np.arange(count)[:, None] * affine[:3, 0]
-    return Stack(volume, firsts, affine[:3, 1], affine[:3, 2], (shape[0], shape[1]), layout)
+    return PlaneStack(volume, firsts, affine[:3, 1], affine[:3, 2], (shape[0], shape[1]), layout)
 
 
-def _own(volume: Volume) -> Stack:
+def _own(volume: Volume) -> PlaneStack:
     firsts = np.array([to_patient(volume, at, 0, 0) for at in range(len(volume.array))])
     down, right = volume.affine[:3, 1], volume.affine[:3, 2]
     rows, columns = volume.array.shape[1:3]
-    return Stack(volume, firsts, down, right, (rows, columns), _AS_IT_IS)
+    return PlaneStack(volume, firsts, down, right, (rows, columns), _AS_IT_IS)
 
 
 def _array_axis(volume: Volume, plane: Plane) -> int:
@@ -253,7 +253,9 @@ def _perpendicular(axes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([across if across @ axes[:, 0] > 0 else -across, down, right])
 
 
-def _boxed(volume: Volume, directions: NDArray[np.float64], spacing: NDArray[np.float64]) -> Stack:
+def _boxed(
+    volume: Volume, directions: NDArray[np.float64], spacing: NDArray[np.float64]
+) -> PlaneStack:
     """Planes along ``directions`` that hold all of the volume."""
     rows, columns = volume.array.shape[1:3]
     ends = (0, len(volume.array) - 1)
@@ -265,7 +267,7 @@ def _boxed(volume: Volume, directions: NDArray[np.float64], spacing: NDArray[np.
     slack = (np.array([count, height, width]) - 1) * spacing - (high - low)
     across, down, right = (directions * spacing).T
     firsts = directions @ (low - slack / 2) + np.arange(count)[:, None] * across
-    return Stack(volume, firsts, down, right, (height, width), None)
+    return PlaneStack(volume, firsts, down, right, (height, width), None)
 
 
 class _Grid:
@@ -299,7 +301,7 @@ class _Grid:
         right: NDArray[np.float64],
         shape: tuple[int, int],
         absent: NDArray[np.bool_],
-    ) -> Section:
+    ) -> PlanePixels:
         """Interpolate a plane linearly; ``corner`` is the centre of its first pixel."""
         rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])[None]
 
@@ -318,7 +320,7 @@ class _Grid:
             | (row < -0.5) | (row > height - 0.5) | (column < -0.5) | (column > width - 0.5)
         )  # fmt: skip
         values = _interpolate(self._pixels, np.stack([at, row, column]))
-        return Section(values, outside, self._absent(at, absent))
+        return PlanePixels(values, outside, self._absent(at, absent))
 
     def _absent(
         self, at: NDArray[np.float64], absent: NDArray[np.bool_]

@@ -9,7 +9,7 @@ from PIL import Image
 from tumorviewer.errors import Cancelled
 from tumorviewer.imaging.display import levels, provisional_window
 from tumorviewer.imaging.geometry import pixel_aspect
-from tumorviewer.study.types import Volume, VolumeSource
+from tumorviewer.study.types import Volume, VolumeReader
 
 
 def thumbnail(volume: Volume, index: int | None = None, side: int = 96) -> NDArray[np.uint8]:
@@ -30,7 +30,7 @@ def thumbnail(volume: Volume, index: int | None = None, side: int = 96) -> NDArr
     return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
 
 
-def thumbnail_of_source(source: VolumeSource, side: int = 96) -> NDArray[np.uint8]:
+def thumbnail_of_source(source: VolumeReader, side: int = 96) -> NDArray[np.uint8]:
     """As :func:`thumbnail`, of the middle slice: what comes after it is not read.
 
     Raises

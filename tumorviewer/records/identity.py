@@ -14,10 +14,10 @@ from tumorviewer.archives import SEPARATOR
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records.types import OnDisk, digest
-from tumorviewer.study.types import Series, SourceFile, Study, VolumeSource
+from tumorviewer.study.types import Series, SourceFile, Study, VolumeReader
 
 
-def volume_key(series: Series, volume: VolumeSource) -> str:
+def volume_key(series: Series, volume: VolumeReader) -> str:
     """Name of a volume within its study, the same wherever its files lie."""
     return f"{series.uid or series.title}#{volume.label}"
 

@@ -19,7 +19,7 @@ from tumorviewer.records.facade import Records
 from tumorviewer.records.identity import study_key, volume_key
 from tumorviewer.records.types import StudyEntry, Verdict
 from tumorviewer.study import open_paths
-from tumorviewer.study.types import Refused, Study, VolumeSource
+from tumorviewer.study.types import Refused, Study, VolumeReader
 
 TABLE = "dataset.csv"
 _HEADER = ("path", "label", "patient_id", "slice", "group")
@@ -46,7 +46,7 @@ class _Shown:
 
     entry: StudyEntry
     label: str
-    volume: VolumeSource
+    volume: VolumeReader
     position: int
     """Of the volume in its study."""
     slices: tuple[int, ...]

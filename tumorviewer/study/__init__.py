@@ -1,7 +1,7 @@
 """Files on disk to Study ▸ Series ▸ Volume: pixels with patient geometry, and what was left out.
 
 ``open_paths`` reads headers only and answers with an :class:`Opened`; pixels are read when a
-:class:`VolumeSource` is loaded.
+:class:`VolumeReader` is loaded.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tumorviewer.study.types import (
+    LoadingProgress,
     Opened,
     Placement,
-    Progress,
     Refused,
     Series,
     Study,
     Volume,
-    VolumeSource,
+    VolumeReader,
     Window,
 )
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from tumorviewer.study.opening import open_paths
 
 __all__ = [
+    "LoadingProgress",
     "Opened",
     "Placement",
-    "Progress",
     "Refused",
     "Series",
     "Study",
     "Volume",
-    "VolumeSource",
+    "VolumeReader",
     "Window",
     "open_paths",
 ]

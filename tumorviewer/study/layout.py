@@ -23,7 +23,7 @@ _VIEWS = {
 """By the patient axis across slices: patient axis and direction of slices, rows and columns."""
 
 
-class Layout(NamedTuple):
+class VoxelLayout(NamedTuple):
     """Which voxel axis becomes slice, row and column, and which of them run backwards."""
 
     axes: tuple[int, int, int]
@@ -58,7 +58,7 @@ class Layout(NamedTuple):
         return affine @ to_stored
 
 
-def display_layout(affine_LPS: NDArray[np.float64], shape: tuple[int, int, int]) -> Layout:
+def display_layout(affine_LPS: NDArray[np.float64], shape: tuple[int, int, int]) -> VoxelLayout:
     """Choose slices, rows and columns as they are read in radiology.
 
     Slices lie across the axis of largest spacing, or are axial where spacing is equal. Columns
@@ -77,7 +77,7 @@ def display_layout(affine_LPS: NDArray[np.float64], shape: tuple[int, int, int])
     return layout_across(affine_LPS, across)
 
 
-def layout_across(affine_LPS: NDArray[np.float64], across: int) -> Layout:
+def layout_across(affine_LPS: NDArray[np.float64], across: int) -> VoxelLayout:
     """As :func:`display_layout`, with slices across a given axis of the array."""
     directions = _directions(affine_LPS)
     nearest = patient_axes(affine_LPS)
@@ -86,7 +86,7 @@ def layout_across(affine_LPS: NDArray[np.float64], across: int) -> Layout:
     back = tuple(
         bool(directions[axis, 1] != wanted) for axis, (_, wanted) in zip(axes, view, strict=True)
     )
-    return Layout((axes[0], axes[1], axes[2]), (back[0], back[1], back[2]))
+    return VoxelLayout((axes[0], axes[1], axes[2]), (back[0], back[1], back[2]))
 
 
 def patient_axes(affine_LPS: NDArray[np.float64]) -> tuple[int, int, int]:

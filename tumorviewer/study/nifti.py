@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.study import limits
-from tumorviewer.study.layout import Layout, display_layout
+from tumorviewer.study.layout import VoxelLayout, display_layout
 from tumorviewer.study.nifti_geometry import has_spacing, place
 from tumorviewer.study.nifti_pixels import (
-    Rescale,
+    NiftiRescale,
     StoredVoxels,
     middle_first,
     narrowest,
@@ -32,13 +32,13 @@ from tumorviewer.study.nifti_pixels import (
 )
 from tumorviewer.study.stamps import Stamp
 from tumorviewer.study.types import (
+    LoadingProgress,
     Placement,
-    Progress,
     Series,
     SourceFile,
     Study,
     Volume,
-    VolumeSource,
+    VolumeReader,
     Window,
 )
 
@@ -182,8 +182,8 @@ class _Image:
     """What a header says, once for all the volumes of a file."""
 
     voxels: StoredVoxels
-    rescale: Rescale
-    layout: Layout
+    rescale: NiftiRescale
+    layout: VoxelLayout
     affine: NDArray[np.float64]
     """Of the array in display layout, to LPS+ mm."""
     placement: Placement
@@ -201,7 +201,7 @@ def _image(header: Any, data: Path, compressed: bool, source: str) -> _Image:
     offset, stamp = _offset(header, source), Stamp.of(data)
     voxels = StoredVoxels(source, data, offset, stored, space, volumes, compressed, stamp)
     _check_size(voxels, shape)
-    rescale = Rescale(stored, *_slope(header, source))
+    rescale = NiftiRescale(stored, *_slope(header, source))
     placed = place(header, space)
     layout = display_layout(placed.affine, space)
     return _Image(
@@ -293,7 +293,7 @@ def _check_extension(header: Any, head: bytes, image: _Image) -> None:
         )
 
 
-def _volumes(image: _Image, header: Any) -> tuple[VolumeSource, ...]:
+def _volumes(image: _Image, header: Any) -> tuple[VolumeReader, ...]:
     extents = [int(extent) for extent in header.get_data_shape()[3:]]
     times = extents[0] if extents else 1
     components = math.prod(extents[1:])
@@ -317,7 +317,7 @@ def _label(time: int, times: int, component: int, components: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class NiftiVolume:
-    """One volume of a file; a :class:`~tumorviewer.study.types.VolumeSource`."""
+    """One volume of a file; a :class:`~tumorviewer.study.types.VolumeReader`."""
 
     image: _Image
     index: int
@@ -346,7 +346,7 @@ class NiftiVolume:
         """What is known before loading."""
         return self.image.notes
 
-    def load(self, progress: Progress | None = None) -> Volume:
+    def load(self, progress: LoadingProgress | None = None) -> Volume:
         """Read the voxels: the middle slice first, or in the file's order if it is compressed."""
         image = self.image
         colours = (3,) if image.voxels.dtype.names else ()
@@ -363,7 +363,7 @@ class NiftiVolume:
         notes = self._fill(volume, progress or (lambda _volume, _index: None))
         return replace(volume, array=narrowest(array), notes=image.notes + notes)
 
-    def _fill(self, volume: Volume, progress: Progress) -> tuple[str, ...]:
+    def _fill(self, volume: Volume, progress: LoadingProgress) -> tuple[str, ...]:
         image, slices = self.image, len(volume.array)
         extent = image.voxels.shape[2]
         stored_IJK = image.layout.stored(volume.array)

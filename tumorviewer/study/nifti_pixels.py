@@ -42,7 +42,7 @@ def read_error(source: str, error: Exception) -> InputError:
 
 
 @dataclass(frozen=True)
-class Rescale:
+class NiftiRescale:
     """Stored voxels to values, as nibabel has them, in the narrowest dtype known to hold them."""
 
     stored: np.dtype[Any]

@@ -13,8 +13,8 @@ from tumorviewer.study import limits, nifti, pictures
 from tumorviewer.study.dicom import Collector
 from tumorviewer.study.dicom.dicomdir import referenced_files
 from tumorviewer.study.dicom.header import Header
-from tumorviewer.study.files import Finder, Found
-from tumorviewer.study.sniffing import HEAD_BYTES, Kind, kind_of
+from tumorviewer.study.file_finder import FileFinder, FoundFile
+from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, kind_of
 from tumorviewer.study.types import Opened, Refused, Study
 
 _log = logging.getLogger(__name__)
@@ -76,13 +76,13 @@ class _Opening:
     """The state of one call of :func:`open_paths`."""
 
     def __init__(self) -> None:
-        self.finder = Finder()
-        self.files: list[Found] = []
+        self.finder = FileFinder()
+        self.files: list[FoundFile] = []
         self._dicom = Collector()
         self._studies: list[Study] = []
         self._nifti_headers: set[Path] = set()
 
-    def take(self, file: Found) -> None:
+    def take(self, file: FoundFile) -> None:
         """Give a file to its reader, and note down why if that refuses it."""
         kind = None
         try:
@@ -106,20 +106,20 @@ class _Opening:
             tuple(replace(study, keep=keep) for study in studies), tuple(self.finder.refused)
         )
 
-    def _read(self, file: Found, kind: Kind | None) -> None:
+    def _read(self, file: FoundFile, kind: FileKind | None) -> None:
         match kind:
-            case Kind.DICOM:
+            case FileKind.DICOM:
                 self._read_dicom(file)
-            case Kind.NIFTI:
+            case FileKind.NIFTI:
                 self._read_nifti(file)
-            case Kind.PICTURE | Kind.OTHER_PICTURE:
+            case FileKind.PICTURE | FileKind.OTHER_PICTURE:
                 self._studies.append(pictures.read(file.path, file.source))
-            case Kind.ARCHIVE:
+            case FileKind.ARCHIVE:
                 self._read_archive(file)
             case None:
                 raise InputError(file.source, tr("It is not a kind of file that can be shown."))
 
-    def _read_dicom(self, file: Found) -> None:
+    def _read_dicom(self, file: FoundFile) -> None:
         answer = self._dicom.add(file.path, file.source)
         if isinstance(answer, Refused):
             self.finder.refused.append(answer)
@@ -139,13 +139,13 @@ class _Opening:
         )
         self.finder.refused.append(Refused(header.source, reason, is_error=False))
 
-    def _read_nifti(self, file: Found) -> None:
+    def _read_nifti(self, file: FoundFile) -> None:
         header = nifti.header_path(file.path)
         if header not in self._nifti_headers:
             self._nifti_headers.add(header)
             self._studies.append(nifti.read(file.path, file.source))
 
-    def _read_archive(self, file: Found) -> None:
+    def _read_archive(self, file: FoundFile) -> None:
         if file.is_unpacked:
             raise InputError(
                 file.source,
@@ -156,8 +156,8 @@ class _Opening:
             raise InputError(file.source, tr("It is not a kind of file that can be shown."))
         self.files += self.finder.unpack(file)
 
-    def _refuse(self, error: InputError, file: Found, kind: Kind | None) -> None:
+    def _refuse(self, error: InputError, file: FoundFile, kind: FileKind | None) -> None:
         """List a refusal; what nobody asked for and nobody claims is not an error."""
-        is_error = file.is_named or kind not in (None, Kind.OTHER_PICTURE)
+        is_error = file.is_named or kind not in (None, FileKind.OTHER_PICTURE)
         refused = Refused(error.source, error.reason, error.remedy, is_error)
         self.finder.refused.append(refused)

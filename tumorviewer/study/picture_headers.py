@@ -51,7 +51,7 @@ _TIFF_RATIOS = {
 
 
 @dataclass(frozen=True)
-class Page:
+class PicturePage:
     """One picture of a file, as it is shown."""
 
     index: int
@@ -92,7 +92,7 @@ class _Raster(NamedTuple):
         return math.ceil(self.size / self.ratio)
 
 
-def describe(image: Image.Image, index: int, stream: IO[bytes], source: str) -> Page:
+def describe(image: Image.Image, index: int, stream: IO[bytes], source: str) -> PicturePage:
     """Say what a page is, and refuse it if its file cannot hold it.
 
     Parameters
@@ -120,7 +120,7 @@ def describe(image: Image.Image, index: int, stream: IO[bytes], source: str) -> 
     turned_by_us = 1 if is_tiff or orientation is None else orientation
     if turned_by_us >= 5:
         rows, columns = columns, rows
-    return Page(
+    return PicturePage(
         index,
         rows,
         columns,

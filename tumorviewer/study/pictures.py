@@ -20,9 +20,9 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, tr
 from tumorviewer.study import limits
-from tumorviewer.study.picture_headers import Page, describe, too_large
+from tumorviewer.study.picture_headers import PicturePage, describe, too_large
 from tumorviewer.study.stamps import Stamp
-from tumorviewer.study.types import Placement, Progress, Series, SourceFile, Study, Volume
+from tumorviewer.study.types import LoadingProgress, Placement, Series, SourceFile, Study, Volume
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dib")
 """In lower case; files by these names are worth trying even if `recognises` says no."""
@@ -126,7 +126,7 @@ def read(path: Path, source: str) -> Study:
     with _opened(path, source) as (stream, image):
         pages = list(_pages(image, stream, source))
     stamp = Stamp.of(path)
-    groups: dict[tuple[Any, ...], list[Page]] = {}
+    groups: dict[tuple[Any, ...], list[PicturePage]] = {}
     for page in pages:
         groups.setdefault(page.kind, []).append(page)
     volumes = tuple(
@@ -197,7 +197,7 @@ def _unidentified(head: bytes, source: str) -> InputError:
     )
 
 
-def _pages(image: Image.Image, stream: IO[bytes], source: str) -> Iterator[Page]:
+def _pages(image: Image.Image, stream: IO[bytes], source: str) -> Iterator[PicturePage]:
     index = 0
     while True:
         with _decoding(source, _is_tiff(image)):
@@ -232,7 +232,7 @@ def _turn_to(image: Image.Image, index: int, source: str) -> bool:
     return True
 
 
-def _label(group: list[Page], groups: int) -> str:
+def _label(group: list[PicturePage], groups: int) -> str:
     if groups == 1:
         return ""
     first, last = group[0].index + 1, group[-1].index + 1
@@ -243,12 +243,12 @@ def _label(group: list[Page], groups: int) -> str:
 
 @dataclass(frozen=True)
 class PictureVolume:
-    """Pages of one size and kind; a :class:`~tumorviewer.study.types.VolumeSource`."""
+    """Pages of one size and kind; a :class:`~tumorviewer.study.types.VolumeReader`."""
 
     path: Path
     source: str
     stamp: Stamp
-    pages: tuple[Page, ...]
+    pages: tuple[PicturePage, ...]
     label: str
     repeats: bool = False
 
@@ -271,7 +271,7 @@ class PictureVolume:
         """What is known before loading."""
         return tuple(dict.fromkeys(note for page in self.pages for note in page.notes))
 
-    def load(self, progress: Progress | None = None) -> Volume:
+    def load(self, progress: LoadingProgress | None = None) -> Volume:
         """Decode the pages, the middle one first; colours that are all grey become one channel."""
         page = self.pages[0]
         array = limits.allocate(self.source, self.shape + (3,) * page.is_colour, page.dtype)
@@ -287,7 +287,7 @@ class PictureVolume:
         notes = self._fill(volume, progress or (lambda _volume, _index: None))
         return replace(volume, array=_without_colour(array), notes=self.notes + notes)
 
-    def _fill(self, volume: Volume, progress: Progress) -> tuple[str, ...]:
+    def _fill(self, volume: Volume, progress: LoadingProgress) -> tuple[str, ...]:
         self.stamp.check(self.path, self.source)
         self._verify()
         transparent = False

@@ -19,7 +19,7 @@ _VALUE_REPRESENTATIONS = frozenset(
 )
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """Who reads a file."""
 
     DICOM = "DICOM"
@@ -29,7 +29,7 @@ class Kind(Enum):
     OTHER_PICTURE = "picture of a kind that is not supported"
 
 
-def kind_of(head: bytes, path: Path) -> Kind | None:
+def kind_of(head: bytes, path: Path) -> FileKind | None:
     """Recognise a file.
 
     Parameters
@@ -47,30 +47,32 @@ def kind_of(head: bytes, path: Path) -> Kind | None:
     return _by_content(head) or kind_by_name(path.name)
 
 
-def _by_content(head: bytes) -> Kind | None:
+def _by_content(head: bytes) -> FileKind | None:
     if head[128:132] == b"DICM":
-        return Kind.DICOM
+        return FileKind.DICOM
     if head.startswith(_PICTURES) or _is_bitmap(head):
-        return Kind.PICTURE
+        return FileKind.PICTURE
     if head.startswith(_ZIP):
-        return Kind.ARCHIVE
+        return FileKind.ARCHIVE
     if nifti.recognises(head):
-        return Kind.NIFTI
+        return FileKind.NIFTI
     if _is_bare_dicom(head):
-        return Kind.DICOM
-    return Kind.OTHER_PICTURE if pictures.recognises(head) and not head.startswith(b"BM") else None
+        return FileKind.DICOM
+    return (
+        FileKind.OTHER_PICTURE if pictures.recognises(head) and not head.startswith(b"BM") else None
+    )
 
 
-def kind_by_name(name: str) -> Kind | None:
+def kind_by_name(name: str) -> FileKind | None:
     """What a file claims to be by its suffix."""
     name = name.lower()
     if name.endswith(_DICOM_SUFFIXES) or name == "dicomdir":
-        return Kind.DICOM
+        return FileKind.DICOM
     if name.endswith(nifti.SUFFIXES):
-        return Kind.NIFTI
+        return FileKind.NIFTI
     if name.endswith(pictures.SUFFIXES):
-        return Kind.PICTURE
-    return Kind.ARCHIVE if name.endswith(".zip") else None
+        return FileKind.PICTURE
+    return FileKind.ARCHIVE if name.endswith(".zip") else None
 
 
 def _is_bitmap(head: bytes) -> bool:

@@ -90,7 +90,7 @@ class Volume:
         return float(steps[0]), float(steps[1]), float(steps[2])
 
 
-Progress = Callable[[Volume, int], None]
+LoadingProgress = Callable[[Volume, int], None]
 """Told, while a volume loads, the volume as it fills and the index of the slice just filled. The
 callback may raise :class:`tumorviewer.errors.Cancelled`."""
 
@@ -105,7 +105,7 @@ class SourceFile(NamedTuple):
     """As it was when it was opened."""
 
 
-class VolumeSource(Protocol):
+class VolumeReader(Protocol):
     """A volume that can be loaded: its headers were read, its pixels were not."""
 
     @property
@@ -139,7 +139,7 @@ class VolumeSource(Protocol):
         """What is known before loading, as :attr:`Volume.notes`."""
         ...
 
-    def load(self, progress: Progress | None = None) -> Volume:
+    def load(self, progress: LoadingProgress | None = None) -> Volume:
         """Read the pixels, the middle slice first.
 
         Raises
@@ -156,7 +156,7 @@ class Series:
 
     title: str
     """What a list shows: description or file name."""
-    volumes: tuple[VolumeSource, ...]
+    volumes: tuple[VolumeReader, ...]
     source: str
     """The file or folder it came from."""
     uid: str | None = None

@@ -12,7 +12,7 @@ from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.marks.shapes import Axes, handles
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.measure import REGIONS, Kind, Points, outline
+from tumorviewer.imaging.measurement import REGIONS, AnnotationKind, Points, outline
 from tumorviewer.records import Mark
 from tumorviewer.study import Placement
 
@@ -68,7 +68,9 @@ def hit(viewport: Viewport, book: MarkBook, at: QPointF) -> Hit | None:
     for mark in sorted(marks, key=lambda one: one.id == book.selected)[::-1]:
         points = on_screen(viewport, points_of(mark))
         near = [
-            h for h in handles(Kind(mark.type), points_of(mark)) if _far(points[h], at) < _REACH
+            h
+            for h in handles(AnnotationKind(mark.type), points_of(mark))
+            if _far(points[h], at) < _REACH
         ]
         if near:
             return Hit(mark, min(near, key=lambda h: _far(points[h], at)))
@@ -89,15 +91,15 @@ def on_screen(viewport: Viewport, points: Points) -> list[QPointF]:
 
 def lines_of(viewport: Viewport, mark: Mark) -> list[list[QPointF]]:
     """A mark as lines on the screen."""
-    kind, points = Kind(mark.type), points_of(mark)
+    kind, points = AnnotationKind(mark.type), points_of(mark)
     if kind in REGIONS and len(points) > 2:
         ring = on_screen(viewport, outline(kind, points))
         return [[*ring, ring[0]]]
     ends = on_screen(viewport, points)
-    if kind in (Kind.POINT, Kind.TEXT):
+    if kind in (AnnotationKind.POINT, AnnotationKind.TEXT):
         cross = QPointF(6, 0), QPointF(0, 6)
         return [[ends[0] - step, ends[0] + step] for step in cross]
-    return [ends[:2], ends[2:]] if kind is Kind.DIAMETERS else [ends]
+    return [ends[:2], ends[2:]] if kind is AnnotationKind.DIAMETERS else [ends]
 
 
 def _lies_in(state: ViewState, points: Points) -> bool:

@@ -9,7 +9,7 @@ from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.language import tr
 from tumorviewer.records.identity import volume_key
-from tumorviewer.study.labels import label_words
+from tumorviewer.study.volume_labels import label_words
 
 
 def table(book: MarkBook) -> str:

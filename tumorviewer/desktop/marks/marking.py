@@ -20,7 +20,7 @@ from tumorviewer.desktop.marks.text import TextEntry
 from tumorviewer.desktop.marks.tool import MarkTool
 from tumorviewer.desktop.panes import Panes
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.measure import Kind
+from tumorviewer.imaging.measurement import AnnotationKind
 from tumorviewer.language import small, tr
 from tumorviewer.records import Mark
 from tumorviewer.records.identity import volume_key
@@ -112,7 +112,7 @@ class Marking(QObject):
     def actions(self) -> dict[str, Callable[[], object]]:
         """What the entries of the menu Marks do."""
         draw: dict[str, Callable[[], object]] = {
-            f"mark_{kind}": partial(self.draw, kind) for kind in Kind
+            f"mark_{kind}": partial(self.draw, kind) for kind in AnnotationKind
         }
         return draw | {
             "undo": self.undo_group.undo,
@@ -126,7 +126,7 @@ class Marking(QObject):
             "copy_picture": self.copy_picture,
         }
 
-    def draw(self, kind: Kind) -> None:
+    def draw(self, kind: AnnotationKind) -> None:
         """Draw a mark of a kind next; asked for twice, none."""
         if self._book is not None and self._panes.isVisible():
             self.tool.choose(None if self.tool.kind is kind else kind)
@@ -247,7 +247,7 @@ class Marking(QObject):
             TextEntry(viewport, at, "", partial(_add_text, book, mark))
 
     def _set_text(self, book: MarkBook, mark: Mark, text: str) -> None:
-        if text or mark.type != Kind.TEXT:
+        if text or mark.type != AnnotationKind.TEXT:
             book.change(replace(mark, text=text), tr("change text"))
 
 

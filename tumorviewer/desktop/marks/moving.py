@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF
 from tumorviewer.desktop.marks import canvas, shapes, words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.measure import Kind, Points, measure
+from tumorviewer.imaging.measurement import AnnotationKind, Points, measure
 from tumorviewer.language import small, tr
 from tumorviewer.records import Mark
 
@@ -40,7 +40,7 @@ class Nudge:
         """Take hold of the next point; after the last one, of the whole."""
         mark = self.mark
         if mark is not None:
-            held = [None, *shapes.handles(Kind(mark.type), canvas.points_of(mark))]
+            held = [None, *shapes.handles(AnnotationKind(mark.type), canvas.points_of(mark))]
             self.handle = held[(held.index(self.handle) + 1) % len(held)]
             self.viewport.update()
 
@@ -101,7 +101,7 @@ def moved(
         changed = points_N3 + (to - anchor)
     else:
         axes = canvas.axes(viewport.state)
-        changed = shapes.drag(Kind(mark.type), points_N3, handle, to, axes)
+        changed = shapes.drag(AnnotationKind(mark.type), points_N3, handle, to, axes)
     return measured(replace(mark, points_mm=tuples(changed)), viewport)
 
 
@@ -110,9 +110,9 @@ def measured(mark: Mark, viewport: Viewport) -> Mark:
     state, points = viewport.state, canvas.points_of(mark)
     assert state.stack is not None
     kept = {name: mark.values[name] for name in _KEPT if name in mark.values}
-    if len(points) < shapes.POINTS[Kind(mark.type)]:
+    if len(points) < shapes.POINTS[AnnotationKind(mark.type)]:
         return replace(mark, values=kept)
-    found = measure(Kind(mark.type), points, state.stack, state.index, state.section())
+    found = measure(AnnotationKind(mark.type), points, state.stack, state.index, state.section())
     if state.slab and found.keys() & {"mean", "value"}:
         found["slab"] = state.slab
     return replace(mark, values=kept | found)

@@ -16,7 +16,7 @@ from tumorviewer.desktop.marks.canvas import lines_of, on_screen, points_of, sho
 from tumorviewer.desktop.marks.moving import Nudge
 from tumorviewer.desktop.marks.shapes import handles
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.measure import Kind
+from tumorviewer.imaging.measurement import AnnotationKind
 from tumorviewer.records import Mark
 
 INK = QColor(110, 231, 249)
@@ -106,7 +106,7 @@ def _draw_handles(painter: QPainter, viewport: Viewport, mark: Mark) -> None:
     points = on_screen(viewport, points_of(mark))
     painter.setPen(QPen(OUTLINE, 1))
     painter.setBrush(ACCENT)
-    for handle in handles(Kind(mark.type), points_of(mark)):
+    for handle in handles(AnnotationKind(mark.type), points_of(mark)):
         painter.drawEllipse(points[handle], _HANDLE, _HANDLE)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 

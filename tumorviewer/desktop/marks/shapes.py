@@ -10,28 +10,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tumorviewer.imaging.measure import Kind, Points
+from tumorviewer.imaging.measurement import AnnotationKind, Points
 
 CLICKS = {
-    Kind.POINT: 1,
-    Kind.TEXT: 1,
-    Kind.DISTANCE: 2,
-    Kind.ANGLE: 3,
-    Kind.DIAMETERS: 4,
-    Kind.ELLIPSE: 2,
-    Kind.RECTANGLE: 2,
-    Kind.FREEHAND: 0,
+    AnnotationKind.POINT: 1,
+    AnnotationKind.TEXT: 1,
+    AnnotationKind.DISTANCE: 2,
+    AnnotationKind.ANGLE: 3,
+    AnnotationKind.DIAMETERS: 4,
+    AnnotationKind.ELLIPSE: 2,
+    AnnotationKind.RECTANGLE: 2,
+    AnnotationKind.FREEHAND: 0,
 }
 """How many points the reader puts; a freehand outline is one stroke."""
 POINTS = {
-    Kind.POINT: 1,
-    Kind.TEXT: 1,
-    Kind.DISTANCE: 2,
-    Kind.ANGLE: 3,
-    Kind.DIAMETERS: 4,
-    Kind.ELLIPSE: 4,
-    Kind.RECTANGLE: 4,
-    Kind.FREEHAND: 3,
+    AnnotationKind.POINT: 1,
+    AnnotationKind.TEXT: 1,
+    AnnotationKind.DISTANCE: 2,
+    AnnotationKind.ANGLE: 3,
+    AnnotationKind.DIAMETERS: 4,
+    AnnotationKind.ELLIPSE: 4,
+    AnnotationKind.RECTANGLE: 4,
+    AnnotationKind.FREEHAND: 3,
 }
 """How many points a whole mark has, at least."""
 _MOST_HANDLES = 12
@@ -44,46 +44,46 @@ class Axes(NamedTuple):
     down: Points
 
 
-def build(kind: Kind, clicks: Sequence[Points], axes: Axes) -> Points:
+def build(kind: AnnotationKind, clicks: Sequence[Points], axes: Axes) -> Points:
     """The points of a mark, or of the part of it that is drawn so far."""
     points = np.array(clicks)
-    if kind in (Kind.ELLIPSE, Kind.RECTANGLE) and len(points) == 2:
+    if kind in (AnnotationKind.ELLIPSE, AnnotationKind.RECTANGLE) and len(points) == 2:
         return _boxed(kind, points, axes)
-    if kind is Kind.DIAMETERS and len(points) > 2:
+    if kind is AnnotationKind.DIAMETERS and len(points) > 2:
         return _crossed(points, axes)
     return points
 
 
-def handles(kind: Kind, points: Points) -> list[int]:
+def handles(kind: AnnotationKind, points: Points) -> list[int]:
     """Which points can be dragged; of a long outline, some."""
-    if kind is not Kind.FREEHAND:
+    if kind is not AnnotationKind.FREEHAND:
         return list(range(len(points)))
     step = max(1, round(len(points) / _MOST_HANDLES))
     return list(range(0, len(points), step))
 
 
-def drag(kind: Kind, points: Points, handle: int, to: Points, axes: Axes) -> Points:
+def drag(kind: AnnotationKind, points: Points, handle: int, to: Points, axes: Axes) -> Points:
     """The mark after one of its points was taken to another place; it keeps its nature."""
-    if kind is Kind.ELLIPSE:
+    if kind is AnnotationKind.ELLIPSE:
         return _drag_axis(points, handle, to, axes)
-    if kind is Kind.RECTANGLE:
+    if kind is AnnotationKind.RECTANGLE:
         opposite = points[(handle + 2) % 4]
         return np.roll(_boxed(kind, np.array([opposite, to]), _edges(points, axes)), handle + 2, 0)
-    if kind is Kind.DIAMETERS and len(points) == 4:
+    if kind is AnnotationKind.DIAMETERS and len(points) == 4:
         return _drag_diameter(points, handle, to, axes)
-    if kind is Kind.FREEHAND:
+    if kind is AnnotationKind.FREEHAND:
         return _pull(points, handle, to)
     changed = points.copy()
     changed[handle] = to
     return changed
 
 
-def _boxed(kind: Kind, corners: Points, axes: Axes) -> Points:
+def _boxed(kind: AnnotationKind, corners: Points, axes: Axes) -> Points:
     """A rectangle, or an ellipse, between two corners."""
     first, last = corners
     right = ((last - first) @ axes.right) * axes.right
     down = ((last - first) @ axes.down) * axes.down
-    if kind is Kind.RECTANGLE:
+    if kind is AnnotationKind.RECTANGLE:
         return np.array([first, first + right, first + right + down, first + down])
     centre = first + (right + down) / 2
     return np.array([centre - right / 2, centre + right / 2, centre - down / 2, centre + down / 2])

@@ -16,7 +16,7 @@ from tumorviewer.desktop.marks import canvas, painting, shapes, words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.marks.moving import Nudge, flat, measured, moved, place, tuples
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.measure import Kind, Points
+from tumorviewer.imaging.measurement import AnnotationKind, Points
 from tumorviewer.language import small, tr
 from tumorviewer.records import Mark
 from tumorviewer.study import Placement
@@ -68,7 +68,7 @@ class MarkTool(QObject):
     """
 
     kind_changed = Signal(object)
-    """A :class:`Kind` that is drawn next, or None."""
+    """A :class:`AnnotationKind` that is drawn next, or None."""
     text_wanted = Signal(object, object)
     """A text mark to be added once it has words, and the viewport."""
 
@@ -76,7 +76,7 @@ class MarkTool(QObject):
         self, book_of: Callable[[Viewport], MarkBook | None], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self.kind: Kind | None = None
+        self.kind: AnnotationKind | None = None
         self._book_of = book_of
         self._drawing: _Drawing | None = None
         self._drag: _Drag | None = None
@@ -84,7 +84,7 @@ class MarkTool(QObject):
         self._pen: QPointF | None = None
         """Where the arrow keys have moved to, in image coordinates."""
 
-    def choose(self, kind: Kind | None) -> None:
+    def choose(self, kind: AnnotationKind | None) -> None:
         """Draw one mark of a kind; None ends what is being drawn."""
         self._cancel()
         self.let_go()
@@ -187,7 +187,7 @@ class MarkTool(QObject):
         if drawing is None:
             return False
         here = place(viewport, at)
-        if drawing.mark.type == Kind.FREEHAND:
+        if drawing.mark.type == AnnotationKind.FREEHAND:
             self._stroke(drawing, at, here)
         else:
             self._show(drawing, [*drawing.clicks, here])
@@ -203,7 +203,7 @@ class MarkTool(QObject):
         if drawing is None or drawing.pressed is None:
             return self.kind is not None
         way, drawing.pressed = at - drawing.pressed, None
-        if drawing.mark.type == Kind.FREEHAND:
+        if drawing.mark.type == AnnotationKind.FREEHAND:
             self._finish(book) if len(drawing.clicks) > 2 else self._cancel()
         elif max(abs(way.x()), abs(way.y())) >= _CLICK:
             drawing.clicks.append(place(drawing.viewport, at))
@@ -273,7 +273,9 @@ class MarkTool(QObject):
         at = viewport.transform().map(pen)
         clicks = self._drawing.clicks if self._drawing else []
         here = place(viewport, at)
-        is_closed = self.kind is Kind.FREEHAND and clicks and np.allclose(here, clicks[-1])
+        is_closed = (
+            self.kind is AnnotationKind.FREEHAND and clicks and np.allclose(here, clicks[-1])
+        )
         if is_closed and len(clicks) > 2:
             self._finish(book)
         elif not is_closed:
@@ -309,14 +311,17 @@ class MarkTool(QObject):
         return None
 
     def _show(self, drawing: _Drawing, clicks: list[Points]) -> None:
-        kind, most = Kind(drawing.mark.type), shapes.CLICKS[Kind(drawing.mark.type)]
+        kind, most = (
+            AnnotationKind(drawing.mark.type),
+            shapes.CLICKS[AnnotationKind(drawing.mark.type)],
+        )
         points = shapes.build(kind, clicks[: most or None], canvas.axes(drawing.viewport.state))
         drawing.mark = measured(replace(drawing.mark, points_mm=tuples(points)), drawing.viewport)
         drawing.viewport.update()
 
     def _finish_if_whole(self, book: MarkBook) -> None:
         assert self._drawing is not None
-        if len(self._drawing.clicks) == shapes.CLICKS[Kind(self._drawing.mark.type)]:
+        if len(self._drawing.clicks) == shapes.CLICKS[AnnotationKind(self._drawing.mark.type)]:
             self._finish(book)
 
     def _finish(self, book: MarkBook) -> None:
@@ -325,7 +330,7 @@ class MarkTool(QObject):
         self._show(drawing, drawing.clicks)
         self._drawing = None
         self.choose(None)
-        if drawing.mark.type == Kind.TEXT:
+        if drawing.mark.type == AnnotationKind.TEXT:
             self.text_wanted.emit(drawing.mark, drawing.viewport)
         else:
             book.add(drawing.mark, tr("draw {mark}", mark=small(words.title(drawing.mark))))

@@ -7,29 +7,33 @@ from typing import Any
 
 from tumorviewer import language
 from tumorviewer.desktop.readout import number
-from tumorviewer.imaging.measure import REGIONS, Kind
+from tumorviewer.imaging.measurement import REGIONS, AnnotationKind
 from tumorviewer.language import later, tr
 from tumorviewer.records import Mark
 
 TITLES = {
-    Kind.POINT: later("Point"),
-    Kind.TEXT: later("Text"),
-    Kind.DISTANCE: later("Distance"),
-    Kind.ANGLE: later("Angle"),
-    Kind.DIAMETERS: later("Two diameters"),
-    Kind.ELLIPSE: later("Ellipse"),
-    Kind.RECTANGLE: later("Rectangle"),
-    Kind.FREEHAND: later("Freehand region"),
+    AnnotationKind.POINT: later("Point"),
+    AnnotationKind.TEXT: later("Text"),
+    AnnotationKind.DISTANCE: later("Distance"),
+    AnnotationKind.ANGLE: later("Angle"),
+    AnnotationKind.DIAMETERS: later("Two diameters"),
+    AnnotationKind.ELLIPSE: later("Ellipse"),
+    AnnotationKind.RECTANGLE: later("Rectangle"),
+    AnnotationKind.FREEHAND: later("Freehand region"),
 }
 HOW = {
-    Kind.POINT: later("click where it is"),
-    Kind.TEXT: later("click where it belongs, then type"),
-    Kind.DISTANCE: later("drag from end to end, or click both"),
-    Kind.ANGLE: later("drag along one arm to the vertex, then click the end of the other"),
-    Kind.DIAMETERS: later("drag along the longest, then across it; it stays perpendicular"),
-    Kind.ELLIPSE: later("drag from corner to corner of the box around it"),
-    Kind.RECTANGLE: later("drag from corner to corner"),
-    Kind.FREEHAND: later("drag around it"),
+    AnnotationKind.POINT: later("click where it is"),
+    AnnotationKind.TEXT: later("click where it belongs, then type"),
+    AnnotationKind.DISTANCE: later("drag from end to end, or click both"),
+    AnnotationKind.ANGLE: later(
+        "drag along one arm to the vertex, then click the end of the other"
+    ),
+    AnnotationKind.DIAMETERS: later(
+        "drag along the longest, then across it; it stays perpendicular"
+    ),
+    AnnotationKind.ELLIPSE: later("drag from corner to corner of the box around it"),
+    AnnotationKind.RECTANGLE: later("drag from corner to corner"),
+    AnnotationKind.FREEHAND: later("drag around it"),
 }
 NUDGE = later(
     "arrows move it by a pixel, with Shift by ten; Enter takes its next point, Escape lets go"
@@ -41,7 +45,7 @@ CROSSES = later("The outline crosses itself: its area is not what it encloses.")
 
 
 def title(mark: Mark) -> str:
-    return tr(TITLES[Kind(mark.type)])
+    return tr(TITLES[AnnotationKind(mark.type)])
 
 
 def lines(mark: Mark) -> list[str]:
@@ -61,15 +65,15 @@ def headline(mark: Mark) -> list[str]:
 
 def figures(mark: Mark) -> list[str]:
     """What was measured, with units."""
-    kind, values = Kind(mark.type), mark.values
+    kind, values = AnnotationKind(mark.type), mark.values
     unit = str(values.get("unit", "mm"))
     if not values.keys() & _MEASURED:
         return []
-    if kind is Kind.DISTANCE:
+    if kind is AnnotationKind.DISTANCE:
         return [f"{_tenths(values['length'])} {unit}"]
-    if kind is Kind.ANGLE:
+    if kind is AnnotationKind.ANGLE:
         return [f"{_tenths(values['angle'])}°"]
-    if kind is Kind.DIAMETERS:
+    if kind is AnnotationKind.DIAMETERS:
         pair = f"{_tenths(values['longest'])} × {_tenths(values['perpendicular'])} {unit}"
         product = _tenths(values["product"])
         return [pair, tr("Product {product} {unit}²", product=product, unit=unit)]
@@ -80,9 +84,9 @@ def figures(mark: Mark) -> list[str]:
 
 def warnings(mark: Mark) -> list[str]:
     """What must be known of the figures."""
-    kind, values = Kind(mark.type), mark.values
+    kind, values = AnnotationKind(mark.type), mark.values
     found = []
-    if values.get("unit") == "px" and kind not in (Kind.POINT, Kind.TEXT):
+    if values.get("unit") == "px" and kind not in (AnnotationKind.POINT, AnnotationKind.TEXT):
         found.append(tr(IN_PIXELS))
     if values.get("crosses_itself"):
         found.append(tr(CROSSES))

@@ -20,7 +20,7 @@ from tumorviewer.study.dicom.elements import (
     value,
 )
 from tumorviewer.study.dicom.image import Image
-from tumorviewer.study.dicom.values import Rescale, rescale_of, voi_lut_of, windows_of
+from tumorviewer.study.dicom.values import ModalityTransform, rescale_of, voi_lut_of, windows_of
 from tumorviewer.study.limits import MAX_SPACING_MM, MIN_SPACING_MM
 from tumorviewer.study.types import Window
 
@@ -44,7 +44,7 @@ class Frame:
     in_patient: bool
     """Whether `spacing` is in the patient, not at the detector or on a page."""
     thickness: float | None
-    rescale: Rescale
+    rescale: ModalityTransform
     windows: tuple[Window, ...]
     voi_lut: tuple[float, NDArray[np.float32]] | None
     attributes: Mapping[str, Hashable]

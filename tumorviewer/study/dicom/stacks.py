@@ -44,7 +44,7 @@ tells them apart is used."""
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class SliceStack:
     """Parallel slices of one size, spacing and kind, in order."""
 
     frames: tuple[Frame, ...]
@@ -65,7 +65,7 @@ def normal_of(orientation: Sequence[float]) -> NDArray[np.float64]:
     return np.cross(orientation[:3], orientation[3:])
 
 
-def stacks_of(frames: Sequence[Frame]) -> list[Stack]:
+def stacks_of(frames: Sequence[Frame]) -> list[SliceStack]:
     """Group the frames of one series.
 
     Frames whose place is known are ordered by their position along the normal of the slices
@@ -88,9 +88,9 @@ def stacks_of(frames: Sequence[Frame]) -> list[Stack]:
     stacks = []
     for kind, members in groups.items():
         if members[0].is_placed:
-            stacks += [Stack(part, kind, split) for part, split in _part(members, _IF_DOUBLED)]
+            stacks += [SliceStack(part, kind, split) for part, split in _part(members, _IF_DOUBLED)]
         else:
-            stacks.append(Stack(tuple(sorted(members, key=_number)), kind, ()))
+            stacks.append(SliceStack(tuple(sorted(members, key=_number)), kind, ()))
     return sorted(stacks, key=lambda stack: min(map(_number, stack.frames)))
 
 

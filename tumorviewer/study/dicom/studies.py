@@ -19,11 +19,11 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.study.dicom.elements import first_item, integer, silence_pydicom, text
 from tumorviewer.study.dicom.frames import Frame, frames_of
-from tumorviewer.study.dicom.geometry import locate
 from tumorviewer.study.dicom.header import COPY_AGAIN, NOT_DICOM, Header, read_header
 from tumorviewer.study.dicom.image import Image, read_image
-from tumorviewer.study.dicom.labels import labels_of
-from tumorviewer.study.dicom.stacks import Stack, stacks_of
+from tumorviewer.study.dicom.placement import locate
+from tumorviewer.study.dicom.stack_labels import labels_of
+from tumorviewer.study.dicom.stacks import SliceStack, stacks_of
 from tumorviewer.study.dicom.volume import DicomVolume
 from tumorviewer.study.types import Refused, Series, Study
 
@@ -228,7 +228,7 @@ def _title(header: Dataset, number: int | None) -> str:
 
 
 def _volumes(
-    stacks: list[Stack], source: str, uid: str | None, tags: Mapping[str, str]
+    stacks: list[SliceStack], source: str, uid: str | None, tags: Mapping[str, str]
 ) -> Iterable[DicomVolume]:
     most: dict[Hashable, int] = {}
     for stack, label in zip(stacks, labels_of(stacks), strict=True):
@@ -239,7 +239,7 @@ def _volumes(
         most[stack.contrast] = max(len(stack.frames), most.get(stack.contrast, 0))
 
 
-def _stack_notes(stack: Stack) -> tuple[str, ...]:
+def _stack_notes(stack: SliceStack) -> tuple[str, ...]:
     if not any(name == "repeat" for name, _ in stack.split):
         return ()
     return (

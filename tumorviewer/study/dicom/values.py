@@ -33,7 +33,7 @@ class LookupTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Rescale:
+class ModalityTransform:
     """Stored value to real value: ``slope * stored + intercept``, or a table."""
 
     slope: float = 1.0
@@ -62,7 +62,7 @@ class Rescale:
             return stored.astype(np.float64) * self.slope + self.intercept
 
 
-def rescale_of(macro: Dataset, units: str = "") -> Rescale:
+def rescale_of(macro: Dataset, units: str = "") -> ModalityTransform:
     """Read the modality transformation of an image or of one frame's functional groups.
 
     Parameters
@@ -75,13 +75,15 @@ def rescale_of(macro: Dataset, units: str = "") -> Rescale:
     item = first_item(macro, "ModalityLUTSequence")
     table = lookup_table(item) if item is not None else None
     if item is not None and table is not None:
-        return Rescale(table=table, units=_units(text(item, "ModalityLUTType"), ""))
+        return ModalityTransform(table=table, units=_units(text(item, "ModalityLUTType"), ""))
     slope, intercept = number(macro, "RescaleSlope"), number(macro, "RescaleIntercept")
     if slope is None or slope == 0:
         slope = number(macro, "DoseGridScaling") or 1.0
     if max(abs(slope), abs(intercept or 0.0)) > _MAX_FACTOR:
-        return Rescale()
-    return Rescale(slope, intercept or 0.0, units=_units(text(macro, "RescaleType"), units))
+        return ModalityTransform()
+    return ModalityTransform(
+        slope, intercept or 0.0, units=_units(text(macro, "RescaleType"), units)
+    )
 
 
 def _units(stated: str, otherwise: str) -> str:
@@ -113,7 +115,7 @@ def _table(data: Any, count: int, item: Dataset) -> NDArray[Any] | None:
     return np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2").astype(np.uint16)
 
 
-def common_dtype(rescales: Iterable[Rescale], low: int, high: int) -> np.dtype[Any]:
+def common_dtype(rescales: Iterable[ModalityTransform], low: int, high: int) -> np.dtype[Any]:
     """The narrowest dtype for all that stored integers in [low, high] can become.
 
     Whole slopes and intercepts stay integers; else float32, or float64 where the stored integers

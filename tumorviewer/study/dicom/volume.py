@@ -14,16 +14,16 @@ from tumorviewer.language import tr
 from tumorviewer.study import limits
 from tumorviewer.study.dicom.elements import silence_pydicom
 from tumorviewer.study.dicom.frames import Frame
-from tumorviewer.study.dicom.geometry import Geometry
 from tumorviewer.study.dicom.pixels import PixelReader
+from tumorviewer.study.dicom.placement import Geometry
 from tumorviewer.study.dicom.values import common_dtype
 from tumorviewer.study.nifti_pixels import middle_first
-from tumorviewer.study.types import Placement, Progress, SourceFile, Volume
+from tumorviewer.study.types import LoadingProgress, Placement, SourceFile, Volume
 
 
 @dataclass(frozen=True, eq=False)
 class DicomVolume:
-    """A :class:`~tumorviewer.study.types.VolumeSource` over the frames of one stack."""
+    """A :class:`~tumorviewer.study.types.VolumeReader` over the frames of one stack."""
 
     frames: tuple[Frame, ...]
     """In slice order."""
@@ -52,7 +52,7 @@ class DicomVolume:
         images = (frame.image for frame in self.frames)
         return tuple(dict.fromkeys(SourceFile(one.path, one.source, one.stamp) for one in images))
 
-    def load(self, progress: Progress | None = None) -> Volume:
+    def load(self, progress: LoadingProgress | None = None) -> Volume:
         """Decode the slices, from the middle outwards.
 
         Slices that cannot be decoded stay blank, and are listed in the volume's notes.

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tumorviewer.study.dicom.stacks import Stack, normal_of
+from tumorviewer.study.dicom.stacks import SliceStack, normal_of
 
 _PLANES = ("sagittal", "coronal", "axial")
 _OBLIQUE = 0.8
 """Cosine below which a plane is called oblique (37°)."""
 
 
-def labels_of(stacks: Sequence[Stack]) -> list[str]:
+def labels_of(stacks: Sequence[SliceStack]) -> list[str]:
     """A label for each stack, different from all others; one alone has an empty one."""
     if len(stacks) == 1:
         return [""]

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tumorviewer.imaging.reslice import Section, Stack
+from tumorviewer.imaging.reslice import PlanePixels, PlaneStack
 
 Points = NDArray[np.float64]
 _ELLIPSE_SIDES = 64
 
 
-class Kind(StrEnum):
+class AnnotationKind(StrEnum):
     """What is marked, and what its points are."""
 
     POINT = "point"
@@ -38,7 +38,7 @@ class Kind(StrEnum):
     """Vertices in order; the last is joined to the first."""
 
 
-REGIONS = frozenset({Kind.ELLIPSE, Kind.RECTANGLE, Kind.FREEHAND})
+REGIONS = frozenset({AnnotationKind.ELLIPSE, AnnotationKind.RECTANGLE, AnnotationKind.FREEHAND})
 
 
 class Diameters(NamedTuple):
@@ -80,21 +80,21 @@ def diameters(points_43: Points) -> Diameters:
     return Diameters(max(pair), min(pair), pair[0] * pair[1])
 
 
-def area(kind: Kind, points_N3: Points) -> float:
+def area(kind: AnnotationKind, points_N3: Points) -> float:
     """Area of a region, mm², by its outline and not by its pixels.
 
     An ellipse from its semi-axes; the others by the cross products of their edges, which need not
     be at right angles to the patient's axes.
     """
-    if kind is Kind.ELLIPSE:
+    if kind is AnnotationKind.ELLIPSE:
         return float(np.pi / 4 * np.linalg.norm(np.cross(*_axes(points_N3))))
     edges = points_N3 - points_N3[0]
     return float(0.5 * np.linalg.norm(np.cross(edges[:-1], edges[1:]).sum(axis=0)))
 
 
-def outline(kind: Kind, points_N3: Points) -> Points:
+def outline(kind: AnnotationKind, points_N3: Points) -> Points:
     """The polygon around a region, ``(M, 3)``, not closed; an ellipse has many sides."""
-    if kind is not Kind.ELLIPSE:
+    if kind is not AnnotationKind.ELLIPSE:
         return points_N3
     turn = np.linspace(0, 2 * np.pi, _ELLIPSE_SIDES, endpoint=False)[:, None]
     first, second = _axes(points_N3)
@@ -102,7 +102,7 @@ def outline(kind: Kind, points_N3: Points) -> Points:
     return ring
 
 
-def inside(kind: Kind, points_N2: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def inside(kind: AnnotationKind, points_N2: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """The pixels of a plane whose centres lie in a region.
 
     Parameters
@@ -118,11 +118,11 @@ def inside(kind: Kind, points_N2: Points, shape: tuple[int, int]) -> NDArray[np.
         ``(H, W)``; where an outline crosses itself, what lies within an odd number of turns.
     """
     mask = np.zeros(shape, bool)
-    around = _axes_ends(points_N2) if kind is Kind.ELLIPSE else points_N2
+    around = _axes_ends(points_N2) if kind is AnnotationKind.ELLIPSE else points_N2
     low = np.clip(np.floor(around.min(axis=0)), 0, shape).astype(int)
     high = np.clip(np.ceil(around.max(axis=0)) + 1, 0, shape).astype(int)
     rows, columns = np.arange(low[0], high[0]), np.arange(low[1], high[1])
-    find = _in_ellipse if kind is Kind.ELLIPSE else _in_polygon
+    find = _in_ellipse if kind is AnnotationKind.ELLIPSE else _in_polygon
     if rows.size and columns.size:
         mask[low[0] : high[0], low[1] : high[1]] = find(points_N2, rows, columns)
     return mask
@@ -152,7 +152,7 @@ def crosses_itself(points_N2: Points) -> bool:
 
 
 def measure(
-    kind: Kind, points_N3: Points, stack: Stack, index: int, section: Section
+    kind: AnnotationKind, points_N3: Points, stack: PlaneStack, index: int, section: PlanePixels
 ) -> dict[str, Any]:
     """Everything that is to be said of a mark on a plane.
 
@@ -170,23 +170,23 @@ def measure(
         ``mean``, ``sd``, ``minimum``, ``maximum`` and ``value`` those that the mark has. Without
         intensities where the plane has none there, or has colours.
     """
-    if kind is Kind.DISTANCE:
+    if kind is AnnotationKind.DISTANCE:
         return {"length": length(*points_N3)}
-    if kind is Kind.ANGLE:
+    if kind is AnnotationKind.ANGLE:
         return {"angle": angle(points_N3)}
-    if kind is Kind.DIAMETERS:
+    if kind is AnnotationKind.DIAMETERS:
         return diameters(points_N3)._asdict()
     places = np.array([stack.on_plane(index, point) for point in points_N3])
     if kind in REGIONS:
         found = statistics(_intensities(section, inside(kind, places, stack.shape)))
         size: dict[str, Any] = {"area": area(kind, points_N3)}
-        if kind is Kind.FREEHAND and crosses_itself(places):
+        if kind is AnnotationKind.FREEHAND and crosses_itself(places):
             size["crosses_itself"] = True
         return size | (found._asdict() if found else {})
-    return {} if kind is Kind.TEXT else _value(section, stack.shape, places[0])
+    return {} if kind is AnnotationKind.TEXT else _value(section, stack.shape, places[0])
 
 
-def _value(section: Section, shape: tuple[int, int], place: Points) -> dict[str, Any]:
+def _value(section: PlanePixels, shape: tuple[int, int], place: Points) -> dict[str, Any]:
     row, column = np.floor(place + 0.5).astype(int)
     if not (0 <= row < shape[0] and 0 <= column < shape[1]):
         return {}
@@ -196,7 +196,7 @@ def _value(section: Section, shape: tuple[int, int], place: Points) -> dict[str,
     return {"value": float(values[0])} if values.size else {}
 
 
-def _intensities(section: Section, mask: NDArray[np.bool_]) -> NDArray[Any]:
+def _intensities(section: PlanePixels, mask: NDArray[np.bool_]) -> NDArray[Any]:
     if section.values.ndim == 3:
         return np.zeros(0)
     for nothing in section[1:]:

@@ -19,7 +19,7 @@ from tumorviewer.study.types import Refused
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFile:
     """A regular file to look into."""
 
     path: Path
@@ -31,7 +31,7 @@ class Found:
     """Whether it comes from an archive."""
 
 
-class Finder:
+class FileFinder:
     """Lists the files below some paths, each once."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Finder:
         self._files: set[str] = set()
         self._folders: set[tuple[int, int]] = set()
 
-    def find(self, path: Path, source: str = "") -> Iterator[Found]:
+    def find(self, path: Path, source: str = "") -> Iterator[FoundFile]:
         """All files that a path stands for, folders in the order of their names.
 
         Parameters
@@ -60,14 +60,14 @@ class Finder:
                     waiting += reversed(self._children(at, name))
                 elif self._is_new(at):
                     limits.check_regular_file(at, name)
-                    yield Found(at, name, is_named)
+                    yield FoundFile(at, name, is_named)
             except (OSError, ValueError) as error:
                 self._refuse(limits.unreadable(name, error), is_error=True)
             except InputError as error:
                 self._refuse(error, is_named or not _is_unrelated(at))
             is_named = False
 
-    def unpack(self, archive: Found) -> Iterator[Found]:
+    def unpack(self, archive: FoundFile) -> Iterator[FoundFile]:
         """The files in a zip archive, which is unpacked into a temporary folder; they change when
         it does."""
         changed_ns = archive.path.stat().st_mtime_ns
