@@ -23,7 +23,7 @@ from trainer.augment import Augment, Augmentation
 from trainer.loop import Store
 from trainer.progress import Progress
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.networks import Classifier
 
 _BATCH = 64
@@ -106,7 +106,7 @@ class Embeddings:
         path = folder / f"{self._key()}.npy"
         if not path.is_file():
             try:
-                with replacing(path) as beside:
+                with replace_atomically(path) as beside:
                     self._write(beside, progress)
             except OSError as error:
                 reason = f"The cache cannot be written: {error.strerror or error}."

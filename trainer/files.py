@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -23,7 +23,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         If the disk is full or the folder cannot be written; what stood there before stands.
     """
     try:
-        with replacing(path) as beside:
+        with replace_atomically(path) as beside:
             beside.write_bytes(content)
     except OSError as error:
         reason = f"It cannot be written ({error.strerror or error}); the last one saved is intact."

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tumorviewer.analysis.preprocess import foreground
 from tumorviewer.study import Volume
-from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, kind_of
+from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, recognise_kind
 
 MEASURES = (
     "format",
@@ -67,7 +67,7 @@ def _format(path: Path) -> int:
         return FORMATS.index("DICOM")
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
-    kind = kind_of(head, path)
+    kind = recognise_kind(head, path)
     if kind in _KINDS:
         return _KINDS[kind]
     return next((n for start, n in _SIGNATURES.items() if head.startswith(start)), 0)

@@ -70,7 +70,7 @@ def _mistake(judged: Judged, at: int, model: Model) -> Mistake:
         float(p[predicted]),
         float(p[label]),
         html.picture(grey),
-        html.picture(colormap.under_map(rgb, _map(model, picture, predicted), OPACITY)),
+        html.picture(colormap.blend_map(rgb, _map(model, picture, predicted), OPACITY)),
     )
 
 

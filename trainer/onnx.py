@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from trainer import volumes
 from tumorviewer.analysis.preprocess import prepare
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.models import ModelCard, weights
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.resources import resource
@@ -69,7 +69,7 @@ def export(folder: Path, out: Path) -> float:
     model = Calibrated(network, card.temperature).eval().requires_grad_(False)
     examples_NTSS = examples(card.preprocessing)
     try:
-        with replacing(out) as beside:
+        with replace_atomically(out) as beside:
             _write(_trace(model, examples_NTSS[:2], str(folder)), card, beside)
             worst = difference(model, beside, examples_NTSS)
             if not worst <= TOLERANCE:

@@ -29,7 +29,7 @@ from trainer.spread import spread
 from tumorviewer.analysis import preprocess, slices
 from tumorviewer.analysis.slices import seen
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.imaging import display
 from tumorviewer.imaging.display import grey
 from tumorviewer.models.card import Preprocessing
@@ -120,7 +120,7 @@ def _build(
     hashes, unreadable = [], {}
     try:
         _clear_away(array.parent)
-        with replacing(array) as beside, beside.open("wb") as stream:
+        with replace_atomically(array) as beside, beside.open("wb") as stream:
             write_array_header_1_0(stream, header)
             made_of_each = spread(partial(_attempt, work), dataset.items, "reading", progress)
             for item, made in zip(dataset.items, made_of_each, strict=True):

@@ -21,7 +21,7 @@ from trainer.progress import Progress
 from tumorviewer.analysis import preprocess, slices
 from tumorviewer.analysis.slices import is_label_map, prepare_volume
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.study import VolumeReader, open_paths
 
@@ -97,7 +97,7 @@ def _build(
     volumes: list[dict[str, Any]] = []
     refused: list[tuple[str, str]] = []
     try:
-        with replacing(stored) as beside, beside.open("wb") as stream:
+        with replace_atomically(stored) as beside, beside.open("wb") as stream:
             for done, volume in enumerate(found, 1):
                 try:
                     volumes.append(_written(volume, settings, stream))

@@ -19,7 +19,7 @@ from trainer.spread import spread
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 from tumorviewer.study import Study, Volume, VolumeReader, nifti, open_paths
-from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, kind_by_name, kind_of
+from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, guess_kind_by_name, recognise_kind
 
 RULES = 'use "refuse", "all" or "middle N"'
 _ONE_SLICE = (".png", ".jpg", ".jpeg", ".bmp")
@@ -77,18 +77,18 @@ def is_series(folder: Path) -> bool:
 
 
 def _is_dicom(path: Path) -> bool:
-    if kind_by_name(path.name) is FileKind.PICTURE:
+    if guess_kind_by_name(path.name) is FileKind.PICTURE:
         return False
     try:
         with path.open("rb") as stream:
-            return kind_of(stream.read(HEAD_BYTES), path) is FileKind.DICOM
+            return recognise_kind(stream.read(HEAD_BYTES), path) is FileKind.DICOM
     except OSError:
         return False
 
 
 def is_half_of_a_pair(path: Path) -> bool:
     """Whether another file, the header of the pair, speaks for this one."""
-    return nifti.header_path(path) != path
+    return nifti.find_header_path(path) != path
 
 
 def by_rule(rule: str, source: str, slices: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import size_text
+from tumorviewer.files import format_size
 from tumorviewer.language import tr
 
 SEPARATOR = " › "
@@ -31,7 +31,7 @@ def is_junk(name: str) -> bool:
     return name.lower() in _JUNK or name.startswith("._")
 
 
-def unpack(archive: Path, source: str, folder: Path) -> list[InputError]:
+def unpack_archive(archive: Path, source: str, folder: Path) -> list[InputError]:
     """Unpack a zip archive into an empty folder, without trusting it.
 
     Parameters
@@ -92,16 +92,16 @@ def _check_size(source: str, members: list[zipfile.ZipInfo], stored: int, folder
             source,
             tr(
                 "It declares {total} but holds only {stored}.",
-                total=size_text(total),
-                stored=size_text(stored),
+                total=format_size(total),
+                stored=format_size(stored),
             ),
             tr("It is cut short or damaged: copy it again from where it came from."),
         )
     if total > max(_UNQUESTIONED_BYTES, _PLAUSIBLE_RATIO * stored):
         reason = tr(
             "It would unpack from {stored} to {total}, as no real image or model does.",
-            stored=size_text(stored),
-            total=size_text(total),
+            stored=format_size(stored),
+            total=format_size(total),
         )
         raise InputError(source, reason)
     free = shutil.disk_usage(folder).free
@@ -110,8 +110,8 @@ def _check_size(source: str, members: list[zipfile.ZipInfo], stored: int, folder
             source,
             tr(
                 "Unpacked it needs {total}; {free} are free.",
-                total=size_text(total),
-                free=size_text(free),
+                total=format_size(total),
+                free=format_size(free),
             ),
             tr("Make room on that disk, or unpack it elsewhere yourself."),
         )

@@ -209,12 +209,12 @@ def _print_report(report: Report, *, as_json: bool) -> None:
 
 
 def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
-    from tumorviewer.study.volume_labels import label_words
+    from tumorviewer.study.volume_labels import translate_label
 
     is_outside = (finding["kind"] or {}).get("level") == "outside"
     shares = {} if is_outside else finding["probabilities"]
     ranked = sorted(shares.items(), key=lambda item: -item[1])
-    volume = f" ({plain(label_words(finding['volume']))})" if finding["volume"] else ""
+    volume = f" ({plain(translate_label(finding['volume']))})" if finding["volume"] else ""
     shown = ", ".join(str(index + 1) for index in finding["key_slices"])
     lines = [f"{plain(finding['source'])}{volume}"]
     lines += [f"  {tr(labels.get(name, name)):20} {percent(share, 1):>8}" for name, share in ranked]

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.serialise import save_saliency
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.imaging import colormap, display, geometry
 from tumorviewer.study.types import Volume
 from tumorviewer.words import document
@@ -46,7 +46,7 @@ def export(finding: Finding, volume: Volume, folder: Path, stem: str) -> dict[st
             save_picture(finding, volume, index, folder / f"{stem}-slice{index + 1:03}.png")
     content = document(finding, volume, file)
     text = json.dumps({**content, "notice": NOTICE}, indent=2)
-    with replacing(folder / f"{stem}.json") as beside:
+    with replace_atomically(folder / f"{stem}.json") as beside:
         beside.write_text(f"{text}\n", "ascii")
     return content
 
@@ -55,7 +55,7 @@ def save_picture(finding: Finding, volume: Volume, index: int, path: Path) -> No
     """Write a slice and, beside it, the same slice under its saliency map, as PNG."""
     image = np.repeat(display.grey(volume, index)[..., None], 3, axis=2)
     pair = np.hstack([image, _under_map(finding, image, index)])
-    rows, columns = image.shape[0] * geometry.pixel_aspect(volume), image.shape[1]
+    rows, columns = image.shape[0] * geometry.compute_pixel_aspect(volume), image.shape[1]
     scale = _SIDE / max(rows, columns)
     size = max(2, round(2 * columns * scale)), max(1, round(rows * scale))
     lines = caption(finding, len(volume.array), index)
@@ -68,7 +68,7 @@ def save_picture(finding: Finding, volume: Volume, index: int, path: Path) -> No
         draw.text((8, size[1] + 4 + number * _LINE), line, "white", font)
     text = PngInfo()
     text.add_itxt("Description", " ".join(lines))
-    with replacing(path) as beside:
+    with replace_atomically(path) as beside:
         sheet.save(beside, "PNG", pnginfo=text)
 
 
@@ -91,4 +91,4 @@ def _under_map(
     assert finding.saliency is not None
     map_HW = finding.saliency.on_slice(index)
     assert map_HW is not None
-    return colormap.under_map(image, map_HW, OPACITY)
+    return colormap.blend_map(image, map_HW, OPACITY)

@@ -12,21 +12,21 @@ from tumorviewer.language import number, tr
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replace_atomically(path: Path) -> Iterator[Path]:
     """A path beside ``path``, with the same suffixes, to write to; it takes the place of ``path``
     at the end, or vanishes if there is an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{uuid.uuid4().hex}{''.join(path.suffixes[-2:])}")
     try:
         yield beside
-        flush(beside)
+        flush_to_disk(beside)
         beside.replace(path)
-        flush(path.parent)
+        flush_to_disk(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
 
-def flush(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Let a file, or a folder's list of files, reach the disk."""
     if path.is_dir() and os.name != "posix":
         return
@@ -37,7 +37,7 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def size_text(size: int) -> str:
+def format_size(size: int) -> str:
     """A number of bytes for people: ``"512 bytes"``, ``"1.5 GB"``."""
     if size < 1000:
         return tr("{n} bytes", n=size)

@@ -29,7 +29,7 @@ import numpy as np
 
 from tests.benchmarks import planes, scroll
 from tumorviewer.imaging.colormap import COLOURS, OPAQUE_FROM
-from tumorviewer.imaging.display import default_window
+from tumorviewer.imaging.display import choose_default_window
 
 ROUNDS, OPACITY = 3, 0.6
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def save(folder: Path) -> None:
     """What napari is to show."""
     made, saliency = planes.volume(), scroll.finding().saliency
     assert saliency is not None
-    window = default_window(made)
+    window = choose_default_window(made)
     alpha = np.minimum(np.arange(256) / (255 * OPAQUE_FROM), 1) * OPACITY
     np.savez(
         folder / "data.npz",

@@ -26,7 +26,7 @@ from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop.layouts import PLANES, Pane
 from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.display import default_window
+from tumorviewer.imaging.display import choose_default_window
 from tumorviewer.imaging.reslice import Plane
 from tumorviewer.study import Placement, Volume
 
@@ -93,7 +93,7 @@ def until_three_planes(made: Volume) -> tuple[float, float]:
     whole are painted, without the reading itself."""
     viewer = empty()
     loading = replace(made, array=made.array)
-    default_window(loading)  # which the loading thread finds
+    choose_default_window(loading)  # which the loading thread finds
     began, spent = time.perf_counter(), time.process_time()
     viewer.show_volume(loading, complete=False)
     for index in range(SLICES // 2, SLICES // 2 + 8):

@@ -18,7 +18,7 @@ from tumorviewer.desktop.layouts import BLENDED, IMAGE, SIDE_BY_SIDE
 from tumorviewer.desktop.saliency_view import NOT_EXPLAINED, NOT_JUDGED
 from tumorviewer.desktop.slice_bar import SliceBar
 from tumorviewer.desktop.viewer import Viewer
-from tumorviewer.imaging.colormap import COLOURS, class_colour
+from tumorviewer.imaging.colormap import COLOURS, choose_class_colour
 from tumorviewer.study import Placement, Volume, Window
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
@@ -331,7 +331,7 @@ def test_curve_has_its_height_colour_and_gap(bar) -> None:
     assert heights == sorted(heights)
     assert heights[-1] > 2 * heights[0]
     assert filled(5) < heights[0]
-    orange = QColor(*class_colour("glioma", CLASSES, "notumor"))
+    orange = QColor(*choose_class_colour("glioma", CLASSES, "notumor"))
     pixel = picture.pixelColor(round(bar.x_of(9.5)), 36)
     assert abs(pixel.hue() - orange.hue()) < 12
 

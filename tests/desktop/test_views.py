@@ -15,7 +15,7 @@ from tumorviewer.desktop.layouts import IMAGE, LAYOUTS, PLANES, SIDE_BY_SIDE, ST
 from tumorviewer.desktop.link import Link, share_frame
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewer import Viewer
-from tumorviewer.imaging.display import default_window
+from tumorviewer.imaging.display import choose_default_window
 from tumorviewer.imaging.reslice import Plane
 from tumorviewer.study import Placement, Volume, Window
 
@@ -124,8 +124,8 @@ def test_the_window_of_the_first_slice_does_not_stay(planes) -> None:
     planes.slice_filled(6)
     first = planes.state.window
     planes.show_volume(loading)
-    assert planes.state.window == default_window(loading) != first
-    assert {state.window for state in planes.panes.states()} == {default_window(loading)}
+    assert planes.state.window == choose_default_window(loading) != first
+    assert {state.window for state in planes.panes.states()} == {choose_default_window(loading)}
 
 
 def test_the_map_goes_and_comes_back_with_its_layout(planes) -> None:
@@ -238,7 +238,7 @@ def test_windows_of_linked_series_move_alike(qtbot) -> None:
     first.set_window(Window(360, 300))
     assert (second.window.centre, second.window.width) == (1200, 1000)
     first.reset_window()
-    assert second.window == default_window(bright)
+    assert second.window == choose_default_window(bright)
 
 
 def test_zoom_and_pan_are_linked_in_millimetres(qtbot) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tumorviewer.imaging.colormap import COLOURS, class_colour, overlay
+from tumorviewer.imaging.colormap import COLOURS, choose_class_colour, colour_map
 
 
 def lightness(rgb: np.ndarray) -> np.ndarray:
@@ -21,7 +21,7 @@ def test_lightness_rises_evenly() -> None:
 
 
 def test_overlay_is_transparent_where_low_and_premultiplied() -> None:
-    pixels = overlay(np.linspace(0, 1, 101, dtype=np.float32).reshape(1, 101), 0.6)
+    pixels = colour_map(np.linspace(0, 1, 101, dtype=np.float32).reshape(1, 101), 0.6)
     alpha = pixels[..., 3]
     assert pixels[0, 0].tolist() == [0, 0, 0, 0]
     assert (np.diff(alpha.astype(int)) >= 0).all()
@@ -30,19 +30,19 @@ def test_overlay_is_transparent_where_low_and_premultiplied() -> None:
 
 
 def test_opaque_overlay_shows_the_colours_of_the_bar() -> None:
-    pixel = overlay(np.ones((1, 1), np.float32), 1.0)[0, 0]
+    pixel = colour_map(np.ones((1, 1), np.float32), 1.0)[0, 0]
     assert pixel.tolist() == [*COLOURS[-1][::-1].tolist(), 255]
 
 
 def test_overlay_takes_what_comes() -> None:
-    pixels = overlay(np.array([[np.nan, -1.0, 7.0]]), 1.0)
+    pixels = colour_map(np.array([[np.nan, -1.0, 7.0]]), 1.0)
     assert pixels[0, :, 3].tolist() == [0, 0, 255]
-    assert overlay(np.ones((3, 4), np.float32).T, 0.0).max() == 0
+    assert colour_map(np.ones((3, 4), np.float32).T, 0.0).max() == 0
 
 
 def test_classes_have_colours_of_their_own() -> None:
     classes = ("glioma", "meningioma", "notumor", "pituitary")
-    colours = {class_colour(name, classes, "notumor") for name in classes}
+    colours = {choose_class_colour(name, classes, "notumor") for name in classes}
     assert len(colours) == 4
-    red, green, blue = class_colour("notumor", classes, "notumor")
+    red, green, blue = choose_class_colour("notumor", classes, "notumor")
     assert red == green == blue

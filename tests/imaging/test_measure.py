@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tumorviewer.imaging import measurement as m
 from tumorviewer.imaging.measurement import AnnotationKind
-from tumorviewer.imaging.reslice import Plane, PlanePixels, stack
+from tumorviewer.imaging.reslice import Plane, PlanePixels, cut_planes
 from tumorviewer.study import Placement, Volume
 
 SPACINGS = {"even": (1.0, 1.0, 1.0), "anisotropic": (5.0, 0.9, 0.4), "thick": (7.5, 0.5, 2.0)}
@@ -45,17 +45,17 @@ def volume(request) -> Volume:
 
 
 def points(volume: Volume, index: int, *rows_columns) -> np.ndarray:
-    own = stack(volume, Plane.OWN)
+    own = cut_planes(volume, Plane.OWN)
     return np.array([own.to_patient(index, row, column) for row, column in rows_columns])
 
 
 def measured(
     volume: Volume, kind: AnnotationKind, index: int, *rows_columns, plane=Plane.OWN
 ) -> dict:
-    planes = stack(volume, plane)
+    planes = cut_planes(volume, plane)
     section = planes.section(index, np.zeros(len(volume.array), bool))
     places = [planes.to_patient(index, row, column) for row, column in rows_columns]
-    return m.measure(kind, np.array(places), planes, index, section)
+    return m.measure_annotation(kind, np.array(places), planes, index, section)
 
 
 def ellipse(centre, down, right):
@@ -79,7 +79,7 @@ def test_a_distance_is_the_way_through_the_patient(volume):
 
 @pytest.mark.parametrize("plane", [Plane.SECOND, Plane.THIRD])
 def test_planes_across_the_slices_measure_the_same_voxels(volume, plane):
-    planes = stack(volume, plane)
+    planes = cut_planes(volume, plane)
     index = planes.nearest(_voxel(volume, 1, 31, 5))
     row, column = next(
         (row, column)
@@ -91,9 +91,11 @@ def test_planes_across_the_slices_measure_the_same_voxels(volume, plane):
     np.testing.assert_allclose(on_plane, ends, atol=1e-9)
     section = planes.section(index, np.zeros(len(volume.array), bool))
     steps = np.array([4, row - 31, column - 5]) * volume.spacing()
-    found = m.measure(AnnotationKind.DISTANCE, np.array(on_plane), planes, index, section)
+    found = m.measure_annotation(
+        AnnotationKind.DISTANCE, np.array(on_plane), planes, index, section
+    )
     assert found["length"] == pytest.approx(np.linalg.norm(steps))
-    value = m.measure(AnnotationKind.POINT, np.array(ends[1:]), planes, index, section)
+    value = m.measure_annotation(AnnotationKind.POINT, np.array(ends[1:]), planes, index, section)
     assert value == {"value": volume.array[5, row, column]}
 
 
@@ -111,7 +113,7 @@ def test_an_angle_is_that_of_the_anatomy_and_not_of_the_pixels(volume, degrees):
 
 
 def test_an_arm_without_length_has_no_angle():
-    assert np.isnan(m.angle(np.array([[1.0, 0, 0], [1, 0, 0], [2, 0, 0]])))
+    assert np.isnan(m.measure_angle(np.array([[1.0, 0, 0], [1, 0, 0], [2, 0, 0]])))
 
 
 def test_diameters_and_their_product(volume):
@@ -139,9 +141,9 @@ def test_areas_are_those_of_the_outlines(volume):
         volume, 3, (30, 50), (50, 70), (50, 50), (30, 70)
     )  # conjugate, not at right angles
     exact = np.pi / 4 * np.linalg.norm(np.cross(tilted[1] - tilted[0], tilted[3] - tilted[2]))
-    assert m.area(AnnotationKind.ELLIPSE, tilted) == pytest.approx(exact)
-    ring = m.outline(AnnotationKind.ELLIPSE, tilted)
-    assert m.area(AnnotationKind.FREEHAND, ring) == pytest.approx(exact, rel=2e-3)
+    assert m.measure_area(AnnotationKind.ELLIPSE, tilted) == pytest.approx(exact)
+    ring = m.trace_outline(AnnotationKind.ELLIPSE, tilted)
+    assert m.measure_area(AnnotationKind.FREEHAND, ring) == pytest.approx(exact, rel=2e-3)
 
 
 def test_statistics_are_those_of_simpleitk(volume):
@@ -184,16 +186,16 @@ coordinate = st.floats(-3, 23).map(lambda x: round(x, 3) + 0.0005)
 @settings(max_examples=60, deadline=None)
 def test_a_freehand_region_holds_what_its_outline_encloses(vertices):
     outline = np.array(vertices)
-    found = m.inside(AnnotationKind.FREEHAND, outline, (20, 20))
+    found = m.fill_region(AnnotationKind.FREEHAND, outline, (20, 20))
     expected = [[crossings(outline, row, column) for column in range(20)] for row in range(20)]
     np.testing.assert_array_equal(found, expected)
 
 
 def test_regions_that_share_an_edge_count_each_pixel_once():
-    left = m.inside(
+    left = m.fill_region(
         AnnotationKind.RECTANGLE, np.array([(2, 2), (2, 8), (9, 8), (9, 2)], float), (20, 20)
     )
-    right = m.inside(
+    right = m.fill_region(
         AnnotationKind.RECTANGLE, np.array([(2, 8), (2, 15), (9, 15), (9, 8)], float), (20, 20)
     )
     assert not (left & right).any()
@@ -202,16 +204,16 @@ def test_regions_that_share_an_edge_count_each_pixel_once():
 
 def test_pixels_without_data_take_no_part():
     volume = phantom((1, 1, 1), (0, 0, 0), array=np.full((1, 10, 10), 7, np.int16))
-    planes = stack(volume, Plane.OWN)
+    planes = cut_planes(volume, Plane.OWN)
     absent = np.zeros((10, 10), bool)
     absent[:, :5] = True
     box = points(volume, 0, (-0.5, -0.5), (-0.5, 9.5), (9.5, 9.5), (9.5, -0.5))
-    found = m.measure(
+    found = m.measure_annotation(
         AnnotationKind.RECTANGLE, box, planes, 0, PlanePixels(volume.array[0], absent=absent)
     )
     assert found["pixels"] == 50
     assert found["area"] == pytest.approx(100)
-    nothing = m.measure(
+    nothing = m.measure_annotation(
         AnnotationKind.RECTANGLE, box, planes, 0, PlanePixels(volume.array[0], ~absent, absent)
     )
     assert nothing == pytest.approx({"area": 100})

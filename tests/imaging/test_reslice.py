@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from tumorviewer.imaging.reslice import Plane, PlaneStack, stack
+from tumorviewer.imaging.reslice import Plane, PlaneStack, cut_planes
 from tumorviewer.study import Placement, Volume
 
 SHAPE = (9, 20, 16)
@@ -68,7 +68,7 @@ def points_of(shown: PlaneStack, index: int) -> np.ndarray:
 @pytest.mark.parametrize("matrix", [AXIAL, OBLIQUE, SAGITTAL, TILTED])
 def test_every_pixel_holds_the_value_of_its_place(matrix, plane) -> None:
     made = volume(matrix)
-    shown = stack(made, plane)
+    shown = cut_planes(made, plane)
     seen = 0
     for index in range(len(shown)):
         values, outside, absent = shown.section(index, everything(made))
@@ -93,14 +93,14 @@ def test_every_pixel_holds_the_value_of_its_place(matrix, plane) -> None:
 @pytest.mark.parametrize("matrix", [AXIAL, OBLIQUE, SAGITTAL])
 def test_own_axes_need_no_interpolation_and_no_copy(matrix, plane) -> None:
     made = volume(matrix)
-    shown = stack(made, plane)
+    shown = cut_planes(made, plane)
     for index in range(len(shown)):
         assert np.shares_memory(shown.section(index, everything(made)).values, made.array)
 
 
 def test_planes_of_axial_slices_are_coronal_and_sagittal_as_they_are_read() -> None:
     made = volume(AXIAL)
-    coronal, sagittal = (stack(made, plane) for plane in CROSS)
+    coronal, sagittal = (cut_planes(made, plane) for plane in CROSS)
     np.testing.assert_allclose(coronal.right, (0.8, 0, 0))
     np.testing.assert_allclose(coronal.down, (0, 0, -4))
     np.testing.assert_allclose(coronal.normal, (0, 1, 0))
@@ -111,7 +111,7 @@ def test_planes_of_axial_slices_are_coronal_and_sagittal_as_they_are_read() -> N
 
 
 def test_planes_of_sagittal_slices_are_axial_and_coronal() -> None:
-    axial, coronal = (stack(volume(SAGITTAL), plane) for plane in CROSS)
+    axial, coronal = (cut_planes(volume(SAGITTAL), plane) for plane in CROSS)
     assert np.abs(axial.normal).argmax() == 2
     assert np.abs(coronal.normal).argmax() == 1
 
@@ -122,7 +122,7 @@ def test_straight_planes_are_those_of_simpleitk(matrix, plane) -> None:
     made = volume(matrix)
     noise = np.random.default_rng(3).normal(0, 100, SHAPE)
     made.array[...] += noise
-    shown = stack(made, plane)
+    shown = cut_planes(made, plane)
     image = sitk.GetImageFromArray(made.array)
     spacing = np.array(made.spacing()[::-1])
     image.SetSpacing(spacing.tolist())
@@ -155,7 +155,7 @@ def test_uneven_slices_lie_where_they_really_are(plane) -> None:
     depths = np.array([0, 3, 7.5, 12, 16, 19, 24, 28.5, 32])
     positions = AXIAL[:3, 3] + depths[:, None] * np.array([0, 0, 1.0])
     made = volume(AXIAL, positions)
-    shown = stack(made, plane)
+    shown = cut_planes(made, plane)
     values, outside, absent = shown.section(5, everything(made))
     assert absent is None
     expected = field(points_of(shown, 5))
@@ -166,7 +166,7 @@ def test_uneven_slices_lie_where_they_really_are(plane) -> None:
 def test_nothing_is_drawn_across_a_gap() -> None:
     depths = np.array([0, 4, 8, 12, 28, 32, 36, 40, 44.0])
     positions = AXIAL[:3, 3] + depths[:, None] * np.array([0, 0, 1.0])
-    shown = stack(made := volume(AXIAL, positions), Plane.SECOND)
+    shown = cut_planes(made := volume(AXIAL, positions), Plane.SECOND)
     _, outside, absent = shown.section(5, everything(made))
     depth = points_of(shown, 5)[..., 2] - AXIAL[2, 3]
     np.testing.assert_array_equal(absent, (depth > 14.01) & (depth < 25.99))
@@ -178,7 +178,7 @@ def test_absent_slices_are_marked_where_they_are(plane) -> None:
     made = volume(AXIAL if plane is Plane.SECOND else OBLIQUE)
     absent = everything(made)
     absent[4] = True
-    shown = stack(made, plane)
+    shown = cut_planes(made, plane)
     for index in range(0, len(shown), 4):
         marked = shown.section(index, absent).absent
         voxels = (
@@ -194,7 +194,7 @@ def test_absent_slices_are_marked_where_they_are(plane) -> None:
 @pytest.mark.parametrize("plane", Plane)
 @pytest.mark.parametrize("matrix", [AXIAL, OBLIQUE, TILTED])
 def test_points_are_found_again(matrix, plane) -> None:
-    shown = stack(volume(matrix), plane)
+    shown = cut_planes(volume(matrix), plane)
     index = len(shown) // 2
     point = shown.to_patient(index, 3.25, 7.5)
     assert shown.on_plane(index, point) == (pytest.approx(3.25), pytest.approx(7.5))
@@ -207,11 +207,11 @@ def test_points_are_found_again(matrix, plane) -> None:
 def test_a_slab_is_the_maximum_over_its_millimetres() -> None:
     made = volume(AXIAL)
     made.array[...] = np.random.default_rng(1).normal(size=SHAPE)
-    own = stack(made, Plane.OWN)
+    own = cut_planes(made, Plane.OWN)
     slab = own.slab(4, everything(made), 8.0).values
     np.testing.assert_array_equal(slab, made.array[3:6].max(axis=0))
     np.testing.assert_array_equal(own.slab(4, everything(made), 1.0).values, made.array[4])
-    across = stack(made, Plane.SECOND).slab(0, everything(made), 3.0).values
+    across = cut_planes(made, Plane.SECOND).slab(0, everything(made), 3.0).values
     np.testing.assert_array_equal(across, made.array[::-1, 0:2].max(axis=1))
 
 
@@ -223,8 +223,8 @@ def test_a_slab_is_the_maximum_over_its_millimetres() -> None:
     ],
 )
 def test_without_places_there_are_only_the_own_planes(made) -> None:
-    assert stack(made, Plane.OWN) is not None
-    assert all(stack(made, plane) is None for plane in Plane if plane is not Plane.OWN)
+    assert cut_planes(made, Plane.OWN) is not None
+    assert all(cut_planes(made, plane) is None for plane in Plane if plane is not Plane.OWN)
 
 
 def test_integers_and_colours_keep_their_type() -> None:
@@ -234,7 +234,7 @@ def test_integers_and_colours_keep_their_type() -> None:
         Placement.PATIENT,
         "colour",
     )
-    shown = stack(colour, Plane.AXIAL)
+    shown = cut_planes(colour, Plane.AXIAL)
     values = shown.section(len(shown) // 2, everything(colour)).values
     assert values.shape == (*shown.shape, 3)
     assert values.dtype == np.uint8

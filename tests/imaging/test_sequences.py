@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tumorviewer.imaging.sequences import Sequence, case_name, modality, recognise
+from tumorviewer.imaging.sequences import (
+    Sequence,
+    find_case_name,
+    find_modality,
+    recognise_sequence,
+)
 from tumorviewer.study.types import Series
 
 
@@ -46,7 +51,7 @@ ADC = {"RepetitionTime": "6000", "EchoTime": "85", "ImageType": "DERIVED\\PRIMAR
     ],
 )
 def test_tags_tell(tags, sequence) -> None:
-    found = recognise(series("Series 4", **tags))
+    found = recognise_sequence(series("Series 4", **tags))
     assert (found.sequence, found.doubt) == (sequence, "")
 
 
@@ -80,33 +85,33 @@ def test_tags_tell(tags, sequence) -> None:
     ],
 )
 def test_names_tell_with_a_doubt(name, sequence) -> None:
-    found = recognise(series(name))
+    found = recognise_sequence(series(name))
     assert found.sequence is sequence
     assert bool(found.doubt) == (sequence is not Sequence.OTHER)
     assert ("?" in str(found)) == (sequence is not Sequence.OTHER)
 
 
 def test_a_contradiction_is_said() -> None:
-    found = recognise(series("T1 ax", **T2_TSE))
+    found = recognise_sequence(series("T1 ax", **T2_TSE))
     assert (found.sequence, found.doubt) == (Sequence.T2, "name: T1")
     assert str(found) == "T2? (name: T1)"
 
 
 def test_contrast_that_only_the_name_knows_is_in_doubt() -> None:
-    found = recognise(series("T1 ax post contrast", **T1_SE))
+    found = recognise_sequence(series("T1 ax post contrast", **T1_SE))
     assert (found.sequence, found.doubt) == (Sequence.T1_CONTRAST, "contrast by name")
 
 
 def test_only_mr_is_recognised() -> None:
-    assert recognise(series("T1", modality="CT")).sequence is Sequence.OTHER
-    assert recognise(series("t1.nii", modality="")).sequence is Sequence.T1
+    assert recognise_sequence(series("T1", modality="CT")).sequence is Sequence.OTHER
+    assert recognise_sequence(series("t1.nii", modality="")).sequence is Sequence.T1
 
 
 def test_a_file_named_after_a_sequence_is_mr() -> None:
-    assert modality(series("x_t2.nii.gz", modality="")) == "MR"
-    assert modality(series("x_t2_seg.nii.gz", modality="")) == "", "an outline drawn on it"
-    assert modality(series("scan.nii.gz", modality="")) == ""
-    assert modality(series("T2", modality="CT")) == "CT"
+    assert find_modality(series("x_t2.nii.gz", modality="")) == "MR"
+    assert find_modality(series("x_t2_seg.nii.gz", modality="")) == "", "an outline drawn on it"
+    assert find_modality(series("scan.nii.gz", modality="")) == ""
+    assert find_modality(series("T2", modality="CT")) == "CT"
 
 
 @pytest.mark.parametrize(
@@ -120,10 +125,10 @@ def test_a_file_named_after_a_sequence_is_mr() -> None:
     ],
 )
 def test_files_of_one_case_begin_alike(names, case) -> None:
-    assert {case_name(name) for name in names} == {case}
+    assert {find_case_name(name) for name in names} == {case}
 
 
 @pytest.mark.parametrize("value", ["", "abc", "nan\\2", "\\"])
 def test_broken_tags_do_no_harm(value) -> None:
     tags = dict.fromkeys(("EchoTime", "RepetitionTime", "InversionTime", "DiffusionBValue"), value)
-    assert recognise(series("x", **tags)).sequence is Sequence.OTHER
+    assert recognise_sequence(series("x", **tags)).sequence is Sequence.OTHER

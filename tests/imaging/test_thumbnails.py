@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tumorviewer.imaging.thumbnails import thumbnail, thumbnail_of_source
+from tumorviewer.imaging.thumbnails import draw_reader_thumbnail, draw_thumbnail
 from tumorviewer.study import Placement, Volume
 
 
@@ -28,20 +28,20 @@ class Source:
 def test_aspect_is_physical_and_the_longer_side_fits() -> None:
     affine = np.diag([1.0, 4.0, 1.0, 1.0])
     volume = Volume(np.ones((1, 20, 40), np.uint8), affine, Placement.PATIENT, "made")
-    assert thumbnail(volume, side=80).shape == (80, 40)
+    assert draw_thumbnail(volume, side=80).shape == (80, 40)
 
 
 def test_colour_stays_colour() -> None:
     array = np.zeros((1, 8, 8, 3), np.uint8)
     array[..., 0] = 200
-    picture = thumbnail(Volume(array, np.eye(4), Placement.NONE, "made"))
+    picture = draw_thumbnail(Volume(array, np.eye(4), Placement.NONE, "made"))
     assert picture.shape == (96, 96, 3)
     assert picture[50, 50].tolist() == [200, 0, 0]
 
 
 def test_only_the_first_slice_of_a_source_is_loaded() -> None:
     source = Source()
-    picture = thumbnail_of_source(source, side=40)
+    picture = draw_reader_thumbnail(source, side=40)
     assert source.loaded == 1
     assert picture.shape == (20, 40)
     assert picture[10, 5] > 200

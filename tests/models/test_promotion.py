@@ -243,7 +243,7 @@ def test_a_full_disk_changes_nothing(catalogue, monkeypatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tumorviewer.files.flush", full)
+    monkeypatch.setattr("tumorviewer.files.flush_to_disk", full)
     with pytest.raises(InputError, match="No space left"):
         promotion.promote(catalogue, "first", "ada", override="a")
     assert catalogue.default() == "random"

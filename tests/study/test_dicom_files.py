@@ -27,7 +27,7 @@ from pydicom.uid import (
 from tumorviewer.errors import Cancelled, InputError
 from tumorviewer.study import Opened, Volume, open_paths
 from tumorviewer.study.dicom import jpeg
-from tumorviewer.study.dicom.studies import person
+from tumorviewer.study.dicom.studies import format_person_name
 
 BUNDLED = Path(pydicom.data.__file__).parent
 """Only what is inside the wheel: pydicom's own look-up would download the rest."""
@@ -121,7 +121,7 @@ def test_names_in_other_characters(name: str, group: str) -> None:
     ],
 )
 def test_names_are_shown_without_carets(stored: str, shown: str) -> None:
-    assert person(stored) == shown
+    assert format_person_name(stored) == shown
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")

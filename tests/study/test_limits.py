@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import size_text
+from tumorviewer.files import format_size
 from tumorviewer.study import limits
 
 
@@ -116,12 +116,12 @@ def test_an_honest_bomb_is_refused_and_a_sparse_mask_is_not() -> None:
 
 
 def test_memory_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "free_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr(limits, "measure_free_memory", lambda: 1_000_000_000)
     with pytest.raises(InputError, match=r"700\.0 MB of memory; 1\.0 GB are free"):
         limits.check_memory("x", 700_000_000)
-    assert limits.allocate("x", (10, 10), np.uint8).shape == (10, 10)
+    assert limits.allocate_pixels("x", (10, 10), np.uint8).shape == (10, 10)
     with pytest.raises(InputError):
-        limits.allocate("x", (1 << 20, 1 << 20), np.float64)
+        limits.allocate_pixels("x", (1 << 20, 1 << 20), np.float64)
 
 
 def test_memory_is_counted_inside_a_container(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_memory_is_counted_inside_a_container(tmp_path: Path) -> None:
 
 
 def test_this_machine_has_memory() -> None:
-    assert limits.free_memory() > 1 << 20
+    assert limits.measure_free_memory() > 1 << 20
 
 
 @pytest.mark.parametrize(
@@ -149,4 +149,4 @@ def test_this_machine_has_memory() -> None:
     ],
 )
 def test_sizes_for_people(size: int, text: str) -> None:
-    assert size_text(size) == text
+    assert format_size(size) == text

@@ -24,7 +24,7 @@ RAS_LPS = np.array([-1, -1, 1])
 
 
 def volumes(path: Path) -> list[Volume]:
-    return [source.load() for source in nifti.read(path, "shown").series[0].volumes]
+    return [source.load() for source in nifti.read_nifti(path, "shown").series[0].volumes]
 
 
 def only(path: Path) -> Volume:
@@ -348,7 +348,7 @@ def test_the_file_may_state_a_window(tmp_path: Path) -> None:
 
 def test_time_points_are_volumes_that_repeat(tmp_path: Path) -> None:
     path = save(tmp_path / "a.nii.gz", voxels((4, 5, 6, 3)))
-    sources = nifti.read(path, "shown").series[0].volumes
+    sources = nifti.read_nifti(path, "shown").series[0].volumes
     assert [source.label for source in sources] == [f"volume {n} of 3" for n in (1, 2, 3)]
     assert [source.repeats for source in sources] == [False, True, True]
     for index, volume in enumerate(volumes(path)):
@@ -357,7 +357,7 @@ def test_time_points_are_volumes_that_repeat(tmp_path: Path) -> None:
 
 def test_components_are_volumes_that_do_not_repeat(tmp_path: Path) -> None:
     path = save(tmp_path / "a.nii", voxels((4, 5, 6, 2, 3)))
-    sources = nifti.read(path, "shown").series[0].volumes
+    sources = nifti.read_nifti(path, "shown").series[0].volumes
     assert sources[3].label == "volume 2 of 2, component 2 of 3"
     assert [source.repeats for source in sources] == [False, True] * 3
     for index, volume in enumerate(volumes(path)):
@@ -376,7 +376,7 @@ def test_an_empty_fourth_dimension_is_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair])
 def test_either_file_of_a_pair_opens_it(tmp_path: Path, named: str, kind) -> None:
     save(tmp_path / "a.img", voxels((4, 5, 6)), np.diag([2, 3, 4, 1.0]), kind)
-    assert nifti.header_path(tmp_path / named) == tmp_path / "a.hdr"
+    assert nifti.find_header_path(tmp_path / named) == tmp_path / "a.hdr"
     assert_same_places(only(tmp_path / named), nib.load(tmp_path / "a.img"))
 
 
@@ -534,7 +534,7 @@ def test_the_name_does_not_matter(tmp_path: Path, plain: Path) -> None:
 
 
 def test_a_file_that_changes_after_it_was_opened(plain: Path) -> None:
-    (source,) = nifti.read(plain, "shown").series[0].volumes
+    (source,) = nifti.read_nifti(plain, "shown").series[0].volumes
     plain.write_bytes(plain.read_bytes()[:400])
     with pytest.raises(InputError, match="changed since"):
         source.load()
@@ -555,7 +555,7 @@ def test_nothing_is_written_to_the_terminal(plain: Path, capfd: pytest.CaptureFi
 
 def progress_of(path: Path) -> list[int]:
     seen: list[int] = []
-    (source,) = nifti.read(path, "shown").series[0].volumes
+    (source,) = nifti.read_nifti(path, "shown").series[0].volumes
     source.load(lambda volume, index: seen.append(index))
     return seen
 
@@ -579,7 +579,7 @@ def test_what_was_reported_is_filled(tmp_path: Path) -> None:
     def check(volume: Volume, index: int) -> None:
         assert (volume.array[index] > 0).all()
 
-    nifti.read(path, "shown").series[0].volumes[0].load(check)
+    nifti.read_nifti(path, "shown").series[0].volumes[0].load(check)
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
@@ -595,7 +595,7 @@ def test_loading_can_be_cancelled(tmp_path: Path, suffix: str, thick: int) -> No
         calls += 1
         raise Cancelled
 
-    for source in nifti.read(path, "shown").series[0].volumes:
+    for source in nifti.read_nifti(path, "shown").series[0].volumes:
         with pytest.raises(Cancelled):
             source.load(cancel)
     assert calls == 2
@@ -613,7 +613,7 @@ def test_unpacking_what_lies_before_can_be_cancelled(
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        nifti.read(path, "shown").series[0].volumes[1].load(cancel)
+        nifti.read_nifti(path, "shown").series[0].volumes[1].load(cancel)
     assert seen == [False]
 
 
@@ -623,7 +623,7 @@ def test_peak_memory_is_near_the_pixels(tmp_path: Path, suffix: str, thick: int)
     spacing = np.ones(4)
     spacing[thick] = 4
     path = save(tmp_path / f"a{suffix}", voxels((192, 192, 64)), np.diag(spacing))
-    (source,) = nifti.read(path, "shown").series[0].volumes
+    (source,) = nifti.read_nifti(path, "shown").series[0].volumes
     tracemalloc.start()
     volume = source.load()
     peak = tracemalloc.get_traced_memory()[1]
@@ -676,7 +676,7 @@ def test_real_files_are_where_nibabel_and_simpleitk_have_them(shared_data: Path)
 
 
 def test_a_study_names_its_file(plain: Path) -> None:
-    study = nifti.read(plain, "shown")
+    study = nifti.read_nifti(plain, "shown")
     assert isinstance(study, Study)
     assert (study.title, study.patient_name, study.series[0].source) == ("a.nii", "", "shown")
 
@@ -685,7 +685,7 @@ def test_a_study_names_its_file(plain: Path) -> None:
 def test_recognising_by_content(plain: Path, packed: bool) -> None:
     content = plain.read_bytes()
     content = gzip.compress(content) if packed else content
-    assert nifti.recognises(content[:1024])
-    assert not nifti.recognises(b"\x1f\x8b" + bytes(600))
-    assert not nifti.recognises(bytes(600))
-    assert not nifti.recognises(b"")
+    assert nifti.is_nifti(content[:1024])
+    assert not nifti.is_nifti(b"\x1f\x8b" + bytes(600))
+    assert not nifti.is_nifti(bytes(600))
+    assert not nifti.is_nifti(b"")

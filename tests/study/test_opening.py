@@ -18,7 +18,7 @@ from pydicom.fileset import FileSet
 
 from tumorviewer.errors import Cancelled
 from tumorviewer.study import Opened, open_paths
-from tumorviewer.study.sniffing import FileKind, kind_of
+from tumorviewer.study.sniffing import FileKind, recognise_kind
 
 
 def slices(opened: Opened) -> int:
@@ -110,7 +110,7 @@ def test_names_are_believed_only_where_content_says_nothing(tmp_path: Path) -> N
     ],
 )
 def test_content_is_recognised(head: bytes, kind: FileKind | None) -> None:
-    assert kind_of(head, Path("nameless")) is kind
+    assert recognise_kind(head, Path("nameless")) is kind
 
 
 @pytest.fixture
@@ -297,7 +297,7 @@ def test_a_parser_that_fails_costs_one_file_only(
     def fail(*_args: object) -> None:
         raise ZeroDivisionError("Doe")
 
-    monkeypatch.setattr("tumorviewer.study.pictures.read", fail)
+    monkeypatch.setattr("tumorviewer.study.pictures.read_pictures", fail)
     opened = open_paths([tmp_path])
     assert slices(opened) == 1
     assert "ZeroDivisionError" in opened.refused[0].reason

@@ -22,7 +22,7 @@ DEEP = RNG.integers(0, 65536, (13, 7), np.uint16)
 
 
 def volumes(path: Path) -> list[Volume]:
-    return [source.load() for source in pictures.read(path, "shown").series[0].volumes]
+    return [source.load() for source in pictures.read_pictures(path, "shown").series[0].volumes]
 
 
 def only(path: Path) -> Volume:
@@ -219,7 +219,7 @@ def test_exif_orientation_is_applied_and_said(
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = save(tmp_path / "a", picture, form, exif=exif)
-    (source,) = pictures.read(path, "shown").series[0].volumes
+    (source,) = pictures.read_pictures(path, "shown").series[0].volumes
     volume = source.load()
     with Image.open(io.BytesIO(path.read_bytes())) as reference:
         wanted = np.asarray(ImageOps.exif_transpose(reference))
@@ -264,7 +264,7 @@ def test_pages_of_one_kind_are_slices(tmp_path: Path, compression: str) -> None:
 
 def test_pages_of_other_sizes_and_kinds_are_volumes(tmp_path: Path) -> None:
     path = stack(tmp_path / "a.tif", [GREY, COLOUR, GREY.T, GREY])
-    (series,) = pictures.read(path, "shown").series
+    (series,) = pictures.read_pictures(path, "shown").series
     assert [volume.label for volume in series.volumes] == [
         "2 pages from 1 to 4",
         "page 2",
@@ -284,7 +284,7 @@ def test_the_middle_page_comes_first(tmp_path: Path) -> None:
         assert volume.array[index].all()
         seen.append(index)
 
-    pictures.read(path, "shown").series[0].volumes[0].load(progress)
+    pictures.read_pictures(path, "shown").series[0].volumes[0].load(progress)
     assert seen[0] == 2
     assert sorted(seen) == list(range(5))
 
@@ -293,7 +293,7 @@ def test_loading_can_be_cancelled(tmp_path: Path) -> None:
     def cancel(volume: Volume, index: int) -> None:
         raise Cancelled
 
-    (source,) = pictures.read(save(tmp_path / "a.png", GREY), "shown").series[0].volumes
+    (source,) = pictures.read_pictures(save(tmp_path / "a.png", GREY), "shown").series[0].volumes
     with pytest.raises(Cancelled):
         source.load(cancel)
 
@@ -338,14 +338,14 @@ def test_other_pictures_are_named_with_what_is_supported(
     error = refusal(path)
     assert name in error.reason
     assert "PNG, JPEG, TIFF and BMP" in error.remedy
-    assert pictures.recognises(head.ljust(16, b"\0"))
+    assert pictures.is_picture(head.ljust(16, b"\0"))
 
 
 def test_what_is_no_picture(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"just some text")
     assert refusal(path).reason == "It is not a picture."
-    assert not pictures.recognises(b"just some text..")
+    assert not pictures.is_picture(b"just some text..")
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "BMP"])
@@ -454,7 +454,7 @@ def test_too_many_pages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_file_that_changes_after_it_was_opened(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", GREY)
-    (source,) = pictures.read(path, "shown").series[0].volumes
+    (source,) = pictures.read_pictures(path, "shown").series[0].volumes
     save(path, GREY[:5])
     with pytest.raises(InputError):
         source.load()

@@ -18,7 +18,7 @@ from trainer.spread import spread
 from tumorviewer.analysis.trust.cohort import PERCENTILES, Facts, facts, intensities
 from tumorviewer.errors import InputError
 from tumorviewer.models.trust import Cohort
-from tumorviewer.study.sniffing import FileKind, kind_by_name
+from tumorviewer.study.sniffing import FileKind, guess_kind_by_name
 
 if TYPE_CHECKING:  # else each of the processes that read headers would import torch
     from trainer.trust.evidence import Evidence
@@ -79,7 +79,7 @@ def _sources(items: list[Item]) -> list[str]:
 def _facts(path: Path) -> Facts:
     """What cannot be read is not known."""
     try:
-        if kind_by_name(path.name) is FileKind.PICTURE:
+        if guess_kind_by_name(path.name) is FileKind.PICTURE:
             with Image.open(path) as picture:
                 return facts({}, None, (1, picture.height, picture.width))
         study, volume = volumes.only_volume(path)

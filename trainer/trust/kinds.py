@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from tumorviewer.analysis.preprocess import prepare
 from tumorviewer.analysis.slices import prepare_volume
 from tumorviewer.errors import InputError
-from tumorviewer.imaging.display import levels, presets
+from tumorviewer.imaging.display import list_windows, render_slice
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.study import open_paths
 from tumorviewer.study.types import Volume
@@ -248,8 +248,8 @@ def _windows(volume: Volume) -> Iterator[NDArray[np.uint8]]:
         return
     last = len(volume.array) - 1
     for index in sorted({round(last * at) for at in np.linspace(0.2, 0.8, _OF_VOLUME)}):
-        for window in presets(volume):
-            picture = levels(volume, index, window)
+        for window in list_windows(volume):
+            picture = render_slice(volume, index, window)
             if volume.is_colour:
                 picture = np.asarray(Image.fromarray(np.ascontiguousarray(picture)).convert("L"))
             if np.ptp(np.percentile(picture, (1, 99))) > 30:

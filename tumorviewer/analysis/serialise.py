@@ -11,7 +11,7 @@ import numpy as np
 
 from tumorviewer.analysis.finding import Finding, Saliency
 from tumorviewer.analysis.trust.checked import MapCheck, reasons
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.study.types import Placement, Volume
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -89,11 +89,11 @@ def save_saliency(saliency: Saliency, volume: Volume, stem: Path) -> Path:
     if volume.placement is not Placement.PATIENT:
         path = stem.with_name(f"{stem.name}.npz")
         maps = np.stack([_on_slice(saliency, index) for index in saliency.slices])
-        with replacing(path) as beside:
+        with replace_atomically(path) as beside:
             np.savez_compressed(beside, saliency=maps, slices=np.array(saliency.slices))
         return path
     path = stem.with_name(f"{stem.name}.nii.gz")
-    with replacing(path) as beside:
+    with replace_atomically(path) as beside:
         nibabel.save(_nifti(saliency, volume), beside)
     return path
 

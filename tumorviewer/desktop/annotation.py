@@ -9,7 +9,7 @@ from functools import lru_cache
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
-from tumorviewer.imaging.geometry import Edges, scale_bar
+from tumorviewer.imaging.geometry import Edges, choose_scale_bar
 from tumorviewer.language import number, tr
 
 INK = QColor(238, 238, 238)
@@ -111,7 +111,7 @@ def draw_edges(painter: QPainter, area: QRectF, edges: Edges) -> None:
 
 def draw_scale_bar(painter: QPainter, area: QRectF, mm_per_unit: float) -> None:
     """A bar of a round length above the bottom edge, at most a fifth of the width."""
-    mm = scale_bar(mm_per_unit, area.width() / 5)
+    mm = choose_scale_bar(mm_per_unit, area.width() / 5)
     length = mm / mm_per_unit
     height = QFontMetricsF(painter.font()).height()
     y = area.bottom() - MARGIN - 1.6 * height

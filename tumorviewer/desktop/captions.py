@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tumorviewer.desktop.reading import Shown
-from tumorviewer.imaging.sequences import recognise
+from tumorviewer.imaging.sequences import recognise_sequence
 from tumorviewer.language import date
 
 
@@ -18,4 +18,4 @@ def series_lines(shown: Shown) -> tuple[str, ...]:
     """Description, modality and recognised sequence."""
     series = shown.series
     title = "" if series.uid is None else series.title
-    return tuple(filter(None, (title, series.modality, str(recognise(series)))))
+    return tuple(filter(None, (title, series.modality, str(recognise_sequence(series)))))

@@ -6,8 +6,8 @@ from PySide6.QtGui import QImage
 
 from tumorviewer.desktop.link import share_frame
 from tumorviewer.desktop.view_state import ViewState
-from tumorviewer.imaging.colormap import overlay
-from tumorviewer.imaging.display import default_window, shade
+from tumorviewer.imaging.colormap import colour_map
+from tumorviewer.imaging.display import choose_default_window, render_pixels
 from tumorviewer.language import later
 from tumorviewer.study import Volume
 
@@ -35,11 +35,11 @@ class Fusion:
         if state.stack is None or not self.fits(state) or self._volume.is_colour:
             return None
         values, outside, absent = state.stack.sample(self._volume, index)
-        grey = shade(self._volume, values, default_window(self._volume))
+        grey = render_pixels(self._volume, values, choose_default_window(self._volume))
         for mask in (outside, absent):
             if mask is not None:
                 grey[mask] = 0
-        pixels = overlay(grey, self._opacity)
+        pixels = colour_map(grey, self._opacity)
         rows, columns = grey.shape
         layout = QImage.Format.Format_ARGB32_Premultiplied
         return QImage(pixels.data, columns, rows, pixels.strides[0], layout).copy()

@@ -11,10 +11,10 @@ from tumorviewer.desktop.layouts import FUSED
 from tumorviewer.desktop.reading import Reading, Shown
 from tumorviewer.desktop.viewer import Viewer
 from tumorviewer.errors import InputError
-from tumorviewer.imaging.display import presets
+from tumorviewer.imaging.display import list_windows
 from tumorviewer.language import tr
 from tumorviewer.study.types import Volume, Window
-from tumorviewer.study.volume_labels import label_words
+from tumorviewer.study.volume_labels import translate_label
 
 
 class Hanger(QObject):
@@ -80,7 +80,7 @@ class Hanger(QObject):
     def _apply_window(self, volume: Volume) -> None:
         window, self._window = self._window, None
         if isinstance(window, str):
-            named = (one for one in presets(volume) if one.name == window)
+            named = (one for one in list_windows(volume) if one.name == window)
             window = next(named, None)
         if window is not None:
             self._viewer.set_window(window)
@@ -89,7 +89,7 @@ class Hanger(QObject):
 
     def _shown_changed(self, shown: Shown | None) -> None:
         volumes = () if shown is None else shown.series.volumes
-        labels = [label_words(volume.label) for volume in volumes]
+        labels = [translate_label(volume.label) for volume in volumes]
         self._viewer.volume_bar.show_volumes(labels, 0 if shown is None else shown.volume)
         self._want()
 

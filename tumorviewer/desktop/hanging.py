@@ -13,9 +13,9 @@ import numpy as np
 
 from tumorviewer.desktop.layouts import LAYOUTS, Layout, grid
 from tumorviewer.errors import InputError
-from tumorviewer.imaging.geometry import plane_across
+from tumorviewer.imaging.geometry import name_plane_across
 from tumorviewer.imaging.sequences import Sequence as Kind
-from tumorviewer.imaging.sequences import case_name, modality, recognise
+from tumorviewer.imaging.sequences import find_case_name, find_modality, recognise_sequence
 from tumorviewer.language import later, tr
 from tumorviewer.resources import home, resource
 from tumorviewer.study.types import Series, Study, Window
@@ -44,7 +44,7 @@ class Protocol:
 
     def fits(self, study: Study) -> bool:
         """Whether this is the rule for a study."""
-        meant = [one for one in study.series if self.modality in ("", modality(one))]
+        meant = [one for one in study.series if self.modality in ("", find_modality(one))]
         words = [study.title, study.description, *(series.title for series in meant)]
         told = re.search(self.description, "\n".join(words), re.IGNORECASE)
         in_plane = [one for one in meant if self.plane in ("", plane_of(one))]
@@ -56,7 +56,7 @@ class Protocol:
 
     def place(self, series: Series) -> tuple[int, bool]:
         """Where a series stands in the order of the rule."""
-        kind = recognise(series).sequence
+        kind = recognise_sequence(series).sequence
         rank = self.order.index(kind) if kind in self.order else len(self.order)
         return rank, plane_of(series) != self.plane if self.plane else False
 
@@ -133,11 +133,11 @@ def case_of(study: Study) -> Hashable:
     folder and beginning of the name. Any other study is a case of its own."""
     if study.uid is not None:
         return study.uid, study.patient_id
-    return Path(study.series[0].source).parent, case_name(study.title)
+    return Path(study.series[0].source).parent, find_case_name(study.title)
 
 
 def _is_unknown(case: Sequence[Study]) -> bool:
-    return all(study.uid is None and not modality(study.series[0]) for study in case)
+    return all(study.uid is None and not find_modality(study.series[0]) for study in case)
 
 
 def joined(case: Sequence[Study]) -> Study:
@@ -152,7 +152,7 @@ def plane_of(series: Series) -> str:
         return ""
     across = np.cross(affine[:3, 2], affine[:3, 1])
     length = np.linalg.norm(across)
-    return plane_across(across / length) if length else ""
+    return name_plane_across(across / length) if length else ""
 
 
 def _protocol(entry: dict[str, Any]) -> Protocol:
@@ -192,10 +192,10 @@ def prior_of(study: Study, series: Series, studies: Sequence[Study]) -> tuple[St
         return None
     prior = max(earlier, key=lambda one: one.date)
     shown = [one for one in prior.series if one.volumes]
-    kind, plane = recognise(series).sequence, plane_of(series)
+    kind, plane = recognise_sequence(series).sequence, plane_of(series)
 
     def likeness(one: Series) -> tuple[bool, bool, bool]:
-        same_kind = kind is not Kind.OTHER and recognise(one).sequence is kind
+        same_kind = kind is not Kind.OTHER and recognise_sequence(one).sequence is kind
         return same_kind, one.title == series.title, plane_of(one) == plane
 
     return (prior, max(shown, key=likeness)) if shown else None

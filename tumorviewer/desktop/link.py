@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QPointF, QSizeF
 
 from tumorviewer.desktop.view_state import ViewState
-from tumorviewer.imaging.display import TABLE, default_window
+from tumorviewer.imaging.display import TABLE, choose_default_window
 from tumorviewer.study import Placement, Volume, Window
 
 
@@ -193,7 +193,7 @@ def _alike(window: Window, volume: Volume, other: Volume) -> Window:
     """A window of another volume: the same where units are, else as far from its default."""
     if volume.units and volume.units == other.units:
         return window
-    here, there = default_window(volume), default_window(other)
+    here, there = choose_default_window(volume), choose_default_window(other)
     if window == here or TABLE in (window.function, there.function):
         return there
     scale = there.width / here.width

@@ -161,10 +161,12 @@ class Loader(QObject):
                 job.tell(self.filled.emit, volume, fresh.copy())
                 fresh.clear()
 
-        from tumorviewer.imaging.display import default_window
+        from tumorviewer.imaging.display import choose_default_window
 
         volume = source.load(progress)
-        default_window(volume)  # remembered for the GUI thread, which would have to wait for it
+        choose_default_window(
+            volume
+        )  # remembered for the GUI thread, which would have to wait for it
         return volume
 
     def _done(self, source: VolumeReader, volume: Volume) -> None:
@@ -207,10 +209,10 @@ class Thumbnails(QObject):
         )
 
     def _make(self, series: Series, job: Job) -> object:
-        from tumorviewer.imaging.thumbnails import thumbnail_of_source
+        from tumorviewer.imaging.thumbnails import draw_reader_thumbnail
 
         job.check()
-        return thumbnail_of_source(series.volumes[0])
+        return draw_reader_thumbnail(series.volumes[0])
 
     def _done(self, series: Series, picture: object) -> None:
         self.made.emit(series, picture)

@@ -12,11 +12,11 @@ from tumorviewer.desktop.layouts import SIDE_BY_SIDE, Layout, Pane
 from tumorviewer.desktop.link import Link, share_frame
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.geometry import plane_across
+from tumorviewer.imaging.geometry import name_plane_across
 from tumorviewer.imaging.reslice import Plane
 from tumorviewer.language import capital, tr
 from tumorviewer.study import Placement, Volume
-from tumorviewer.study.volume_labels import label_words
+from tumorviewer.study.volume_labels import translate_label
 
 GAP = QColor(64, 64, 64)
 _COMMON = ("patient_text_shown", "smooth", "is_inverted", "slab", "is_magnified")
@@ -202,9 +202,9 @@ def _own_lines(state: ViewState, first: ViewState, link: Link) -> tuple[str, ...
     if state.volume is None or state.stack is None:
         return ()
     known = state.volume.placement is Placement.PATIENT
-    plane = capital(label_words(plane_across(state.stack.normal))) if known else ""
+    plane = capital(translate_label(name_plane_across(state.stack.normal))) if known else ""
     return (
-        label_words(state.volume.label),
+        translate_label(state.volume.label),
         plane,
         "" if state.stack.layout else tr("Interpolated"),
         *(_tie_words(link, first.volume, state.volume) if first.volume is not None else ()),

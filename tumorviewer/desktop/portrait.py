@@ -10,7 +10,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from tumorviewer.desktop.analyst import Phase, State
 from tumorviewer.desktop.app import make_application, make_window
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
 
 SIZE = 1440, 900
@@ -43,7 +43,7 @@ def portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) -> None
     window.open(list(paths))
     loop.exec()
     state: State = analyst.state
-    with replacing(file) as beside:
+    with replace_atomically(file) as beside:
         window.grab().save(str(beside))
     window.close()
     if state.phase is not Phase.ANSWERED:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.language import LANGUAGES, SYSTEM, later, tr
 
 Value = bool | int | str
@@ -117,7 +117,7 @@ def write(file: Path, chosen: Preferences) -> None:
     """Write a file that only its owner can read, and keep one that was not understood."""
     if chosen.problems and file.exists():
         shutil.copy2(file, aside(file))
-    with replacing(file) as beside:
+    with replace_atomically(file) as beside:
         beside.touch(mode=0o600)
         beside.write_text(_text(file, chosen), "utf-8")
 

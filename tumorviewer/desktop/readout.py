@@ -9,7 +9,7 @@ import numpy as np
 
 from tumorviewer import language
 from tumorviewer.imaging.display import DEFAULT, TABLE
-from tumorviewer.imaging.geometry import plane_position_text, position_text
+from tumorviewer.imaging.geometry import format_plane_position, format_position
 from tumorviewer.imaging.reslice import PlaneStack
 from tumorviewer.language import tr
 from tumorviewer.study import Placement, Volume, Window
@@ -45,7 +45,7 @@ def pixel_lines(stack: PlaneStack, index: int, row: int, column: int) -> list[st
     """Where a pixel is: in the patient where that is known, and on its plane."""
     lines = [tr("Column {column}, row {row}", column=column, row=row)]
     if stack.volume.placement is Placement.PATIENT:
-        lines.insert(0, position_text(stack.to_patient(index, row, column)))
+        lines.insert(0, format_position(stack.to_patient(index, row, column)))
     return lines
 
 
@@ -55,6 +55,6 @@ def slice_lines(stack: PlaneStack, index: int, slab: float = 0) -> list[str]:
     if stack.volume.placement is Placement.PATIENT:
         rows, columns = stack.shape
         centre = stack.to_patient(index, (rows - 1) / 2, (columns - 1) / 2)
-        lines.append(plane_position_text(centre, stack.normal))
+        lines.append(format_plane_position(centre, stack.normal))
     word = tr("Slice") if stack.is_own else tr("Plane")
     return [*lines, f"{word} {index + 1} / {len(stack)}"]

@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage
 from tumorviewer.analysis.finding import Finding, Saliency
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.trust.checked import MapCheck, reasons
-from tumorviewer.imaging.colormap import overlay
+from tumorviewer.imaging.colormap import colour_map
 from tumorviewer.language import later, number, tr
 
 _FULL_STRENGTH = 0.995
@@ -113,7 +113,7 @@ def _image(saliency: Saliency, opacity: float, failed: frozenset[int], index: in
     levels = saliency.levels_on_slice(index)
     if levels is None:
         return None
-    pixels = overlay(levels, opacity)
+    pixels = colour_map(levels, opacity)
     if index in failed:
         pixels[..., :3] = pixels[..., :3].mean(axis=2, keepdims=True)
     rows, columns = levels.shape

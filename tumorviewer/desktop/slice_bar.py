@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSlider, QToolTip, QWidget
 
 from tumorviewer.analysis.finding import Finding
-from tumorviewer.imaging.colormap import class_colour
+from tumorviewer.imaging.colormap import choose_class_colour
 from tumorviewer.language import later, number, tr
 
 _TITLE = later("Tumour\nprobability")
@@ -160,7 +160,9 @@ class SliceBar(QSlider):
         painter.drawLine(QPointF(track.left(), half), QPointF(track.right(), half))
 
     def _draw_curve(self, painter: QPainter, track: QRectF, finding: Finding) -> None:
-        colour = QColor(*class_colour(finding.predicted_class, finding.classes, finding.no_tumour))
+        colour = QColor(
+            *choose_class_colour(finding.predicted_class, finding.classes, finding.no_tumour)
+        )
         painter.setPen(QPen(colour, 1.5))
         fill = QColor(colour)
         fill.setAlpha(110)

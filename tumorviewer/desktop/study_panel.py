@@ -11,7 +11,7 @@ from tumorviewer.desktop.refused_list import RefusedList
 from tumorviewer.desktop.study_list import StudyList
 from tumorviewer.language import tr
 from tumorviewer.study.types import Series, VolumeReader
-from tumorviewer.study.volume_labels import label_words
+from tumorviewer.study.volume_labels import translate_label
 
 
 class StudyPanel(QFrame):
@@ -78,7 +78,7 @@ class StudyPanel(QFrame):
         """Offer the volumes of a series, if there is a choice."""
         self._volumes.clear()
         for at, volume in enumerate(volumes, 1):
-            self._volumes.addItem(f"{at} / {len(volumes)}  {label_words(volume.label)}".strip())
+            self._volumes.addItem(f"{at} / {len(volumes)}  {translate_label(volume.label)}".strip())
         self._volumes.setCurrentIndex(current)
         self._volume_row.setVisible(len(volumes) > 1)
 

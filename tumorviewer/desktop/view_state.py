@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QPointF, QSizeF, Signal
 from PySide6.QtGui import QImage
 
-from tumorviewer.imaging.display import default_window, provisional_window, shade
-from tumorviewer.imaging.reslice import Plane, PlanePixels, PlaneStack, stack
+from tumorviewer.imaging.display import (
+    choose_default_window,
+    choose_provisional_window,
+    render_pixels,
+)
+from tumorviewer.imaging.reslice import Plane, PlanePixels, PlaneStack, cut_planes
 from tumorviewer.language import later, tr
 from tumorviewer.study import Volume, Window
 
@@ -101,7 +105,7 @@ class ViewState(QObject):
         known = volume is not None and self.volume is not None
         same = known and volume.array is self.volume.array  # type: ignore[union-attr]
         self.volume = volume
-        self.stack = None if volume is None else stack(volume, self.plane)
+        self.stack = None if volume is None else cut_planes(volume, self.plane)
         if complete or not same:
             self._filled = np.full(0 if volume is None else len(volume.array), complete)
         if volume is not None and not same:
@@ -111,7 +115,7 @@ class ViewState(QObject):
                 self._fit()
             self.cursor, self._grid = None, _grid_of(volume)
         if volume is not None and complete and not self.is_window_chosen:
-            self.window = default_window(volume)
+            self.window = choose_default_window(volume)
         self._change_pixels()
         self.slice_changed.emit(self.index)
         self.window_changed.emit(self.window)
@@ -132,7 +136,7 @@ class ViewState(QObject):
         if self.volume is None:
             return
         if not self._filled.any() and not self.is_window_chosen:
-            self.window = provisional_window(self.volume, index)
+            self.window = choose_provisional_window(self.volume, index)
             self.window_changed.emit(self.window)
         self._filled[index] = True
         if index == self.index or self.plane is not Plane.OWN:
@@ -186,7 +190,7 @@ class ViewState(QObject):
 
     def reset_window(self) -> None:
         if self.volume is not None and self.is_complete:
-            self.set_window(default_window(self.volume), is_chosen=False)
+            self.set_window(choose_default_window(self.volume), is_chosen=False)
 
     def set_inverted(self, inverted: bool) -> None:
         self.is_inverted = inverted
@@ -331,7 +335,7 @@ class ViewState(QObject):
 
 
 def _picture(volume: Volume, section: PlanePixels, window: Window, is_inverted: bool) -> QImage:
-    grey = shade(volume, section.values, window)
+    grey = render_pixels(volume, section.values, window)
     if is_inverted:
         np.invert(grey, out=grey)
     if section.outside is not None:

@@ -30,7 +30,7 @@ from tumorviewer.desktop.slice_bar import SliceBar
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport, no_overlay, no_remark
 from tumorviewer.desktop.volume_bar import VolumeBar
-from tumorviewer.imaging.display import presets
+from tumorviewer.imaging.display import list_windows
 from tumorviewer.language import later, percent, tr
 from tumorviewer.study import Volume, Window
 
@@ -281,7 +281,7 @@ class Viewer(QWidget):
     def _fill_presets(self) -> None:
         volume = self.state.volume
         known = volume is not None and self.state.is_complete
-        self._presets = presets(volume) if volume is not None and known else ()
+        self._presets = list_windows(volume) if volume is not None and known else ()
         self._window_box.clear()
         self._window_box.addItems([tr(window.name) for window in self._presets])
         self._window_box.setEnabled(bool(self._presets))

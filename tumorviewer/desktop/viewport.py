@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QWidget
 from tumorviewer.desktop import annotation, readout
 from tumorviewer.desktop.gestures import HINTS, Gestures
 from tumorviewer.desktop.view_state import ViewState
-from tumorviewer.imaging.geometry import Edges, edge_letters
+from tumorviewer.imaging.geometry import Edges, name_edges
 from tumorviewer.imaging.reslice import PlaneStack
 from tumorviewer.language import percent, tr
 from tumorviewer.study import Placement
@@ -130,7 +130,7 @@ class Viewport(QWidget):
         if stack is None or stack.volume.placement is not Placement.PATIENT:
             return None
         x, y = self.step_of(QPointF(1, 0)), self.step_of(QPointF(0, 1))
-        return edge_letters(
+        return name_edges(
             stack.right * x.x() + stack.down * x.y(), stack.right * y.x() + stack.down * y.y()
         )
 

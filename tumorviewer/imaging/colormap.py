@@ -33,7 +33,7 @@ _OKABE_ITO = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (204, 121, 167), (21
 _NEUTRAL = (153, 153, 153)
 
 
-def class_colour(
+def choose_class_colour(
     name: str, classes: tuple[str, ...], no_tumour: str | None
 ) -> tuple[int, int, int]:
     """RGB that stands for a class wherever it is drawn; grey for "no tumour".
@@ -46,7 +46,7 @@ def class_colour(
     return _OKABE_ITO[tumours.index(name) % len(_OKABE_ITO)]
 
 
-def overlay(map_HW: NDArray[np.floating | np.uint8], opacity: float) -> NDArray[np.uint8]:
+def colour_map(map_HW: NDArray[np.floating | np.uint8], opacity: float) -> NDArray[np.uint8]:
     """Colour a saliency map.
 
     Parameters
@@ -74,11 +74,11 @@ def _levels(map_HW: NDArray[np.floating | np.uint8]) -> NDArray[np.uint8]:
     return map_HW.astype(np.uint8, copy=False)
 
 
-def under_map(
+def blend_map(
     image_HW3: NDArray[np.uint8], map_HW: NDArray[np.floating], opacity: float
 ) -> NDArray[np.uint8]:
-    """An sRGB picture under a saliency map as :func:`overlay` colours it, ``(H, W, 3)``."""
-    bgra = overlay(map_HW, opacity)
+    """An sRGB picture under a saliency map as :func:`colour_map` colours it, ``(H, W, 3)``."""
+    bgra = colour_map(map_HW, opacity)
     alpha = bgra[..., 3:] / 255
     mixed: NDArray[np.uint8] = (
         np.rint(image_HW3 * (1 - alpha) + bgra[..., 2::-1]).clip(0, 255).astype(np.uint8)

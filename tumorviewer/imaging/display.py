@@ -35,33 +35,33 @@ _SAMPLES = 2**18
 _defaults: WeakKeyDictionary[Volume, Window] = WeakKeyDictionary()
 
 
-def default_window(volume: Volume) -> Window:
+def choose_default_window(volume: Volume) -> Window:
     """The window that a volume is first shown with, and that the model always sees it with.
 
     The file's first window that shows anything, else its VOI LUT, else 0–255 for 8-bit pictures,
     else the 0.5–99.5 percentiles of the volume's finite foreground. Remembered for as long as the
-    volume lives, so it must be complete: see :func:`provisional_window`.
+    volume lives, so it must be complete: see :func:`choose_provisional_window`.
     """
     if volume not in _defaults:
         _defaults[volume] = _choose(volume, volume.array)
     return _defaults[volume]
 
 
-def provisional_window(volume: Volume, index: int) -> Window:
-    """As :func:`default_window`, from one slice: for a volume that is still loading."""
+def choose_provisional_window(volume: Volume, index: int) -> Window:
+    """As :func:`choose_default_window`, from one slice: for a volume that is still loading."""
     return _choose(volume, volume.array[index])
 
 
-def presets(volume: Volume) -> tuple[Window, ...]:
+def list_windows(volume: Volume) -> tuple[Window, ...]:
     """Windows to choose from, the default first; CT windows where the units are HU."""
-    default = default_window(volume)
+    default = choose_default_window(volume)
     stated = [
         replace(window, name=window.name or tr("From file {n}", n=number))
         for number, window in enumerate(volume.windows, 1)
         if _is_usable(window)
     ]
     narrow = Window(default.centre, default.width / 2, later("Narrow"))
-    usual = CT_PRESETS if volume.units == "HU" else (full_range(volume), narrow)
+    usual = CT_PRESETS if volume.units == "HU" else (find_full_range(volume), narrow)
     distinct: dict[tuple[float, float, str], Window] = {}
     named = replace(default, name=default.name or tr("From the file"))
     for window in (named, *stated, *usual):
@@ -69,7 +69,7 @@ def presets(volume: Volume) -> tuple[Window, ...]:
     return tuple(distinct.values())
 
 
-def full_range(volume: Volume) -> Window:
+def find_full_range(volume: Volume) -> Window:
     """The window from the least to the greatest finite value."""
     if volume.array.dtype == np.uint8:
         return IDENTITY
@@ -92,30 +92,30 @@ def grey(volume: Volume, index: int) -> NDArray[np.uint8]:
     ndarray
         ``(rows, columns)`` uint8 in the orientation of ``volume.array[index]``.
     """
-    picture = levels(volume, index, default_window(volume))
+    picture = render_slice(volume, index, choose_default_window(volume))
     if not volume.is_colour:
         return picture
     return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).convert("L"))
 
 
-def levels(volume: Volume, index: int, window: Window) -> NDArray[np.uint8]:
+def render_slice(volume: Volume, index: int, window: Window) -> NDArray[np.uint8]:
     """One slice at a window, ``(rows, columns)`` or ``(rows, columns, 3)`` RGB."""
-    return shade(volume, volume.array[index], window)
+    return render_pixels(volume, volume.array[index], window)
 
 
-def shade(volume: Volume, pixels: NDArray[Any], window: Window) -> NDArray[np.uint8]:
+def render_pixels(volume: Volume, pixels: NDArray[Any], window: Window) -> NDArray[np.uint8]:
     """Some pixels of a volume at a window, in their own shape.
 
     Inversion, VOI LUT and pixel padding (PS3.3 C.7.5.1.1.2: black) are the volume's own.
     """
-    picture = render(pixels, window, inverted=volume.inverted, voi_lut=volume.voi_lut)
+    picture = map_to_grey(pixels, window, inverted=volume.inverted, voi_lut=volume.voi_lut)
     if volume.padding is not None:
         low, high = volume.padding
         picture[(pixels >= low) & (pixels <= high)] = 0
     return picture
 
 
-def render(
+def map_to_grey(
     pixels: NDArray[Any],
     window: Window,
     *,

@@ -29,7 +29,7 @@ class Edges(NamedTuple):
     bottom: str
 
 
-def direction_letters(direction: NDArray[np.float64]) -> str:
+def name_direction(direction: NDArray[np.float64]) -> str:
     """Letters of an LPS direction, the nearest axis first.
 
     A second axis is named where the direction leans towards it by more than 10 degrees: ``"AH"``.
@@ -40,36 +40,38 @@ def direction_letters(direction: NDArray[np.float64]) -> str:
     return "".join(_LETTERS[axis][int(unit[axis] < 0)] for axis in axes)
 
 
-def edge_letters(right: NDArray[np.float64], down: NDArray[np.float64]) -> Edges:
+def name_edges(right: NDArray[np.float64], down: NDArray[np.float64]) -> Edges:
     """Letters at the four edges of a picture whose axes run in these LPS directions."""
     return Edges(
-        left=direction_letters(-right),
-        right=direction_letters(right),
-        top=direction_letters(-down),
-        bottom=direction_letters(down),
+        left=name_direction(-right),
+        right=name_direction(right),
+        top=name_direction(-down),
+        bottom=name_direction(down),
     )
 
 
-def normal(volume: Volume) -> NDArray[np.float64]:
+def compute_normal(volume: Volume) -> NDArray[np.float64]:
     """Unit normal of the slices in LPS, on the side of increasing slice index."""
     cross = np.cross(volume.affine[:3, 2], volume.affine[:3, 1])
     cross /= np.linalg.norm(cross)
     return cross if cross @ volume.affine[:3, 0] >= 0 else -cross
 
 
-def plane(volume: Volume) -> str:
-    """As :func:`plane_across`, of a volume's slices; empty if unknown."""
-    return plane_across(normal(volume)) if volume.placement is Placement.PATIENT else ""
+def name_plane(volume: Volume) -> str:
+    """As :func:`name_plane_across`, of a volume's slices; empty if unknown."""
+    return (
+        name_plane_across(compute_normal(volume)) if volume.placement is Placement.PATIENT else ""
+    )
 
 
-def plane_across(normal: NDArray[np.float64]) -> str:
+def name_plane_across(normal: NDArray[np.float64]) -> str:
     """``axial``, ``coronal``, ``sagittal`` (within 25 degrees) or ``oblique``, by the normal."""
     cosines = np.abs(normal)
     axis = int(np.argmax(cosines))
     return _PLANES[axis] if cosines[axis] >= _PLANE_COSINE else "oblique"
 
 
-def to_patient(volume: Volume, index: int, row: float, column: float) -> NDArray[np.float64]:
+def map_to_patient(volume: Volume, index: int, row: float, column: float) -> NDArray[np.float64]:
     """LPS+ mm of a point on a slice; whole rows and columns are voxel centres.
 
     Returns
@@ -85,18 +87,18 @@ def to_patient(volume: Volume, index: int, row: float, column: float) -> NDArray
     return position
 
 
-def position_text(position: NDArray[np.float64]) -> str:
+def format_position(position: NDArray[np.float64]) -> str:
     """An LPS point in letters: ``"L 12.0  P 3.5  H 40.1 mm"``."""
     return "  ".join(_coordinate(axis, value) for axis, value in enumerate(position)) + " mm"
 
 
-def plane_position_text(centre: NDArray[np.float64], normal: NDArray[np.float64]) -> str:
+def format_plane_position(centre: NDArray[np.float64], normal: NDArray[np.float64]) -> str:
     """Where a plane's centre lies, along the axis that the plane is across: ``"H 40.1 mm"``.
 
     All three coordinates for an oblique plane.
     """
-    if plane_across(normal) == "oblique":
-        return position_text(centre)
+    if name_plane_across(normal) == "oblique":
+        return format_position(centre)
     axis = int(np.argmax(np.abs(normal)))
     return _coordinate(axis, centre[axis]) + " mm"
 
@@ -106,14 +108,14 @@ def _coordinate(axis: int, value: float) -> str:
     return f"{_LETTERS[axis][int(shown < 0)]} {number(abs(shown), '.1f')}"
 
 
-def pixel_aspect(volume: Volume) -> float:
+def compute_pixel_aspect(volume: Volume) -> float:
     """Height of a pixel over its width."""
     _, row, column = volume.spacing()
     aspect = row / column if column > 0 else 0.0
     return aspect if math.isfinite(aspect) and aspect > 0 else 1.0
 
 
-def scale_bar(mm_per_unit: float, longest: float) -> float:
+def choose_scale_bar(mm_per_unit: float, longest: float) -> float:
     """Length in mm of the longest scale bar, 1, 2 or 5 times a power of ten, that fits.
 
     Parameters

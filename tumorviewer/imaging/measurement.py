@@ -60,12 +60,12 @@ class Statistics(NamedTuple):
     maximum: float
 
 
-def length(first: ArrayLike, second: ArrayLike) -> float:
+def measure_length(first: ArrayLike, second: ArrayLike) -> float:
     """Distance between two points, mm."""
     return float(np.linalg.norm(np.subtract(second, first)))
 
 
-def angle(points_33: Points) -> float:
+def measure_angle(points_33: Points) -> float:
     """Degrees, 0-180, between the arms from the middle point; NaN where an arm has no length."""
     arms = points_33[[0, 2]] - points_33[1]
     across, along = np.linalg.norm(np.cross(*arms)), float(np.dot(*arms))
@@ -74,13 +74,13 @@ def angle(points_33: Points) -> float:
     return float(np.degrees(np.arctan2(across, along)))
 
 
-def diameters(points_43: Points) -> Diameters:
+def measure_diameters(points_43: Points) -> Diameters:
     """Two diameters in mm, the longer first, and their product in mm²."""
-    pair = length(points_43[0], points_43[1]), length(points_43[2], points_43[3])
+    pair = measure_length(points_43[0], points_43[1]), measure_length(points_43[2], points_43[3])
     return Diameters(max(pair), min(pair), pair[0] * pair[1])
 
 
-def area(kind: AnnotationKind, points_N3: Points) -> float:
+def measure_area(kind: AnnotationKind, points_N3: Points) -> float:
     """Area of a region, mm², by its outline and not by its pixels.
 
     An ellipse from its semi-axes; the others by the cross products of their edges, which need not
@@ -92,7 +92,7 @@ def area(kind: AnnotationKind, points_N3: Points) -> float:
     return float(0.5 * np.linalg.norm(np.cross(edges[:-1], edges[1:]).sum(axis=0)))
 
 
-def outline(kind: AnnotationKind, points_N3: Points) -> Points:
+def trace_outline(kind: AnnotationKind, points_N3: Points) -> Points:
     """The polygon around a region, ``(M, 3)``, not closed; an ellipse has many sides."""
     if kind is not AnnotationKind.ELLIPSE:
         return points_N3
@@ -102,7 +102,9 @@ def outline(kind: AnnotationKind, points_N3: Points) -> Points:
     return ring
 
 
-def inside(kind: AnnotationKind, points_N2: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def fill_region(
+    kind: AnnotationKind, points_N2: Points, shape: tuple[int, int]
+) -> NDArray[np.bool_]:
     """The pixels of a plane whose centres lie in a region.
 
     Parameters
@@ -128,7 +130,7 @@ def inside(kind: AnnotationKind, points_N2: Points, shape: tuple[int, int]) -> N
     return mask
 
 
-def statistics(values: NDArray[Any]) -> Statistics | None:
+def compute_statistics(values: NDArray[Any]) -> Statistics | None:
     """Of stored intensities; None where there are none."""
     if not values.size:
         return None
@@ -151,7 +153,7 @@ def crosses_itself(points_N2: Points) -> bool:
     return bool((divided & divided.T).any())
 
 
-def measure(
+def measure_annotation(
     kind: AnnotationKind, points_N3: Points, stack: PlaneStack, index: int, section: PlanePixels
 ) -> dict[str, Any]:
     """Everything that is to be said of a mark on a plane.
@@ -171,15 +173,15 @@ def measure(
         intensities where the plane has none there, or has colours.
     """
     if kind is AnnotationKind.DISTANCE:
-        return {"length": length(*points_N3)}
+        return {"length": measure_length(*points_N3)}
     if kind is AnnotationKind.ANGLE:
-        return {"angle": angle(points_N3)}
+        return {"angle": measure_angle(points_N3)}
     if kind is AnnotationKind.DIAMETERS:
-        return diameters(points_N3)._asdict()
+        return measure_diameters(points_N3)._asdict()
     places = np.array([stack.on_plane(index, point) for point in points_N3])
     if kind in REGIONS:
-        found = statistics(_intensities(section, inside(kind, places, stack.shape)))
-        size: dict[str, Any] = {"area": area(kind, points_N3)}
+        found = compute_statistics(_intensities(section, fill_region(kind, places, stack.shape)))
+        size: dict[str, Any] = {"area": measure_area(kind, points_N3)}
         if kind is AnnotationKind.FREEHAND and crosses_itself(places):
             size["crosses_itself"] = True
         return size | (found._asdict() if found else {})

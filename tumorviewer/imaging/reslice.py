@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorviewer.imaging.geometry import normal, to_patient
-from tumorviewer.study.layout import VoxelLayout, layout_across, patient_axes
+from tumorviewer.imaging.geometry import compute_normal, map_to_patient
+from tumorviewer.study.layout import VoxelLayout, choose_layout_across, find_patient_axes
 from tumorviewer.study.types import Placement, Volume
 
 _ALIGNED = 1e-4
@@ -186,7 +186,7 @@ class PlaneStack:
 _AS_IT_IS = VoxelLayout((0, 1, 2), (False, False, False))
 
 
-def stack(volume: Volume, plane: Plane) -> PlaneStack | None:
+def cut_planes(volume: Volume, plane: Plane) -> PlaneStack | None:
     """The planes of a volume.
 
     A view of its pixels where it has them in these planes; else they are interpolated from the
@@ -204,7 +204,7 @@ def stack(volume: Volume, plane: Plane) -> PlaneStack | None:
         return _own(volume)
     if volume.placement is not Placement.PATIENT or len(volume.array) < 2:
         return None
-    layout = layout_across(volume.affine, _array_axis(volume, plane))
+    layout = choose_layout_across(volume.affine, _array_axis(volume, plane))
     slices, rows, columns = volume.array.shape[:3]
     affine = layout.affine(volume.affine, (slices, rows, columns))
     directions = _STRAIGHT.get(plane)
@@ -219,7 +219,7 @@ def stack(volume: Volume, plane: Plane) -> PlaneStack | None:
 
 
 def _own(volume: Volume) -> PlaneStack:
-    firsts = np.array([to_patient(volume, at, 0, 0) for at in range(len(volume.array))])
+    firsts = np.array([map_to_patient(volume, at, 0, 0) for at in range(len(volume.array))])
     down, right = volume.affine[:3, 1], volume.affine[:3, 2]
     rows, columns = volume.array.shape[1:3]
     return PlaneStack(volume, firsts, down, right, (rows, columns), _AS_IT_IS)
@@ -227,7 +227,7 @@ def _own(volume: Volume) -> PlaneStack:
 
 def _array_axis(volume: Volume, plane: Plane) -> int:
     """The axis of the array that a plane lies across."""
-    nearest = patient_axes(volume.affine)
+    nearest = find_patient_axes(volume.affine)
     if plane in _PATIENT_AXIS:
         return nearest.index(_PATIENT_AXIS[plane])
     others = [axis for axis in _ORDER if axis != nearest[0]]
@@ -259,7 +259,7 @@ def _boxed(
     """Planes along ``directions`` that hold all of the volume."""
     rows, columns = volume.array.shape[1:3]
     ends = (0, len(volume.array) - 1)
-    corners = [to_patient(volume, i, r, c) for i in ends for r in (0, rows - 1)
+    corners = [map_to_patient(volume, i, r, c) for i in ends for r in (0, rows - 1)
                for c in (0, columns - 1)]  # fmt: skip
     along = np.array(corners) @ directions
     low, high = along.min(axis=0), along.max(axis=0)
@@ -275,8 +275,8 @@ class _Grid:
 
     def __init__(self, volume: Volume) -> None:
         self._pixels = volume.array
-        self._normal = normal(volume)
-        firsts = np.array([to_patient(volume, at, 0, 0) for at in range(len(volume.array))])
+        self._normal = compute_normal(volume)
+        firsts = np.array([map_to_patient(volume, at, 0, 0) for at in range(len(volume.array))])
         self._inverse = np.linalg.pinv(volume.affine[:3, 1:3])
         self._offsets = self._inverse @ firsts.T
         self._depths = firsts @ self._normal

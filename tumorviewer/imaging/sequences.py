@@ -55,7 +55,7 @@ _CASE = re.compile(rf"sub-[a-z0-9]+(_ses-[a-z0-9]+)?|.*?(?={_WORD})|.*[ _-]|", r
 _NO_AGENT = {"", "NO", "NONE", "N", "0", "WITHOUT"}
 
 
-def recognise(series: Series) -> Recognised:
+def recognise_sequence(series: Series) -> Recognised:
     """Tell T1, T1 after contrast, T2, FLAIR and diffusion from each other and from the rest.
 
     Weighting is judged from echo, repetition and inversion time, contrast from Contrast/Bolus
@@ -77,13 +77,13 @@ def recognise(series: Series) -> Recognised:
     return Recognised(by_tags, "" if agrees else tr("name: {name}", name=tr(by_name.value)))
 
 
-def modality(series: Series) -> str:
+def find_modality(series: Series) -> str:
     """DICOM's two letters; MR of a file that has none, and whose name is that of a sequence."""
-    is_named = recognise(series).sequence is not Sequence.OTHER
+    is_named = recognise_sequence(series).sequence is not Sequence.OTHER
     return series.modality or ("MR" if is_named else "")
 
 
-def case_name(name: str) -> str:
+def find_case_name(name: str) -> str:
     """What the files of one examination begin with: subject and session as BIDS writes them
     (``sub-01_ses-2``), else what stands before the sequence (``x_`` of ``x_t1ce.nii.gz``), or
     before the last word where there is none."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import flush
+from tumorviewer.files import flush_to_disk
 from tumorviewer.language import later, number, tr
 from tumorviewer.models import schema
 from tumorviewer.models.card import ModelCard, Weights
@@ -190,7 +190,7 @@ def write(
         if digests := sorted(set(map(item_digest, items))):
             (beside / TRAINING_ITEMS).write_text("\n".join(digests) + "\n", "ascii")
         for path in (*beside.iterdir(), beside):
-            flush(path)
+            flush_to_disk(path)
         _replace(folder, beside)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -222,7 +222,7 @@ def with_trust(folder: Path, trust: Trust, arrays: Mapping[str, NDArray[np.gener
         card = dataclasses.replace(card, trust=trust)
         (beside / CARD).write_text(schema.to_json(card), "utf-8")
         for path in (beside / TRUST, beside / CARD, beside):
-            flush(path)
+            flush_to_disk(path)
         _replace(folder, beside)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -269,7 +269,7 @@ def _replace(folder: Path, beside: Path) -> None:
     if folder.exists():
         folder.rename(old)
     beside.rename(folder)
-    flush(folder.parent)
+    flush_to_disk(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tumorviewer import archives
 from tumorviewer.errors import InputError
-from tumorviewer.files import flush, replacing
+from tumorviewer.files import flush_to_disk, replace_atomically
 from tumorviewer.language import tr
 from tumorviewer.models import bundle, schema
 from tumorviewer.models.card import ModelCard
@@ -63,7 +63,7 @@ def bring_in(
         if known is None:
             _flush_all(folder)
             folder.rename(root / card.name)
-            flush(root)
+            flush_to_disk(root)
         elif not _is_same(known, card):
             reason = tr("There is another model of the name {name}.", name=card.name)
             raise InputError(str(source), reason, tr("Import it under another name with --as."))
@@ -90,13 +90,13 @@ def send_out(folder: Path, out: Path) -> ModelCard:
         )
     try:
         if out.suffix.lower() == ".zip":
-            with replacing(out) as beside:
+            with replace_atomically(out) as beside:
                 _pack(folder, card.name, beside)
         else:
             out.parent.mkdir(parents=True, exist_ok=True)
             with _staging(out.with_name(f".{uuid.uuid4().hex}")) as staging:
                 _flush_all(_copy(folder, staging / out.name)).rename(out)
-                flush(out.parent)
+                flush_to_disk(out.parent)
     except OSError as error:
         reason = tr("It cannot be written: {error}.", error=error.strerror or error)
         raise InputError(str(out), reason, tr("Make room or choose another folder.")) from error
@@ -134,7 +134,7 @@ def _copy(folder: Path, target: Path) -> Path:
 
 def _unpack(archive: Path, staging: Path) -> Path:
     """Unpack an archive that must be wholly in order, and find the bundle in it."""
-    if left_out := archives.unpack(archive, str(archive), staging):
+    if left_out := archives.unpack_archive(archive, str(archive), staging):
         raise left_out[0]
     inside = [staging, *(path for path in staging.iterdir() if path.is_dir())]
     bundles = [folder for folder in inside if (folder / bundle.CARD).is_file()]
@@ -178,7 +178,7 @@ def _rewrite(folder: Path, card: ModelCard) -> None:
 
 def _flush_all(folder: Path) -> Path:
     for path in (*folder.rglob("*"), folder):
-        flush(path)
+        flush_to_disk(path)
     return folder
 
 

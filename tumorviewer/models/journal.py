@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
 from tumorviewer.models import schema
 from tumorviewer.models.comparison import Comparison, Identity
@@ -67,7 +67,7 @@ def read(root: Path) -> tuple[Change, ...]:
 def append(root: Path, changes: Sequence[Change], change: Change) -> None:
     """Write the journal with one more line, wholly or not at all."""
     text = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in (*changes, change))
-    with replacing(root / NAME) as beside:
+    with replace_atomically(root / NAME) as beside:
         beside.write_text(text, "utf-8")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.language import percent, tr
 from tumorviewer.models import bundle, journal
 from tumorviewer.models import comparison as comparisons
@@ -235,5 +235,5 @@ def _make(root: Path, changes: Sequence[Change], change: Change) -> None:
 
 
 def _choose(root: Path, name: str) -> None:
-    with replacing(root / DEFAULT) as beside:
+    with replace_atomically(root / DEFAULT) as beside:
         beside.write_text(f"{name}\n", "utf-8")

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.states import refresh
@@ -84,7 +84,7 @@ def rescue(folder: Path) -> tuple[Path, Path | None]:
             (folder / name).rename(aside / name)
     copy = next((copy for copy in copies(folder) if is_sound(copy, 1)), None)
     if copy is not None:
-        with replacing(folder / FILE) as beside:
+        with replace_atomically(folder / FILE) as beside:
             shutil.copyfile(copy, beside)
     make_private(folder)
     return aside, copy
@@ -112,7 +112,7 @@ def copy(folder: Path, *, only_daily: bool) -> None:
     if only_daily and target.exists():
         return
     try:
-        with replacing(target) as beside:
+        with replace_atomically(target) as beside:
             os.close(os.open(beside, os.O_RDWR | os.O_CREAT, 0o600))
             _back_up(folder / FILE, beside)
     except (OSError, sqlite3.Error) as error:

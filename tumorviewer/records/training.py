@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.imaging.display import grey
 from tumorviewer.language import tr
 from tumorviewer.records.facade import Records
@@ -210,7 +210,7 @@ def _write(path: Path, rows: Sequence[Sequence[str]]) -> None:
 @contextmanager
 def _writing(path: Path) -> Iterator[Path]:
     try:
-        with replacing(path) as beside:
+        with replace_atomically(path) as beside:
             yield beside
     except OSError as error:
         reason = tr("It cannot be written: {error}.", error=error.strerror or error)

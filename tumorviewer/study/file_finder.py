@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tumorviewer.archives import SEPARATOR, is_junk, unpack
+from tumorviewer.archives import SEPARATOR, is_junk, unpack_archive
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.study import limits
-from tumorviewer.study.sniffing import kind_by_name
+from tumorviewer.study.sniffing import guess_kind_by_name
 from tumorviewer.study.types import Refused
 
 
@@ -62,7 +62,7 @@ class FileFinder:
                     limits.check_regular_file(at, name)
                     yield FoundFile(at, name, is_named)
             except (OSError, ValueError) as error:
-                self._refuse(limits.unreadable(name, error), is_error=True)
+                self._refuse(limits.describe_unreadable(name, error), is_error=True)
             except InputError as error:
                 self._refuse(error, is_named or not _is_unrelated(at))
             is_named = False
@@ -73,7 +73,7 @@ class FileFinder:
         changed_ns = archive.path.stat().st_mtime_ns
         folder = TemporaryFolder()
         self.folders.append(folder)
-        left_out = unpack(archive.path, archive.source, folder.path)
+        left_out = unpack_archive(archive.path, archive.source, folder.path)
         self.refused += [Refused(one.source, one.reason) for one in left_out]
         for found in self.find(folder.path, archive.source):
             os.utime(found.path, ns=(changed_ns, changed_ns))
@@ -109,7 +109,7 @@ class FileFinder:
 
 def _is_unrelated(path: Path) -> bool:
     """Whether a file is empty and its name promises nothing that could be shown."""
-    return path.is_file() and path.stat().st_size == 0 and kind_by_name(path.name) is None
+    return path.is_file() and path.stat().st_size == 0 and guess_kind_by_name(path.name) is None
 
 
 def _holds_itself(link: Path) -> bool:

@@ -58,7 +58,9 @@ class VoxelLayout(NamedTuple):
         return affine @ to_stored
 
 
-def display_layout(affine_LPS: NDArray[np.float64], shape: tuple[int, int, int]) -> VoxelLayout:
+def choose_display_layout(
+    affine_LPS: NDArray[np.float64], shape: tuple[int, int, int]
+) -> VoxelLayout:
     """Choose slices, rows and columns as they are read in radiology.
 
     Slices lie across the axis of largest spacing, or are axial where spacing is equal. Columns
@@ -73,14 +75,14 @@ def display_layout(affine_LPS: NDArray[np.float64], shape: tuple[int, int, int])
         Extents along i, j and k.
     """
     spacing = np.linalg.norm(affine_LPS[:3, :3], axis=0)
-    across = _slice_axis(spacing, shape, patient_axes(affine_LPS))
-    return layout_across(affine_LPS, across)
+    across = _slice_axis(spacing, shape, find_patient_axes(affine_LPS))
+    return choose_layout_across(affine_LPS, across)
 
 
-def layout_across(affine_LPS: NDArray[np.float64], across: int) -> VoxelLayout:
-    """As :func:`display_layout`, with slices across a given axis of the array."""
+def choose_layout_across(affine_LPS: NDArray[np.float64], across: int) -> VoxelLayout:
+    """As :func:`choose_display_layout`, with slices across a given axis of the array."""
     directions = _directions(affine_LPS)
-    nearest = patient_axes(affine_LPS)
+    nearest = find_patient_axes(affine_LPS)
     view = _VIEWS[nearest[across]]
     axes = tuple(nearest.index(axis) for axis, _ in view)
     back = tuple(
@@ -89,7 +91,7 @@ def layout_across(affine_LPS: NDArray[np.float64], across: int) -> VoxelLayout:
     return VoxelLayout((axes[0], axes[1], axes[2]), (back[0], back[1], back[2]))
 
 
-def patient_axes(affine_LPS: NDArray[np.float64]) -> tuple[int, int, int]:
+def find_patient_axes(affine_LPS: NDArray[np.float64]) -> tuple[int, int, int]:
     """The patient axis, 0 to the left, 1 to the back, 2 to the head, nearest to each of the
     array's."""
     first, second, third = (int(axis) for axis in _directions(affine_LPS)[:, 0])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import size_text
+from tumorviewer.files import format_size
 from tumorviewer.language import tr
 
 DEFLATE_RATIO = 1032
@@ -61,7 +61,7 @@ def check_regular_file(path: Path, source: str) -> int:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
-        raise unreadable(source, error) from error
+        raise describe_unreadable(source, error) from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError(source, tr("This is a folder, not a file."))
     if not stat.S_ISREG(status.st_mode):
@@ -71,11 +71,11 @@ def check_regular_file(path: Path, source: str) -> int:
             source, tr("The file is empty."), tr("Copy it again from where it came from.")
         )
     if not os.access(path, os.R_OK):
-        raise unreadable(source, PermissionError())
+        raise describe_unreadable(source, PermissionError())
     return status.st_size
 
 
-def unreadable(source: str, error: Exception) -> InputError:
+def describe_unreadable(source: str, error: Exception) -> InputError:
     """What to tell the user when the operating system does not give a file."""
     match error:
         case FileNotFoundError():
@@ -148,8 +148,8 @@ def check_expansion(
             source,
             tr(
                 "It declares {needed} of pixels but holds only {stored}.",
-                needed=size_text(needed),
-                stored=size_text(stored),
+                needed=format_size(needed),
+                stored=format_size(stored),
             ),
             tr("It is cut short or damaged: copy it again from where it came from."),
         )
@@ -158,8 +158,8 @@ def check_expansion(
             source,
             tr(
                 "It would unpack from {stored} to {needed}, as no real image does.",
-                stored=size_text(stored),
-                needed=size_text(needed),
+                stored=format_size(stored),
+                needed=format_size(needed),
             ),
         )
 
@@ -172,20 +172,20 @@ def check_memory(source: str, needed: int) -> None:
     InputError
         If `needed` bytes are more than this machine can spare.
     """
-    free = free_memory()
+    free = measure_free_memory()
     if needed > MEMORY_SHARE * free:
         raise InputError(
             source,
             tr(
                 "Its pixels need {needed} of memory; {free} are free.",
-                needed=size_text(needed),
-                free=size_text(free),
+                needed=format_size(needed),
+                free=format_size(free),
             ),
             tr("Close other programs or studies, or open it on a larger machine."),
         )
 
 
-def allocate(source: str, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+def allocate_pixels(source: str, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
     """An array of zeros for pixels to come, checked against the memory that is free.
 
     Raises
@@ -199,11 +199,11 @@ def allocate(source: str, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any
         return np.zeros(tuple(shape), dtype)
     except (MemoryError, ValueError) as error:
         raise InputError(
-            source, tr("{needed} of memory cannot be had.", needed=size_text(needed))
+            source, tr("{needed} of memory cannot be had.", needed=format_size(needed))
         ) from error
 
 
-def free_memory() -> int:
+def measure_free_memory() -> int:
     """Bytes of memory that a process may still take without swapping, as far as can be told."""
     return min(_machine_memory(), _control_group_memory())
 

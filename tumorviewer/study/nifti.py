@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.study import limits
-from tumorviewer.study.layout import VoxelLayout, display_layout
-from tumorviewer.study.nifti_geometry import has_spacing, place
+from tumorviewer.study.layout import VoxelLayout, choose_display_layout
+from tumorviewer.study.nifti_geometry import has_spacing, locate_voxels
 from tumorviewer.study.nifti_pixels import (
     NiftiRescale,
     StoredVoxels,
-    middle_first,
-    narrowest,
-    not_finite,
+    count_not_finite,
+    describe_read_error,
+    narrow_dtype,
     open_maybe_gzip,
-    read_error,
+    order_from_middle,
 )
 from tumorviewer.study.stamps import Stamp
 from tumorviewer.study.types import (
@@ -54,7 +54,7 @@ _SILENT = logging.Logger("nibabel", logging.CRITICAL + 1)
 """nibabel's own logger writes to the terminal."""
 
 
-def recognises(head: bytes) -> bool:
+def is_nifti(head: bytes) -> bool:
     """Whether a file that begins like this, 560 bytes or more, is NIfTI or Analyze; gzip or not."""
     if head[:2] == b"\x1f\x8b":
         try:
@@ -64,12 +64,12 @@ def recognises(head: bytes) -> bool:
     return _header_class(head) is not None
 
 
-def header_path(path: Path) -> Path:
+def find_header_path(path: Path) -> Path:
     """The file that speaks for this one: the ``.hdr`` of an ``.img`` that has one, else itself."""
     return _partner(path, ".img", ".hdr") or path
 
 
-def read(path: Path, source: str) -> Study:
+def read_nifti(path: Path, source: str) -> Study:
     """Read the header of a NIfTI or Analyze file, or of a pair of which either is named.
 
     Parameters
@@ -90,7 +90,7 @@ def read(path: Path, source: str) -> Study:
         If it is not such a file, is damaged, or declares what it cannot hold.
     """
     limits.check_regular_file(path, source)
-    header_file = header_path(path)
+    header_file = find_header_path(path)
     head, compressed = _read_head(header_file, source)
     header = _parse(head, source, path)
     if _is_single(header):
@@ -133,7 +133,7 @@ def _read_head(path: Path, source: str) -> tuple[bytes, bool]:
         with stream:
             return stream.read(_HEAD_BYTES), compressed
     except (OSError, EOFError, zlib.error) as error:
-        raise read_error(source, error) from error
+        raise describe_read_error(source, error) from error
 
 
 def _header_class(head: bytes) -> type[Any] | None:
@@ -202,8 +202,8 @@ def _image(header: Any, data: Path, compressed: bool, source: str) -> _Image:
     voxels = StoredVoxels(source, data, offset, stored, space, volumes, compressed, stamp)
     _check_size(voxels, shape)
     rescale = NiftiRescale(stored, *_slope(header, source))
-    placed = place(header, space)
-    layout = display_layout(placed.affine, space)
+    placed = locate_voxels(header, space)
+    layout = choose_display_layout(placed.affine, space)
     return _Image(
         voxels,
         rescale,
@@ -338,7 +338,7 @@ class NiftiVolume:
     def files(self) -> tuple[SourceFile, ...]:
         """The file, after its header if that is another one."""
         voxels = self.image.voxels
-        paths = dict.fromkeys((header_path(voxels.path), voxels.path))
+        paths = dict.fromkeys((find_header_path(voxels.path), voxels.path))
         return tuple(SourceFile(path, voxels.source, voxels.stamp) for path in paths)
 
     @property
@@ -350,7 +350,9 @@ class NiftiVolume:
         """Read the voxels: the middle slice first, or in the file's order if it is compressed."""
         image = self.image
         colours = (3,) if image.voxels.dtype.names else ()
-        array = limits.allocate(image.voxels.source, self.shape + colours, image.rescale.dtype)
+        array = limits.allocate_pixels(
+            image.voxels.source, self.shape + colours, image.rescale.dtype
+        )
         volume = Volume(
             array,
             image.affine,
@@ -361,7 +363,7 @@ class NiftiVolume:
             notes=image.notes,
         )
         notes = self._fill(volume, progress or (lambda _volume, _index: None))
-        return replace(volume, array=narrowest(array), notes=image.notes + notes)
+        return replace(volume, array=narrow_dtype(array), notes=image.notes + notes)
 
     def _fill(self, volume: Volume, progress: LoadingProgress) -> tuple[str, ...]:
         image, slices = self.image, len(volume.array)
@@ -370,10 +372,10 @@ class NiftiVolume:
         along_slices = image.layout.axes[0] == 2
         nan = infinite = 0
         waiting = lambda: progress(volume, slices // 2)  # noqa: E731
-        for k, plane_JI in image.voxels.planes(self.index, middle_first(extent), waiting):
+        for k, plane_JI in image.voxels.planes(self.index, order_from_middle(extent), waiting):
             values = image.rescale(plane_JI)
             stored_IJK[:, :, k] = values.swapaxes(0, 1)
-            odd = not_finite(values)
+            odd = count_not_finite(values)
             nan, infinite = nan + odd[0], infinite + odd[1]
             backwards = image.layout.reversed[0]
             shown = (extent - 1 - k if backwards else k) if along_slices else slices // 2

@@ -34,7 +34,7 @@ def has_spacing(header: Any) -> bool:
     return bool(np.all((spacing > MIN_SPACING_MM) & (spacing < MAX_SPACING_MM)))
 
 
-def place(header: Any, shape: tuple[int, int, int]) -> Placed:
+def locate_voxels(header: Any, shape: tuple[int, int, int]) -> Placed:
     """Choose the affine as nibabel does: sform, then qform, then spacing alone.
 
     Unlike nibabel, an sform or qform that is not invertible is passed over, and positions that

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.study.limits import unreadable
+from tumorviewer.study.limits import describe_unreadable
 from tumorviewer.study.stamps import Stamp
 
 _CHUNK = 1 << 20
@@ -29,7 +29,7 @@ def open_maybe_gzip(path: Path) -> tuple[io.BufferedIOBase, bool]:
     return (gzip.open(path) if compressed else path.open("rb")), compressed
 
 
-def read_error(source: str, error: Exception) -> InputError:
+def describe_read_error(source: str, error: Exception) -> InputError:
     """What to tell the user when reading a file or unpacking it failed."""
     match error:
         case EOFError():
@@ -37,7 +37,7 @@ def read_error(source: str, error: Exception) -> InputError:
         case zlib.error() | gzip.BadGzipFile():
             reason = tr("The compressed data are damaged.")
         case _:
-            return unreadable(source, error)
+            return describe_unreadable(source, error)
     return InputError(source, reason, tr("Copy it again from where it came from."))
 
 
@@ -155,7 +155,7 @@ class StoredVoxels:
                 if self.compressed and volume == self.volumes - 1:
                     self._check_trailer(stream)
         except (OSError, EOFError, zlib.error) as error:
-            raise read_error(self.source, error) from error
+            raise describe_read_error(self.source, error) from error
 
     def _skip(self, stream: io.BufferedIOBase, count: int, waiting: Callable[[], None]) -> None:
         while count:
@@ -188,7 +188,7 @@ class StoredVoxels:
         )
 
 
-def narrowest(array: NDArray[Any]) -> NDArray[Any]:
+def narrow_dtype(array: NDArray[Any]) -> NDArray[Any]:
     """The same values in 16-bit integers or single precision where those hold every one exactly."""
     if array.dtype.kind in "iu" and array.dtype.itemsize > 2:
         low, high = int(array.min()), int(array.max())
@@ -207,7 +207,7 @@ def _is_single(values: NDArray[Any]) -> bool:
     return bool(np.array_equal(single, values, equal_nan=True))
 
 
-def not_finite(values: NDArray[Any]) -> tuple[int, int]:
+def count_not_finite(values: NDArray[Any]) -> tuple[int, int]:
     """How many values are NaN, and how many infinite."""
     if values.dtype.kind != "f":
         return 0, 0
@@ -216,7 +216,7 @@ def not_finite(values: NDArray[Any]) -> tuple[int, int]:
     return nan, odd - nan
 
 
-def middle_first(count: int) -> list[int]:
+def order_from_middle(count: int) -> list[int]:
     """Indices from the middle outwards."""
     middle = count // 2
     return sorted(range(count), key=lambda index: abs(index - middle))

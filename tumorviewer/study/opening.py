@@ -11,10 +11,10 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.study import limits, nifti, pictures
 from tumorviewer.study.dicom import Collector
-from tumorviewer.study.dicom.dicomdir import referenced_files
+from tumorviewer.study.dicom.dicomdir import find_referenced_files
 from tumorviewer.study.dicom.header import Header
 from tumorviewer.study.file_finder import FileFinder, FoundFile
-from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, kind_of
+from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, recognise_kind
 from tumorviewer.study.types import Opened, Refused, Study
 
 _log = logging.getLogger(__name__)
@@ -87,12 +87,12 @@ class _Opening:
         kind = None
         try:
             with file.path.open("rb") as stream:
-                kind = kind_of(stream.read(HEAD_BYTES), file.path)
+                kind = recognise_kind(stream.read(HEAD_BYTES), file.path)
             self._read(file, kind)
         except InputError as error:
             self._refuse(error, file, kind)
         except OSError as error:
-            self._refuse(limits.unreadable(file.source, error), file, kind)
+            self._refuse(limits.describe_unreadable(file.source, error), file, kind)
         except Exception as error:  # noqa: BLE001 - a parser's fault must not cost the other files
             _log.warning("A file could not be read: %s", type(error).__name__)
             reason = tr("It could not be read ({name}).", name=type(error).__name__)
@@ -113,7 +113,7 @@ class _Opening:
             case FileKind.NIFTI:
                 self._read_nifti(file)
             case FileKind.PICTURE | FileKind.OTHER_PICTURE:
-                self._studies.append(pictures.read(file.path, file.source))
+                self._studies.append(pictures.read_pictures(file.path, file.source))
             case FileKind.ARCHIVE:
                 self._read_archive(file)
             case None:
@@ -127,7 +127,7 @@ class _Opening:
             self._read_dicomdir(answer)
 
     def _read_dicomdir(self, header: Header) -> None:
-        paths, missing = referenced_files(header)
+        paths, missing = find_referenced_files(header)
         folder = Path(header.source).parent
         for path in paths:
             source = str(folder / path.relative_to(header.path.parent))
@@ -140,10 +140,10 @@ class _Opening:
         self.finder.refused.append(Refused(header.source, reason, is_error=False))
 
     def _read_nifti(self, file: FoundFile) -> None:
-        header = nifti.header_path(file.path)
+        header = nifti.find_header_path(file.path)
         if header not in self._nifti_headers:
             self._nifti_headers.add(header)
-            self._studies.append(nifti.read(file.path, file.source))
+            self._studies.append(nifti.read_nifti(file.path, file.source))
 
     def _read_archive(self, file: FoundFile) -> None:
         if file.is_unpacked:

@@ -92,7 +92,7 @@ class _Raster(NamedTuple):
         return math.ceil(self.size / self.ratio)
 
 
-def describe(image: Image.Image, index: int, stream: IO[bytes], source: str) -> PicturePage:
+def describe_page(image: Image.Image, index: int, stream: IO[bytes], source: str) -> PicturePage:
     """Say what a page is, and refuse it if its file cannot hold it.
 
     Parameters
@@ -148,7 +148,7 @@ def _pixels(image: Image.Image, source: str) -> tuple[np.dtype[Any], bool]:
 def _check(image: Image.Image, raster: _Raster, source: str, bytes_per_pixel: int) -> None:
     pixels = math.prod(image.size)
     if pixels > limits.MAX_PICTURE_PIXELS:
-        raise too_large(source)
+        raise describe_too_large(source)
     limits.check_expansion(source, raster.size, raster.stored, raster.ratio)
     decoder = _DECODER_BYTES + (_PROGRESSIVE_BYTES if image.info.get("progressive") else 0)
     needed = pixels * (bytes_per_pixel + decoder)
@@ -156,7 +156,7 @@ def _check(image: Image.Image, raster: _Raster, source: str, bytes_per_pixel: in
     limits.check_memory(source, needed)
 
 
-def too_large(source: str) -> InputError:
+def describe_too_large(source: str) -> InputError:
     """What to tell the user of a picture beyond `limits.MAX_PICTURE_PIXELS`."""
     limit = limits.MAX_PICTURE_PIXELS // 1_000_000
     return InputError(

@@ -20,7 +20,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, tr
 from tumorviewer.study import limits
-from tumorviewer.study.picture_headers import PicturePage, describe, too_large
+from tumorviewer.study.picture_headers import PicturePage, describe_page, describe_too_large
 from tumorviewer.study.stamps import Stamp
 from tumorviewer.study.types import LoadingProgress, Placement, Series, SourceFile, Study, Volume
 
@@ -85,7 +85,7 @@ _AS_STORED: dict[int, _Turn] = {
 logging.getLogger("PIL").setLevel(logging.WARNING)  # its debug messages hold tags' values
 
 
-def recognises(head: bytes) -> bool:
+def is_picture(head: bytes) -> bool:
     """Whether a file that begins like this (16 bytes or more) is a picture, supported or not."""
     return _format(head) is not None or _unsupported(head) is not None
 
@@ -100,7 +100,7 @@ def _unsupported(head: bytes) -> str | None:
     return next((name for magic, name in _OTHER_MAGIC.items() if head.startswith(magic)), None)
 
 
-def read(path: Path, source: str) -> Study:
+def read_pictures(path: Path, source: str) -> Study:
     """Read the header of a picture; what it is, its content says and not its name.
 
     Pages of a TIFF that have one size and kind become the slices of one volume.
@@ -162,7 +162,7 @@ def _stream(path: Path, source: str) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise limits.unreadable(source, error) from error
+        raise limits.describe_unreadable(source, error) from error
 
 
 @contextmanager
@@ -177,7 +177,7 @@ def _decoding(source: str, is_tiff: bool) -> Iterator[None]:
     except UnidentifiedImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise too_large(source) from error
+        raise describe_too_large(source) from error
     except MemoryError as error:
         raise InputError(source, tr("There is not enough memory to decode it.")) from error
     except _DAMAGE as error:
@@ -201,7 +201,7 @@ def _pages(image: Image.Image, stream: IO[bytes], source: str) -> Iterator[Pictu
     index = 0
     while True:
         with _decoding(source, _is_tiff(image)):
-            page = describe(image, index, stream, source)
+            page = describe_page(image, index, stream, source)
         yield page
         index += 1
         if index >= limits.MAX_VOLUMES:
@@ -274,7 +274,7 @@ class PictureVolume:
     def load(self, progress: LoadingProgress | None = None) -> Volume:
         """Decode the pages, the middle one first; colours that are all grey become one channel."""
         page = self.pages[0]
-        array = limits.allocate(self.source, self.shape + (3,) * page.is_colour, page.dtype)
+        array = limits.allocate_pixels(self.source, self.shape + (3,) * page.is_colour, page.dtype)
         volume = Volume(
             array,
             np.eye(4)[[2, 1, 0, 3]],

@@ -8,7 +8,7 @@ from pathlib import Path
 from tumorviewer.study import nifti, pictures
 
 HEAD_BYTES = 1024
-"""How much of a file :func:`kind_of` wants to see."""
+"""How much of a file :func:`recognise_kind` wants to see."""
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BITMAP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -29,7 +29,7 @@ class FileKind(Enum):
     OTHER_PICTURE = "picture of a kind that is not supported"
 
 
-def kind_of(head: bytes, path: Path) -> FileKind | None:
+def recognise_kind(head: bytes, path: Path) -> FileKind | None:
     """Recognise a file.
 
     Parameters
@@ -44,7 +44,7 @@ def kind_of(head: bytes, path: Path) -> FileKind | None:
     Kind or None
         None if neither is known.
     """
-    return _by_content(head) or kind_by_name(path.name)
+    return _by_content(head) or guess_kind_by_name(path.name)
 
 
 def _by_content(head: bytes) -> FileKind | None:
@@ -54,16 +54,16 @@ def _by_content(head: bytes) -> FileKind | None:
         return FileKind.PICTURE
     if head.startswith(_ZIP):
         return FileKind.ARCHIVE
-    if nifti.recognises(head):
+    if nifti.is_nifti(head):
         return FileKind.NIFTI
     if _is_bare_dicom(head):
         return FileKind.DICOM
     return (
-        FileKind.OTHER_PICTURE if pictures.recognises(head) and not head.startswith(b"BM") else None
+        FileKind.OTHER_PICTURE if pictures.is_picture(head) and not head.startswith(b"BM") else None
     )
 
 
-def kind_by_name(name: str) -> FileKind | None:
+def guess_kind_by_name(name: str) -> FileKind | None:
     """What a file claims to be by its suffix."""
     name = name.lower()
     if name.endswith(_DICOM_SUFFIXES) or name == "dicomdir":

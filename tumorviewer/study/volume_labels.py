@@ -37,7 +37,7 @@ _TERM = re.compile(r"([a-z][a-z .]*)(?: (\d+))?(?: of (\d+))?")
 _PAGES = re.compile(r"(\d+) pages from (\d+) to (\d+)")
 
 
-def label_words(label: str) -> str:
+def translate_label(label: str) -> str:
     """A volume's label to be shown; what comes from the file stays as it is."""
     return ", ".join(map(_words, label.split(", ")))
 

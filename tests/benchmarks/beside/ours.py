@@ -18,7 +18,7 @@ from tests.benchmarks.planes import CTRL, NO_KEYS, STEPS, dragging, wheel
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop.layouts import BLENDED, Pane
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.display import default_window
+from tumorviewer.imaging.display import choose_default_window
 from tumorviewer.imaging.reslice import Plane
 from tumorviewer.study import Volume
 
@@ -78,7 +78,7 @@ def four(made: Volume, found: Finding) -> dict[str, Any]:
 def main() -> None:
     application = QApplication([])
     made, found = planes.volume(), scroll.finding()
-    default_window(made)  # which the loading thread finds, when it has loaded this:
+    choose_default_window(made)  # which the loading thread finds, when it has loaded this:
     importlib.import_module("tumorviewer.study.opening")
     print(json.dumps({"planes": four(made, found), "flat": flat(made, found)}))
     application.quit()

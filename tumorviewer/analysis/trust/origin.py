@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tumorviewer.imaging import geometry
-from tumorviewer.imaging.sequences import Sequence, recognise
+from tumorviewer.imaging.sequences import Sequence, recognise_sequence
 from tumorviewer.study.types import Series, Volume
 
 
@@ -22,7 +22,7 @@ class Origin:
     sequence: str = ""
     """A value of :class:`tumorviewer.imaging.sequences.Sequence`."""
     plane: str = ""
-    """As :func:`tumorviewer.imaging.geometry.plane` answers."""
+    """As :func:`tumorviewer.imaging.geometry.name_plane` answers."""
 
 
 _HEAD = re.compile(
@@ -43,12 +43,12 @@ def of_volume(volume: Volume) -> Origin:
     """Read it from the tags of a volume's series; its sequence, without tags, from its name."""
     tags = volume.tags
     series = Series(Path(volume.source).name, (), volume.source, modality="", tags=tags)
-    sequence = recognise(series).sequence
+    sequence = recognise_sequence(series).sequence
     return Origin(
         modality=tags.get("Modality", "").strip().upper() or ("CT" if volume.units == "HU" else ""),
         body_part=_body_part(volume),
         sequence="" if sequence is Sequence.OTHER else sequence.value,
-        plane=geometry.plane(volume),
+        plane=geometry.name_plane(volume),
     )
 
 

@@ -12,7 +12,7 @@ from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.marks.shapes import Axes, handles
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.measurement import REGIONS, AnnotationKind, Points, outline
+from tumorviewer.imaging.measurement import REGIONS, AnnotationKind, Points, trace_outline
 from tumorviewer.records import Mark
 from tumorviewer.study import Placement
 
@@ -93,7 +93,7 @@ def lines_of(viewport: Viewport, mark: Mark) -> list[list[QPointF]]:
     """A mark as lines on the screen."""
     kind, points = AnnotationKind(mark.type), points_of(mark)
     if kind in REGIONS and len(points) > 2:
-        ring = on_screen(viewport, outline(kind, points))
+        ring = on_screen(viewport, trace_outline(kind, points))
         return [[*ring, ring[0]]]
     ends = on_screen(viewport, points)
     if kind in (AnnotationKind.POINT, AnnotationKind.TEXT):

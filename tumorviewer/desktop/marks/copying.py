@@ -9,7 +9,7 @@ from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.language import tr
 from tumorviewer.records.identity import volume_key
-from tumorviewer.study.volume_labels import label_words
+from tumorviewer.study.volume_labels import translate_label
 
 
 def table(book: MarkBook) -> str:
@@ -35,5 +35,5 @@ def _series(book: MarkBook, volume: str) -> str:
     for series in book.study.series:
         for source in series.volumes:
             if volume == volume_key(series, source):
-                return f"{series.title} {label_words(source.label)}".strip()
+                return f"{series.title} {translate_label(source.label)}".strip()
     return volume

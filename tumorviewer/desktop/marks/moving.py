@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF
 from tumorviewer.desktop.marks import canvas, shapes, words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.imaging.measurement import AnnotationKind, Points, measure
+from tumorviewer.imaging.measurement import AnnotationKind, Points, measure_annotation
 from tumorviewer.language import small, tr
 from tumorviewer.records import Mark
 
@@ -112,7 +112,9 @@ def measured(mark: Mark, viewport: Viewport) -> Mark:
     kept = {name: mark.values[name] for name in _KEPT if name in mark.values}
     if len(points) < shapes.POINTS[AnnotationKind(mark.type)]:
         return replace(mark, values=kept)
-    found = measure(AnnotationKind(mark.type), points, state.stack, state.index, state.section())
+    found = measure_annotation(
+        AnnotationKind(mark.type), points, state.stack, state.index, state.section()
+    )
     if state.slab and found.keys() & {"mean", "value"}:
         found["slab"] = state.slab
     return replace(mark, values=kept | found)

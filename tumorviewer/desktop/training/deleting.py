@@ -16,7 +16,7 @@ from tumorviewer.desktop.clerk import Clerk
 from tumorviewer.desktop.jobs import Job, Jobs
 from tumorviewer.desktop.training.shelf import DataSet, Run, Shelf
 from tumorviewer.errors import InputError
-from tumorviewer.files import size_text
+from tumorviewer.files import format_size
 from tumorviewer.language import tr, trn
 from tumorviewer.models import promotion
 from tumorviewer.models.catalogue import Catalogue
@@ -149,7 +149,10 @@ def folders_of(item: Item, shelf: Shelf) -> tuple[Path, ...]:
 def sentences(item: Item, shelf: Shelf, size: int) -> list[str]:
     """What is deleted, how large it is, where it goes, and what stays."""
     what = ", ".join(_parts(item, shelf))
-    said = [tr("To be deleted: {what}; {size} in all.", what=what, size=size_text(size)), _trash()]
+    said = [
+        tr("To be deleted: {what}; {size} in all.", what=what, size=format_size(size)),
+        _trash(),
+    ]
     if item.run is None and shelf.pictures(item.data) is None:
         said.append(tr("The pictures stay, as they are your own: {folder}", folder=item.data.data))
     elif item.run is None and _is_locked(item.data):

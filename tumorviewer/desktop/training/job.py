@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
 
 if sys.platform != "win32":
@@ -77,7 +77,7 @@ class Job:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             process = self._launch([*trainer_command(), *arguments])
             _running[self.words] = process
-            with replacing(self._note) as beside:
+            with replace_atomically(self._note) as beside:
                 beside.write_text(json.dumps({"pid": process.pid, "arguments": list(arguments)}))
         except OSError as error:
             reason = tr("The trainer cannot be started: {error}.", error=error.strerror or error)

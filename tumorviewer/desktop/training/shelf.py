@@ -14,7 +14,7 @@ from typing import Any
 
 from tumorviewer.desktop.training.job import Job
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.language import later, tr
 from tumorviewer.resources import home
 
@@ -348,7 +348,7 @@ def _make(folder: Path) -> None:
 
 def _write(path: Path, document: Any) -> None:
     try:
-        with replacing(path) as beside:
+        with replace_atomically(path) as beside:
             beside.touch(mode=0o600)
             beside.write_text(json.dumps(document, ensure_ascii=False), "utf-8")
     except OSError as error:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
-from tumorviewer.imaging.thumbnails import thumbnail
+from tumorviewer.files import replace_atomically
+from tumorviewer.imaging.thumbnails import draw_thumbnail
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
 from tumorviewer.resources import home
@@ -79,7 +79,7 @@ class DataFolder:
         content = {"folder": str(self.folder.absolute()), "files": known}
         try:
             self._kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with replacing(self._kept) as beside:
+            with replace_atomically(self._kept) as beside:
                 beside.touch(mode=0o600)
                 beside.write_text(json.dumps(content), "utf-8")
         except OSError:
@@ -106,7 +106,7 @@ def picture(path: Path, index: int, side: int = 128) -> NDArray[np.uint8]:
     if not volumes:
         raise InputError(str(path), tr("It holds no picture."))
     volume = volumes[0].load()
-    return thumbnail(volume, min(max(index, 0), len(volume.array) - 1), side)
+    return draw_thumbnail(volume, min(max(index, 0), len(volume.array) - 1), side)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from pydicom.uid import (
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.study.dicom.elements import value
+from tumorviewer.study.dicom.elements import read_value
 from tumorviewer.study.dicom.header import COPY_AGAIN, PixelElement
 
 _ITEM, _END = 0xFFFEE000, 0xFFFEE0DD
@@ -39,7 +39,7 @@ _HEAD = 64 << 10
 Span = tuple[int, int]
 
 
-def frame_spans(
+def find_frame_spans(
     path: Path, source: str, dataset: Dataset, element: PixelElement, frames: int
 ) -> tuple[tuple[Span, ...], ...]:
     """Find the pieces of each encoded frame.
@@ -116,7 +116,7 @@ def _cut_short(source: str) -> InputError:
 
 
 def _offsets(dataset: Dataset, basic: bytes) -> list[int]:
-    extended = value(dataset, "ExtendedOffsetTable")
+    extended = read_value(dataset, "ExtendedOffsetTable")
     table, width = (extended, 8) if isinstance(extended, bytes) else (basic, 4)
     return [int.from_bytes(table[at : at + width], "little") for at in range(0, len(table), width)]
 
@@ -151,7 +151,7 @@ def read_spans(file: BinaryIO, spans: tuple[Span, ...]) -> bytes:
     return b"".join(parts)
 
 
-def recognise(path: Path, spans: tuple[Span, ...]) -> UID | None:
+def recognise_syntax(path: Path, spans: tuple[Span, ...]) -> UID | None:
     """The transfer syntax that a frame's own first bytes imply, if they do."""
     with path.open("rb") as file:
         file.seek(spans[0][0])
@@ -175,7 +175,7 @@ class StreamHeader:
     """Bits of the first component."""
 
 
-def stream_header(frame: bytes) -> StreamHeader | None:
+def read_stream_header(frame: bytes) -> StreamHeader | None:
     """Read the header of a JPEG, JPEG-LS or JPEG 2000 stream.
 
     Returns

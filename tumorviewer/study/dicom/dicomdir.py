@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tumorviewer.language import tr
-from tumorviewer.study.dicom.elements import items, text
+from tumorviewer.study.dicom.elements import read_items, read_text
 from tumorviewer.study.dicom.header import Header
 from tumorviewer.study.types import Refused
 
 
-def referenced_files(header: Header) -> tuple[list[Path], list[Refused]]:
+def find_referenced_files(header: Header) -> tuple[list[Path], list[Refused]]:
     """The files that a DICOMDIR names, and those of them that are not there.
 
     Parameters
@@ -20,8 +20,8 @@ def referenced_files(header: Header) -> tuple[list[Path], list[Refused]]:
     """
     folder = header.path.parent
     found, refused = [], []
-    for record in items(header.dataset, "DirectoryRecordSequence"):
-        parts = [part for part in text(record, "ReferencedFileID").split("\\") if part]
+    for record in read_items(header.dataset, "DirectoryRecordSequence"):
+        parts = [part for part in read_text(record, "ReferencedFileID").split("\\") if part]
         if not parts:
             continue
         path = _resolve(folder, parts)

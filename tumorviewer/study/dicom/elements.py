@@ -46,7 +46,7 @@ def _tag(keyword: str) -> BaseTag:
     return Tag(keyword)
 
 
-def value(dataset: Dataset, keyword: str) -> Any:
+def read_value(dataset: Dataset, keyword: str) -> Any:
     """The value of an element; None if it is missing, empty or malformed."""
     tag = _tag(keyword)
     if tag not in dataset.keys():  # noqa: SIM118 - several times quicker
@@ -58,9 +58,9 @@ def value(dataset: Dataset, keyword: str) -> Any:
     return None if isinstance(found, str | bytes) and not found else found
 
 
-def text(dataset: Dataset, keyword: str) -> str:
+def read_text(dataset: Dataset, keyword: str) -> str:
     """The value as text, several values joined by a backslash as DICOM writes them."""
-    found = value(dataset, keyword)
+    found = read_value(dataset, keyword)
     if found is None or isinstance(found, bytes):
         return ""
     if isinstance(found, MultiValue):
@@ -68,7 +68,7 @@ def text(dataset: Dataset, keyword: str) -> str:
     return str(found).strip().strip("\0")
 
 
-def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+def read_numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     """All values as finite floats; empty if any of them is not a number."""
     tag = _tag(keyword)
     if tag not in dataset.keys():  # noqa: SIM118 - several times quicker
@@ -77,7 +77,7 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     if found.VR in ("DS", "IS") and isinstance(found.value, bytes):
         parts = found.value.rstrip(b" \0").split(b"\\")
     else:
-        found = value(dataset, keyword)
+        found = read_value(dataset, keyword)
         is_list = isinstance(found, Sequence) and not isinstance(found, str | bytes)
         parts = found if is_list else [found]
     try:
@@ -87,27 +87,27 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     return values if all(map(math.isfinite, values)) else ()
 
 
-def number(dataset: Dataset, keyword: str) -> float | None:
+def read_number(dataset: Dataset, keyword: str) -> float | None:
     """The first value as a finite float."""
-    values = numbers(dataset, keyword)
+    values = read_numbers(dataset, keyword)
     return values[0] if values else None
 
 
-def integer(dataset: Dataset, keyword: str) -> int | None:
+def read_integer(dataset: Dataset, keyword: str) -> int | None:
     """The first value as an integer; None if it has a fraction."""
-    found = number(dataset, keyword)
+    found = read_number(dataset, keyword)
     return int(found) if found is not None and found.is_integer() else None
 
 
-def items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
+def read_items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
     """The items of a sequence; empty if there are none."""
-    found = value(dataset, keyword)
+    found = read_value(dataset, keyword)
     if not isinstance(found, Sequence) or isinstance(found, str | bytes):
         return ()
     return [item for item in found if isinstance(item, Dataset)]
 
 
-def first_item(dataset: Dataset, keyword: str) -> Dataset | None:
+def read_first_item(dataset: Dataset, keyword: str) -> Dataset | None:
     """The first item of a sequence."""
-    found = items(dataset, keyword)
+    found = read_items(dataset, keyword)
     return found[0] if found else None

@@ -11,16 +11,21 @@ from pydicom.dataset import Dataset
 
 from tumorviewer.study.dicom.elements import (
     PARSER_ERRORS,
-    first_item,
-    integer,
-    items,
-    number,
-    numbers,
-    text,
-    value,
+    read_first_item,
+    read_integer,
+    read_items,
+    read_number,
+    read_numbers,
+    read_text,
+    read_value,
 )
 from tumorviewer.study.dicom.image import Image
-from tumorviewer.study.dicom.values import ModalityTransform, rescale_of, voi_lut_of, windows_of
+from tumorviewer.study.dicom.values import (
+    ModalityTransform,
+    read_modality_transform,
+    read_voi_lut,
+    read_windows,
+)
 from tumorviewer.study.limits import MAX_SPACING_MM, MIN_SPACING_MM
 from tumorviewer.study.types import Window
 
@@ -76,7 +81,7 @@ _MACROS = (
 _FRAME_TYPES = tuple(name for name in _MACROS if name.endswith("FrameTypeSequence"))
 
 
-def frames_of(image: Image, dataset: Dataset) -> list[Frame]:
+def read_frames(image: Image, dataset: Dataset) -> list[Frame]:
     """Describe every frame of an image, in the order in which they are stored.
 
     Parameters
@@ -86,8 +91,8 @@ def frames_of(image: Image, dataset: Dataset) -> list[Frame]:
     dataset
         Its header.
     """
-    per_frame = items(dataset, "PerFrameFunctionalGroupsSequence")
-    shared = first_item(dataset, "SharedFunctionalGroupsSequence")
+    per_frame = read_items(dataset, "PerFrameFunctionalGroupsSequence")
+    shared = read_first_item(dataset, "SharedFunctionalGroupsSequence")
     common = _macros(shared) if shared is not None else {}
     if per_frame:
         frames = [
@@ -103,7 +108,7 @@ def frames_of(image: Image, dataset: Dataset) -> list[Frame]:
 
 
 def _macros(group: Dataset) -> dict[str, Dataset]:
-    found = {keyword: first_item(group, keyword) for keyword in _MACROS if keyword in group}
+    found = {keyword: read_first_item(group, keyword) for keyword in _MACROS if keyword in group}
     return {keyword: item for keyword, item in found.items() if item is not None}
 
 
@@ -131,10 +136,12 @@ def _frame(image: Image, index: int, dataset: Dataset, macros: dict[str, Dataset
         orientation=_orientation(of("PlaneOrientationSequence")),
         spacing=spacing,
         in_patient=in_patient,
-        thickness=number(of("PixelMeasuresSequence"), "SliceThickness"),
-        rescale=rescale_of(of("PixelValueTransformationSequence"), _units(dataset, image_type)),
-        windows=windows_of(of("FrameVOILUTSequence")),
-        voi_lut=voi_lut_of(of("FrameVOILUTSequence")),
+        thickness=read_number(of("PixelMeasuresSequence"), "SliceThickness"),
+        rescale=read_modality_transform(
+            of("PixelValueTransformationSequence"), _units(dataset, image_type)
+        ),
+        windows=read_windows(of("FrameVOILUTSequence")),
+        voi_lut=read_voi_lut(of("FrameVOILUTSequence")),
         attributes={
             name: stated for name, stated in attributes.items() if stated not in _NOT_STATED
         },
@@ -142,13 +149,13 @@ def _frame(image: Image, index: int, dataset: Dataset, macros: dict[str, Dataset
 
 
 def _triple(dataset: Dataset) -> tuple[float, ...] | None:
-    found = numbers(dataset, "ImagePositionPatient")
+    found = read_numbers(dataset, "ImagePositionPatient")
     return found if len(found) == 3 else None
 
 
 def _orientation(dataset: Dataset) -> tuple[float, ...] | None:
     """Row and column cosines, if they are two perpendicular unit vectors."""
-    found = numbers(dataset, "ImageOrientationPatient")
+    found = read_numbers(dataset, "ImageOrientationPatient")
     if len(found) != 6:
         return None
     row, column = np.reshape(found, (2, 3))
@@ -163,7 +170,7 @@ def _spacing(measures: Dataset, dataset: Dataset) -> tuple[tuple[float, float] |
         (dataset, "ImagerPixelSpacing"),
         (dataset, "NominalScannedPixelSpacing"),
     ):
-        found = numbers(source, keyword)
+        found = read_numbers(source, keyword)
         if len(found) == 2 and MIN_SPACING_MM < min(found) <= max(found) < MAX_SPACING_MM:
             return (found[0], found[1]), keyword == "PixelSpacing"
     return None, False
@@ -173,54 +180,58 @@ def _image_type(dataset: Dataset, macros: dict[str, Dataset]) -> tuple[str, ...]
     """Value 3 onwards of Frame Type or Image Type, and the complex component if stated."""
     for keyword in _FRAME_TYPES:
         item = macros.get(keyword)
-        if item is not None and value(item, "FrameType") is not None:
-            parts = text(item, "FrameType").split("\\")[2:]
-            return tuple(filter(None, (*parts, text(item, "ComplexImageComponent"))))
-    return tuple(filter(None, text(dataset, "ImageType").split("\\")[2:]))
+        if item is not None and read_value(item, "FrameType") is not None:
+            parts = read_text(item, "FrameType").split("\\")[2:]
+            return tuple(filter(None, (*parts, read_text(item, "ComplexImageComponent"))))
+    return tuple(filter(None, read_text(dataset, "ImageType").split("\\")[2:]))
 
 
 def _units(dataset: Dataset, image_type: tuple[str, ...]) -> str:
     """Units where no Rescale Type is stated (PS3.3 C.8.2.1.1.2 for CT)."""
-    if text(dataset, "Modality") == "CT" and "LOCALIZER" not in image_type:
-        return "HU" if value(dataset, "RescaleIntercept") is not None else ""
-    return text(dataset, "Units") or text(dataset, "DoseUnits")
+    if read_text(dataset, "Modality") == "CT" and "LOCALIZER" not in image_type:
+        return "HU" if read_value(dataset, "RescaleIntercept") is not None else ""
+    return read_text(dataset, "Units") or read_text(dataset, "DoseUnits")
 
 
 def _attributes(dataset: Dataset, of: Callable[[str], Dataset]) -> dict[str, Hashable]:
     echo, content = of("MREchoSequence"), of("FrameContentSequence")
     diffusion, cardiac = of("MRDiffusionSequence"), of("CardiacSynchronizationSequence")
     modifier, temporal = of("MRModifierSequence"), of("TemporalPositionSequence")
-    views = text(dataset, "ViewPosition"), _laterality(dataset, of("FrameAnatomySequence"))
+    views = read_text(dataset, "ViewPosition"), _laterality(dataset, of("FrameAnatomySequence"))
     found: dict[str, Hashable] = {
-        "frame_of_reference": text(dataset, "FrameOfReferenceUID"),
-        "stack": text(content, "StackID"),
+        "frame_of_reference": read_text(dataset, "FrameOfReferenceUID"),
+        "stack": read_text(content, "StackID"),
         "view": " ".join(filter(None, views)),
-        "echo_time": _first(number(echo, "EffectiveEchoTime"), number(echo, "EchoTime")),
-        "echo_number": integer(dataset, "EchoNumbers"),
+        "echo_time": _first(read_number(echo, "EffectiveEchoTime"), read_number(echo, "EchoTime")),
+        "echo_number": read_integer(dataset, "EchoNumbers"),
         "b_value": _b_value(dataset, diffusion),
         "gradient": _gradient(diffusion),
-        "inversion_time": numbers(modifier, "InversionTimes") or numbers(modifier, "InversionTime"),
+        "inversion_time": read_numbers(modifier, "InversionTimes")
+        or read_numbers(modifier, "InversionTime"),
         "temporal_position": _first(
-            integer(temporal, "TemporalPositionIdentifier"),
-            integer(content, "TemporalPositionIndex"),
+            read_integer(temporal, "TemporalPositionIdentifier"),
+            read_integer(content, "TemporalPositionIndex"),
         ),
-        "contrast_phase": text(dataset, "ContrastBolusAgentPhase"),
+        "contrast_phase": read_text(dataset, "ContrastBolusAgentPhase"),
         "trigger": _first(
-            number(cardiac, "NominalCardiacTriggerDelayTime"), number(dataset, "TriggerTime")
+            read_number(cardiac, "NominalCardiacTriggerDelayTime"),
+            read_number(dataset, "TriggerTime"),
         ),
         "time_offset": _first(
-            number(temporal, "TemporalPositionTimeOffset"), number(dataset, "FrameReferenceTime")
+            read_number(temporal, "TemporalPositionTimeOffset"),
+            read_number(dataset, "FrameReferenceTime"),
         ),
         "acquisition": _first(
-            integer(content, "FrameAcquisitionNumber"), integer(dataset, "AcquisitionNumber")
+            read_integer(content, "FrameAcquisitionNumber"),
+            read_integer(dataset, "AcquisitionNumber"),
         ),
-        "sequence": text(dataset, "SequenceName"),
-        "acquisition_time": text(content, "FrameAcquisitionDateTime")
-        or text(dataset, "AcquisitionDateTime")
-        or text(dataset, "AcquisitionTime"),
-        "content_time": text(dataset, "ContentTime"),
+        "sequence": read_text(dataset, "SequenceName"),
+        "acquisition_time": read_text(content, "FrameAcquisitionDateTime")
+        or read_text(dataset, "AcquisitionDateTime")
+        or read_text(dataset, "AcquisitionTime"),
+        "content_time": read_text(dataset, "ContentTime"),
     }
-    dimensions = numbers(content, "DimensionIndexValues")
+    dimensions = read_numbers(content, "DimensionIndexValues")
     return found | {f"dimension_{at}": int(index) for at, index in enumerate(dimensions, 1)}
 
 
@@ -230,21 +241,23 @@ def _first(*values: float | None) -> float | None:
 
 def _laterality(dataset: Dataset, anatomy: Dataset) -> str:
     return (
-        text(anatomy, "FrameLaterality")
-        or text(dataset, "ImageLaterality")
-        or text(dataset, "Laterality")
+        read_text(anatomy, "FrameLaterality")
+        or read_text(dataset, "ImageLaterality")
+        or read_text(dataset, "Laterality")
     )
 
 
 def _gradient(diffusion: Dataset) -> tuple[float, ...]:
-    direction = first_item(diffusion, "DiffusionGradientDirectionSequence")
-    found = numbers(diffusion if direction is None else direction, "DiffusionGradientOrientation")
+    direction = read_first_item(diffusion, "DiffusionGradientDirectionSequence")
+    found = read_numbers(
+        diffusion if direction is None else direction, "DiffusionGradientOrientation"
+    )
     return tuple(round(part, 4) for part in found)
 
 
 def _b_value(dataset: Dataset, diffusion: Dataset) -> float | None:
     """The standard's b-value, else the vendors' (s/mm²); GE adds multiples of 1e9."""
-    stated = number(diffusion, "DiffusionBValue")
+    stated = read_number(diffusion, "DiffusionBValue")
     if stated is not None:
         return stated
     for creator, tag in _PRIVATE_B_VALUES:
@@ -268,7 +281,7 @@ _PRIVATE_B_VALUES = (
 
 def _on_grid(frames: list[Frame], dataset: Dataset) -> list[Frame]:
     """Give the frames of a dose grid their own positions (PS3.3 C.8.8.3.2)."""
-    offsets = numbers(dataset, "GridFrameOffsetVector")
+    offsets = read_numbers(dataset, "GridFrameOffsetVector")
     first = frames[0]
     if len(offsets) != len(frames) or first.position is None or first.orientation is None:
         return frames

@@ -26,7 +26,7 @@ from pydicom.uid import (
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.study import limits
-from tumorviewer.study.dicom.elements import PARSER_ERRORS, text
+from tumorviewer.study.dicom.elements import PARSER_ERRORS, read_text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 NOT_DICOM = later("It is damaged, or it is not a DICOM image.")
@@ -91,7 +91,7 @@ def read_header(path: Path, source: str) -> Header:
     try:
         with path.open("rb") as file:
             meta, start = _read_meta(file)
-            stated = UID(text(meta, "TransferSyntaxUID"))
+            stated = UID(read_text(meta, "TransferSyntaxUID"))
             stream, end = _data_set(file, start, size, stated)
             dataset = read_dataset(
                 stream,
@@ -112,11 +112,11 @@ def read_header(path: Path, source: str) -> Header:
 
 def _not_readable(source: str, error: Exception) -> InputError:
     if isinstance(error, OSError) and error.errno is not None:
-        return limits.unreadable(source, error)
+        return limits.describe_unreadable(source, error)
     return InputError(source, tr(NOT_DICOM), tr(COPY_AGAIN))
 
 
-def inflate(file: BinaryIO, start: int, needed: int) -> bytes:
+def inflate_data_set(file: BinaryIO, start: int, needed: int) -> bytes:
     """The first `needed` bytes of a deflated data set (PS3.5 A.5), or all if there are fewer.
 
     Parameters
@@ -148,7 +148,7 @@ def open_data_set(path: Path, syntax: UID, needed: int) -> BinaryIO:
     if syntax != DeflatedExplicitVRLittleEndian:
         return file
     with file:
-        return io.BytesIO(inflate(file, _read_meta(file)[1], needed))
+        return io.BytesIO(inflate_data_set(file, _read_meta(file)[1], needed))
 
 
 def _read_meta(file: BinaryIO) -> tuple[Dataset, int]:
@@ -171,7 +171,7 @@ def _data_set(file: BinaryIO, start: int, size: int, syntax: UID) -> tuple[Binar
         file.seek(start)
         return file, size
     # only the header is inflated now: loading tells whether the rest is there
-    return io.BytesIO(inflate(file, start, _INFLATED_HEADER)), sys.maxsize
+    return io.BytesIO(inflate_data_set(file, start, _INFLATED_HEADER)), sys.maxsize
 
 
 def _encoding(stream: BinaryIO, syntax: UID) -> tuple[bool, bool]:

@@ -17,11 +17,11 @@ from pydicom.uid import (
 )
 
 from tumorviewer.errors import InputError
-from tumorviewer.files import size_text
+from tumorviewer.files import format_size
 from tumorviewer.language import tr
 from tumorviewer.study import limits
 from tumorviewer.study.dicom import codestream
-from tumorviewer.study.dicom.elements import integer, text, value
+from tumorviewer.study.dicom.elements import read_integer, read_text, read_value
 from tumorviewer.study.dicom.header import COPY_AGAIN, UNDEFINED_LENGTH, Header, PixelElement
 from tumorviewer.study.stamps import Stamp
 
@@ -127,8 +127,8 @@ def read_image(header: Header) -> Image:
         path=header.path,
         source=source,
         stamp=Stamp.of(header.path),
-        uid=text(dataset, "SOPInstanceUID"),
-        number=integer(dataset, "InstanceNumber") or 0,
+        uid=read_text(dataset, "SOPInstanceUID"),
+        number=read_integer(dataset, "InstanceNumber") or 0,
         format=pixels,
         syntax=syntax,
         offset=element.offset,
@@ -145,14 +145,14 @@ def _pixel_format(
     notes = []
     rows, columns = _required(dataset, source, "Rows"), _required(dataset, source, "Columns")
     allocated = _required(dataset, source, "BitsAllocated")
-    photometric = text(dataset, "PhotometricInterpretation").upper()
-    samples = integer(dataset, "SamplesPerPixel") or (3 if photometric in COLOUR else 1)
+    photometric = read_text(dataset, "PhotometricInterpretation").upper()
+    samples = read_integer(dataset, "SamplesPerPixel") or (3 if photometric in COLOUR else 1)
     if not photometric:
         if samples != 1:
             raise InputError(source, tr("It does not say how its colours are stored."))
         photometric = "MONOCHROME2"
         notes.append(tr("The file does not say whether high values are bright; it is assumed."))
-    signed = integer(dataset, "PixelRepresentation")
+    signed = read_integer(dataset, "PixelRepresentation")
     if signed is None and element.keyword == "PixelData" and samples == 1:
         notes.append(
             tr("The file does not say whether its values are signed; unsigned is assumed.")
@@ -163,9 +163,9 @@ def _pixel_format(
         samples,
         photometric,
         allocated,
-        integer(dataset, "BitsStored") or allocated,
+        read_integer(dataset, "BitsStored") or allocated,
         signed == 1,
-        integer(dataset, "PlanarConfiguration") or 0,
+        read_integer(dataset, "PlanarConfiguration") or 0,
         element.keyword,
         element.vr,
     )
@@ -174,7 +174,7 @@ def _pixel_format(
 
 
 def _required(dataset: Dataset, source: str, keyword: str) -> int:
-    found = integer(dataset, keyword)
+    found = read_integer(dataset, keyword)
     if found is None or found < 1:
         raise InputError(
             source,
@@ -212,9 +212,9 @@ def _check_format(pixels: PixelFormat, source: str) -> None:
 
 
 def _frame_count(dataset: Dataset, source: str) -> int:
-    if value(dataset, "NumberOfFrames") is None:
+    if read_value(dataset, "NumberOfFrames") is None:
         return 1
-    frames = integer(dataset, "NumberOfFrames")
+    frames = read_integer(dataset, "NumberOfFrames")
     if frames is None or frames < 0:
         raise InputError(source, tr("It does not state a valid number of frames."), tr(COPY_AGAIN))
     return max(1, frames)
@@ -222,7 +222,8 @@ def _frame_count(dataset: Dataset, source: str) -> int:
 
 def _padding(dataset: Dataset) -> tuple[int, int] | None:
     ends = [
-        integer(dataset, keyword) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
+        read_integer(dataset, keyword)
+        for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
     ]
     stated = [end for end in ends if end is not None]
     return (min(stated), max(stated)) if ends[0] is not None else None
@@ -242,13 +243,13 @@ def _encoding(
             return syntax, (), ()
         note = tr("It claims to be compressed but is not; it is read as uncompressed.")
         return ExplicitVRLittleEndian, (), (note,)
-    spans = codestream.frame_spans(header.path, source, header.dataset, element, frames)
+    spans = codestream.find_frame_spans(header.path, source, header.dataset, element, frames)
     ratio = limits.RLE_RATIO if syntax == RLELossless else math.inf
     stored = sum(length for frame in spans for _, length in frame)
     limits.check_expansion(source, native_bytes, stored, ratio)
     if _is_encapsulated(syntax):
         return syntax, spans, ()
-    found = codestream.recognise(header.path, spans[0])
+    found = codestream.recognise_syntax(header.path, spans[0])
     if found is None:
         raise InputError(source, tr("It does not say how its pixels are compressed."))
     return (
@@ -278,8 +279,8 @@ def _check_native(source: str, needed: int, element: PixelElement) -> None:
             source,
             tr(
                 "It holds {held} of the {needed} of pixels that it declares.",
-                held=size_text(held),
-                needed=size_text(needed),
+                held=format_size(held),
+                needed=format_size(needed),
             ),
             tr("It is cut short or damaged: copy it again from where it came from."),
         )

@@ -122,7 +122,7 @@ def _check_stream(encoded: bytes, image: Image) -> None:
     """Refuse a stream that is not of the image's size and kind, before a decoder sees it."""
     if image.syntax == RLELossless:
         return
-    header, pixels = codestream.stream_header(encoded), image.format
+    header, pixels = codestream.read_stream_header(encoded), image.format
     if (
         header is None
         or (header.rows, header.columns) != (pixels.rows, pixels.columns)

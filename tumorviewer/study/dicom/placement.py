@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tumorviewer.language import number, tr, trn
 from tumorviewer.study.dicom.frames import Frame
-from tumorviewer.study.dicom.stacks import normal_of, positions_along
+from tumorviewer.study.dicom.stacks import compute_slice_normal, project_positions
 from tumorviewer.study.types import Placement
 
 _EXACT = 1e-3
@@ -34,7 +34,7 @@ class Geometry:
     notes: tuple[str, ...]
 
 
-def locate(frames: Sequence[Frame]) -> Geometry:
+def locate_stack(frames: Sequence[Frame]) -> Geometry:
     """Find the affine of slices in their order (PS3.3 C.7.6.2.1.1).
 
     Parameters
@@ -54,7 +54,7 @@ def locate(frames: Sequence[Frame]) -> Geometry:
     if not first.in_patient:
         return _not_placed(frames)
     positions = np.array([frame.position for frame in frames], np.float64)
-    normal = normal_of(first.orientation)
+    normal = compute_slice_normal(first.orientation)
     step, notes = _step(frames, positions, normal)
     affine = np.eye(4)
     affine[:3, 0] = step
@@ -98,7 +98,7 @@ def _step(
     """The vector from one slice to the next, and what is odd about the slices' distances."""
     if len(frames) == 1:
         return normal * (frames[0].thickness or 1.0), ()
-    distances = np.diff(positions_along(frames))
+    distances = np.diff(project_positions(frames))
     step = (positions[-1] - positions[0]) / (len(frames) - 1)
     return step, _spacing_notes(distances) + _tilt_notes(step, normal)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tumorviewer.study.dicom.stacks import SliceStack, normal_of
+from tumorviewer.study.dicom.stacks import SliceStack, compute_slice_normal
 
 _PLANES = ("sagittal", "coronal", "axial")
 _OBLIQUE = 0.8
 """Cosine below which a plane is called oblique (37°)."""
 
 
-def labels_of(stacks: Sequence[SliceStack]) -> list[str]:
+def label_stacks(stacks: Sequence[SliceStack]) -> list[str]:
     """A label for each stack, different from all others; one alone has an empty one."""
     if len(stacks) == 1:
         return [""]
@@ -53,15 +53,15 @@ def _say(name: str, value: Any, parts: list[dict[str, Hashable]]) -> str:
     return f"{_ORDINALS[name]} {values.index(value) + 1}"
 
 
-def plane_of(orientation: Sequence[float]) -> str:
+def name_plane(orientation: Sequence[float]) -> str:
     """The plane of slices by their row and column cosines."""
-    normal = np.abs(normal_of(orientation))
+    normal = np.abs(compute_slice_normal(orientation))
     nearest = int(normal.argmax())
     return _PLANES[nearest] if normal[nearest] >= _OBLIQUE else f"oblique {_PLANES[nearest]}"
 
 
 _WORDS: dict[str, Callable[[Any], str]] = {
-    "orientation": plane_of,
+    "orientation": name_plane,
     "size": lambda size: f"{size[0]} × {size[1]}",
     "spacing": lambda spacing: f"{spacing[1]:g} × {spacing[0]:g} mm",
     "colours": lambda colours: "colour" if colours == "RGB" else "",

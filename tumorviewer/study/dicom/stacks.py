@@ -60,12 +60,12 @@ class SliceStack:
         return self.kind + tuple(part for part in self.split if part[0] in changed)
 
 
-def normal_of(orientation: Sequence[float]) -> NDArray[np.float64]:
+def compute_slice_normal(orientation: Sequence[float]) -> NDArray[np.float64]:
     """The direction in which slices are ordered: row cosines × column cosines."""
     return np.cross(orientation[:3], orientation[3:])
 
 
-def stacks_of(frames: Sequence[Frame]) -> list[SliceStack]:
+def group_stacks(frames: Sequence[Frame]) -> list[SliceStack]:
     """Group the frames of one series.
 
     Frames whose place is known are ordered by their position along the normal of the slices
@@ -157,7 +157,7 @@ def _part(frames: list[Frame], names: Sequence[str]) -> Parts:
 
 def _order(frames: Sequence[Frame]) -> tuple[list[Frame], list[list[Frame]]]:
     """Frames by position along the normal, and those at each position by number."""
-    along = positions_along(frames)
+    along = project_positions(frames)
     places: list[list[Frame]] = []
     previous = -np.inf
     for at in np.argsort(along, kind="stable"):
@@ -170,10 +170,10 @@ def _order(frames: Sequence[Frame]) -> tuple[list[Frame], list[list[Frame]]]:
     return [frame for place in places for frame in place], places
 
 
-def positions_along(frames: Sequence[Frame]) -> NDArray[np.float64]:
+def project_positions(frames: Sequence[Frame]) -> NDArray[np.float64]:
     """Distance of each frame's plane from the origin along the common normal, mm."""
     first = frames[0].orientation
-    return np.array([frame.position for frame in frames]) @ normal_of(first or ())
+    return np.array([frame.position for frame in frames]) @ compute_slice_normal(first or ())
 
 
 def _doubled(frames: list[Frame]) -> int:

@@ -17,13 +17,18 @@ from pydicom.uid import (
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.study.dicom.elements import first_item, integer, silence_pydicom, text
-from tumorviewer.study.dicom.frames import Frame, frames_of
+from tumorviewer.study.dicom.elements import (
+    read_first_item,
+    read_integer,
+    read_text,
+    silence_pydicom,
+)
+from tumorviewer.study.dicom.frames import Frame, read_frames
 from tumorviewer.study.dicom.header import COPY_AGAIN, NOT_DICOM, Header, read_header
 from tumorviewer.study.dicom.image import Image, read_image
-from tumorviewer.study.dicom.placement import locate
-from tumorviewer.study.dicom.stack_labels import labels_of
-from tumorviewer.study.dicom.stacks import SliceStack, stacks_of
+from tumorviewer.study.dicom.placement import locate_stack
+from tumorviewer.study.dicom.stack_labels import label_stacks
+from tumorviewer.study.dicom.stacks import SliceStack, group_stacks
 from tumorviewer.study.dicom.volume import DicomVolume
 from tumorviewer.study.types import Refused, Series, Study
 
@@ -121,7 +126,7 @@ class Collector:
 
     def _take(self, header: Header, image: Image) -> Refused | None:
         key = _series_key(header)
-        frames = frames_of(image, header.dataset)
+        frames = read_frames(image, header.dataset)
         series = self._series.setdefault(key, _Series(header.dataset))
         identity = (image.uid, image.number, image.frames, frames[0].position)
         if image.uid and identity in series.seen:
@@ -144,7 +149,9 @@ class Collector:
 
 
 def _storage_class(header: Header) -> UID:
-    stated = text(header.dataset, "SOPClassUID") or text(header.meta, "MediaStorageSOPClassUID")
+    stated = read_text(header.dataset, "SOPClassUID") or read_text(
+        header.meta, "MediaStorageSOPClassUID"
+    )
     return UID(stated)
 
 
@@ -152,7 +159,7 @@ def _no_picture(header: Header, storage_class: UID) -> Refused:
     """Say what an object without pixels is."""
     name = storage_class.name.removesuffix(" Storage") if storage_class.is_valid else ""
     is_known = bool(name) and name != str(storage_class)
-    is_image = name.endswith("Image") or integer(header.dataset, "Rows") is not None
+    is_image = name.endswith("Image") or read_integer(header.dataset, "Rows") is not None
     if storage_class not in _NO_PICTURE and (is_image or not is_known):
         cut = tr("It ends before its pixels, or has none.")
         raise InputError(header.source, cut if is_image else tr(NOT_DICOM), tr(COPY_AGAIN))
@@ -166,25 +173,26 @@ def _series_key(header: Header) -> tuple[str, ...]:
     dataset = header.dataset
     folder = str(header.path.parent)
     return (
-        text(dataset, "PatientID"),
-        text(dataset, "PatientName"),
-        text(dataset, "StudyInstanceUID") or folder,
-        text(dataset, "SeriesInstanceUID") or f"{folder}\n{text(dataset, 'SeriesNumber')}",
+        read_text(dataset, "PatientID"),
+        read_text(dataset, "PatientName"),
+        read_text(dataset, "StudyInstanceUID") or folder,
+        read_text(dataset, "SeriesInstanceUID")
+        or f"{folder}\n{read_text(dataset, 'SeriesNumber')}",
     )
 
 
 def _study(members: list[_Series]) -> Study:
     header = members[0].header
     series = sorted((_finished(member) for member in members), key=_series_order)
-    date = _date(text(header, "StudyDate"))
-    description = text(header, "StudyDescription")
+    date = _date(read_text(header, "StudyDate"))
+    description = read_text(header, "StudyDescription")
     modalities = "/".join(sorted({one.modality for one in series if one.modality}))
     return Study(
         title=description or " ".join(filter(None, (modalities, date))) or "Study",
         series=tuple(series),
-        uid=text(header, "StudyInstanceUID") or None,
-        patient_name=person(text(header, "PatientName")),
-        patient_id=text(header, "PatientID"),
+        uid=read_text(header, "StudyInstanceUID") or None,
+        patient_name=format_person_name(read_text(header, "PatientName")),
+        patient_id=read_text(header, "PatientID"),
         date=date,
         description=description,
     )
@@ -202,26 +210,26 @@ def _series_order(series: Series) -> tuple[bool, int, str, str]:
 def _finished(member: _Series) -> Series:
     header = member.header
     source = _common_source(list(member.seen.values()))
-    uid = text(header, "SeriesInstanceUID") or None
-    stacks = stacks_of(member.frames)
-    number = integer(header, "SeriesNumber")
+    uid = read_text(header, "SeriesInstanceUID") or None
+    stacks = group_stacks(member.frames)
+    number = read_integer(header, "SeriesNumber")
     tags = {keyword: found for keyword in TAGS if (found := find_text(header, keyword))}
     return Series(
         title=_title(header, number),
         volumes=tuple(_volumes(stacks, source, uid, tags)),
         source=source,
         uid=uid,
-        modality=text(header, "Modality"),
+        modality=read_text(header, "Modality"),
         number=number,
         tags=tags,
     )
 
 
 def _title(header: Dataset, number: int | None) -> str:
-    stated = text(header, "SeriesDescription") or text(header, "ProtocolName")
+    stated = read_text(header, "SeriesDescription") or read_text(header, "ProtocolName")
     if stated:
         return stated
-    modality = text(header, "Modality") or "DICOM"
+    modality = read_text(header, "Modality") or "DICOM"
     if number is None:
         return tr("{modality} series", modality=modality)
     return tr("{modality} series {n}", modality=modality, n=number)
@@ -231,8 +239,8 @@ def _volumes(
     stacks: list[SliceStack], source: str, uid: str | None, tags: Mapping[str, str]
 ) -> Iterable[DicomVolume]:
     most: dict[Hashable, int] = {}
-    for stack, label in zip(stacks, labels_of(stacks), strict=True):
-        geometry = locate(stack.frames)
+    for stack, label in zip(stacks, label_stacks(stacks), strict=True):
+        geometry = locate_stack(stack.frames)
         notes = (*geometry.notes, *_stack_notes(stack), *_image_notes(stack.frames))
         repeats = len(stack.frames) <= most.get(stack.contrast, 0)
         yield DicomVolume(stack.frames, geometry, source, uid, label, repeats, notes, tags)
@@ -257,15 +265,15 @@ def _image_notes(frames: tuple[Frame, ...]) -> tuple[str, ...]:
 
 def find_text(header: Dataset, keyword: str) -> str:
     """An element as text, from the header or from its shared functional groups."""
-    found = text(header, keyword)
-    shared = first_item(header, "SharedFunctionalGroupsSequence")
+    found = read_text(header, keyword)
+    shared = read_first_item(header, "SharedFunctionalGroupsSequence")
     if found or shared is None:
         return found
-    macros = (first_item(shared, element.keyword) for element in shared if element.VR == "SQ")
-    return next(filter(None, (text(macro, keyword) for macro in macros if macro)), "")
+    macros = (read_first_item(shared, element.keyword) for element in shared if element.VR == "SQ")
+    return next(filter(None, (read_text(macro, keyword) for macro in macros if macro)), "")
 
 
-def person(name: str) -> str:
+def format_person_name(name: str) -> str:
     """A person's name for people: ``Yamada^Tarou=山田^太郎`` is ``Yamada Tarou (山田 太郎)``."""
     groups = [" ".join(filter(None, group.split("^"))).strip() for group in name.split("=")]
     first, *others = list(filter(None, groups)) or [""]

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from tumorviewer.study.dicom.elements import first_item, number, numbers, text, value
+from tumorviewer.study.dicom.elements import (
+    read_first_item,
+    read_number,
+    read_numbers,
+    read_text,
+    read_value,
+)
 from tumorviewer.study.types import Window
 
 _INTEGERS = tuple(np.dtype(f"{kind}{size}") for size in (1, 2, 4, 8) for kind in "ui")
@@ -62,7 +68,7 @@ class ModalityTransform:
             return stored.astype(np.float64) * self.slope + self.intercept
 
 
-def rescale_of(macro: Dataset, units: str = "") -> ModalityTransform:
+def read_modality_transform(macro: Dataset, units: str = "") -> ModalityTransform:
     """Read the modality transformation of an image or of one frame's functional groups.
 
     Parameters
@@ -72,17 +78,17 @@ def rescale_of(macro: Dataset, units: str = "") -> ModalityTransform:
     units
         What the values are in if the file does not say.
     """
-    item = first_item(macro, "ModalityLUTSequence")
-    table = lookup_table(item) if item is not None else None
+    item = read_first_item(macro, "ModalityLUTSequence")
+    table = read_lookup_table(item) if item is not None else None
     if item is not None and table is not None:
-        return ModalityTransform(table=table, units=_units(text(item, "ModalityLUTType"), ""))
-    slope, intercept = number(macro, "RescaleSlope"), number(macro, "RescaleIntercept")
+        return ModalityTransform(table=table, units=_units(read_text(item, "ModalityLUTType"), ""))
+    slope, intercept = read_number(macro, "RescaleSlope"), read_number(macro, "RescaleIntercept")
     if slope is None or slope == 0:
-        slope = number(macro, "DoseGridScaling") or 1.0
+        slope = read_number(macro, "DoseGridScaling") or 1.0
     if max(abs(slope), abs(intercept or 0.0)) > _MAX_FACTOR:
         return ModalityTransform()
     return ModalityTransform(
-        slope, intercept or 0.0, units=_units(text(macro, "RescaleType"), units)
+        slope, intercept or 0.0, units=_units(read_text(macro, "RescaleType"), units)
     )
 
 
@@ -91,10 +97,10 @@ def _units(stated: str, otherwise: str) -> str:
     return stated if is_said else otherwise
 
 
-def lookup_table(item: Dataset) -> LookupTable | None:
+def read_lookup_table(item: Dataset) -> LookupTable | None:
     """Read a LUT item; None if its descriptor and its data do not agree."""
-    descriptor = numbers(item, "LUTDescriptor")
-    data = value(item, "LUTData")
+    descriptor = read_numbers(item, "LUTDescriptor")
+    data = read_value(item, "LUTData")
     if len(descriptor) != 3 or data is None:
         return None
     count, first, bits = (int(part) for part in descriptor)
@@ -115,7 +121,7 @@ def _table(data: Any, count: int, item: Dataset) -> NDArray[Any] | None:
     return np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2").astype(np.uint16)
 
 
-def common_dtype(rescales: Iterable[ModalityTransform], low: int, high: int) -> np.dtype[Any]:
+def choose_dtype(rescales: Iterable[ModalityTransform], low: int, high: int) -> np.dtype[Any]:
     """The narrowest dtype for all that stored integers in [low, high] can become.
 
     Whole slopes and intercepts stay integers; else float32, or float64 where the stored integers
@@ -131,11 +137,13 @@ def common_dtype(rescales: Iterable[ModalityTransform], low: int, high: int) -> 
     return np.dtype(np.float64 if wide else np.float32)
 
 
-def windows_of(macro: Dataset) -> tuple[Window, ...]:
+def read_windows(macro: Dataset) -> tuple[Window, ...]:
     """Read the VOI windows of an image or frame, the first stated first (PS3.3 C.11.2.1.2)."""
-    function = text(macro, "VOILUTFunction").upper()
-    names = text(macro, "WindowCenterWidthExplanation").split("\\")
-    pairs = zip(numbers(macro, "WindowCenter"), numbers(macro, "WindowWidth"), strict=False)
+    function = read_text(macro, "VOILUTFunction").upper()
+    names = read_text(macro, "WindowCenterWidthExplanation").split("\\")
+    pairs = zip(
+        read_numbers(macro, "WindowCenter"), read_numbers(macro, "WindowWidth"), strict=False
+    )
     return tuple(
         Window(
             centre,
@@ -148,10 +156,10 @@ def windows_of(macro: Dataset) -> tuple[Window, ...]:
     )
 
 
-def voi_lut_of(macro: Dataset) -> tuple[float, NDArray[np.float32]] | None:
+def read_voi_lut(macro: Dataset) -> tuple[float, NDArray[np.float32]] | None:
     """Read the first VOI LUT: its first mapped value, and its table scaled to 0–255."""
-    item = first_item(macro, "VOILUTSequence")
-    found = lookup_table(item) if item is not None else None
+    item = read_first_item(macro, "VOILUTSequence")
+    found = read_lookup_table(item) if item is not None else None
     if found is None:
         return None
     scale = 255 / (2**found.bits - 1)

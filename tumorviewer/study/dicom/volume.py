@@ -16,8 +16,8 @@ from tumorviewer.study.dicom.elements import silence_pydicom
 from tumorviewer.study.dicom.frames import Frame
 from tumorviewer.study.dicom.pixels import PixelReader
 from tumorviewer.study.dicom.placement import Geometry
-from tumorviewer.study.dicom.values import common_dtype
-from tumorviewer.study.nifti_pixels import middle_first
+from tumorviewer.study.dicom.values import choose_dtype
+from tumorviewer.study.nifti_pixels import order_from_middle
 from tumorviewer.study.types import LoadingProgress, Placement, SourceFile, Volume
 
 
@@ -66,7 +66,7 @@ class DicomVolume:
         volume = self._blank()
         failures: dict[int, InputError] = {}
         with PixelReader() as reader:
-            for index in middle_first(len(self.frames)):
+            for index in order_from_middle(len(self.frames)):
                 try:
                     values = self._values(reader, index)
                 except InputError as error:
@@ -91,7 +91,7 @@ class DicomVolume:
         if dtype.kind in "iu" and dtype.itemsize == 4 and pixels.bits_allocated <= 16:
             dtype = np.dtype(np.int16)
         return Volume(
-            limits.allocate(self.source, shape, dtype),
+            limits.allocate_pixels(self.source, shape, dtype),
             self.geometry.affine,
             self.geometry.placement,
             self.source,
@@ -150,7 +150,7 @@ def _dtype(frames: Sequence[Frame]) -> np.dtype[Any]:
         return np.dtype(f"f{first.bits_allocated // 8}")
     low = min(pixels.span[0] for pixels in formats)
     high = max(pixels.span[1] for pixels in formats)
-    return common_dtype([frame.rescale for frame in frames], low, high)
+    return choose_dtype([frame.rescale for frame in frames], low, high)
 
 
 def _frame_of_reference(frame: Frame) -> str | None:
