@@ -14,7 +14,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 
-from tests.desktop.parts import Source as VolumeSource
+from tests.desktop.parts import Source as VolumeReader
 from tests.desktop.parts import finding, head, series, study
 from tumorviewer.analysis.finding import SimilarCase, SimilarCases
 from tumorviewer.analysis.messages import Done, Similar
@@ -59,7 +59,7 @@ def similar(index: int, *digests: str) -> SimilarCases:
 def answered(window, client, on_disk, qtbot):
     """A window that shows an answer of a model with an index."""
     volume = head()
-    shown = study(series(VolumeSource(volume)))
+    shown = study(series(VolumeReader(volume)))
     on_disk[Path("brain")] = Opened((shown,), ())
     client.ready()
     window.open([Path("brain")])
@@ -128,7 +128,7 @@ def test_the_answer_in_words_is_copied(answered, qtbot):
 def test_similar_cases_come_on_demand_and_go_with_the_slice(answered, client, on_disk, data, qtbot):
     panel = answered.assessment.evidence
     here = data / "glioma" / "1.png"
-    on_disk[here] = Opened((study(series(VolumeSource())),), ())
+    on_disk[here] = Opened((study(series(VolumeReader())),), ())
     answered._settings.choose("data_folder", str(data))
     assert panel.similar.isHidden()
     panel.ask.setFocus()
