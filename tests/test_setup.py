@@ -178,7 +178,7 @@ def test_a_wheel_carries_the_resources(tmp_path) -> None:
     copy.mkdir()
     for name in ("tumorviewer", "trainer", "resources"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=copy, check=True, capture_output=True, env=os.environ)
@@ -186,4 +186,6 @@ def test_a_wheel_carries_the_resources(tmp_path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "tumorviewer/resources/demonstration/study/IM0001.dcm" in names
     assert {"tumorviewer/cli.py", "trainer/__init__.py"} <= names
+    assert {"tumorviewer/py.typed", "trainer/py.typed"} <= names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "packaging/", "resources/")) for name in names)
