@@ -33,8 +33,6 @@ class Case:
     name: str
     make: Make
     check: Check
-    seconds: float = 5
-    """Of processor time that it may take."""
 
 
 def crc(array: np.ndarray) -> int:

@@ -27,7 +27,6 @@ def cases() -> Iterator[Case]:
         "strange/ten-thousand-unrelated-files",
         files(many),
         opens(array=GREY, left_out="not a kind"),
-        seconds=20,
     )
 
 
