@@ -21,7 +21,7 @@ from tumorviewer.analysis.finding import (
     SimilarCases,
 )
 from tumorviewer.analysis.preprocess import Box
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.study.types import Placement, Volume
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")

@@ -118,7 +118,7 @@ def _trust(options: argparse.Namespace) -> None:
     from trainer.trust import report
     from trainer.trust.familiarity import Aims
     from trainer.trust.measure import Aids, measure
-    from tumorviewer.models import measures
+    from tumorviewer.models import trust_table
 
     settings = config.read(options.training / CONFIG, [])
     sequences, planes = _names(options.sequences), _names(options.planes)
@@ -126,7 +126,7 @@ def _trust(options: argparse.Namespace) -> None:
     aids = Aids(options.outlines, aims)
     source, progress = _source(options, settings.data), Progress(options.progress)
     card = measure(options.training, settings, source, aids, options.device, progress)
-    print("\n".join(measures.lines(card.trust)))  # noqa: T201
+    print("\n".join(trust_table.lines(card.trust)))  # noqa: T201
     print(f"\n{report.write(options.training, card)}")  # noqa: T201
 
 

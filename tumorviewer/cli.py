@@ -296,14 +296,14 @@ def _list_models(_: argparse.Namespace) -> int:
 
 
 def _show_model(options: argparse.Namespace) -> int:
-    from tumorviewer.models import bundle, measures, promotion, schema
+    from tumorviewer.models import bundle, promotion, schema, trust_table
     from tumorviewer.models.catalogue import Catalogue
 
     catalogue = Catalogue()
     if options.trust:
         card = bundle.read_card(catalogue.find(options.model))
         print(plain(f"{card.name} {card.version}"))
-        print(*map(plain, measures.lines(card.trust)), sep="\n")
+        print(*map(plain, trust_table.lines(card.trust)), sep="\n")
         return OK
     if not options.history:
         print(schema.to_json(bundle.read_card(catalogue.find(options.model))), end="")
@@ -328,11 +328,11 @@ def _verify_model(options: argparse.Namespace) -> int:
 
 
 def _import_model(options: argparse.Namespace) -> int:
-    from tumorviewer.models import exchange, weights
+    from tumorviewer.models import bundle_exchange, weights
     from tumorviewer.models.catalogue import Catalogue
 
     def bring_in() -> str:
-        card, is_new = exchange.bring_in(
+        card, is_new = bundle_exchange.bring_in(
             options.path, Catalogue(), options.name, check=lambda folder: weights.load(folder)[0]
         )
         how = tr("imported") if is_new else tr("is there already")
@@ -342,11 +342,11 @@ def _import_model(options: argparse.Namespace) -> int:
 
 
 def _export_model(options: argparse.Namespace) -> int:
-    from tumorviewer.models import exchange
+    from tumorviewer.models import bundle_exchange
     from tumorviewer.models.catalogue import Catalogue
 
     def send_out() -> str:
-        card = exchange.send_out(Catalogue().find(options.model), options.out)
+        card = bundle_exchange.send_out(Catalogue().find(options.model), options.out)
         return f"{card.name} {card.version}: {options.out}"
 
     return _done(send_out)

@@ -16,8 +16,8 @@ import numpy as np
 
 from tumorviewer import language
 from tumorviewer.analysis.finding import Finding, Variation
-from tumorviewer.analysis.trust import checked
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust import map_verdict
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.language import later, number, tr, trn
 from tumorviewer.study.types import Placement, Volume
 
@@ -187,7 +187,7 @@ def _map(finding: Finding, volume: Volume | None, check: MapCheck | None) -> Ite
         return
     if check is not None and check.verdict != "passes":
         yield tr(check.nothing) or tr("The map failed its checks; where it points says little.")
-        yield from checked.reasons(check)
+        yield from map_verdict.reasons(check)
         return
     directions = _place(finding, volume)
     if directions is not None:

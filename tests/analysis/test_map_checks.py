@@ -14,8 +14,8 @@ from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.explain import Question, scaled
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import prepare_volume
-from tumorviewer.analysis.trust import checked, maps
-from tumorviewer.analysis.trust.checked import NO_EVIDENCE, NO_TUMOUR, MapCheck
+from tumorviewer.analysis.trust import map_checks, map_verdict
+from tumorviewer.analysis.trust.map_verdict import NO_EVIDENCE, NO_TUMOUR, MapCheck
 from tumorviewer.errors import InputError
 from tumorviewer.models import Preprocessing, bundle
 from tumorviewer.networks import Classifier
@@ -61,30 +61,30 @@ def examination(random_bundle) -> Examination:
 
 
 def ask(examination, method="hirescam", target="glioma", against="", index=0) -> MapCheck:
-    return maps.check(examination, maps.Asked(method, target, against, index))
+    return map_checks.check(examination, map_checks.Asked(method, target, against, index))
 
 
 @pytest.mark.parametrize("method", ["gradcam", "hirescam", "layercam", "occlusion"])
 def test_the_map_of_what_decides_passes(examination, method):
     check = ask(examination, method)
-    assert check.verdict == "passes", checked.reasons(check)
+    assert check.verdict == "passes", map_verdict.reasons(check)
     assert check.deletion > 0.5
     assert check.faithful > 0.3
     assert check.inside > 0.9
     assert check.agreement > 0.5
     assert (check.stability is None) == (method == "occlusion")
-    assert "Checked: " in checked.line(check)
+    assert "Checked: " in map_verdict.line(check)
 
 
 def instead(monkeypatch, method, make):
     """The worker makes other maps by this method than it should."""
-    right = maps.maps_of
+    right = map_checks.maps_of
 
     def wrong(model, name, pictures, question):
         raw = right(model, name, pictures, question)
         return make(raw) if name == method else raw
 
-    monkeypatch.setattr(maps, "maps_of", wrong)
+    monkeypatch.setattr(map_checks, "maps_of", wrong)
 
 
 def test_a_random_map_fails(examination, monkeypatch):
@@ -94,7 +94,7 @@ def test_a_random_map_fails(examination, monkeypatch):
     assert check.verdict == "fails"
     assert abs(check.agreement) < 0.3
     assert check.stability < 0.3
-    assert "It changes with noise or mirroring." in checked.reasons(check)
+    assert "It changes with noise or mirroring." in map_verdict.reasons(check)
 
 
 def test_a_map_that_points_elsewhere_fails(examination, monkeypatch):
@@ -103,7 +103,7 @@ def test_a_map_that_points_elsewhere_fails(examination, monkeypatch):
     assert check.verdict == "fails"
     assert check.stability > 0.5
     assert check.agreement < 0
-    assert checked.reasons(check) == ("Other methods point elsewhere.",)
+    assert map_verdict.reasons(check) == ("Other methods point elsewhere.",)
 
 
 def test_road_tells_the_decisive_place_from_another(examination):
@@ -112,11 +112,11 @@ def test_road_tells_the_decisive_place_from_another(examination):
     right[4:6, 7:9] = 1
     wrong[7:9, 3:5] = 1
     good, bad = (
-        maps.road(examination.model, picture, scaled(one[None], SIDE)[0], question)
+        map_checks.road(examination.model, picture, scaled(one[None], SIDE)[0], question)
         for one in (right, wrong)
     )
     assert good[0] - good[1] > 0.3 > 0 > bad[0] - bad[1]
-    again = maps.road(examination.model, picture, scaled(right[None], SIDE)[0], question)
+    again = map_checks.road(examination.model, picture, scaled(right[None], SIDE)[0], question)
     assert again == good  # the imputer's noise is always the same
 
 
@@ -126,14 +126,14 @@ def test_nothing_to_point_at(examination):
     assert empty.nothing == NO_EVIDENCE
     assert empty.verdict == "nothing"
     assert empty.faithful is None
-    assert checked.line(empty) == NO_EVIDENCE
+    assert map_verdict.line(empty) == NO_EVIDENCE
     with pytest.raises(InputError, match="not judged"):
         ask(examination, index=9)
 
 
 def test_why_not_another_class(examination):
     check = ask(examination, against="meningioma")
-    assert check.verdict == "passes", checked.reasons(check)
+    assert check.verdict == "passes", map_verdict.reasons(check)
     assert check.against == "meningioma"
     saliency = pipeline.explain_slices(examination, "hirescam", "glioma", [0], against="pituitary")
     assert saliency.against == "pituitary"
@@ -152,6 +152,6 @@ def test_share_inside_the_head():
     picture[28:36, 28:36] = 0  # a ventricle is inside
     map_SS = np.zeros((64, 64), np.float32)
     map_SS[30:34, 30:34] = 1
-    assert maps.inside_head(picture, map_SS) == 1
+    assert map_checks.inside_head(picture, map_SS) == 1
     map_SS[0:4, 0:4] = 1
-    assert maps.inside_head(picture, map_SS) == 0.5
+    assert map_checks.inside_head(picture, map_SS) == 0.5

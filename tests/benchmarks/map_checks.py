@@ -22,7 +22,7 @@ from tumorviewer.analysis import device, predict
 from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.slices import prepare_volume
-from tumorviewer.analysis.trust import checked, maps
+from tumorviewer.analysis.trust import map_checks, map_verdict
 from tumorviewer.models.catalogue import Catalogue
 from tumorviewer.study import Placement, Volume
 
@@ -45,21 +45,23 @@ def main() -> int:
     slowest = 0.0
     for method in METHODS.values():
         if method.suits(card) and not method.is_slow:
-            wall, processor = timed(examination, maps.Asked(method.key, target, "", 0))
+            wall, processor = timed(examination, map_checks.Asked(method.key, target, "", 0))
             slowest = max(slowest, wall)
             print(f"{method.key:18}{wall:7.2f} s{processor:9.2f} s")
     return int(slowest > LIMIT_S)
 
 
-def timed(examination: Examination, asked: maps.Asked, repeats: int = 5) -> tuple[float, float]:
+def timed(
+    examination: Examination, asked: map_checks.Asked, repeats: int = 5
+) -> tuple[float, float]:
     """Least wall and processor time of one check, s."""
     times = []
     for _ in range(repeats):
         wall, processor = time.perf_counter(), time.process_time()
-        check = maps.check(examination, asked)
+        check = map_checks.check(examination, asked)
         times.append((time.perf_counter() - wall, time.process_time() - processor))
     if check.nothing:
-        print(f"{asked.method}: {checked.line(check)}")
+        print(f"{asked.method}: {map_verdict.line(check)}")
     best = np.min(times, axis=0)
     return float(best[0]), float(best[1])
 

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from tumorviewer.analysis.trust.similar import Index
+from tumorviewer.analysis.trust.similar_cases import Index
 
 WIDTH, DIMENSIONS, ROUNDS = 640, 64, 30
 

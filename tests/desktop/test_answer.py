@@ -18,7 +18,7 @@ from tumorviewer.desktop import reliability, theme
 from tumorviewer.desktop.answer import NONE_NAMED, OUTSIDE, set_words, title
 from tumorviewer.desktop.assessment import AssessmentPanel
 from tumorviewer.errors import InputError
-from tumorviewer.models.trust import Abstention, Bin, Calibration, Measured, Trust
+from tumorviewer.models.trust_measures import Abstention, Bin, Calibration, Measured, Trust
 from tumorviewer.study.types import Opened
 
 SCAN = Path("/scans/one")

@@ -11,11 +11,11 @@ import pytest
 from tests.desktop.parts import finding, head, series, study
 from tests.desktop.test_window import drop, mime, visible_text
 from tumorviewer.analysis.messages import CheckMap, Explain, Failed
-from tumorviewer.analysis.trust.checked import NO_TUMOUR, MapCheck
+from tumorviewer.analysis.trust.map_verdict import NO_TUMOUR, MapCheck
 from tumorviewer.desktop import map_checks
 from tumorviewer.desktop.map_controls import MapControls
 from tumorviewer.models import bundle
-from tumorviewer.models.trust import Maps, MapScores, Measured, Trust
+from tumorviewer.models.trust_measures import Maps, MapScores, Measured, Trust
 from tumorviewer.resources import resource
 from tumorviewer.study.types import Opened
 

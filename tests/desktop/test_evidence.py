@@ -18,15 +18,15 @@ from tests.desktop.parts import Source as VolumeReader
 from tests.desktop.parts import finding, head, series, study
 from tumorviewer.analysis.finding import SimilarCase, SimilarCases
 from tumorviewer.analysis.messages import Done, Similar
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop.trust.card_view import CardDialog
 from tumorviewer.desktop.trust.charts import Months
 from tumorviewer.desktop.trust.data_folder import DataFolder, picture
 from tumorviewer.desktop.trust.site_page import SitePage
 from tumorviewer.errors import Cancelled, InputError
 from tumorviewer.models import bundle
-from tumorviewer.models.trust import Cohort, Measured, Mistake, Trust
-from tumorviewer.models.trust import Similar as Described
+from tumorviewer.models.trust_measures import Cohort, Measured, Mistake, Trust
+from tumorviewer.models.trust_measures import Similar as Described
 from tumorviewer.records.agreement import Agreement, Group, Kappa, Rate
 from tumorviewer.records.drift import Alarm
 from tumorviewer.study.types import Opened

@@ -12,7 +12,7 @@ import pytest
 
 from tumorviewer import cli, resources
 from tumorviewer.errors import InputError
-from tumorviewer.models import bundle, exchange, journal, promotion
+from tumorviewer.models import bundle, bundle_exchange, journal, promotion
 from tumorviewer.models.comparison import Identity
 
 PROMOTE = """
@@ -45,7 +45,7 @@ def candidates(catalogue, copy_bundle, tmp_path: Path) -> None:
         card = json.loads((source / "card.json").read_text())
         card["weights"]["sha256"] = bundle._sha256(path)
         (source / "card.json").write_text(json.dumps(card))
-        exchange.bring_in(source, catalogue)
+        bundle_exchange.bring_in(source, catalogue)
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_tampering_shows_where_it_is(ten, tamper, number, reason) -> None:
 
 def test_a_chain_that_was_forged_anew_shows(ten) -> None:
     def forge(connection: sqlite3.Connection) -> None:
-        from tumorviewer.records.types import AuditEntry
+        from tumorviewer.records.entries import AuditEntry
 
         connection.row_factory = sqlite3.Row
         previous = "0" * 64

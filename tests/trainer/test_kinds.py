@@ -17,7 +17,7 @@ from trainer.trust.separation import Separation
 from tumorviewer import networks
 from tumorviewer.analysis import predict
 from tumorviewer.analysis.predict import Model
-from tumorviewer.analysis.trust.familiarity import Familiar
+from tumorviewer.analysis.trust.ood_detector import Familiar
 from tumorviewer.models.card import Architecture, ModelCard, Preprocessing, Weights
 
 SIDE = 64

@@ -12,7 +12,7 @@ from trainer.bootstrap import Floats
 from trainer.trust import intervals
 from trainer.trust.held import Held
 from trainer.trust.sets import threshold
-from tumorviewer.models.trust import Abstention, Together
+from tumorviewer.models.trust_measures import Abstention, Together
 
 SHARE = 0.5
 RULE = (

@@ -12,7 +12,7 @@ from trainer.bootstrap import Floats, Integers
 from trainer.metrics import Scorer
 from trainer.trust import intervals
 from trainer.trust.held import Apply, Fit, Held
-from tumorviewer.models.trust import Bin, Calibration, Measured
+from tumorviewer.models.trust_measures import Bin, Calibration, Measured
 
 METHOD = "Temperature scaling (Guo et al., ICML 2017)"
 _LEAST = 1e-3

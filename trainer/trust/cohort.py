@@ -15,9 +15,9 @@ from trainer import volumes
 from trainer.items import Item
 from trainer.progress import Progress
 from trainer.spread import spread
-from tumorviewer.analysis.trust.cohort import PERCENTILES, Facts, facts, intensities
+from tumorviewer.analysis.trust.training_cohort import PERCENTILES, Facts, facts, intensities
 from tumorviewer.errors import InputError
-from tumorviewer.models.trust import Cohort
+from tumorviewer.models.trust_measures import Cohort
 from tumorviewer.study.sniffing import FileKind, guess_kind_by_name
 
 if TYPE_CHECKING:  # else each of the processes that read headers would import torch

@@ -25,8 +25,8 @@ from trainer.trust.evidence import Evidence
 from trainer.trust.features import CELLS, Features, Looker, Pictures, looker
 from trainer.trust.separation import Separation
 from tumorviewer.analysis.trust import quality
-from tumorviewer.analysis.trust.familiarity import DISTANCES, Space, raw, scores, whitened
-from tumorviewer.models.trust import Familiarity, Outside, Site
+from tumorviewer.analysis.trust.ood_detector import DISTANCES, Space, raw, scores, whitened
+from tumorviewer.models.trust_measures import Familiarity, Outside, Site
 
 Arrays = dict[str, NDArray[np.generic]]
 

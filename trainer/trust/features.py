@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from trainer.progress import Progress
 from tumorviewer.analysis.predict import Batches, Model
-from tumorviewer.analysis.trust.familiarity import Watch
+from tumorviewer.analysis.trust.ood_detector import Watch
 
 Features = NDArray[np.float32]
 Pictures = NDArray[np.uint8]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainer import bootstrap
 from trainer.bootstrap import Floats, Integers
-from tumorviewer.models.trust import Measured
+from tumorviewer.models.trust_measures import Measured
 
 _PARTS = 100
 """More groups than this are left out several at a time."""

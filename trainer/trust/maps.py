@@ -28,9 +28,9 @@ from tumorviewer.analysis import explain
 from tumorviewer.analysis.explain import Question
 from tumorviewer.analysis.methods import DEFAULT_METHOD, METHODS, Method
 from tumorviewer.analysis.predict import Model
-from tumorviewer.analysis.trust.maps import maps_of, rank_correlation, road
+from tumorviewer.analysis.trust.map_checks import maps_of, rank_correlation, road
 from tumorviewer.models import weights
-from tumorviewer.models.trust import Maps, MapScores
+from tumorviewer.models.trust_measures import Maps, MapScores
 from tumorviewer.networks import Classifier, create
 from tumorviewer.networks.ensemble import Ensemble
 

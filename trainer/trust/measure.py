@@ -29,7 +29,7 @@ from trainer.trust.evidence import Evidence
 from trainer.trust.familiarity import Aims
 from trainer.trust.held import Held
 from tumorviewer.models import ModelCard, bundle
-from tumorviewer.models.trust import Trust
+from tumorviewer.models.trust_measures import Trust
 
 Arrays = dict[str, NDArray[np.generic]]
 

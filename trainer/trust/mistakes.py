@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from trainer.metrics import softmax
 from trainer.trust import similar
 from trainer.trust.evidence import Evidence
-from tumorviewer.models.trust import Mistake
+from tumorviewer.models.trust_measures import Mistake
 
 SHOWN = 12
 Arrays = dict[str, NDArray[np.generic]]

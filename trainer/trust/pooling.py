@@ -17,7 +17,7 @@ from trainer.metrics import Scorer
 from trainer.trust import intervals
 from trainer.trust.held import Held
 from tumorviewer.analysis.pooling import pool
-from tumorviewer.models.trust import Abstention, Pooling
+from tumorviewer.models.trust_measures import Abstention, Pooling
 
 LEAST_PICTURES = 5
 """A group with fewer of a class is no series."""

@@ -11,8 +11,8 @@ from trainer import charts, html
 from trainer.files import write_text
 from trainer.html import COLOURS, FAINT, GRID
 from trainer.report import Chart
-from tumorviewer.models import ModelCard, measures
-from tumorviewer.models.trust import Abstention, Calibration, PredictionSets, Trust
+from tumorviewer.models import ModelCard, trust_table
+from tumorviewer.models.trust_measures import Abstention, Calibration, PredictionSets, Trust
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ def write(folder: Path, card: ModelCard) -> Path:
     InputError
         If it cannot be written.
     """
-    lead, *table = measures.lines(card.trust)
+    lead, *table = trust_table.lines(card.trust)
     shown = list(_charts(card.trust)) if card.trust else []
     page = html.page(
         "trust.html",

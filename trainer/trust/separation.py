@@ -14,7 +14,7 @@ import numpy as np
 
 from trainer import bootstrap
 from trainer.bootstrap import Floats, Integers
-from tumorviewer.models.trust import Measured
+from tumorviewer.models.trust_measures import Measured
 
 
 class Separation:

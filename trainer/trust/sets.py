@@ -10,7 +10,7 @@ import numpy as np
 from trainer.bootstrap import Floats
 from trainer.trust import intervals
 from trainer.trust.held import Held
-from tumorviewer.models.trust import Level, PredictionSets
+from tumorviewer.models.trust_measures import Level, PredictionSets
 
 METHOD = "Least ambiguous set-valued classifier (Sadinle, Lei and Wasserman, JASA 2019)"
 PROMISES = (0.9, 0.95, 0.99)

@@ -16,9 +16,9 @@ from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 from trainer import volumes
 from trainer.trust import intervals
 from trainer.trust.evidence import Evidence
-from tumorviewer.analysis.trust.similar import MOST, Index, projected
+from tumorviewer.analysis.trust.similar_cases import MOST, Index, projected
 from tumorviewer.models import bundle
-from tumorviewer.models.trust import Similar
+from tumorviewer.models.trust_measures import Similar
 
 # Shape suffixes: N items, D embedding, P principal components, S side.
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 
 from tumorviewer import errors
-from tumorviewer.analysis.link import Link
 from tumorviewer.analysis.messages import (
     Cancelled,
     CheckMap,
@@ -28,6 +27,7 @@ from tumorviewer.analysis.messages import (
     unexpected,
 )
 from tumorviewer.analysis.slices import PreparedVolume, prepare_volume
+from tumorviewer.analysis.worker_process import Link
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
 

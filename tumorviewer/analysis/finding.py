@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.preprocess import Box, restore
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.language import tr, trn
 
 
@@ -229,7 +229,7 @@ class Finding:
     """To the most telling slice; None for a model without an index of its training items."""
     inputs: dict[str, float] = field(default_factory=dict)
     """Medians over the deciding slices of what
-    :func:`tumorviewer.analysis.trust.cohort.intensities` answers."""
+    :func:`tumorviewer.analysis.trust.training_cohort.intensities` answers."""
 
     @property
     def named_class(self) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases, Variation
 from tumorviewer.analysis.methods import BEST
 from tumorviewer.analysis.slices import PreparedVolume
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.study.types import Volume
 
 # Requests, from the desktop to its client.

@@ -24,7 +24,7 @@ from tumorviewer.analysis.methods import BEST, Method, chosen
 from tumorviewer.analysis.pooling import Pooled, pool
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import Progress, prepare_volume
-from tumorviewer.analysis.trust import cohort, kind, sets, variation
+from tumorviewer.analysis.trust import conformal, out_of_distribution, training_cohort, variation
 from tumorviewer.errors import InputError
 from tumorviewer.language import percent, tr
 from tumorviewer.models import ModelCard
@@ -79,10 +79,12 @@ def analyse(
 def _with_check(
     examination: Examination, finding: Finding, saliency: Saliency, progress: Progress | None
 ) -> Finding:
-    from tumorviewer.analysis.trust import maps
+    from tumorviewer.analysis.trust import map_checks
 
-    asked = maps.Asked(saliency.method, saliency.target, saliency.against, finding.key_slices[0])
-    checked = (maps.check(examination, asked, progress),)
+    asked = map_checks.Asked(
+        saliency.method, saliency.target, saliency.against, finding.key_slices[0]
+    )
+    checked = (map_checks.check(examination, asked, progress),)
     return replace(finding, saliency=replace(saliency, checks=checked))
 
 
@@ -98,7 +100,7 @@ def find(
     _check(card, method, target)
     probabilities_NK = examination.probabilities(progress)
     pooled = _pooled(examination, probabilities_NK)
-    openness = sets.judge(card, pooled.probabilities, is_volume=len(prepared.slices) > 1)
+    openness = conformal.judge(card, pooled.probabilities, is_volume=len(prepared.slices) > 1)
     predicted = card.classes[int(np.argmax(pooled.probabilities))]
     saliency = (
         explain_slices(examination, method, target or predicted, slices, progress)
@@ -141,11 +143,11 @@ def _kind(examination: Examination, key: Sequence[int]) -> Kind | None:
     familiar, distances_N = examination.model.familiar, examination.distances
     if familiar is None or distances_N is None:
         return None
-    return kind.judge(examination.prepared, familiar.known, distances_N, key)
+    return out_of_distribution.judge(examination.prepared, familiar.known, distances_N, key)
 
 
 def _inputs(pictures: NDArray[np.uint8]) -> dict[str, float]:
-    measured = cohort.intensities(pictures)
+    measured = training_cohort.intensities(pictures)
     return {key: float(np.median(values)) for key, values in measured.items()}
 
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from tumorviewer.analysis import device as devices
-from tumorviewer.analysis.trust.familiarity import Familiar
-from tumorviewer.analysis.trust.similar import Index
+from tumorviewer.analysis.trust.ood_detector import Familiar
+from tumorviewer.analysis.trust.similar_cases import Index
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.models import ModelCard, bundle, weights

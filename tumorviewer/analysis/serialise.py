@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 
 from tumorviewer.analysis.finding import Finding, Saliency
-from tumorviewer.analysis.trust.checked import MapCheck, reasons
+from tumorviewer.analysis.trust.map_verdict import MapCheck, reasons
 from tumorviewer.files import replace_atomically
 from tumorviewer.study.types import Placement, Volume
 

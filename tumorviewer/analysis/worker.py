@@ -29,7 +29,7 @@ from tumorviewer.analysis.messages import (
     unexpected,
 )
 from tumorviewer.analysis.slices import PreparedVolume
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
 
@@ -138,12 +138,12 @@ class _Desk:
         if task.varied is not None:
             return pipeline.variation_of(examination, task.varied)
         if task.checked is not None:
-            from tumorviewer.analysis.trust import maps
+            from tumorviewer.analysis.trust import map_checks
 
             assert task.method
             assert task.target
-            asked = maps.Asked(task.method, task.target, task.against, task.checked)
-            return maps.check(examination, asked, progress)
+            asked = map_checks.Asked(task.method, task.target, task.against, task.checked)
+            return map_checks.check(examination, asked, progress)
         if task.maps_only:
             assert task.method
             assert task.target

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 
 from tumorviewer.analysis.messages import CheckMap, Done, Failed
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop.analyst import Analyst, Phase, State
 from tumorviewer.desktop.map_controls import MapControls
 from tumorviewer.desktop.viewer import Viewer

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.methods import METHODS, Method
-from tumorviewer.analysis.trust.checked import WHAT_IS_CHECKED, MapCheck, line, reasons
+from tumorviewer.analysis.trust.map_verdict import WHAT_IS_CHECKED, MapCheck, line, reasons
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.labels import Choice, button, heading, label, plain_tip
 from tumorviewer.language import later, percent, tr

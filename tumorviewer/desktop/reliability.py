@@ -15,7 +15,7 @@ from tumorviewer.desktop.labels import label
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, percent, tr
 from tumorviewer.models import ModelCard, bundle
-from tumorviewer.models.trust import Bin, Calibration, Measured, Trust
+from tumorviewer.models.trust_measures import Bin, Calibration, Measured, Trust
 
 NOT_MEASURED = later("Nobody measured how far this model's probabilities may be believed.")
 OTHER_MODEL = later("Another model is in use by now than the one that gave this answer.")

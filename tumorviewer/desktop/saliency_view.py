@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage
 
 from tumorviewer.analysis.finding import Finding, Saliency
 from tumorviewer.analysis.methods import METHODS
-from tumorviewer.analysis.trust.checked import MapCheck, reasons
+from tumorviewer.analysis.trust.map_verdict import MapCheck, reasons
 from tumorviewer.imaging.colormap import colour_map
 from tumorviewer.language import later, number, tr
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from tumorviewer.analysis.finding import Finding
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop.cine import Cine
 from tumorviewer.desktop.colour_bar import ColourBar
 from tumorviewer.desktop.fusion import APART, Fusion

@@ -24,14 +24,14 @@ from tumorviewer.files import flush_to_disk
 from tumorviewer.language import later, number, tr
 from tumorviewer.models import schema
 from tumorviewer.models.card import ModelCard, Weights
-from tumorviewer.models.trust import Trust
+from tumorviewer.models.trust_measures import Trust
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 CARD = "card.json"
 TRUST = "trust.safetensors"
-"""Arrays of :mod:`tumorviewer.models.trust`."""
+"""Arrays of :mod:`tumorviewer.models.trust_measures`."""
 TRAINING_ITEMS = "training-items.txt"
 """What the model was made from: a digest a line, sorted; see :func:`training_items`."""
 PLAIN_DATA = frozenset(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tumorviewer.language import later
-from tumorviewer.models.trust import Trust
+from tumorviewer.models.trust_measures import Trust
 
 SCHEMA = 1
 """Version of ``card.json`` that this program writes; newer ones are refused."""

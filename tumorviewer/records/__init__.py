@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tumorviewer.records.types import (
+from tumorviewer.records.entries import (
     AuditEntry,
     Fault,
     FindingEntry,

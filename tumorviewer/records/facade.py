@@ -12,9 +12,9 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records import keeping, locks
 from tumorviewer.records.agreement import Agreements
+from tumorviewer.records.annotations import Marks
 from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.findings import Findings
-from tumorviewer.records.marks import Marks
 from tumorviewer.records.queue import Queue
 from tumorviewer.records.session import Session
 from tumorviewer.records.store import Store, user

@@ -22,11 +22,11 @@ from tumorviewer.analysis.finding import (
     Variation,
 )
 from tumorviewer.analysis.preprocess import Box
+from tumorviewer.records.entries import FindingEntry
 from tumorviewer.records.states import deciding, refresh
 from tumorviewer.records.store import Store, key_of, now
 from tumorviewer.records.tables import findings, observations, volumes
 from tumorviewer.records.trail import guarded
-from tumorviewer.records.types import FindingEntry
 from tumorviewer.study.types import Volume
 
 _SALIENCY_BYTES = 256 << 10

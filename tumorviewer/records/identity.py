@@ -13,7 +13,7 @@ from pathlib import Path
 from tumorviewer.archives import SEPARATOR
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.records.types import OnDisk, digest
+from tumorviewer.records.entries import OnDisk, digest
 from tumorviewer.study.types import Series, SourceFile, Study, VolumeReader
 
 

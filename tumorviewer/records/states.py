@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from tumorviewer.records.entries import State
 from tumorviewer.records.tables import findings, studies, verdicts
-from tumorviewer.records.types import State
 
 _SHOWN = ("volume", "predicted_class", "tumour", "doubt")
 

@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Row
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME, Database
+from tumorviewer.records.entries import AuditEntry, canonical
 from tumorviewer.records.tables import head, studies, trail
-from tumorviewer.records.types import AuditEntry, canonical
 
 _HEAD = "tumorviewer_head"
 

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Row, Table
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
+from tumorviewer.records.entries import AuditEntry, Fault, digest
 from tumorviewer.records.store import Store, entry_of, key_of
 from tumorviewer.records.tables import findings, head, studies, trail, verdicts
-from tumorviewer.records.types import AuditEntry, Fault, digest
 
 _FIRST = "0" * 64
 _HEAD = re.compile(r"(\d+) ([0-9a-f]{64})")

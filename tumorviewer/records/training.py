@@ -15,9 +15,9 @@ from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.imaging.display import grey
 from tumorviewer.language import tr
+from tumorviewer.records.entries import StudyEntry, Verdict
 from tumorviewer.records.facade import Records
 from tumorviewer.records.identity import study_key, volume_key
-from tumorviewer.records.types import StudyEntry, Verdict
 from tumorviewer.study import open_paths
 from tumorviewer.study.types import Refused, Study, VolumeReader
 

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Row
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME
+from tumorviewer.records.entries import Verdict
 from tumorviewer.records.states import current_verdict, refresh
 from tumorviewer.records.store import Store, key_of, now
 from tumorviewer.records.tables import verdicts
 from tumorviewer.records.trail import guarded
-from tumorviewer.records.types import Verdict
 
 
 class Verdicts:

@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Row, Select
 
-from tumorviewer.analysis.trust import cohort
+from tumorviewer.analysis.trust import training_cohort
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME
+from tumorviewer.records.entries import OnDisk, Order, Query, State, StudyEntry
 from tumorviewer.records.identity import (
     VolumeFiles,
     compare,
@@ -33,7 +34,6 @@ from tumorviewer.records.tables import (
     verdicts,
     volumes,
 )
-from tumorviewer.records.types import OnDisk, Order, Query, State, StudyEntry
 from tumorviewer.study.types import Study
 
 _FIELDS = [field.name for field in fields(StudyEntry)]
@@ -241,7 +241,7 @@ _SEARCHED = ("title", "patient_name", "patient_id", "description", "modality", "
 
 def _described(study: Study) -> dict[str, str | float | None]:
     """Scanner and patient as the first series that says them does; None where none does."""
-    known = [cohort.facts(series.tags, None, (0, 0, 0)) for series in study.series]
+    known = [training_cohort.facts(series.tags, None, (0, 0, 0)) for series in study.series]
     said = [one.numbers | one.words for one in known]
     return {
         key: next((one[key] for one in said if key in one), None)

@@ -12,7 +12,7 @@ from tumorviewer.desktop.jobs import Job, Jobs
 from tumorviewer.desktop.training import job as jobs
 from tumorviewer.desktop.training.shelf import COMPARE
 from tumorviewer.errors import InputError
-from tumorviewer.models import bundle, comparison, exchange, journal, promotion
+from tumorviewer.models import bundle, bundle_exchange, comparison, journal, promotion
 from tumorviewer.models.card import ModelCard
 from tumorviewer.models.catalogue import Catalogue
 from tumorviewer.models.comparison import Identity, TestSet
@@ -152,7 +152,7 @@ def promote(candidate: Candidate, override: str) -> Change:
     """
     catalogue = Catalogue()
     card = bundle.read_card(candidate.folder)
-    card, _ = exchange.bring_in(candidate.folder, catalogue, _free_name(catalogue, card))
+    card, _ = bundle_exchange.bring_in(candidate.folder, catalogue, _free_name(catalogue, card))
     evidence = candidate.comparison if candidate.comparison.is_file() else None
     return promotion.promote(catalogue, card.name, journal.user_name(), evidence, override)
 

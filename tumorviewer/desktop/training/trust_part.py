@@ -14,7 +14,7 @@ from tumorviewer.desktop.training.parts import Sentences, row, stage_name
 from tumorviewer.desktop.training.shelf import Run
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.models.trust import Trust
+from tumorviewer.models.trust_measures import Trust
 
 
 class TrustPart(QWidget):

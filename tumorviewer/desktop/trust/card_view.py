@@ -32,7 +32,7 @@ from tumorviewer.desktop.trust.data_folder import DataFolder, picture
 from tumorviewer.desktop.trust.panel import blank, pixmap
 from tumorviewer.language import number, percent, tr
 from tumorviewer.models import ModelCard, bundle
-from tumorviewer.models.trust import Mistake
+from tumorviewer.models.trust_measures import Mistake
 
 _SIDE = 112
 _SCROLL = 60

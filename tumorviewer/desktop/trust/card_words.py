@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tumorviewer.analysis.methods import METHODS
-from tumorviewer.analysis.trust import cohort
+from tumorviewer.analysis.trust import training_cohort
 from tumorviewer.desktop import reliability
 from tumorviewer.language import date, later, number, percent, tr
 from tumorviewer.models import ModelCard
-from tumorviewer.models.trust import Familiarity, Maps, Measured, Outside, Similar, Trust
+from tumorviewer.models.trust_measures import Familiarity, Maps, Measured, Outside, Similar, Trust
 
 UNMEASURED = later("Nobody measured this of this model.")
 _FIGURES = {
@@ -276,19 +276,23 @@ def _cohort(card: ModelCard) -> Section:
         return _measured("cohort", title, ())
     rows = tuple(
         (
-            cohort.capital(cohort.title(key)),
-            cohort.range_of(key, values),
-            cohort.written(key, values[4]),
+            training_cohort.capital(training_cohort.title(key)),
+            training_cohort.range_of(key, values),
+            training_cohort.written(key, values[4]),
         )
         for key, values in known.numbers.items()
-        if key in cohort.NUMBERS
+        if key in training_cohort.NUMBERS
     )
     rows += tuple(
-        (cohort.capital(cohort.title(key)), cohort.distribution(shares), "")
+        (
+            training_cohort.capital(training_cohort.title(key)),
+            training_cohort.distribution(shares),
+            "",
+        )
         for key, shares in known.shares.items()
-        if key in cohort.SHARES
+        if key in training_cohort.SHARES
     )
-    unsaid = cohort.compare(cohort.Facts(), known)
+    unsaid = training_cohort.compare(training_cohort.Facts(), known)
     headings = ("", tr("98 % of the training data"), tr("Half below"))
     return Section("cohort", title, unsaid, Table(tr("Training data"), headings, rows))
 

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from tumorviewer.analysis.finding import Finding, SimilarCases
 from tumorviewer.analysis.messages import Done, Failed, Similar
-from tumorviewer.analysis.trust import cohort
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust import training_cohort
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop.jobs import Job, Jobs
 from tumorviewer.desktop.reading import Reading, Shown
 from tumorviewer.desktop.settings import Settings
@@ -65,7 +65,7 @@ class EvidenceDesk(QObject):
         shown = self._reading.shown
         sentences: tuple[str, ...] = ()
         if known is not None and self._volume is not None and shown is not None:
-            sentences = cohort.compare(_facts(shown, self._volume, finding), known)
+            sentences = training_cohort.compare(_facts(shown, self._volume, finding), known)
         self._panel.show_cohort(sentences)
 
     def set_slice(self, index: int) -> None:
@@ -200,7 +200,7 @@ def _pictures(model: Path, folder: str, found: SimilarCases, job: Job) -> Pictur
     return pictures
 
 
-def _facts(shown: Shown, volume: Volume, finding: Finding) -> cohort.Facts:
+def _facts(shown: Shown, volume: Volume, finding: Finding) -> training_cohort.Facts:
     affine = None if volume.placement is Placement.NONE else volume.affine
-    known = cohort.facts(shown.series.tags, affine, volume.array.shape)
-    return cohort.Facts(known.numbers | finding.inputs, known.words)
+    known = training_cohort.facts(shown.series.tags, affine, volume.array.shape)
+    return training_cohort.Facts(known.numbers | finding.inputs, known.words)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLa
 
 from tumorviewer import words
 from tumorviewer.analysis.finding import Finding, SimilarCases
-from tumorviewer.analysis.trust.checked import MapCheck
+from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.labels import button, heading, label
 from tumorviewer.desktop.training.parts import Sentences

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tumorviewer.analysis.finding import PredictionSet
 from tumorviewer.language import percent, tr
 from tumorviewer.models import ModelCard
-from tumorviewer.models.trust import Abstention, Level, Pooling, Trust
+from tumorviewer.models.trust_measures import Abstention, Level, Pooling, Trust
 
 # Shape suffix: K classes.
 

@@ -14,7 +14,7 @@ from tumorviewer.analysis.slices import PreparedVolume
 from tumorviewer.analysis.trust import quality
 from tumorviewer.analysis.trust.origin import Origin, is_of_head
 from tumorviewer.language import tr, trn
-from tumorviewer.models.trust import Familiarity
+from tumorviewer.models.trust_measures import Familiarity
 
 # Shape suffixes: N slices.
 

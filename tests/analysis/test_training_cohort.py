@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tumorviewer.analysis.trust.cohort import Facts, age, compare, facts, intensities
-from tumorviewer.models.trust import Cohort
+from tumorviewer.analysis.trust.training_cohort import Facts, age, compare, facts, intensities
+from tumorviewer.models.trust_measures import Cohort
 
 COHORT = Cohort(
     {

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tumorviewer.analysis.trust import sets
+from tumorviewer.analysis.trust import conformal
 from tumorviewer.models.card import Architecture, ModelCard, Preprocessing, Weights
-from tumorviewer.models.trust import (
+from tumorviewer.models.trust_measures import (
     Abstention,
     Level,
     Measured,
@@ -48,7 +48,7 @@ MEASURED = Trust(
 
 
 def judged(*probabilities: float, trust: Trust | None = MEASURED, is_volume: bool = False):
-    return sets.judge(card(trust), np.array(probabilities), is_volume=is_volume)
+    return conformal.judge(card(trust), np.array(probabilities), is_volume=is_volume)
 
 
 def test_a_sure_answer_leaves_one_class_at_every_promise():

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Row
 
+from tumorviewer.records.entries import Mark, digest
 from tumorviewer.records.store import Store, key_of, now
 from tumorviewer.records.tables import marks
-from tumorviewer.records.types import Mark, digest
 
 
 class Marks:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tumorviewer.models.trust import Familiarity
+from tumorviewer.models.trust_measures import Familiarity
 
 Floats = NDArray[np.float32]
 

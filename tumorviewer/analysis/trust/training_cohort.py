@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from tumorviewer.analysis.preprocess import bright
 from tumorviewer.language import current, later, number, percent, tr
-from tumorviewer.models.trust import Cohort
+from tumorviewer.models.trust_measures import Cohort
 
 PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
-"""Of :attr:`tumorviewer.models.trust.Cohort.numbers`."""
+"""Of :attr:`tumorviewer.models.trust_measures.Cohort.numbers`."""
 
 
 @dataclass(frozen=True)

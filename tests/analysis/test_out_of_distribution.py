@@ -11,10 +11,10 @@ from PIL import Image, ImageFilter
 from tests.analysis.conftest import head
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.analysis.slices import PreparedVolume, prepare_volume
-from tumorviewer.analysis.trust import kind, quality
+from tumorviewer.analysis.trust import out_of_distribution, quality
 from tumorviewer.analysis.trust.origin import Origin, is_of_head, of_volume
 from tumorviewer.models.card import Preprocessing
-from tumorviewer.models.trust import Familiarity, Measured
+from tumorviewer.models.trust_measures import Familiarity, Measured
 
 SOME = Measured(0.01, 0.0, 0.02)
 KNOWN = Familiarity(
@@ -40,13 +40,13 @@ def prepared(origin: Origin = Origin(), side: int = 160) -> PreparedVolume:  # n
 
 def judged(
     shown: PreparedVolume | None = None, distance: float = 0.0, known: Familiarity = KNOWN
-) -> kind.Kind:
+) -> out_of_distribution.Kind:
     shown = shown or prepared()
-    return kind.judge(shown, known, np.full(len(shown.slices), distance), (1, 2, 3))
+    return out_of_distribution.judge(shown, known, np.full(len(shown.slices), distance), (1, 2, 3))
 
 
 def test_what_is_like_the_training_data_is_inside_without_a_word():
-    assert judged() == kind.Kind("inside", 0.0, ())
+    assert judged() == out_of_distribution.Kind("inside", 0.0, ())
 
 
 @pytest.mark.parametrize(("distance", "level"), [(1.5, "unusual"), (2.5, "outside")])
@@ -60,7 +60,7 @@ def test_a_volume_is_as_far_as_its_deciding_slices_not_as_its_ends():
     shown = prepared()
     distances = np.full(len(shown.slices), 9.0)
     distances[[1, 2, 3]] = 0.5
-    assert kind.judge(shown, KNOWN, distances, (1, 2, 3)).level == "inside"
+    assert out_of_distribution.judge(shown, KNOWN, distances, (1, 2, 3)).level == "inside"
 
 
 @pytest.mark.parametrize(

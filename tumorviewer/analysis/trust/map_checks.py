@@ -32,7 +32,7 @@ from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.preprocess import bright
 from tumorviewer.analysis.slices import Progress
-from tumorviewer.analysis.trust.checked import NO_EVIDENCE, NO_TUMOUR, MapCheck
+from tumorviewer.analysis.trust.map_verdict import NO_EVIDENCE, NO_TUMOUR, MapCheck
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 

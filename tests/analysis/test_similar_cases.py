@@ -12,11 +12,11 @@ from tumorviewer.analysis.client import _task
 from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.messages import Similar
 from tumorviewer.analysis.slices import prepare_volume
-from tumorviewer.analysis.trust.similar import Index, projected
+from tumorviewer.analysis.trust.similar_cases import Index, projected
 from tumorviewer.errors import InputError
 from tumorviewer.models import bundle
-from tumorviewer.models.trust import Measured, Trust
-from tumorviewer.models.trust import Similar as Described
+from tumorviewer.models.trust_measures import Measured, Trust
+from tumorviewer.models.trust_measures import Similar as Described
 from tumorviewer.study.types import Placement, Volume
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from tumorviewer.models.trust import Measured, Trust
+from tumorviewer.models.trust_measures import Measured, Trust
 
 _WIDTH = 34
 _INDENT = "  "
