@@ -260,10 +260,10 @@ def test_closed_pipe() -> None:
 
 
 def test_status_line_only_on_a_terminal(monkeypatch, capsys) -> None:
-    with cli.StatusLine() as status:
+    with cli.TerminalStatus() as status:
         status.tell("hidden")
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with cli.StatusLine() as status:
+    with cli.TerminalStatus() as status:
         status.tell("shown")
     assert "shown" in capsys.readouterr().err

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tumorviewer import language, words
 from tumorviewer.analysis.finding import (
     Finding,
-    Kind,
     ModelIdentity,
+    OodAssessment,
     PredictionSet,
     Saliency,
     SimilarCase,
@@ -94,7 +94,8 @@ def findings(draw) -> Finding:
         sets=tuple(PredictionSet(promise, draw(names)) for promise in sets),
         abstains=draw(st.sampled_from(["", "No class reaches 71 %."])),
         candidates=draw(names),
-        kind=level and Kind(level, 3.2, () if level == "inside" else ("It is not a head.",)),
+        kind=level
+        and OodAssessment(level, 3.2, () if level == "inside" else ("It is not a head.",)),
         similar=draw(st.sampled_from([None, SimilarCases(key[0], cases)])),
         disagreement=draw(st.sampled_from([None, np.full(count, 0.25)])),
     )

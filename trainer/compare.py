@@ -32,9 +32,9 @@ from tumorviewer.models.comparison import (
     SCHEMA,
     UNDECIDED,
     WORSE,
-    Identity,
+    ComparedModel,
 )
-from tumorviewer.models.evidence import Known
+from tumorviewer.models.evidence import OverlapBasis
 
 MARGIN = 0.02
 """A candidate is "not worse" if accuracy and macro F1 have fallen by less than this at most."""
@@ -49,7 +49,7 @@ _FLIPS = 10_000
 class Side:
     """One of the two models and its answers."""
 
-    model: Identity
+    model: ComparedModel
     judged: Judged
     overlap: Overlap
 
@@ -117,7 +117,7 @@ def _of_bundle(
     judged = evaluate.by_bundle(folder, card, material, stored, device, progress)
     known = evaluate.twins_in(training, card.classes, source, progress) if training else None
     found = overlaps.find(folder, card, material, known[0] if known else None)
-    return Side(Identity.of(card), judged, found)
+    return Side(ComparedModel.of(card), judged, found)
 
 
 def _of_table(table: Path, material: Material) -> Side:
@@ -126,9 +126,9 @@ def _of_table(table: Path, material: Material) -> Side:
     if len(order) < len(material.dataset.items) or (np.diff(judged.rows[order]) != 1).any():
         reason = "It does not hold each item of the data once."
         raise InputError(str(table), reason, "Compare on the items that both models judged.")
-    known = Known.OUT_OF_FOLD if (judged.folds >= 0).all() else Known.TABLE
+    known = OverlapBasis.OUT_OF_FOLD if (judged.folds >= 0).all() else OverlapBasis.TABLE
     digest = hashlib.sha256(table.read_bytes()).hexdigest()
-    model = Identity(table.resolve().parent.name, "", digest)
+    model = ComparedModel(table.resolve().parent.name, "", digest)
     return Side(model, judged.part(order), Overlap(None, known))
 
 

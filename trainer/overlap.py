@@ -10,7 +10,7 @@ from trainer import duplicates, publish
 from trainer.duplicates import Views
 from trainer.material import Material
 from tumorviewer.models import ModelCard, bundle, evidence
-from tumorviewer.models.evidence import Known
+from tumorviewer.models.evidence import OverlapBasis
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Overlap:
     share: float | None
     """Of the items that its training saw, or that have a twin there; None if not known. Its own
     validation part counts as seen: it chose the epoch and the temperature."""
-    known: Known = Known.NOTHING
+    known: OverlapBasis = OverlapBasis.NOTHING
     is_leaky: bool = False
     """Whether its validation part was drawn at random, with twins of its items left in training."""
     in_files: float | None = None
@@ -31,7 +31,7 @@ class Overlap:
     @property
     def is_validation(self) -> bool:
         """Whether they are that very part, whose figures are only slightly too good."""
-        return self.known is Known.VALIDATION
+        return self.known is OverlapBasis.VALIDATION
 
     def facts(self) -> dict[str, Any]:
         """As :func:`tumorviewer.models.evidence.seen` reads them, with what it says."""
@@ -61,10 +61,10 @@ def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
     own = material.pictures.fingerprint(range(len(material.dataset.items)))
     if own == split.get("validation_sha256"):
         is_leaky = str(split.get("validation", "")).startswith("random")
-        return Overlap(1.0, Known.VALIDATION, is_leaky)
+        return Overlap(1.0, OverlapBasis.VALIDATION, is_leaky)
     if own == data.get("sha256"):
-        return Overlap(1.0, Known.SAME_DATA)
+        return Overlap(1.0, OverlapBasis.SAME_DATA)
     if not (seen := bundle.training_items(folder)):
         return Overlap(None)
     share = publish.share_in(seen, material, range(len(material.dataset.items)))
-    return Overlap(share, Known.FILES, in_files=share)
+    return Overlap(share, OverlapBasis.FILES, in_files=share)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from tumorviewer.analysis.finding import ModelIdentity
 from tumorviewer.analysis.messages import unexpected
-from tumorviewer.classify import Item, Settings, Tell, examine, items_of
+from tumorviewer.classify import ClassifySettings, Tell, VolumeItem, examine, items_of
 from tumorviewer.errors import InputError
 from tumorviewer.language import duration, later, tr
-from tumorviewer.records import FindingEntry, Records, StudyEntry
+from tumorviewer.records import FindingEntry, Records, WorklistEntry
 from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Refused, Study
 from tumorviewer.words import explanation
@@ -38,7 +38,9 @@ _SHOWN = (
 """Of a study; nothing that names the patient."""
 
 
-def run(paths: Sequence[str], settings: Settings, records: Records, emit: Emit, tell: Tell) -> bool:
+def run(
+    paths: Sequence[str], settings: ClassifySettings, records: Records, emit: Emit, tell: Tell
+) -> bool:
     """Put studies on the worklist and judge them; those judged before are only printed again.
 
     Returns
@@ -85,7 +87,7 @@ def _listed(
 class _Batch:
     """One run over some studies."""
 
-    settings: Settings
+    settings: ClassifySettings
     records: Records
     tell: Tell
 
@@ -117,7 +119,7 @@ class _Batch:
             answered.append(self._judge(entry, studies[entry.id], emit, progress.of(at)))
         return answered
 
-    def _free(self, waiting: Sequence[StudyEntry]) -> Iterator[tuple[int, StudyEntry]]:
+    def _free(self, waiting: Sequence[WorklistEntry]) -> Iterator[tuple[int, WorklistEntry]]:
         """Each study with its number, while no window judges it; those that one does come later."""
         left = list(waiting)
         while left:
@@ -130,7 +132,7 @@ class _Batch:
                 self.tell(tr("Waiting for another program that judges the same studies"))
                 time.sleep(_WAIT_S)
 
-    def _judge(self, entry: StudyEntry, study: Study, emit: Emit, tell: Tell) -> bool:
+    def _judge(self, entry: WorklistEntry, study: Study, emit: Emit, tell: Tell) -> bool:
         found: list[dict[str, Any]] = []
         errors: list[dict[str, str]] = []
         for item in items_of(study):
@@ -146,7 +148,7 @@ class _Batch:
         return not errors
 
     def _ask(
-        self, study: int, key: str, item: Item, refused: str | None, tell: Tell
+        self, study: int, key: str, item: VolumeItem, refused: str | None, tell: Tell
     ) -> FindingEntry | str:
         """Ask the model, also about what it refused: a disk may have come back since."""
         model = self.model
@@ -205,7 +207,7 @@ def _error(source: str, message: str) -> dict[str, str]:
 
 
 def _line(
-    entry: StudyEntry | None,
+    entry: WorklistEntry | None,
     found: Sequence[dict[str, Any]] = (),
     errors: Sequence[dict[str, str]] = (),
 ) -> dict[str, Any]:

@@ -27,7 +27,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClassifySettings:
     """How to judge."""
 
     model: Path
@@ -44,7 +44,7 @@ class Settings:
 
 
 @dataclass
-class Report:
+class ClassifyResult:
     """What became of some paths."""
 
     findings: list[dict[str, Any]] = field(default_factory=list)
@@ -60,14 +60,14 @@ class Report:
         self.errors.append({"source": error.source, "message": error.message})
 
 
-class Item(NamedTuple):
+class VolumeItem(NamedTuple):
     """One volume to judge."""
 
     series: Series
     volume: VolumeReader
 
 
-def classify(paths: Sequence[str], settings: Settings, tell: Tell) -> Report:
+def classify(paths: Sequence[str], settings: ClassifySettings, tell: Tell) -> ClassifyResult:
     """Judge everything that some paths hold; a volume that repeats another's anatomy is left out.
 
     Raises
@@ -85,7 +85,7 @@ def classify(paths: Sequence[str], settings: Settings, tell: Tell) -> Report:
             tr("Looking into file {done} of {found}", done=done + 1, found=found)
         ),
     )
-    report = Report()
+    report = ClassifyResult()
     _take_refused(opened, report)
     items = [item for study in opened.studies for item in items_of(study)]
     if items:
@@ -106,20 +106,22 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
     return InputError(str(folder), reason, tr("Make room or choose another folder."))
 
 
-def _take_refused(opened: Opened, report: Report) -> None:
+def _take_refused(opened: Opened, report: ClassifyResult) -> None:
     for refused in opened.refused:
         message = f"{refused.reason} {refused.remedy}".strip()
         kept = report.errors if refused.is_error else report.notes
         kept.append({"source": refused.source, "message": message})
 
 
-def items_of(study: Study) -> Iterator[Item]:
+def items_of(study: Study) -> Iterator[VolumeItem]:
     """The volumes of a study that are worth asking about."""
     for series in study.series:
-        yield from (Item(series, volume) for volume in series.volumes if not volume.repeats)
+        yield from (VolumeItem(series, volume) for volume in series.volumes if not volume.repeats)
 
 
-def _judge_all(items: list[Item], settings: Settings, report: Report, tell: Tell) -> None:
+def _judge_all(
+    items: list[VolumeItem], settings: ClassifySettings, report: ClassifyResult, tell: Tell
+) -> None:
     tell(tr("Starting the model"))
     from tumorviewer.analysis import device, predict
 
@@ -141,7 +143,7 @@ def _tell_at(tell: Tell, at: str, text: str) -> None:
 
 
 def examine(
-    item: Item,
+    item: VolumeItem,
     model: Model,
     method: str | None,
     tell: Tell,
@@ -174,7 +176,9 @@ def examine(
     return finding, volume
 
 
-def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell) -> dict[str, Any]:
+def _judge(
+    item: VolumeItem, number: int, model: Model, settings: ClassifySettings, tell: Tell
+) -> dict[str, Any]:
     from tumorviewer.export import export
     from tumorviewer.words import document
 
@@ -194,7 +198,7 @@ def _judge(item: Item, number: int, model: Model, settings: Settings, tell: Tell
         raise _unwritable(settings.out, error) from error
 
 
-def _file_name(item: Item) -> str:
+def _file_name(item: VolumeItem) -> str:
     """A name for files from a series' title and the volume's label, safe on every system."""
     words = f"{item.series.title} {item.volume.label}"
     return re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-").lower()[:60] or "volume"

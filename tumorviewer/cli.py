@@ -17,7 +17,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import percent, tr
 
 if TYPE_CHECKING:
-    from tumorviewer.classify import Report, Settings
+    from tumorviewer.classify import ClassifyResult, ClassifySettings
 
 OK, SOME_REFUSED, USAGE = 0, 1, 2
 INTERRUPTED = 130
@@ -132,12 +132,12 @@ def _classify(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.batch and options.out:
         parser.error("--batch keeps its answers in the worklist, not in --out")
-    from tumorviewer.classify import Settings, classify
+    from tumorviewer.classify import ClassifySettings, classify
     from tumorviewer.models.catalogue import Catalogue
 
     chosen = options.explain or ("none" if options.batch else BEST)
     method = None if chosen == "none" else chosen
-    settings = Settings(
+    settings = ClassifySettings(
         Catalogue().find(options.model),
         options.device,
         method,
@@ -147,17 +147,17 @@ def _classify(arguments: list[str]) -> int:
     )
     if options.batch:
         return _batch(options.paths, settings)
-    with StatusLine() as status:
+    with TerminalStatus() as status:
         report = classify(options.paths, settings, status.tell)
     _print_report(report, as_json=options.json)
     return SOME_REFUSED if report.errors else OK
 
 
-def _batch(paths: Sequence[str], settings: Settings) -> int:
+def _batch(paths: Sequence[str], settings: ClassifySettings) -> int:
     from tumorviewer import batch
     from tumorviewer.records import Records
 
-    with Records() as records, StatusLine() as status:
+    with Records() as records, TerminalStatus() as status:
         for notice in records.notices:
             _complain(notice)
         try:
@@ -168,7 +168,7 @@ def _batch(paths: Sequence[str], settings: Settings) -> int:
     return OK if all_judged else SOME_REFUSED
 
 
-class StatusLine:
+class TerminalStatus:
     """One line on standard error that is written over; nothing where that is not a terminal."""
 
     def __init__(self) -> None:
@@ -192,7 +192,7 @@ class StatusLine:
         self.tell("")
 
 
-def _print_report(report: Report, *, as_json: bool) -> None:
+def _print_report(report: ClassifyResult, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"findings": report.findings, "errors": report.errors}, indent=2))
         return

@@ -30,12 +30,14 @@ def demonstrate(out: Path, say: Callable[[str], None]) -> int:
 
 
 def _write(out: Path, say: Callable[[str], None]) -> int:
-    from tumorviewer.classify import Settings, classify
+    from tumorviewer.classify import ClassifySettings, classify
     from tumorviewer.models.catalogue import Catalogue
 
     say(tr("Asking the model about the demonstration study and its pictures."))
     study = resource("demonstration")
-    report = classify([str(study)], Settings(Catalogue().find(None), out=out), lambda _: None)
+    report = classify(
+        [str(study)], ClassifySettings(Catalogue().find(None), out=out), lambda _: None
+    )
     for error in report.errors:
         say(f"{tr('Not judged')}: {error['source']}: {error['message']}")
     for finding in report.findings:

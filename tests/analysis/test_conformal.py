@@ -11,11 +11,11 @@ from tumorviewer.analysis.trust import conformal
 from tumorviewer.models.card import Architecture, ModelCard, Preprocessing, Weights
 from tumorviewer.models.trust_measures import (
     Abstention,
-    Level,
+    CoverageLevel,
+    JointNaming,
     Measured,
     Pooling,
     PredictionSets,
-    Together,
     Trust,
 )
 
@@ -32,8 +32,8 @@ def card(trust: Trust | None) -> ModelCard:
     )  # fmt: skip
 
 
-def level(promise: float, least: float) -> Level:
-    return Level(promise, least, SOME, SOME, 0.0, 1.0, {})
+def level(promise: float, least: float) -> CoverageLevel:
+    return CoverageLevel(promise, least, SOME, SOME, 0.0, 1.0, {})
 
 
 MEASURED = Trust(
@@ -41,7 +41,7 @@ MEASURED = Trust(
     20,
     sets=PredictionSets("LAC", (level(0.9, 0.95), level(0.95, 0.6), level(0.99, 0.02))),
     abstention=Abstention(
-        "rule", 0.8, SOME, Measured(0.987, 0.9, 1.0), SOME, Together(0.15, SOME, SOME)
+        "rule", 0.8, SOME, Measured(0.987, 0.9, 1.0), SOME, JointNaming(0.15, SOME, SOME)
     ),
     pooling=Pooling(23, 20, Measured(0.97, 0.9, 1.0), Measured(0.956, 0.87, 1.0), SOME, SOME, SOME),
 )  # fmt: skip

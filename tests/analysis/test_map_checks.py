@@ -11,7 +11,7 @@ from torch import nn
 
 from tumorviewer.analysis import pipeline
 from tumorviewer.analysis.examination import Examination
-from tumorviewer.analysis.explain import Question, scaled
+from tumorviewer.analysis.explain import ContrastiveTarget, scaled
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import prepare_volume
 from tumorviewer.analysis.trust import map_checks, map_verdict
@@ -61,7 +61,7 @@ def examination(random_bundle) -> Examination:
 
 
 def ask(examination, method="hirescam", target="glioma", against="", index=0) -> MapCheck:
-    return map_checks.check(examination, map_checks.Asked(method, target, against, index))
+    return map_checks.check(examination, map_checks.CheckedMap(method, target, against, index))
 
 
 @pytest.mark.parametrize("method", ["gradcam", "hirescam", "layercam", "occlusion"])
@@ -107,7 +107,7 @@ def test_a_map_that_points_elsewhere_fails(examination, monkeypatch):
 
 
 def test_road_tells_the_decisive_place_from_another(examination):
-    picture, question = examination.prepared.pictures[0], Question(0)
+    picture, question = examination.prepared.pictures[0], ContrastiveTarget(0)
     right, wrong = np.zeros((2, 12, 12), np.float32)
     right[4:6, 7:9] = 1
     wrong[7:9, 3:5] = 1

@@ -16,17 +16,17 @@ from tests.analysis.test_out_of_distribution import KNOWN
 from tumorviewer.analysis.pipeline import analyse
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.trust import ood_detector
-from tumorviewer.analysis.trust.ood_detector import Familiar, Space, Watch
+from tumorviewer.analysis.trust.ood_detector import FeatureSpace, FeatureWatch, OodDetector
 from tumorviewer.models.trust_measures import Trust
 
 CHANNELS = 12
 
 
-def space(items: np.ndarray, components: int) -> Space:
+def space(items: np.ndarray, components: int) -> FeatureSpace:
     """Of items ``(B, C)`` that are standardised already."""
     fitted = PCA(components).fit(items)
     spread = np.sqrt(fitted.explained_variance_)
-    return Space(
+    return FeatureSpace(
         mean=np.zeros(items.shape[1]),
         scale=np.ones(items.shape[1]),
         components=fitted.components_,
@@ -91,7 +91,7 @@ def test_the_louder_alarm_counts():
 def test_watching_changes_no_answer_and_leaves_nothing_behind(model: Model):
     pictures = np.random.default_rng(0).integers(0, 255, (3, 96, 96), dtype=np.uint8)
     plain = model.forward(pictures)[1]
-    watch = Watch(model.network, ("trunk",), 4)
+    watch = FeatureWatch(model.network, ("trunk",), 4)
     with watch.watching():
         maps, logits = model.forward(pictures)
     torch.testing.assert_close(logits, plain)
@@ -124,7 +124,7 @@ def test_a_model_that_nobody_measured_says_nothing_of_the_kind(model: Model):
 
 
 def test_distances_do_not_depend_on_the_batch(model: Model):
-    familiar = Familiar(KNOWN, arrays(model, 1.0))
+    familiar = OodDetector(KNOWN, arrays(model, 1.0))
     pictures = np.random.default_rng(1).integers(0, 255, (5, 96, 96), dtype=np.uint8)
 
     def distances(part: np.ndarray) -> np.ndarray:

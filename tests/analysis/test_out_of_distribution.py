@@ -14,10 +14,10 @@ from tumorviewer.analysis.slices import PreparedVolume, prepare_volume
 from tumorviewer.analysis.trust import out_of_distribution, quality
 from tumorviewer.analysis.trust.origin import Origin, is_of_head, of_volume
 from tumorviewer.models.card import Preprocessing
-from tumorviewer.models.trust_measures import Familiarity, Measured
+from tumorviewer.models.trust_measures import Measured, OodMeasures
 
 SOME = Measured(0.01, 0.0, 0.02)
-KNOWN = Familiarity(
+KNOWN = OodMeasures(
     method="mahalanobis",
     stages=("trunk",),
     cells=4,
@@ -39,14 +39,14 @@ def prepared(origin: Origin = Origin(), side: int = 160) -> PreparedVolume:  # n
 
 
 def judged(
-    shown: PreparedVolume | None = None, distance: float = 0.0, known: Familiarity = KNOWN
-) -> out_of_distribution.Kind:
+    shown: PreparedVolume | None = None, distance: float = 0.0, known: OodMeasures = KNOWN
+) -> out_of_distribution.OodAssessment:
     shown = shown or prepared()
     return out_of_distribution.judge(shown, known, np.full(len(shown.slices), distance), (1, 2, 3))
 
 
 def test_what_is_like_the_training_data_is_inside_without_a_word():
-    assert judged() == out_of_distribution.Kind("inside", 0.0, ())
+    assert judged() == out_of_distribution.OodAssessment("inside", 0.0, ())
 
 
 @pytest.mark.parametrize(("distance", "level"), [(1.5, "unusual"), (2.5, "outside")])

@@ -10,13 +10,13 @@ import pytest
 from tumorviewer.analysis import pipeline, predict
 from tumorviewer.analysis.client import _task
 from tumorviewer.analysis.examination import Examination
-from tumorviewer.analysis.messages import Similar
+from tumorviewer.analysis.messages import FindSimilar
 from tumorviewer.analysis.slices import prepare_volume
-from tumorviewer.analysis.trust.similar_cases import Index, projected
+from tumorviewer.analysis.trust.similar_cases import SimilarCaseIndex, projected
 from tumorviewer.errors import InputError
 from tumorviewer.models import bundle
 from tumorviewer.models.trust_measures import Measured, Trust
-from tumorviewer.models.trust_measures import Similar as Described
+from tumorviewer.models.trust_measures import SimilarityIndex as Described
 from tumorviewer.study.types import Placement, Volume
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
@@ -41,7 +41,7 @@ def arrays(items: int, width: int, groups: np.ndarray | None = None) -> dict[str
 def test_the_nearest_by_cosine_come_first():
     made = arrays(300, 16)
     query = np.random.default_rng(1).normal(size=16)
-    found = Index(made, CLASSES, ("a", "b")).search(query)
+    found = SimilarCaseIndex(made, CLASSES, ("a", "b")).search(query)
     unit = (query - made["mean"]) / np.linalg.norm(query - made["mean"])
     stored = made["embeddings"].astype(float)
     cosines = stored @ unit / np.linalg.norm(stored, axis=1)
@@ -58,7 +58,7 @@ def test_twins_do_not_fill_the_list():
     groups = np.repeat(np.arange(6), 200).astype(np.int32)
     made = arrays(1200, 8, groups)
     made["embeddings"][:200] = made["embeddings"][0]
-    found = Index(made, CLASSES, ("a", "b")).search(
+    found = SimilarCaseIndex(made, CLASSES, ("a", "b")).search(
         made["embeddings"][0].astype(float) + made["mean"]
     )
     assert len({groups[case.row] for case in found}) == len(found) == 5
@@ -66,7 +66,7 @@ def test_twins_do_not_fill_the_list():
 
 def test_fewer_groups_than_asked_for():
     made = arrays(40, 8, np.zeros(40, np.int32))
-    assert len(Index(made, CLASSES, ("a", "b")).search(np.ones(8))) == 1
+    assert len(SimilarCaseIndex(made, CLASSES, ("a", "b")).search(np.ones(8))) == 1
 
 
 @pytest.fixture(scope="module")
@@ -108,5 +108,5 @@ def test_a_model_without_an_index_says_so(random_bundle):
 
 
 def test_the_request_travels_with_its_slice(random_bundle):
-    task = _task(7, Similar(noise(), random_bundle, 2), None)
+    task = _task(7, FindSimilar(noise(), random_bundle, 2), None)
     assert (task.id, task.similar_to, task.method, task.maps_only) == (7, 2, None, False)

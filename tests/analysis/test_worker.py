@@ -19,14 +19,14 @@ from tests.analysis.conftest import head
 from tumorviewer.analysis.client import WorkerClient
 from tumorviewer.analysis.messages import (
     Analyse,
-    Cancelled,
     CheckMap,
     Died,
     Done,
     Explain,
     Failed,
-    Progress,
+    ProgressEvent,
     Ready,
+    RequestCancelled,
 )
 
 START_S = 120
@@ -50,7 +50,7 @@ class Desk:
 
     def ask(self, request, timeout=30.0):
         identifier = self.client.submit(request)
-        answer = self.next((Done, Failed, Cancelled), timeout)
+        answer = self.next((Done, Failed, RequestCancelled), timeout)
         assert answer.id == identifier
         return answer
 
@@ -122,11 +122,11 @@ def test_a_long_request_is_cancelled_at_once_and_the_worker_is_free_again(
     desk.ask(Analyse(volume, settled_bundle))
     slices = tuple(range(1, 12))
     slow = desk.client.submit(Explain(volume, settled_bundle, "scorecam", "glioma", slices))
-    while desk.next(Progress).text != "Making saliency maps":
+    while desk.next(ProgressEvent).text != "Making saliency maps":
         pass
     start = time.monotonic()
     desk.client.cancel(slow)
-    assert desk.next((Done, Failed, Cancelled)) == Cancelled(slow)
+    assert desk.next((Done, Failed, RequestCancelled)) == RequestCancelled(slow)
     assert time.monotonic() - start < 0.3
     quick = desk.ask(Explain(volume, settled_bundle, "gradcam", "glioma", (5,)))
     assert isinstance(quick, Done)  # far sooner than eleven slices of Score-CAM
@@ -138,15 +138,17 @@ def test_a_long_request_is_cancelled_at_once_and_the_worker_is_free_again(
 def test_what_waits_is_cancelled_too(desk, settled_bundle, volume):
     ids = [desk.client.submit(Analyse(volume, settled_bundle)) for _ in range(3)]
     desk.client.cancel(ids[2])
-    answers = {event.id: type(event) for event in (desk.next((Done, Cancelled)) for _ in ids)}
-    assert answers == {ids[0]: Done, ids[1]: Done, ids[2]: Cancelled}
+    answers = {
+        event.id: type(event) for event in (desk.next((Done, RequestCancelled)) for _ in ids)
+    }
+    assert answers == {ids[0]: Done, ids[1]: Done, ids[2]: RequestCancelled}
 
 
 def test_killed_it_is_told_of_and_the_next_request_starts_another(desk, settled_bundle, volume):
     desk.ask(Analyse(volume, settled_bundle))
     slices = tuple(range(1, 12))
     slow = desk.client.submit(Explain(volume, settled_bundle, "scorecam", "glioma", slices))
-    while desk.next(Progress).text != "Making saliency maps":
+    while desk.next(ProgressEvent).text != "Making saliency maps":
         pass
     pid = desk.client._link.pid
     start = time.monotonic()
@@ -170,7 +172,7 @@ def test_restart_ends_what_runs(desk, settled_bundle, volume):
     slow = desk.client.submit(
         Explain(volume, settled_bundle, "scorecam", "glioma", tuple(range(1, 12)))
     )
-    while desk.next(Progress).text != "Making saliency maps":
+    while desk.next(ProgressEvent).text != "Making saliency maps":
         pass
     pid = desk.client._link.pid
     desk.client.restart()
@@ -184,13 +186,13 @@ def test_closing_leaves_no_process_and_tells_nothing_more(settled_bundle, volume
     desk = Desk()
     desk.client.start()
     desk.client.submit(Analyse(volume, settled_bundle))
-    desk.next(Progress)
+    desk.next(ProgressEvent)
     pid = desk.client._connected().pid
     desk.client.close()
     desk.client.close()
     assert gone(pid, 1)
     while not desk.events.empty():
-        assert isinstance(desk.events.get(), Progress)
+        assert isinstance(desk.events.get(), ProgressEvent)
     with pytest.raises(RuntimeError, match="closed"):
         desk.client.submit(Analyse(volume, settled_bundle))
 

@@ -45,14 +45,14 @@ def main() -> int:
     slowest = 0.0
     for method in METHODS.values():
         if method.suits(card) and not method.is_slow:
-            wall, processor = timed(examination, map_checks.Asked(method.key, target, "", 0))
+            wall, processor = timed(examination, map_checks.CheckedMap(method.key, target, "", 0))
             slowest = max(slowest, wall)
             print(f"{method.key:18}{wall:7.2f} s{processor:9.2f} s")
     return int(slowest > LIMIT_S)
 
 
 def timed(
-    examination: Examination, asked: map_checks.Asked, repeats: int = 5
+    examination: Examination, asked: map_checks.CheckedMap, repeats: int = 5
 ) -> tuple[float, float]:
     """Least wall and processor time of one check, s."""
     times = []

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from tumorviewer.analysis.trust.similar_cases import Index
+from tumorviewer.analysis.trust.similar_cases import SimilarCaseIndex
 
 WIDTH, DIMENSIONS, ROUNDS = 640, 64, 30
 
@@ -25,7 +25,7 @@ def main() -> None:
         print(f"{items:,} items, {name}: {wall:.1f} ms, of the processor {processor:.1f} ms")
 
 
-def index(items: int, groups: int) -> Index:
+def index(items: int, groups: int) -> SimilarCaseIndex:
     """Embeddings of twins that lie close together."""
     draw = np.random.default_rng(0)
     of_group = np.sort(draw.integers(0, groups, items))
@@ -42,10 +42,10 @@ def index(items: int, groups: int) -> Index:
         "slices": np.full(items, -1, np.int32),
         "digests": draw.integers(0, 256, (items, 8)).astype(np.uint8),
     }
-    return Index(arrays, ("a", "b", "c", "d"), ("set",))
+    return SimilarCaseIndex(arrays, ("a", "b", "c", "d"), ("set",))
 
 
-def measure(made: Index) -> tuple[float, float]:
+def measure(made: SimilarCaseIndex) -> tuple[float, float]:
     """Medians of wall clock and processor time of a search, ms."""
     draw = np.random.default_rng(1)
     made.search(draw.normal(size=WIDTH))

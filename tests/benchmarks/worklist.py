@@ -19,22 +19,27 @@ from typing import Any
 
 import numpy as np
 
-from tumorviewer.records import Order, Query, Records, State
+from tumorviewer.records import Records, StudyState, WorklistOrder, WorklistQuery
 from tumorviewer.records.tables import studies
 
 RUNS = 30
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 QUERIES = {
-    "everything": Query(),
-    "by tumour": Query(order=Order.TUMOUR),
-    "by doubt": Query(order=Order.DOUBT),
-    "two words": Query("brain doe12"),
-    "no hit": Query("nowhere to be found"),
-    "class": Query(classes=("glioma",)),
-    "states": Query(states=(State.READ, State.SIGNED)),
-    "year": Query(since="2025-01-01", until="2025-12-31"),
-    "all of them": Query(
-        "brain", (State.ANALYSED, State.READ), CLASSES[:2], "2020-01-01", "2026-12-31", Order.DOUBT
+    "everything": WorklistQuery(),
+    "by tumour": WorklistQuery(order=WorklistOrder.TUMOUR),
+    "by doubt": WorklistQuery(order=WorklistOrder.DOUBT),
+    "two words": WorklistQuery("brain doe12"),
+    "no hit": WorklistQuery("nowhere to be found"),
+    "class": WorklistQuery(classes=("glioma",)),
+    "states": WorklistQuery(states=(StudyState.READ, StudyState.SIGNED)),
+    "year": WorklistQuery(since="2025-01-01", until="2025-12-31"),
+    "all of them": WorklistQuery(
+        "brain",
+        (StudyState.ANALYSED, StudyState.READ),
+        CLASSES[:2],
+        "2020-01-01",
+        "2026-12-31",
+        WorklistOrder.DOUBT,
     ),
 }
 
@@ -42,7 +47,7 @@ QUERIES = {
 def fill(records: Records, count: int) -> None:
     """Put studies on the list as reading and analysing them would."""
     rng = np.random.default_rng(0)
-    states = [state.value for state in State]
+    states = [state.value for state in StudyState]
     rows = []
     for number in range(count):
         name, tumour = f"Doe{number // 3} Jane", float(rng.random())

@@ -10,12 +10,12 @@ import numpy as np
 from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
 from tumorviewer.analysis.messages import (
     Analyse,
-    Cancelled,
     Done,
     Event,
     Failed,
-    Progress,
+    ProgressEvent,
     Ready,
+    RequestCancelled,
     SelfTest,
 )
 from tumorviewer.analysis.methods import BEST
@@ -151,7 +151,7 @@ class FakeClient:
 
     def cancel(self, identifier):
         self.cancelled.append(identifier)
-        self.tell(Cancelled(identifier))
+        self.tell(RequestCancelled(identifier))
 
     def restart(self):
         self.restarts += 1
@@ -167,7 +167,7 @@ class FakeClient:
         self.tell(Ready(tested))
 
     def progress(self, done: int, total: int, text: str = "Looking at slices"):
-        self.tell(Progress(len(self.requests), done, total, text))
+        self.tell(ProgressEvent(len(self.requests), done, total, text))
 
     def answer(self, result: object = None):
         request = self.last

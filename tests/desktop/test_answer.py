@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel
 
 from tests.desktop.parts import Source, finding, head, series, study
 from tests.desktop.test_window import drop, mime
-from tumorviewer.analysis.finding import Kind, PredictionSet, Variation
+from tumorviewer.analysis.finding import OodAssessment, PredictionSet, Variation
 from tumorviewer.analysis.messages import Vary
 from tumorviewer.desktop import reliability, theme
 from tumorviewer.desktop.answer import NONE_NAMED, OUTSIDE, set_words, title
@@ -22,7 +22,7 @@ from tumorviewer.models.trust_measures import Abstention, Bin, Calibration, Meas
 from tumorviewer.study.types import Opened
 
 SCAN = Path("/scans/one")
-FAR = Kind("outside", 9.0, ("It is a CT image.",))
+FAR = OodAssessment("outside", 9.0, ("It is a CT image.",))
 
 
 @pytest.fixture

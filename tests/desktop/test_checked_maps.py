@@ -15,7 +15,7 @@ from tumorviewer.analysis.trust.map_verdict import NO_TUMOUR, MapCheck
 from tumorviewer.desktop import map_checks
 from tumorviewer.desktop.map_controls import MapControls
 from tumorviewer.models import bundle
-from tumorviewer.models.trust_measures import Maps, MapScores, Measured, Trust
+from tumorviewer.models.trust_measures import MapMeasures, MapScores, Measured, Trust
 from tumorviewer.resources import resource
 from tumorviewer.study.types import Opened
 
@@ -117,7 +117,7 @@ def test_the_best_method_is_named_with_what_it_reaches(qtbot):
     ]
     card = replace(
         bundle.read_card(resource("models") / "light"),
-        trust=Trust(90, 9, maps=Maps("eigencam", 90, 9, tuple(scores))),
+        trust=Trust(90, 9, maps=MapMeasures("eigencam", 90, 9, tuple(scores))),
     )
     controls = MapControls()
     qtbot.addWidget(controls)

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QLabel
 from tests.desktop.parts import Source as VolumeReader
 from tests.desktop.parts import finding, head, series, study
 from tumorviewer.analysis.finding import SimilarCase, SimilarCases
-from tumorviewer.analysis.messages import Done, Similar
+from tumorviewer.analysis.messages import Done, FindSimilar
 from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop.trust.card_view import CardDialog
 from tumorviewer.desktop.trust.charts import Months
@@ -25,8 +25,8 @@ from tumorviewer.desktop.trust.data_folder import DataFolder, picture
 from tumorviewer.desktop.trust.site_page import SitePage
 from tumorviewer.errors import Cancelled, InputError
 from tumorviewer.models import bundle
-from tumorviewer.models.trust_measures import Cohort, Measured, Mistake, Trust
-from tumorviewer.models.trust_measures import Similar as Described
+from tumorviewer.models.trust_measures import Cohort, ConfidentMistake, Measured, Trust
+from tumorviewer.models.trust_measures import SimilarityIndex as Described
 from tumorviewer.records.agreement import Agreement, Group, Kappa, Rate
 from tumorviewer.records.drift import Alarm
 from tumorviewer.study.types import Opened
@@ -134,7 +134,7 @@ def test_similar_cases_come_on_demand_and_go_with_the_slice(answered, client, on
     panel.ask.setFocus()
     qtbot.keyClick(panel.ask, Qt.Key.Key_Space)
     request = client.last
-    assert isinstance(request, Similar)
+    assert isinstance(request, FindSimilar)
     assert request.slice == answered.viewer.slice()
     client.tell(Done(len(client.requests), similar(request.slice, digest(here), "f" * 16)))
     qtbot.waitUntil(lambda: panel.similar.count() == 2)
@@ -200,7 +200,9 @@ def measured(random_bundle, tmp_path, data):
         similar=Described(400, ("Set of tests",), 64, right, 0.9, 0.25),
         cohort=Cohort({"slice_thickness": (1.0,) * 9}, {"vendor": {"GE": 1.0}}),
         mistakes=(
-            Mistake(digest(data / "glioma" / "2.png"), -1, "glioma", "notumor", 0.98, "Set"),
+            ConfidentMistake(
+                digest(data / "glioma" / "2.png"), -1, "glioma", "notumor", 0.98, "Set"
+            ),
         ),
     )
     card = bundle.with_trust(folder, trust, {})

@@ -18,7 +18,7 @@ from tests.records.made import slice_file
 from tumorviewer.desktop.marks import canvas
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.reslice import Plane
-from tumorviewer.records import Mark, Records
+from tumorviewer.records import Annotation, Records
 from tumorviewer.study.types import Opened, Placement, Volume
 
 room = test_reading_room.room
@@ -409,7 +409,7 @@ def test_a_mark_of_another_series_is_seen_but_not_changed_and_jumped_to(qtbot, t
 
 def test_marks_on_series_that_are_gone_are_listed_and_say_so(opened):
     book = opened.marking.book
-    gone = Mark("7", "distance", "9.9#", ((0, 0, 0), (3, 4, 0)), values={"length": 5.0})
+    gone = Annotation("7", "distance", "9.9#", ((0, 0, 0), (3, 4, 0)), values={"length": 5.0})
     book.load([gone])
     assert "Its series is not open." in opened.marking.panel.list.item(0).text()
     opened.marking.jump("7")
@@ -430,7 +430,7 @@ def test_marks_come_back_from_the_records_without_the_window_having_closed(
     pump(qtbot, room)
     with Records() as records:
         entry = room.register.entries()[0]
-        assert sorted(records.marks.of(entry.id), key=lambda mark: mark.type) == left
+        assert sorted(records.annotations.of(entry.id), key=lambda mark: mark.type) == left
     window.marking.copy_text()
     window.marking.copy_picture()
     pump(qtbot, room)
@@ -448,7 +448,7 @@ def test_what_cannot_be_kept_is_said_and_tried_again(
 ):
     open_and_wait(qtbot, window, study_folder)
     pump(qtbot, room)
-    store = room.clerk._records.marks
+    store = room.clerk._records.annotations
     full = InputError("the records", "The disk is full.", "Make room.")
     monkeypatch.setattr(store, "save", lambda *_: (_ for _ in ()).throw(full))
     mark = draw(window, Qt.Key.Key_D, (2, 2), (2, 12))

@@ -18,7 +18,7 @@ from tests.records.made import slice_file
 from tumorviewer.desktop.library import Library
 from tumorviewer.desktop.study_list import _DETAIL, _TITLE
 from tumorviewer.imaging.measurement import AnnotationKind
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 from tumorviewer.study import open_paths
 from tumorviewer.study.types import Opened, Refused
 
@@ -44,7 +44,7 @@ def read(qtbot, window, room, client, study):
     pump(qtbot, room)
     window.viewer.set_slice(1)
     key = window.marking.book.key_of(window.viewer.state.volume)
-    mark = Mark("m", AnnotationKind.POINT, key, ((0.0, 0.0, 5.0),))
+    mark = Annotation("m", AnnotationKind.POINT, key, ((0.0, 0.0, 5.0),))
     window.marking.book.add(mark, "point")
     QTest.keyClicks(window.assessment.verdict.form.comment, "Dural tail")
     return folder
@@ -182,7 +182,9 @@ def test_marks_on_a_file_are_not_on_another_content(qtbot, window, room, tmp_pat
     open_and_wait(qtbot, window, folder / "x_t1.nii.gz")
     book = window.marking.book
     book.add(
-        Mark("m", AnnotationKind.POINT, book.key_of(window.viewer.state.volume), ((0, 0, 0),)),
+        Annotation(
+            "m", AnnotationKind.POINT, book.key_of(window.viewer.state.volume), ((0, 0, 0),)
+        ),
         "point",
     )
     pump(qtbot, room)

@@ -13,7 +13,7 @@ import pytest
 from tumorviewer import cli, resources
 from tumorviewer.errors import InputError
 from tumorviewer.models import bundle, bundle_exchange, journal, promotion
-from tumorviewer.models.comparison import Identity
+from tumorviewer.models.comparison import ComparedModel
 
 PROMOTE = """
 import sys
@@ -54,7 +54,7 @@ def compare(catalogue, tmp_path: Path):
 
     def write(candidate: str, current: str, /, **changes: object) -> Path:
         def identity(name: str) -> dict[str, str]:
-            return vars(Identity.of(bundle.read_card(catalogue.folder(name))))
+            return vars(ComparedModel.of(bundle.read_card(catalogue.folder(name))))
 
         content = {
             "schema": 1,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tumorviewer.models import trust_table
-from tumorviewer.models.trust_measures import Level, Measured, PredictionSets, Trust
+from tumorviewer.models.trust_measures import CoverageLevel, Measured, PredictionSets, Trust
 
 
 def test_every_figure_is_printed_with_its_interval():
-    level = Level(
+    level = CoverageLevel(
         0.9, 0.93, Measured(0.895, 0.84, 0.951), Measured(1, 1, 1), 0.1, 0.9, {"glioma": 0.97}
     )
     text = "\n".join(trust_table.lines(Trust(1062, 119, sets=PredictionSets("LAC", (level,)))))

@@ -6,7 +6,7 @@ import pytest
 
 from tumorviewer import language
 from tumorviewer.models import cautions, evidence
-from tumorviewer.models.evidence import Known
+from tumorviewer.models.evidence import OverlapBasis
 
 AUDIT = {
     "items": 400, "groups": 300, "groups_of_classes": {"glioma": 280, "notumor": 4},
@@ -25,7 +25,13 @@ AUDIT = {
          "visible": True},
     ],
 }  # fmt: skip
-UNSEEN = {"known": Known.FILES, "share": 0.0, "in_files": 0.0, "twins": None, "is_leaky": False}
+UNSEEN = {
+    "known": OverlapBasis.FILES,
+    "share": 0.0,
+    "in_files": 0.0,
+    "twins": None,
+    "is_leaky": False,
+}
 COMPARISON = {
     "candidate": {"name": "new", "version": "2"}, "current": {"name": "old", "version": ""},
     "data": {"n": 60, "groups": 12}, "verdict": "better",

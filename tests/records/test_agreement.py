@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from made import CLASSES, finding
 from sklearn.metrics import cohen_kappa_score
 
-from tumorviewer.analysis.finding import Kind
-from tumorviewer.records import Records, State, drift, site_words
+from tumorviewer.analysis.finding import OodAssessment
+from tumorviewer.records import Records, StudyState, drift, site_words
 from tumorviewer.records.agreement import Rate, cohen
 from tumorviewer.records.drift import of_agreement, of_inputs
 
@@ -57,7 +57,7 @@ def test_what_is_counted(records, picture, dicom) -> None:
 
 def test_no_class_is_nothing_to_agree_with(records, picture) -> None:
     entry = records.worklist.add(picture())
-    outside = answered(0, kind=Kind("outside", 9.0, ("It is no head.",)))
+    outside = answered(0, kind=OodAssessment("outside", 9.0, ("It is no head.",)))
     kept = records.findings.add(entry.id, "", outside)
     records.verdicts.give(entry.id, CLASSES[0], before_answer=True, finding=kept.id)
     found = records.agreement.measure()
@@ -84,13 +84,23 @@ def test_of_several_classes_each_agrees_and_the_others_do_not(records, picture) 
 @pytest.mark.parametrize(
     ("answer", "reader", "state", "agreed"),
     [
-        (answered(0), "glioma", State.READ, (1, 1)),
-        (answered(0), "meningioma", State.DISAGREES, (1, 0)),
-        (open_between("glioma", "meningioma"), "meningioma", State.READ, (1, 1)),
-        (open_between("glioma", "meningioma"), "notumor", State.DISAGREES, (1, 0)),
-        (open_between(), "notumor", State.READ, (0, 0)),
-        (answered(0, kind=Kind("outside", 9.0, ("CT.",))), "notumor", State.READ, (0, 0)),
-        (answered(0, kind=Kind("unusual", 4.0, ("Far.",))), "notumor", State.DISAGREES, (1, 0)),
+        (answered(0), "glioma", StudyState.READ, (1, 1)),
+        (answered(0), "meningioma", StudyState.DISAGREES, (1, 0)),
+        (open_between("glioma", "meningioma"), "meningioma", StudyState.READ, (1, 1)),
+        (open_between("glioma", "meningioma"), "notumor", StudyState.DISAGREES, (1, 0)),
+        (open_between(), "notumor", StudyState.READ, (0, 0)),
+        (
+            answered(0, kind=OodAssessment("outside", 9.0, ("CT.",))),
+            "notumor",
+            StudyState.READ,
+            (0, 0),
+        ),
+        (
+            answered(0, kind=OodAssessment("unusual", 4.0, ("Far.",))),
+            "notumor",
+            StudyState.DISAGREES,
+            (1, 0),
+        ),
     ],
     ids=["named", "another", "one of two", "none of two", "all open", "no kind", "unusual kind"],
 )
@@ -105,7 +115,7 @@ def test_the_worklist_and_the_site_count_by_one_rule(
     assert (rate.n, rate.agreed) == agreed
     records.verdicts.sign(verdict)
     signed = records.worklist.get(study)
-    assert (signed.state, signed.disagrees) == (State.SIGNED, state is State.DISAGREES)
+    assert (signed.state, signed.disagrees) == (StudyState.SIGNED, state is StudyState.DISAGREES)
 
 
 def test_records_of_before_are_judged_by_the_same_rule(records, picture, folder) -> None:
@@ -119,7 +129,7 @@ def test_records_of_before_are_judged_by_the_same_rule(records, picture, folder)
     head = records.trail.entries(limit=1)
     records.close()
     with Records(folder=folder) as opened:
-        assert opened.worklist.get(study).state is State.READ
+        assert opened.worklist.get(study).state is StudyState.READ
         assert opened.verdicts.current(study) == verdict
         assert opened.trail.entries(limit=1) == head
         assert opened.trail.verify() == []

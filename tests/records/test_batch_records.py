@@ -21,7 +21,7 @@ from PIL import Image
 from tumorviewer import batch as job
 from tumorviewer import cli, resources
 from tumorviewer.analysis.finding import ModelIdentity
-from tumorviewer.classify import Item
+from tumorviewer.classify import VolumeItem
 from tumorviewer.errors import InputError
 from tumorviewer.models.bundle import read_card
 from tumorviewer.records import Records
@@ -51,7 +51,7 @@ def studies(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def quick(monkeypatch, home) -> list[Item]:
+def quick(monkeypatch, home) -> list[VolumeItem]:
     """A model that answers at once; the volumes that it was asked about."""
     sha256 = read_card(home / "models" / "random").weights.sha256
     identity, asked = ModelIdentity("random", "1", sha256), []

@@ -12,7 +12,7 @@ from made import finding
 from tumorviewer.analysis.finding import ModelIdentity, Saliency
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.errors import InputError
-from tumorviewer.records import Mark, Records, State
+from tumorviewer.records import Annotation, Records, StudyState
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_finding_sets_what_the_list_sorts_by(records, study) -> None:
     assert (entry.tumour, entry.margin) == (pytest.approx(0.75), pytest.approx(0.25))
     assert entry.doubt == pytest.approx(1.5 / 2)
     shown = records.worklist.get(study)
-    assert (shown.state, shown.predicted_class) == (State.ANALYSED, "glioma")
+    assert (shown.state, shown.predicted_class) == (StudyState.ANALYSED, "glioma")
     assert (shown.tumour, shown.doubt) == (entry.tumour, entry.doubt)
     assert records.findings.of(study) == [entry]
 
@@ -78,20 +78,20 @@ def test_a_refused_volume_is_not_asked_again(records, picture) -> None:
     assert records.worklist.waiting(model.sha256) == []
     assert records.findings.current(study, "3.png#", model.sha256) == "It is blank."
     assert records.findings.of(study) == []
-    assert records.worklist.get(study).state is State.NEW
+    assert records.worklist.get(study).state is StudyState.NEW
 
 
 def test_states_follow_verdicts(records, study) -> None:
-    def state() -> State:
+    def state() -> StudyState:
         return records.worklist.get(study).state
 
     records.findings.add(study, "v", finding())
     first = records.verdicts.give(study, "meningioma", before_answer=True, confidence=0.6)
-    assert state() is State.DISAGREES
+    assert state() is StudyState.DISAGREES
     second = records.verdicts.give(study, "glioma", before_answer=False, corrects=first.id)
-    assert state() is State.READ
+    assert state() is StudyState.READ
     signed = records.verdicts.sign(second)
-    assert state() is State.SIGNED
+    assert state() is StudyState.SIGNED
     assert not records.worklist.get(study).disagrees
     assert signed.signed
     assert signed.corrects == second.id
@@ -126,14 +126,16 @@ def test_the_database_itself_refuses_changes(records, study, folder, table, chan
 
 
 def test_marks_come_back_as_they_were(records, study, folder) -> None:
-    mark = Mark("id-1", "distance", "1.2#", ((1.5, -2.0, 3.25), (0.1, 0.2, 0.3)), "Ø", {"mm": 4.5})
-    records.marks.save(study, mark)
-    records.marks.save(study, dataclasses.replace(mark, text="moved"))
-    records.marks.save(study, dataclasses.replace(mark, id="id-2"))
-    records.marks.remove(study, "id-2")
-    records.marks.remove(study, "never there")
+    mark = Annotation(
+        "id-1", "distance", "1.2#", ((1.5, -2.0, 3.25), (0.1, 0.2, 0.3)), "Ø", {"mm": 4.5}
+    )
+    records.annotations.save(study, mark)
+    records.annotations.save(study, dataclasses.replace(mark, text="moved"))
+    records.annotations.save(study, dataclasses.replace(mark, id="id-2"))
+    records.annotations.remove(study, "id-2")
+    records.annotations.remove(study, "never there")
     with Records(folder=folder) as other:
-        assert other.marks.of(study) == [dataclasses.replace(mark, text="moved")]
+        assert other.annotations.of(study) == [dataclasses.replace(mark, text="moved")]
     actions = [entry.action for entry in records.trail.entries(study)]
     assert actions == ["removed mark", "marked", "changed mark", "marked", "added"]
 

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from tumorviewer.records import Records, State
+from tumorviewer.records import Records, StudyState
 
 WRITE = """
 import sys
@@ -86,7 +86,7 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_kept(folder, picture)
             assert kept is None or kept["number"] >= max(n for n in said if n % 3 == 1)
             mine = [one for one in records.verdicts.of(study) if one.reader == f"victim {run}"]
             assert len(mine) >= len([number for number in said if number % 3 == 0])
-            assert records.worklist.get(study).state is State.READ
+            assert records.worklist.get(study).state is StudyState.READ
     assert done > 20
 
 

@@ -9,7 +9,7 @@ import pytest
 from made import finding, opened, slice_file
 
 from tumorviewer.errors import InputError
-from tumorviewer.records import OnDisk, Order, Query, State
+from tumorviewer.records import OnDisk, StudyState, WorklistOrder, WorklistQuery
 from tumorviewer.records.identity import volume_key
 
 
@@ -17,7 +17,7 @@ def test_a_study_is_listed_as_it_is(records, dicom) -> None:
     entry = records.worklist.add(dicom())
     assert (entry.uid, entry.patient_name, entry.patient_id) == ("1.2.3", "Doe Jane", "J1")
     assert (entry.modality, entry.date, entry.description) == ("MR", "2024-02-29", "Brain")
-    assert (entry.state, entry.on_disk, entry.priority) == (State.NEW, OnDisk.THERE, 0)
+    assert (entry.state, entry.on_disk, entry.priority) == (StudyState.NEW, OnDisk.THERE, 0)
     assert records.worklist.find() == [entry] == [records.worklist.get(entry.id)]
     assert records.worklist.by_key(entry.key) == entry
     assert "J1" not in entry.pseudonym
@@ -96,7 +96,7 @@ def test_search_and_filter(records, dicom, picture) -> None:
     undated = add(picture(1, "scan_7.png"))
 
     def found(**query) -> set[int]:
-        return {entry.id for entry in records.worklist.find(Query(**query))}
+        return {entry.id for entry in records.worklist.find(WorklistQuery(**query))}
 
     assert found(text="MÜLLER") == found(text="ida brain") == found(text="100%") == {umlaut.id}
     assert found(text="scan_7") == {undated.id}
@@ -106,8 +106,8 @@ def test_search_and_filter(records, dicom, picture) -> None:
     records.verdicts.give(old.id, "glioma", before_answer=True)
     records.findings.add(umlaut.id, "v", finding())
     assert found(classes=("glioma",)) == {old.id, umlaut.id}
-    assert found(states=(State.READ,)) == {old.id}
-    assert found(states=(State.NEW, State.ANALYSED), text="brain") == {umlaut.id}
+    assert found(states=(StudyState.READ,)) == {old.id}
+    assert found(states=(StudyState.NEW, StudyState.ANALYSED), text="brain") == {umlaut.id}
 
 
 def test_orders(records, picture) -> None:
@@ -117,13 +117,13 @@ def test_orders(records, picture) -> None:
         records.findings.add(study, "v", finding(row))
     records.worklist.prioritise(ids[2], 5)
 
-    def sorted_by(order: Order) -> list[int]:
-        return [ids.index(entry.id) for entry in records.worklist.find(Query(order=order))]
+    def sorted_by(order: WorklistOrder) -> list[int]:
+        return [ids.index(entry.id) for entry in records.worklist.find(WorklistQuery(order=order))]
 
-    assert sorted_by(Order.TUMOUR) == [1, 0, 2, 3]
-    assert sorted_by(Order.DOUBT) == [0, 2, 1, 3]
-    assert sorted_by(Order.PRIORITY)[0] == 2
-    assert sorted_by(Order.ADDED) == [3, 2, 1, 0]
+    assert sorted_by(WorklistOrder.TUMOUR) == [1, 0, 2, 3]
+    assert sorted_by(WorklistOrder.DOUBT) == [0, 2, 1, 3]
+    assert sorted_by(WorklistOrder.PRIORITY)[0] == 2
+    assert sorted_by(WorklistOrder.ADDED) == [3, 2, 1, 0]
 
 
 def test_priors_are_of_the_same_patient_only(records, dicom, picture) -> None:

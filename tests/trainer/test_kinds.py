@@ -17,7 +17,7 @@ from trainer.trust.separation import Separation
 from tumorviewer import networks
 from tumorviewer.analysis import predict
 from tumorviewer.analysis.predict import Model
-from tumorviewer.analysis.trust.ood_detector import Familiar
+from tumorviewer.analysis.trust.ood_detector import OodDetector
 from tumorviewer.models.card import Architecture, ModelCard, Preprocessing, Weights
 
 SIDE = 64
@@ -125,7 +125,7 @@ class TestMeasure:
     ):
         known, arrays = measured
         assert sum(array.nbytes for array in arrays.values()) < 2**20
-        familiar = Familiar(known, arrays)
+        familiar = OodDetector(known, arrays)
         watch = familiar.watch(evidence.model.network)
         with watch.watching():
             evidence.model.forward(heads[60:])

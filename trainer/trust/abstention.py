@@ -12,7 +12,7 @@ from trainer.bootstrap import Floats
 from trainer.trust import intervals
 from trainer.trust.held import Held
 from trainer.trust.sets import threshold
-from tumorviewer.models.trust_measures import Abstention, Together
+from tumorviewer.models.trust_measures import Abstention, JointNaming
 
 SHARE = 0.5
 RULE = (
@@ -54,7 +54,7 @@ def measure(held: Held) -> Abstention | None:
 
 def _together(
     held: Held, point: float, unsure_N: NDArray[np.bool_], least_N: Floats
-) -> Together | None:
+) -> JointNaming | None:
     """Of the items for which no class is named, by the thresholds that others' groups gave."""
     rows = np.arange(len(unsure_N))
     of_true = held.applied[rows, held.labels][held.applied.max(1) < point]
@@ -62,7 +62,7 @@ def _together(
         return None
     sets_NK = held.probabilities >= least_N[:, None]
     np.put_along_axis(sets_NK, np.argsort(-held.probabilities, 1)[:, :2], True, 1)
-    return Together(
+    return JointNaming(
         threshold(of_true, TOGETHER),
         intervals.mean(sets_NK[rows, held.labels], held.groups, unsure_N),
         intervals.mean(sets_NK.sum(1), held.groups, unsure_N),

@@ -25,8 +25,8 @@ from trainer.trust.evidence import Evidence
 from trainer.trust.features import CELLS, Features, Looker, Pictures, looker
 from trainer.trust.separation import Separation
 from tumorviewer.analysis.trust import quality
-from tumorviewer.analysis.trust.ood_detector import DISTANCES, Space, raw, scores, whitened
-from tumorviewer.models.trust_measures import Familiarity, Outside, Site
+from tumorviewer.analysis.trust.ood_detector import DISTANCES, FeatureSpace, raw, scores, whitened
+from tumorviewer.models.trust_measures import ExternalSite, OodMeasures, OodTestSet
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -60,7 +60,7 @@ class Aims:
 
 def measure(
     evidence: Evidence, aims: Aims, cache: Path, progress: Progress
-) -> tuple[Familiarity, Arrays]:
+) -> tuple[OodMeasures, Arrays]:
     """Fit, choose and measure.
 
     Parameters
@@ -123,7 +123,7 @@ class Known:
         """At some of the stages only."""
         return Known(self.upright[:, some], self.upside_down[:, some], self.on_side[:, some])
 
-    def space(self) -> Space:
+    def space(self) -> FeatureSpace:
         """What they span."""
         from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 
@@ -133,7 +133,7 @@ class Known:
         standard_NC = (plain_NC - mean) / scale
         fitted = PCA(min(COMPONENTS, *standard_NC.shape), svd_solver="full").fit(standard_NC)
         spread = np.sqrt(fitted.explained_variance_ + 1e-6)
-        space = Space(
+        space = FeatureSpace(
             mean=mean.astype(np.float32),
             scale=scale.astype(np.float32),
             components=fitted.components_.astype(np.float32),
@@ -145,7 +145,7 @@ class Known:
         return space._replace(items=whitened(space, standard_NC.astype(np.float32)))
 
     def _upright(self) -> NDArray[np.float32]:
-        """As :attr:`Space.upright`, by multinomial regression, stopped early."""
+        """As :attr:`FeatureSpace.upright`, by multinomial regression, stopped early."""
         from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
         from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
@@ -167,7 +167,7 @@ class Judge:
 
     def __init__(
         self,
-        space: Space,
+        space: FeatureSpace,
         method: str,
         channels: slice,
         stages: tuple[str, ...],
@@ -194,9 +194,9 @@ class Judge:
 
     def describe(
         self, chosen_by: Mapping[str, Features], reported: Mapping[str, Features]
-    ) -> Familiarity:
+    ) -> OodMeasures:
         """What the card says."""
-        return Familiarity(
+        return OodMeasures(
             method=self.method,
             stages=self.stages,
             cells=CELLS,
@@ -212,7 +212,7 @@ class Judge:
 
     def told_apart(
         self, kind: str, features_NCHW: Features, is_bad: NDArray[np.bool_] | None = None
-    ) -> Outside:
+    ) -> OodTestSet:
         """Figures of one kind.
 
         Parameters
@@ -224,7 +224,7 @@ class Judge:
         marked = found > self.unusual
         if is_bad is not None:
             marked |= is_bad
-        return Outside(
+        return OodTestSet(
             kind,
             len(found),
             self._separation.of(found),
@@ -278,7 +278,7 @@ def _choose(
 
 def _sites(
     evidence: Evidence, judge: Judge, look: Looker, elsewhere: Sequence[Path], cache: Path
-) -> tuple[Site, ...]:
+) -> tuple[ExternalSite, ...]:
     """What becomes of pictures from elsewhere."""
     settings = evidence.model.card.preprocessing
     found = []
@@ -289,12 +289,12 @@ def _sites(
             each = np.arange(len(distances_N))
             refused = intervals.mean(distances_N > judge.outside, each)
             marked = intervals.mean(distances_N > judge.unusual, each)
-            found.append(Site(path.name, len(each), refused, marked))
+            found.append(ExternalSite(path.name, len(each), refused, marked))
     return tuple(found)
 
 
 def _usual(raw_2N: NDArray[np.float32]) -> NDArray[np.float32]:
-    """As :attr:`Space.usual`."""
+    """As :attr:`FeatureSpace.usual`."""
     middle, far = np.quantile(raw_2N, (0.5, 0.99), axis=1)
     return np.stack([middle, np.maximum(far - middle, 1e-6)], axis=1).astype(np.float32)
 
@@ -313,7 +313,7 @@ def _usual_quality(held_NSS: Pictures) -> dict[str, tuple[float, ...]]:
 
 def _degraded(
     judge: Judge, look: Looker, bad: kinds.Kinds, usual: Mapping[str, Sequence[float]]
-) -> tuple[Outside, ...]:
+) -> tuple[OodTestSet, ...]:
     found = []
     for name, pictures in bad.items():
         is_bad = np.array([bool(quality.faults(quality.measure(one), usual)) for one in pictures])

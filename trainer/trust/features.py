@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from trainer.progress import Progress
 from tumorviewer.analysis.predict import Batches, Model
-from tumorviewer.analysis.trust.ood_detector import Watch
+from tumorviewer.analysis.trust.ood_detector import FeatureWatch
 
 Features = NDArray[np.float32]
 Pictures = NDArray[np.uint8]
@@ -49,7 +49,7 @@ class Looker:
         neighbours = self.model.card.preprocessing.neighbours
         if neighbours and pictures.ndim == 3:
             pictures = np.repeat(pictures[:, None], 2 * neighbours + 1, axis=1)
-        watch = Watch(self.model.network, tuple(self.stages), CELLS)
+        watch = FeatureWatch(self.model.network, tuple(self.stages), CELLS)
         found: list[Features] = []
 
         def ask(part: list[int]) -> Features:

@@ -25,12 +25,12 @@ from trainer.progress import Progress
 from trainer.trust import intervals
 from trainer.trust.evidence import Evidence
 from tumorviewer.analysis import explain
-from tumorviewer.analysis.explain import Question
+from tumorviewer.analysis.explain import ContrastiveTarget
 from tumorviewer.analysis.methods import DEFAULT_METHOD, METHODS, Method
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.trust.map_checks import maps_of, rank_correlation, road
 from tumorviewer.models import weights
-from tumorviewer.models.trust_measures import Maps, MapScores
+from tumorviewer.models.trust_measures import MapMeasures, MapScores
 from tumorviewer.networks import Classifier, create
 from tumorviewer.networks.ensemble import Ensemble
 
@@ -90,7 +90,7 @@ class Hits:
     """``(N, T)`` at each of the thresholds."""
 
 
-def measure(evidence: Evidence, folder: str, cache: Path, progress: Progress) -> Maps | None:
+def measure(evidence: Evidence, folder: str, cache: Path, progress: Progress) -> MapMeasures | None:
     """Measure every method that the model's architecture allows.
 
     Parameters
@@ -128,7 +128,7 @@ def cases_of(evidence: Evidence, outlines: Outlines) -> Cases:
     )
 
 
-def compared(model: Model, folder: Path, cases: Cases, progress: Progress) -> Maps:
+def compared(model: Model, folder: Path, cases: Cases, progress: Progress) -> MapMeasures:
     """All methods on the same cases, and the one to take.
 
     Parameters
@@ -145,7 +145,7 @@ def compared(model: Model, folder: Path, cases: Cases, progress: Progress) -> Ma
         scores.append(_scores(model, method, few if method.is_slow else cases, few, shaken))
     eligible = [one for one in scores if one.passes and not METHODS[one.method].is_slow]
     best = max(eligible, key=lambda one: one.pointing.value, default=None)
-    return Maps(
+    return MapMeasures(
         default=best.method if best else DEFAULT_METHOD,
         cases=len(cases),
         groups=len(np.unique(cases.groups)),
@@ -189,7 +189,7 @@ def fitted(model: Model, method: str, cases: Cases) -> Hits:
     count, side = len(cases), cases.inside.shape[-1]
     hits = Hits(np.zeros(count, bool), np.zeros(count), np.zeros((count, len(_THRESHOLDS))))
     for rows, target in cases.batches():
-        raw = maps_of(model, method, cases.pictures[rows], Question(target))
+        raw = maps_of(model, method, cases.pictures[rows], ContrastiveTarget(target))
         for row, map_SS in zip(rows, explain.scaled(raw, side), strict=True):
             if map_SS.any() and not cases.missed[row]:
                 _fit(hits, row, map_SS, cases.inside[row])
@@ -210,7 +210,7 @@ def _faithful(model: Model, method: str, few: Cases) -> NDArray[np.float64]:
     """ROAD of each case, deletion minus insertion; 0 where the map is empty."""
     found = np.zeros(len(few))
     for rows, target in few.batches():
-        question = Question(target)
+        question = ContrastiveTarget(target)
         raw = maps_of(model, method, few.pictures[rows], question)
         for row, map_SS in zip(rows, explain.scaled(raw, few.inside.shape[-1]), strict=True):
             deletion, insertion = road(model, few.pictures[row], map_SS, question)
@@ -232,7 +232,7 @@ def cascaded(
     stages = shaken[-1:] if method.is_slow else shaken
     found = np.zeros((len(few), len(stages)))
     for rows, target in few.batches():
-        pictures, question = few.pictures[rows], Question(target)
+        pictures, question = few.pictures[rows], ContrastiveTarget(target)
         own = maps_of(model, method.key, pictures, question)
         for stage, network in enumerate(stages):
             other = maps_of(replace(model, network=network), method.key, pictures, question)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from trainer.metrics import softmax
 from trainer.trust import similar
 from trainer.trust.evidence import Evidence
-from tumorviewer.models.trust_measures import Mistake
+from tumorviewer.models.trust_measures import ConfidentMistake
 
 SHOWN = 12
 Arrays = dict[str, NDArray[np.generic]]
@@ -16,7 +16,7 @@ Arrays = dict[str, NDArray[np.generic]]
 
 def worst(
     evidence: Evidence, name: str, *, with_pictures: bool
-) -> tuple[tuple[Mistake, ...], Arrays]:
+) -> tuple[tuple[ConfidentMistake, ...], Arrays]:
     """One of each group, so that one patient does not fill the page.
 
     Parameters
@@ -44,9 +44,9 @@ def worst(
 
 def _mistake(
     evidence: Evidence, row: int, predicted: int, probability: float, name: str
-) -> Mistake:
+) -> ConfidentMistake:
     item, classes = evidence.material.dataset.items[row], evidence.material.dataset.classes
-    return Mistake(
+    return ConfidentMistake(
         digest=similar.digest(evidence, row),
         slice=-1 if item.slice is None else item.slice,
         label=classes[item.label],

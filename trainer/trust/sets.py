@@ -10,7 +10,7 @@ import numpy as np
 from trainer.bootstrap import Floats
 from trainer.trust import intervals
 from trainer.trust.held import Held
-from tumorviewer.models.trust_measures import Level, PredictionSets
+from tumorviewer.models.trust_measures import CoverageLevel, PredictionSets
 
 METHOD = "Least ambiguous set-valued classifier (Sadinle, Lei and Wasserman, JASA 2019)"
 PROMISES = (0.9, 0.95, 0.99)
@@ -39,7 +39,7 @@ def threshold(of_true_N: Floats, promise: float) -> float:
     return float(np.sort(of_true_N)[below - 1]) if below else 0.0
 
 
-def _level(held: Held, promise: float) -> Level:
+def _level(held: Held, promise: float) -> CoverageLevel:
     labels, rows = held.labels, np.arange(len(held.labels))
     of_true_N = held.probabilities[rows, labels]
     least_N = np.empty(len(labels))
@@ -47,7 +47,7 @@ def _level(held: Held, promise: float) -> Level:
         least_N[own] = threshold(of_true_N[others], promise)
     sets_NK = held.probabilities >= least_N[:, None]
     covered_N, size_N = sets_NK[rows, labels], sets_NK.sum(1)
-    return Level(
+    return CoverageLevel(
         promise=promise,
         least=threshold(held.applied[rows, labels], promise),
         coverage=intervals.mean(covered_N, held.groups),

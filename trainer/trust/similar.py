@@ -16,9 +16,9 @@ from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 from trainer import volumes
 from trainer.trust import intervals
 from trainer.trust.evidence import Evidence
-from tumorviewer.analysis.trust.similar_cases import MOST, Index, projected
+from tumorviewer.analysis.trust.similar_cases import MOST, SimilarCaseIndex, projected
 from tumorviewer.models import bundle
-from tumorviewer.models.trust_measures import Similar
+from tumorviewer.models.trust_measures import SimilarityIndex
 
 # Shape suffixes: N items, D embedding, P principal components, S side.
 
@@ -29,7 +29,7 @@ SIDE = 64
 Arrays = dict[str, NDArray[np.generic]]
 
 
-def index(evidence: Evidence, name: str, *, with_pictures: bool) -> tuple[Similar, Arrays]:
+def index(evidence: Evidence, name: str, *, with_pictures: bool) -> tuple[SimilarityIndex, Arrays]:
     """Make the index of what the model was trained on, and search it for what was held out.
 
     Parameters
@@ -55,10 +55,10 @@ def index(evidence: Evidence, name: str, *, with_pictures: bool) -> tuple[Simila
         "digests": np.stack([_bytes(digest(evidence, row)) for row in rows]),
     }
     classes, names = evidence.material.dataset.classes, tuple(map(str, known))
-    precisions = _precisions(evidence, Index(arrays, classes, names))
-    whole = _precisions(evidence, Index(arrays | _whole(evidence, rows), classes, names))
+    precisions = _precisions(evidence, SimilarCaseIndex(arrays, classes, names))
+    whole = _precisions(evidence, SimilarCaseIndex(arrays | _whole(evidence, rows), classes, names))
     shares = np.bincount(evidence.labels[rows], minlength=len(classes)) / len(rows)
-    described = Similar(
+    described = SimilarityIndex(
         items=len(rows),
         sources=names,
         dimensions=arrays["embeddings"].shape[1],
@@ -102,7 +102,7 @@ def _whole(evidence: Evidence, rows: NDArray[np.int64]) -> Arrays:
     return {"mean": mean, "components": components, "embeddings": unit}
 
 
-def _precisions(evidence: Evidence, index: Index) -> NDArray[np.float64]:
+def _precisions(evidence: Evidence, index: SimilarCaseIndex) -> NDArray[np.float64]:
     """Share of those found that have the class of each held-out item, ``(N,)``."""
     classes = evidence.material.dataset.classes
     return np.array(

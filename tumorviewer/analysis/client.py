@@ -12,22 +12,22 @@ from functools import partial
 
 from tumorviewer import errors
 from tumorviewer.analysis.messages import (
-    Cancelled,
     CheckMap,
     Died,
     Done,
     Event,
     Explain,
     Failed,
-    Progress,
+    FindSimilar,
+    ProgressEvent,
     Request,
-    Similar,
+    RequestCancelled,
     Task,
     Vary,
     unexpected,
 )
 from tumorviewer.analysis.slices import PreparedVolume, prepare_volume
-from tumorviewer.analysis.worker_process import Link
+from tumorviewer.analysis.worker_process import WorkerProcess
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
 
@@ -55,10 +55,10 @@ class WorkerClient:
         """
         self._on_event = on_event
         self._ids = itertools.count(1)
-        self._open: dict[int, Link | None] = {}
+        self._open: dict[int, WorkerProcess | None] = {}
         """Requests without an answer, and the worker that has them; None while they are here."""
         self._lock = threading.Lock()
-        self._link: Link | None = None
+        self._link: WorkerProcess | None = None
         self._is_closed = False
         self._told, self._told_at = (0, ""), 0.0
         self._orders: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
@@ -97,7 +97,7 @@ class WorkerClient:
             link = self._open.get(identifier)
         if link:
             link.cancel(identifier)
-        self._finish(Cancelled(identifier))
+        self._finish(RequestCancelled(identifier))
 
     def restart(self) -> None:
         """End the worker, whatever it does, and start another."""
@@ -134,7 +134,7 @@ class WorkerClient:
             except Exception as error:  # noqa: BLE001 - later events must still come
                 _log.error("an event was not handled: %s", type(error).__name__)
 
-    def _connected(self) -> Link | None:
+    def _connected(self) -> WorkerProcess | None:
         """The worker, started if there is none; None when closed."""
         from tumorviewer.analysis import worker  # runs in its own process; imports torch there
 
@@ -142,7 +142,7 @@ class WorkerClient:
             if self._is_closed:
                 return None
             if self._link is None or not self._link.is_alive:
-                self._link = Link(worker.main, self._hear, self._lost)
+                self._link = WorkerProcess(worker.main, self._hear, self._lost)
             return self._link
 
     def _handle(self, identifier: int, request: Request) -> None:
@@ -163,7 +163,7 @@ class WorkerClient:
         def progress(done: int, total: int, text: str) -> None:
             if identifier not in self._open:
                 raise errors.Cancelled
-            self._tell(Progress(identifier, done, total, text))
+            self._tell(ProgressEvent(identifier, done, total, text))
 
         settings = bundle.read_card(request.model).preprocessing
         link, prepared = self._connected(), None
@@ -177,32 +177,32 @@ class WorkerClient:
         link.send(_task(identifier, request, prepared), request.volume)
 
     def _hear(self, event: Event) -> None:
-        if isinstance(event, (Done, Failed, Cancelled)):
+        if isinstance(event, (Done, Failed, RequestCancelled)):
             self._finish(event)
-        elif isinstance(event, Progress):
+        elif isinstance(event, ProgressEvent):
             self._tell(event)
         else:
             self._events.put(event)
 
-    def _tell(self, progress: Progress) -> None:
+    def _tell(self, progress: ProgressEvent) -> None:
         """Not more often than it can be seen."""
         now, stage = time.monotonic(), (progress.id, progress.text)
         if progress.id in self._open and (stage != self._told or now > self._told_at + _SEEN_S):
             self._told, self._told_at = stage, now
             self._events.put(progress)
 
-    def _lost(self, link: Link, reason: str) -> None:
+    def _lost(self, link: WorkerProcess, reason: str) -> None:
         if reason:
             self._events.put(Died(reason))
             self._fail_all(link, f"{reason} {tr('Ask again.')}")
 
-    def _fail_all(self, link: Link, message: str) -> None:
+    def _fail_all(self, link: WorkerProcess, message: str) -> None:
         with self._lock:
             lost = [identifier for identifier, at in self._open.items() if at is link]
         for identifier in lost:
             self._finish(Failed(identifier, message))
 
-    def _finish(self, event: Done | Failed | Cancelled) -> None:
+    def _finish(self, event: Done | Failed | RequestCancelled) -> None:
         with self._lock:
             if event.id not in self._open:
                 return
@@ -212,8 +212,8 @@ class WorkerClient:
 
 def _task(identifier: int, request: Request, prepared: PreparedVolume | None) -> Task:
     """A request as it travels."""
-    similar = request if isinstance(request, Similar) else None
-    maps = None if isinstance(request, (Similar, Vary)) else request
+    similar = request if isinstance(request, FindSimilar) else None
+    maps = None if isinstance(request, (FindSimilar, Vary)) else request
     return Task(
         id=identifier,
         model=request.model,

@@ -13,7 +13,7 @@ from torch import Tensor
 from tumorviewer.analysis import explain, predict
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.predict import Batches, Model
-from tumorviewer.analysis.slices import PreparedVolume, Progress
+from tumorviewer.analysis.slices import PreparedVolume, ReportProgress
 from tumorviewer.language import tr
 from tumorviewer.networks.ensemble import Ensemble, disagreement
 
@@ -46,7 +46,7 @@ class Examination:
         """Where memory ran out, in words."""
         return tuple(self._batches.flags)
 
-    def probabilities(self, progress: Progress | None = None) -> NDArray[np.float64]:
+    def probabilities(self, progress: ReportProgress | None = None) -> NDArray[np.float64]:
         """``(slices, classes)`` of every prepared slice; computed once.
 
         Raises
@@ -73,7 +73,7 @@ class Examination:
         method: str,
         target: int,
         positions: list[int],
-        progress: Progress | None = None,
+        progress: ReportProgress | None = None,
         against: int | None = None,
     ) -> NDArray[np.float32]:
         """Maps before scaling, ``(len(positions), H, W)``, at the feature map's resolution.
@@ -113,7 +113,7 @@ class Examination:
         work: Callable[[list[int]], _T],
         positions: list[int],
         text: str,
-        progress: Progress | None,
+        progress: ReportProgress | None,
         most: int | None = None,
     ) -> list[_T]:
         results: list[_T] = []

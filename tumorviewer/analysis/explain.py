@@ -47,7 +47,7 @@ NEEDS_PICTURE = frozenset({"scorecam", "occlusion", "rollout", "attention", "att
 
 
 @dataclass(frozen=True)
-class Question:
+class ContrastiveTarget:
     """Why this class; or why this class and not another."""
 
     target: int
@@ -106,7 +106,7 @@ def maps_of_features(
     with torch.inference_mode(mode=False), torch.enable_grad():
         features_NCHW = features_NCHW.clone().requires_grad_()
         cut = _Cut(nn.Identity(), network.head)
-        return _raw(method, cut, network.shown, features_NCHW, Question(target, against))
+        return _raw(method, cut, network.shown, features_NCHW, ContrastiveTarget(target, against))
 
 
 def maps_of_pictures(
@@ -121,7 +121,7 @@ def maps_of_pictures(
 
     ``tick`` is called before each forward pass and may raise to stop.
     """
-    question = Question(target, against)
+    question = ContrastiveTarget(target, against)
 
     def attended(features_NCHW: Tensor) -> NDArray[np.float32]:
         weights = attention.weights(network, features_NCHW)
@@ -153,7 +153,11 @@ def scaled(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 
 def _raw(
-    method: str, cut: _Cut, shown: Callable[[Tensor], Tensor], x: Tensor, question: Question
+    method: str,
+    cut: _Cut,
+    shown: Callable[[Tensor], Tensor],
+    x: Tensor,
+    question: ContrastiveTarget,
 ) -> NDArray[np.float32]:
     cam = _keeping_raw(_CLASSES[method])(cut, [cut.before], reshape_transform=shown)
     try:

@@ -128,7 +128,7 @@ class PredictionSet:
 
 
 @dataclass(frozen=True)
-class Kind:
+class OodAssessment:
     """Whether this is what the model was made for."""
 
     level: Literal["inside", "unusual", "outside"]
@@ -223,7 +223,7 @@ class Finding:
     nothing out."""
     variation: Variation | None = None
     """Of the most telling slice; None if it was not asked for."""
-    kind: Kind | None = None
+    kind: OodAssessment | None = None
     """None for a model that does not know its own kind."""
     similar: SimilarCases | None = None
     """To the most telling slice; None for a model without an index of its training items."""

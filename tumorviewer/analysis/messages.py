@@ -62,7 +62,7 @@ class CheckMap:
 
 
 @dataclass(frozen=True, eq=False)
-class Similar:
+class FindSimilar:
     """Ask for the training items most like a slice; answered with :class:`SimilarCases`."""
 
     volume: Volume
@@ -81,7 +81,7 @@ class Vary:
     device: str = "auto"
 
 
-Request = Analyse | Explain | CheckMap | Similar | Vary
+Request = Analyse | Explain | CheckMap | FindSimilar | Vary
 
 
 # Events, from the client to the desktop. Each request ends in one Done, Failed or Cancelled.
@@ -109,7 +109,7 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressEvent:
     """A request advances."""
 
     id: int
@@ -140,7 +140,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Cancelled:
+class RequestCancelled:
     """A request was given up, as asked."""
 
     id: int
@@ -161,7 +161,7 @@ def unexpected(identifier: int, message: str, error: Exception) -> Failed:
     return Failed(identifier, message, detail)
 
 
-Event = Ready | Progress | Done | Failed | Cancelled | Died
+Event = Ready | ProgressEvent | Done | Failed | RequestCancelled | Died
 
 
 # Between the client and its worker process.

@@ -13,17 +13,17 @@ from tumorviewer.analysis import explain
 from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.finding import (
     Finding,
-    Kind,
     ModelIdentity,
+    OodAssessment,
     Saliency,
     SimilarCases,
     Variation,
     notes_on_maps,
 )
 from tumorviewer.analysis.methods import BEST, Method, chosen
-from tumorviewer.analysis.pooling import Pooled, pool
+from tumorviewer.analysis.pooling import PooledAnswer, pool
 from tumorviewer.analysis.predict import Model
-from tumorviewer.analysis.slices import Progress, prepare_volume
+from tumorviewer.analysis.slices import ReportProgress, prepare_volume
 from tumorviewer.analysis.trust import conformal, out_of_distribution, training_cohort, variation
 from tumorviewer.errors import InputError
 from tumorviewer.language import percent, tr
@@ -40,7 +40,7 @@ def analyse(
     slices: Sequence[int] | None = None,
     checks_map: bool = False,
     varies: bool = False,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
 ) -> Finding:
     """Ask a model about a volume.
 
@@ -77,11 +77,11 @@ def analyse(
 
 
 def _with_check(
-    examination: Examination, finding: Finding, saliency: Saliency, progress: Progress | None
+    examination: Examination, finding: Finding, saliency: Saliency, progress: ReportProgress | None
 ) -> Finding:
     from tumorviewer.analysis.trust import map_checks
 
-    asked = map_checks.Asked(
+    asked = map_checks.CheckedMap(
         saliency.method, saliency.target, saliency.against, finding.key_slices[0]
     )
     checked = (map_checks.check(examination, asked, progress),)
@@ -93,7 +93,7 @@ def find(
     method: str | None = BEST,
     target: str | None = None,
     slices: Sequence[int] | None = None,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
 ) -> Finding:
     """As :func:`analyse`, for a volume that is prepared."""
     card, prepared = examination.model.card, examination.prepared
@@ -139,7 +139,7 @@ def find(
     )
 
 
-def _kind(examination: Examination, key: Sequence[int]) -> Kind | None:
+def _kind(examination: Examination, key: Sequence[int]) -> OodAssessment | None:
     familiar, distances_N = examination.model.familiar, examination.distances
     if familiar is None or distances_N is None:
         return None
@@ -192,7 +192,7 @@ def explain_slices(
     method: str,
     target: str,
     slices: Sequence[int] | None = None,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
     against: str = "",
 ) -> Saliency:
     """Saliency maps of a volume for one class; what prediction computed is not computed again.
@@ -256,7 +256,7 @@ def _other(card: ModelCard, method: Method, target: str, against: str) -> int | 
     return card.classes.index(against)
 
 
-def _pooled(examination: Examination, probabilities_NK: NDArray[np.float64]) -> Pooled:
+def _pooled(examination: Examination, probabilities_NK: NDArray[np.float64]) -> PooledAnswer:
     card, prepared = examination.model.card, examination.prepared
     no_tumour = card.classes.index(card.no_tumour) if card.no_tumour else None
     return pool(probabilities_NK, prepared.areas, no_tumour, ordered=prepared.ordered)

@@ -19,7 +19,7 @@ DECIDING_SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Pooled:
+class PooledAnswer:
     """What slices say together."""
 
     probabilities: NDArray[np.float64]
@@ -36,7 +36,7 @@ def pool(
     no_tumour: int | None,
     *,
     ordered: bool,
-) -> Pooled:
+) -> PooledAnswer:
     """Average over the slices that look most like a tumour.
 
     A tumour fills few slices of a volume, so averaging all of them would hide it, while the
@@ -58,7 +58,7 @@ def pool(
         file are not averaged with each other first.
     """
     if len(probabilities_NK) == 1:
-        return Pooled(probabilities_NK[0], (0,), tr("A single slice."))
+        return PooledAnswer(probabilities_NK[0], (0,), tr("A single slice."))
     voters = np.flatnonzero(areas_N >= LEAST_AREA * areas_N.max())
     votes = probabilities_NK[voters]
     is_smooth = ordered and len(voters) > 2
@@ -78,7 +78,7 @@ def pool(
             deciding=deciding,
             every=every,
         )
-    return Pooled(
+    return PooledAnswer(
         pooled / pooled.sum(),
         tuple(int(position) for position in voters[telling]),
         _in_words(rule, is_smooth, len(probabilities_NK) - every),

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from tumorviewer.analysis import device as devices
-from tumorviewer.analysis.trust.ood_detector import Familiar
-from tumorviewer.analysis.trust.similar_cases import Index
+from tumorviewer.analysis.trust.ood_detector import OodDetector
+from tumorviewer.analysis.trust.similar_cases import SimilarCaseIndex
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.models import ModelCard, bundle, weights
@@ -42,13 +42,13 @@ class Model:
     """As :func:`tumorviewer.models.bundle.trust_arrays` answers."""
 
     @cached_property
-    def familiar(self) -> Familiar | None:
+    def familiar(self) -> OodDetector | None:
         """What is like its training data; None if nobody measured it."""
         known = self.card.trust.familiarity if self.card.trust else None
-        return Familiar(known, self.arrays) if known else None
+        return OodDetector(known, self.arrays) if known else None
 
     @cached_property
-    def similar(self) -> Index | None:
+    def similar(self) -> SimilarCaseIndex | None:
         """Its training items; None if nobody made an index of them."""
         described = self.card.trust.similar if self.card.trust else None
         if described is None:
@@ -58,7 +58,7 @@ class Model:
             for name, array in self.arrays.items()
             if name.startswith("similar.")
         }
-        return Index(arrays, self.card.classes, described.sources)
+        return SimilarCaseIndex(arrays, self.card.classes, described.sources)
 
     def forward(self, pictures: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
         """Feature maps ``(N, C, H, W)`` and logits ``(N, K)``, both on the model's device."""

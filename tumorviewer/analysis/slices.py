@@ -25,7 +25,7 @@ from tumorviewer.language import tr, trn
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.study.types import Placement, Volume
 
-Progress = Callable[[int, int, str], None]
+ReportProgress = Callable[[int, int, str], None]
 """Told how much of how much is done, and of what. The callback may raise
 :class:`tumorviewer.errors.Cancelled`."""
 
@@ -64,7 +64,7 @@ class PreparedVolume:
 
 
 def prepare_volume(
-    volume: Volume, settings: Preprocessing, progress: Progress | None = None
+    volume: Volume, settings: Preprocessing, progress: ReportProgress | None = None
 ) -> PreparedVolume:
     """Prepare every slice that shows something.
 
@@ -124,7 +124,9 @@ def seen(
     return prepare_series(np.stack(shown), settings)
 
 
-def _pictures(volume: Volume, progress: Progress | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def _pictures(
+    volume: Volume, progress: ReportProgress | None
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     count = len(volume.array)
     for index in range(count):
         if progress:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, NoReturn
 from tumorviewer import errors
 from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases, Variation
 from tumorviewer.analysis.messages import (
-    Cancelled,
     Done,
     Event,
     Failed,
-    Progress,
+    ProgressEvent,
     Ready,
+    RequestCancelled,
     SelfTest,
     Task,
     unexpected,
@@ -116,7 +116,7 @@ class _Desk:
         try:
             return Done(task.id, self._work(task))
         except errors.Cancelled:
-            return Cancelled(task.id)
+            return RequestCancelled(task.id)
         except errors.InputError as error:
             return Failed(task.id, str(error), "" if self._model else "no model")
         except Exception as error:  # noqa: BLE001 - a bad task must not end the process
@@ -129,7 +129,7 @@ class _Desk:
         def progress(done: int, total: int, text: str) -> None:
             if task.id in self._inbox.cancelled:
                 raise errors.Cancelled
-            self._inbox.connection.send(Progress(task.id, done, total, text))
+            self._inbox.connection.send(ProgressEvent(task.id, done, total, text))
 
         progress(0, 1, tr("Loading the model"))
         examination = self._examine(task)
@@ -142,7 +142,7 @@ class _Desk:
 
             assert task.method
             assert task.target
-            asked = map_checks.Asked(task.method, task.target, task.against, task.checked)
+            asked = map_checks.CheckedMap(task.method, task.target, task.against, task.checked)
             return map_checks.check(examination, asked, progress)
         if task.maps_only:
             assert task.method

@@ -19,14 +19,14 @@ from tumorviewer.study.types import Volume
 _TO_BE_GONE_S = 5.0
 
 
-class Link:
+class WorkerProcess:
     """A worker from its start to its end; a thread listens to it."""
 
     def __init__(
         self,
         serve: Callable[[Connection, Connection], object],
         on_event: Callable[[Event], None],
-        on_end: Callable[[Link, str], None],
+        on_end: Callable[[WorkerProcess, str], None],
     ) -> None:
         """Start the process; it tells ``Ready`` when it has imported everything.
 

@@ -14,15 +14,15 @@ from PySide6.QtCore import QObject, Signal, Slot
 from tumorviewer.analysis.finding import Finding, Saliency, join
 from tumorviewer.analysis.messages import (
     Analyse,
-    Cancelled,
     Died,
     Done,
     Event,
     Explain,
     Failed,
-    Progress,
+    ProgressEvent,
     Ready,
     Request,
+    RequestCancelled,
     SelfTest,
 )
 from tumorviewer.analysis.methods import BEST
@@ -82,7 +82,7 @@ class Analyst(QObject):
     """
 
     changed = Signal(object)
-    """The new :class:`State`."""
+    """The new :class:`StudyState`."""
     ready = Signal(object)
     """The worker's :class:`SelfTest`."""
     stopped = Signal(str)
@@ -268,7 +268,9 @@ class Analyst(QObject):
                     self._begin(selftest)
             case Died(reason=reason):
                 self._mourn(reason)
-            case Progress() | Done() | Failed() | Cancelled() if event.id == self._request:
+            case ProgressEvent() | Done() | Failed() | RequestCancelled() if (
+                event.id == self._request
+            ):
                 self._hear(event)
             case Done() | Failed():
                 self.overheard.emit(event)
@@ -281,9 +283,9 @@ class Analyst(QObject):
         text = tr("The model cannot run on this computer. ") + " ".join(selftest.problems)
         self._set(State(Phase.FAILED, text, finding=self.state.finding))
 
-    def _hear(self, event: Progress | Done | Failed | Cancelled) -> None:
+    def _hear(self, event: ProgressEvent | Done | Failed | RequestCancelled) -> None:
         finding = self.state.finding
-        if isinstance(event, Progress):
+        if isinstance(event, ProgressEvent):
             is_prepared = not self._is_ready and event.done >= event.total
             text = self._waiting() if is_prepared else event.text
             done, total = (0, 0) if is_prepared else (event.done, event.total)
@@ -296,7 +298,7 @@ class Analyst(QObject):
             case Failed(message=message, detail=detail):
                 _log.warning("analysis failed: %s", detail or "input refused")
                 self._set(State(Phase.FAILED, self._without_source(message), finding=finding))
-            case Cancelled():
+            case RequestCancelled():
                 self._set(State(Phase.CANCELLED, tr("Cancelled."), finding=finding))
 
     def _without_source(self, message: str) -> str:

@@ -24,7 +24,7 @@ from tumorviewer.language import tr
 from tumorviewer.study.types import Refused
 
 if TYPE_CHECKING:
-    from tumorviewer.records import Records, StudyEntry
+    from tumorviewer.records import Records, WorklistEntry
     from tumorviewer.records.queue import Wanted
 
 _WAIT_S = 0.1
@@ -169,7 +169,7 @@ class Batch(QObject):
                 job.tell(self.judged.emit)
         return wanted
 
-    def _judge(self, entry: StudyEntry, judge: Judge, job: Job) -> bool:
+    def _judge(self, entry: WorklistEntry, judge: Judge, job: Job) -> bool:
         """On the thread: judge a study; False if somebody else does."""
         with judge.records.queue.judging(entry.id) as is_ours:
             if is_ours:
@@ -237,7 +237,7 @@ class _TimeLeft:
         self.done = 0
         """Studies."""
 
-    def of(self, waiting: Sequence[StudyEntry]) -> float | None:
+    def of(self, waiting: Sequence[WorklistEntry]) -> float | None:
         """Seconds; None before the second is done: the first waits for the worker to start."""
         new = [entry.id for entry in waiting if entry.id not in self._sizes]
         self._sizes |= {key: size + _EACH_BYTES for key, size in self._measure(new).items()}
@@ -245,7 +245,7 @@ class _TimeLeft:
         spent = time.monotonic() - self._start
         return spent / self._bytes * left if self._bytes else None
 
-    def finish(self, entry: StudyEntry) -> None:
+    def finish(self, entry: WorklistEntry) -> None:
         """A study is done."""
         if not self.done:
             self._start = time.monotonic()

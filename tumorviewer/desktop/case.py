@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tumorviewer.records import StudyEntry, Verdict
+from tumorviewer.records import Verdict, WorklistEntry
 
 if TYPE_CHECKING:
     from tumorviewer.records import Records
@@ -34,14 +34,14 @@ class Draft:
 class Case:
     """A study as a reader finds it."""
 
-    entry: StudyEntry
+    entry: WorklistEntry
     history: tuple[Verdict, ...]
     """All verdicts, the last first."""
     current: Verdict | None
     draft: Draft
     answer_seen: bool
     """Whether the model's answer was ever shown to a reader."""
-    priors: tuple[StudyEntry, ...]
+    priors: tuple[WorklistEntry, ...]
 
 
 def load(study: int, records: Records) -> Case:
@@ -58,7 +58,7 @@ def load(study: int, records: Records) -> Case:
     )
 
 
-def keep_draft(entry: StudyEntry, draft: Draft, records: Records) -> None:
+def keep_draft(entry: WorklistEntry, draft: Draft, records: Records) -> None:
     """Keep what is being written, so that it comes back whatever happens."""
     if draft.is_empty:
         records.session.drop(_name(entry))
@@ -66,7 +66,7 @@ def keep_draft(entry: StudyEntry, draft: Draft, records: Records) -> None:
         records.session.keep(_name(entry), asdict(draft))
 
 
-def give(entry: StudyEntry, draft: Draft, signed: bool, before: bool, records: Records) -> Case:
+def give(entry: WorklistEntry, draft: Draft, signed: bool, before: bool, records: Records) -> Case:
     """Write a verdict; its draft is done with."""
     finding = None if before else records.findings.deciding(entry.id)
     records.verdicts.give(
@@ -90,7 +90,7 @@ def sign(case: Case, records: Records) -> Case:
     return load(case.entry.id, records)
 
 
-def _name(entry: StudyEntry) -> str:
+def _name(entry: WorklistEntry) -> str:
     return f"draft/{entry.key}"
 
 

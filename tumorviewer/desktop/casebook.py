@@ -13,7 +13,7 @@ from tumorviewer.desktop import case
 from tumorviewer.desktop.case import Case, Draft
 from tumorviewer.desktop.clerk import Clerk
 from tumorviewer.errors import InputError
-from tumorviewer.records import StudyEntry
+from tumorviewer.records import WorklistEntry
 
 if TYPE_CHECKING:
     from tumorviewer.records import Records
@@ -34,7 +34,7 @@ class Casebook(QObject):
     def __init__(self, clerk: Clerk, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._clerk = clerk
-        self._entry: StudyEntry | None = None
+        self._entry: WorklistEntry | None = None
         self._answer_seen = False
         self._unsaved: Draft | None = None
         self._is_giving = False
@@ -47,7 +47,7 @@ class Casebook(QObject):
         self._timer.setInterval(_DRAFT_MS)
         self._timer.timeout.connect(self.save_draft)
 
-    def turn_to(self, entry: StudyEntry | None) -> None:
+    def turn_to(self, entry: WorklistEntry | None) -> None:
         """Read another study; None where it is not entered yet, or nothing is shown."""
         self.save_draft()
         if entry is not None and self._entry is not None and entry.id == self._entry.id:
@@ -110,12 +110,12 @@ class Casebook(QObject):
         if self.case is not None and self.case.current is not None:
             self._write(partial(case.sign, self.case))
 
-    def _renew(self, entry: StudyEntry) -> None:
+    def _renew(self, entry: WorklistEntry) -> None:
         if self.case is not None and self.case.entry.id == entry.id:
             self.case = replace(self.case, entry=entry)
             self.changed.emit(self.case)
 
-    def _was_listed(self, entry: StudyEntry) -> bool:
+    def _was_listed(self, entry: WorklistEntry) -> bool:
         """The worklist showed the answer already."""
         return not self.asks_first and entry.predicted_class is not None
 

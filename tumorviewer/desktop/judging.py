@@ -13,7 +13,7 @@ from tumorviewer.analysis.messages import Analyse, unexpected
 from tumorviewer.errors import Cancelled, InputError
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
-from tumorviewer.records import OnDisk, StudyEntry
+from tumorviewer.records import OnDisk, WorklistEntry
 from tumorviewer.records.identity import study_key, volume_key
 from tumorviewer.study.types import Refused, Series, Study, VolumeReader
 
@@ -45,12 +45,12 @@ class Judge:
         card = bundle.read_card(self.model)
         self._identity = ModelIdentity(card.name, card.version, card.weights.sha256)
 
-    def waiting(self, studies: Collection[int]) -> list[StudyEntry]:
+    def waiting(self, studies: Collection[int]) -> list[WorklistEntry]:
         """Those among some studies that the model has not judged wholly, in the order to do so."""
         waiting = self.records.worklist.waiting(self._identity.sha256)
         return [entry for entry in waiting if entry.id in studies]
 
-    def judge(self, entry: StudyEntry) -> list[Refused]:
+    def judge(self, entry: WorklistEntry) -> list[Refused]:
         """Ask about each volume that has no answer; what cannot be judged is noted with its reason.
 
         Returns
@@ -77,7 +77,7 @@ class Judge:
         ]
         return [refused for refused in judged if refused is not None]
 
-    def _find(self, entry: StudyEntry) -> Study | None:
+    def _find(self, entry: WorklistEntry) -> Study | None:
         from tumorviewer.study import open_paths
 
         self.records.worklist.check([entry.id])

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from tumorviewer.desktop.labels import ElidedLabel, button, clear, heading, plain_tip
 from tumorviewer.desktop.worklist_model import STATE_WORDS
 from tumorviewer.language import date, tr
-from tumorviewer.records import StudyEntry
+from tumorviewer.records import WorklistEntry
 
 _MOST = 5
 
@@ -19,7 +19,7 @@ class PriorList(QWidget):
     """What was made when; a click opens it beside what is open."""
 
     open_wanted = Signal(list)
-    """The :class:`StudyEntry` alone."""
+    """The :class:`WorklistEntry` alone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class PriorList(QWidget):
         layout.addLayout(self._lines)
         self.hide()
 
-    def show_priors(self, priors: Sequence[StudyEntry], label: Callable[[str], str]) -> None:
+    def show_priors(self, priors: Sequence[WorklistEntry], label: Callable[[str], str]) -> None:
         """List these, the newest first; nothing is seen where there are none."""
         clear(self._lines)
         self.setVisible(bool(priors))
@@ -54,6 +54,6 @@ class PriorList(QWidget):
                 self._lines.addWidget(detail)
 
 
-def _words(entry: StudyEntry, label: Callable[[str], str]) -> str:
+def _words(entry: WorklistEntry, label: Callable[[str], str]) -> str:
     said = label(entry.verdict_class) if entry.verdict_class else tr(STATE_WORDS[entry.state])
     return f"{date(entry.date) or tr('No date')} · {said}"

@@ -29,7 +29,7 @@ from tumorviewer.desktop.worklist import WorklistPage
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.models import bundle
-from tumorviewer.records import Query, StudyEntry
+from tumorviewer.records import WorklistEntry, WorklistQuery
 from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Refused, Study, Volume
 
@@ -147,12 +147,12 @@ class ReadingRoom(QWidget):
         self.worklist.hide_answers(first)
         self._case_changed(self.casebook.case)
 
-    def list_again(self, query: Query | None = None) -> None:
+    def list_again(self, query: WorklistQuery | None = None) -> None:
         """Ask for the worklist again."""
         wanted = query or self.worklist.filters.query()
         self.clerk.ask(lambda records: records.worklist.find(wanted), partial(self._found, wanted))
 
-    def _found(self, query: Query, entries: list[StudyEntry]) -> None:
+    def _found(self, query: WorklistQuery, entries: list[WorklistEntry]) -> None:
         if query != self.worklist.filters.query():
             return
         self.worklist.show_entries(entries)
@@ -204,12 +204,12 @@ class ReadingRoom(QWidget):
         else:
             self._reading.open(paths)
 
-    def _put_first(self, entries: Sequence[StudyEntry]) -> None:
+    def _put_first(self, entries: Sequence[WorklistEntry]) -> None:
         for entry in entries:
             self.clerk.ask(partial(_put_first, entry.id))
         self.batch.add([entry.id for entry in entries])
 
-    def _remove(self, entries: Sequence[StudyEntry]) -> None:
+    def _remove(self, entries: Sequence[WorklistEntry]) -> None:
         """Not those that are open, which would come back at once."""
         for entry in entries:
             if self.register.study(entry) is None:
@@ -255,7 +255,7 @@ class ReadingRoom(QWidget):
         self.tabs.training_wanted.connect(self.training.enter)
         self.tabs.site_wanted.connect(self.site.enter)
 
-    def open_entries(self, entries: Sequence[StudyEntry]) -> None:
+    def open_entries(self, entries: Sequence[WorklistEntry]) -> None:
         """Open studies of the worklist; one that is open is turned to."""
         for entry in entries:
             study = self.register.study(entry)
@@ -282,7 +282,7 @@ class ReadingRoom(QWidget):
         self.tabs.setVisible(bool(studies) or self._pages.currentWidget() is not self._study_page)
         self.autosave.touch()
 
-    def _entered(self, study: Study, entry: StudyEntry) -> None:
+    def _entered(self, study: Study, entry: WorklistEntry) -> None:
         if entry.key in self._to_come:
             self._to_come.remove(entry.key)
         self.list_again()
@@ -334,7 +334,7 @@ class ReadingRoom(QWidget):
         elif entry is None or not self._go_back(study, entry):
             self._reading.show_series(study.series[0])
 
-    def _go_back(self, study: Study, entry: StudyEntry) -> bool:
+    def _go_back(self, study: Study, entry: WorklistEntry) -> bool:
         found = self._place(entry).find(study)
         shown = self._reading.shown
         if found is not None and (shown is None or (shown.series, shown.volume) != found):
@@ -347,7 +347,7 @@ class ReadingRoom(QWidget):
         for study in studies:
             self._reading.close_study(study)
 
-    def _place(self, entry: StudyEntry) -> Place:
+    def _place(self, entry: WorklistEntry) -> Place:
         return self._places.setdefault(entry.key, Place())
 
     # Coming back after a kill

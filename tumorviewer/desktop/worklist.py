@@ -22,16 +22,16 @@ from tumorviewer.desktop.batch_bar import BatchBar
 from tumorviewer.desktop.labels import Choice, button, label
 from tumorviewer.desktop.worklist_model import COLUMNS, STATE_WORDS, WorklistModel
 from tumorviewer.language import later, tr
-from tumorviewer.records import Order, Query, State, StudyEntry
+from tumorviewer.records import StudyState, WorklistEntry, WorklistOrder, WorklistQuery
 
 _TYPING_MS = 120
 _ORDER_WORDS = {
-    Order.NEWEST: later("Newest first"),
-    Order.PRIORITY: later("Highest priority first"),
-    Order.TUMOUR: later("Most probable tumour first"),
-    Order.DOUBT: later("Most doubtful first"),
-    Order.PATIENT: later("By patient"),
-    Order.ADDED: later("Last entered first"),
+    WorklistOrder.NEWEST: later("Newest first"),
+    WorklistOrder.PRIORITY: later("Highest priority first"),
+    WorklistOrder.TUMOUR: later("Most probable tumour first"),
+    WorklistOrder.DOUBT: later("Most doubtful first"),
+    WorklistOrder.PATIENT: later("By patient"),
+    WorklistOrder.ADDED: later("Last entered first"),
 }
 EMPTY = (
     later("The worklist is empty"),
@@ -89,14 +89,14 @@ class WorklistPage(QFrame):
         self.show_notice("")
         self._say(LOADING)
 
-    def show_entries(self, entries: Sequence[StudyEntry]) -> None:
+    def show_entries(self, entries: Sequence[WorklistEntry]) -> None:
         """Show what was found; chosen studies stay chosen."""
         chosen = {entry.id for entry in self.chosen()}
         self.model.show_entries(entries)
         self.table.choose(row for row, entry in enumerate(entries) if entry.id in chosen)
         if entries:
             self._pages.setCurrentWidget(self.table)
-        elif self.filters.query() == Query(order=self.filters.query().order):
+        elif self.filters.query() == WorklistQuery(order=self.filters.query().order):
             self._say(EMPTY, later("Choose a folder…"))
         else:
             self._say(NO_MATCH, later("Show all"))
@@ -126,7 +126,7 @@ class WorklistPage(QFrame):
         self.model.hides_answers = hide
         self.model.redraw()
 
-    def chosen(self) -> list[StudyEntry]:
+    def chosen(self) -> list[WorklistEntry]:
         """The studies that are selected."""
         rows = self.table.selectionModel().selectedRows()
         return [self.model.entries[index.row()] for index in sorted(rows, key=lambda i: i.row())]
@@ -234,17 +234,17 @@ class Filters(QWidget):
             each.currentIndexChanged.connect(self.changed)
             row.addWidget(each)
 
-    def query(self) -> Query:
+    def query(self) -> WorklistQuery:
         """What is asked for."""
         state, chosen = self.state.currentData(), self.classes.currentData()
-        return Query(
+        return WorklistQuery(
             text=self.words.text(),
-            states=() if state is None else (State(state),),
+            states=() if state is None else (StudyState(state),),
             classes=() if chosen is None else (chosen,),
-            order=Order(self.order.currentData()),
+            order=WorklistOrder(self.order.currentData()),
         )
 
-    def sort_by(self, order: Order) -> None:
+    def sort_by(self, order: WorklistOrder) -> None:
         self.order.setCurrentIndex(self.order.findData(order.value))
 
     def clear(self) -> None:
@@ -296,5 +296,7 @@ def _choice(name: str, items: Iterable[tuple[str, object]]) -> Choice:
     return made
 
 
-def _swapped(words: Mapping[State, str] | Mapping[Order, str]) -> list[tuple[str, object]]:
+def _swapped(
+    words: Mapping[StudyState, str] | Mapping[WorklistOrder, str],
+) -> list[tuple[str, object]]:
     return [(tr(text), each.value) for each, text in words.items()]

@@ -13,15 +13,15 @@ from tumorviewer.desktop.answer import NONE_NAMED
 from tumorviewer.desktop.bars import percent
 from tumorviewer.desktop.labels import plain_tip
 from tumorviewer.language import date, later, number, tr
-from tumorviewer.records import OnDisk, Order, State, StudyEntry
+from tumorviewer.records import OnDisk, StudyState, WorklistEntry, WorklistOrder
 
 _Index = QModelIndex | QPersistentModelIndex
 STATE_WORDS = {
-    State.NEW: later("New"),
-    State.ANALYSED: later("Analysed"),
-    State.READ: later("Read"),
-    State.DISAGREES: later("Disagrees"),
-    State.SIGNED: later("Signed"),
+    StudyState.NEW: later("New"),
+    StudyState.ANALYSED: later("Analysed"),
+    StudyState.READ: later("Read"),
+    StudyState.DISAGREES: later("Disagrees"),
+    StudyState.SIGNED: later("Signed"),
 }
 _ON_DISK_WORDS = {
     OnDisk.THERE: "",
@@ -43,9 +43,9 @@ class Column(NamedTuple):
 
     title: str
     width: int
-    order: Order | None
+    order: WorklistOrder | None
     """What a click on its heading sorts by."""
-    text: Callable[[WorklistModel, StudyEntry], str]
+    text: Callable[[WorklistModel, WorklistEntry], str]
     is_number: bool = False
     is_wide: bool = False
     """It takes what room there is, and shares it with others that do."""
@@ -56,14 +56,14 @@ class WorklistModel(QAbstractTableModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.entries: Sequence[StudyEntry] = ()
+        self.entries: Sequence[WorklistEntry] = ()
         self.labels: Mapping[str, str] = {}
         """Classes in words."""
         self.hides_patient = False
         self.hides_answers = False
         """Whether the model's answer is kept back until there is a verdict."""
 
-    def show_entries(self, entries: Sequence[StudyEntry]) -> None:
+    def show_entries(self, entries: Sequence[WorklistEntry]) -> None:
         """Show these studies, in this order."""
         self.beginResetModel()
         self.entries = entries
@@ -100,11 +100,13 @@ class WorklistModel(QAbstractTableModel):
                 return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             case Qt.ItemDataRole.ForegroundRole:
                 return _colour(entry, column, self.sees_answer(entry))
-            case Qt.ItemDataRole.FontRole if entry.state is State.NEW and column.title in _NAMED:
+            case Qt.ItemDataRole.FontRole if (
+                entry.state is StudyState.NEW and column.title in _NAMED
+            ):
                 return _semibold()
         return None
 
-    def sees_answer(self, entry: StudyEntry) -> bool:
+    def sees_answer(self, entry: WorklistEntry) -> bool:
         """Whether the reader may see what the model says of a study."""
         return not self.hides_answers or entry.verdict_class is not None
 
@@ -112,7 +114,7 @@ class WorklistModel(QAbstractTableModel):
         """A class in words."""
         return "" if name is None else tr(self.labels.get(name, name.capitalize()))
 
-    def _tip(self, entry: StudyEntry, column: Column) -> str:
+    def _tip(self, entry: WorklistEntry, column: Column) -> str:
         return "\n".join(
             filter(
                 None, (column.text(self, entry), tr(_ON_DISK_WORDS[entry.on_disk]), entry.refused)
@@ -120,38 +122,38 @@ class WorklistModel(QAbstractTableModel):
         )
 
 
-def state_words(entry: StudyEntry) -> str:
+def state_words(entry: WorklistEntry) -> str:
     """How far a study has come; a signed verdict that differs says so too."""
-    differs = entry.state is State.SIGNED and entry.disagrees
+    differs = entry.state is StudyState.SIGNED and entry.disagrees
     words = (STATE_WORDS[entry.state], later("disagrees") if differs else "", _FILES[entry.on_disk])
     return " · ".join(map(tr, filter(None, words)))
 
 
-def patient_words(entry: StudyEntry, hide: bool) -> str:
+def patient_words(entry: WorklistEntry, hide: bool) -> str:
     """Whose study it is, as far as may be seen."""
     if hide:
         return tr("Patient {pseudonym}", pseudonym=entry.pseudonym[:6])
     return entry.patient_name or entry.patient_id or tr("Not named")
 
 
-def _state(_model: WorklistModel, entry: StudyEntry) -> str:
+def _state(_model: WorklistModel, entry: WorklistEntry) -> str:
     return state_words(entry)
 
 
-def _patient(model: WorklistModel, entry: StudyEntry) -> str:
+def _patient(model: WorklistModel, entry: WorklistEntry) -> str:
     return patient_words(entry, model.hides_patient)
 
 
-def _study(model: WorklistModel, entry: StudyEntry) -> str:
+def _study(model: WorklistModel, entry: WorklistEntry) -> str:
     title = "" if model.hides_patient else entry.title
     return " · ".join(filter(None, (entry.description or title, entry.modality)))
 
 
-def _date(_model: WorklistModel, entry: StudyEntry) -> str:
+def _date(_model: WorklistModel, entry: WorklistEntry) -> str:
     return date(entry.date)
 
 
-def _answer(model: WorklistModel, entry: StudyEntry) -> str:
+def _answer(model: WorklistModel, entry: WorklistEntry) -> str:
     if entry.predicted_class is None and entry.refused:
         return tr("Not analysed")
     if entry.predicted_class is not None and entry.doubt == 1 and model.sees_answer(entry):
@@ -161,31 +163,31 @@ def _answer(model: WorklistModel, entry: StudyEntry) -> str:
     return tr(HIDDEN)
 
 
-def _tumour(model: WorklistModel, entry: StudyEntry) -> str:
+def _tumour(model: WorklistModel, entry: WorklistEntry) -> str:
     return "" if entry.tumour is None or not model.sees_answer(entry) else percent(entry.tumour)
 
 
-def _doubt(model: WorklistModel, entry: StudyEntry) -> str:
+def _doubt(model: WorklistModel, entry: WorklistEntry) -> str:
     return "" if entry.doubt is None or not model.sees_answer(entry) else number(100 * entry.doubt)
 
 
-def _verdict(model: WorklistModel, entry: StudyEntry) -> str:
+def _verdict(model: WorklistModel, entry: WorklistEntry) -> str:
     return model.label(entry.verdict_class)
 
 
 COLUMNS = (
-    Column(later("State"), 150, Order.PRIORITY, _state),
-    Column(later("Patient"), 190, Order.PATIENT, _patient, is_wide=True),
+    Column(later("State"), 150, WorklistOrder.PRIORITY, _state),
+    Column(later("Patient"), 190, WorklistOrder.PATIENT, _patient, is_wide=True),
     Column(later("Study"), 230, None, _study, is_wide=True),
-    Column(later("Date"), 100, Order.NEWEST, _date),
+    Column(later("Date"), 100, WorklistOrder.NEWEST, _date),
     Column(later("Model"), 140, None, _answer),
-    Column(later("Tumour"), 84, Order.TUMOUR, _tumour, is_number=True),
-    Column(later("Doubt"), 72, Order.DOUBT, _doubt, is_number=True),
+    Column(later("Tumour"), 84, WorklistOrder.TUMOUR, _tumour, is_number=True),
+    Column(later("Doubt"), 72, WorklistOrder.DOUBT, _doubt, is_number=True),
     Column(later("Verdict"), 140, None, _verdict),
 )
 
 
-def _colour(entry: StudyEntry, column: Column, sees_answer: bool) -> QColor | None:
+def _colour(entry: WorklistEntry, column: Column, sees_answer: bool) -> QColor | None:
     colours = theme.current()
     if entry.on_disk is OnDisk.GONE:
         return QColor(colours.disabled)

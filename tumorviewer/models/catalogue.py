@@ -22,7 +22,7 @@ _PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """A folder in the catalogue: its card, or why it has none."""
 
     name: str
@@ -49,9 +49,9 @@ class Catalogue:
         """The user's own folder, the only one that is ever changed."""
         return self._folders[0]
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[CatalogueEntry, ...]:
         """Every bundle by name, the damaged ones too."""
-        found: dict[str, Entry] = {}
+        found: dict[str, CatalogueEntry] = {}
         for root in self._folders:
             for folder in _subfolders(root):
                 found.setdefault(folder.name, _entry(folder))
@@ -150,7 +150,7 @@ def _subfolders(root: Path) -> list[Path]:
     return [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
 
 
-def _entry(folder: Path) -> Entry:
+def _entry(folder: Path) -> CatalogueEntry:
     try:
         card = bundle.read_card(folder)
         if card.name != folder.name:
@@ -158,5 +158,5 @@ def _entry(folder: Path) -> Entry:
             remedy = tr("Rename the folder to {name}.", name=card.name)
             raise InputError(str(folder), reason, remedy)  # noqa: TRY301
     except InputError as problem:
-        return Entry(folder.name, folder, None, problem)
-    return Entry(folder.name, folder, card)
+        return CatalogueEntry(folder.name, folder, None, problem)
+    return CatalogueEntry(folder.name, folder, card)

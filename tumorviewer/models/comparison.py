@@ -23,7 +23,7 @@ _AGAIN = later("Make it again with `tumorviewer-train compare`.")
 
 
 @dataclass(frozen=True)
-class Identity:
+class ComparedModel:
     """Which model: a name may come back with other weights."""
 
     name: str
@@ -32,7 +32,7 @@ class Identity:
     """Of the weights."""
 
     @classmethod
-    def of(cls, card: ModelCard) -> Identity:
+    def of(cls, card: ModelCard) -> ComparedModel:
         """The model of that card."""
         return cls(card.name, card.version, card.weights.sha256)
 
@@ -57,8 +57,8 @@ class TestSet:
 class Comparison:
     """What a promotion needs of a comparison, and what its record keeps."""
 
-    candidate: Identity
-    current: Identity
+    candidate: ComparedModel
+    current: ComparedModel
     data: TestSet
     verdict: str
     """``better``, ``not worse``, ``worse`` or ``undecided``."""
@@ -97,7 +97,7 @@ def read(path: Path) -> Comparison:
 
 def _from_json(content: dict[str, Any]) -> Comparison:
     kept = _known(Comparison, content)
-    for name, kind in (("candidate", Identity), ("current", Identity), ("data", TestSet)):
+    for name, kind in (("candidate", ComparedModel), ("current", ComparedModel), ("data", TestSet)):
         if isinstance(kept.get(name), dict):
             kept[name] = _known(kind, kept[name])
     return schema.of_type(Comparison, kept, "comparison")

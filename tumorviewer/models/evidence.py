@@ -27,7 +27,7 @@ _VERDICTS = {
 }  # fmt: skip
 
 
-class Known(StrEnum):
+class OverlapBasis(StrEnum):
     """How it is known what of the judged items a model's training saw."""
 
     NOTHING = "nothing"
@@ -39,13 +39,16 @@ class Known(StrEnum):
 
 
 _SEEN = {
-    Known.NOTHING: later("Whether the items were in the training data is not known."),
-    Known.SAME_DATA: later("The items are the very data that the model was made from."),
-    Known.TABLE: later("Its predictions were read from a table, which does not say what the model "
-                       "has seen."),
-    Known.OUT_OF_FOLD: later("Its predictions were read from a table, which does not say what the "
-                             "model has seen; they are out-of-fold ones."),
-}  # fmt: skip
+    OverlapBasis.NOTHING: later("Whether the items were in the training data is not known."),
+    OverlapBasis.SAME_DATA: later("The items are the very data that the model was made from."),
+    OverlapBasis.TABLE: later(
+        "Its predictions were read from a table, which does not say what the model has seen."
+    ),
+    OverlapBasis.OUT_OF_FOLD: later(
+        "Its predictions were read from a table, which does not say what the model has seen; they "
+        "are out-of-fold ones."
+    ),
+}
 
 
 def seen(overlap: Mapping[str, Any]) -> str:
@@ -54,26 +57,26 @@ def seen(overlap: Mapping[str, Any]) -> str:
     Parameters
     ----------
     overlap
-        ``known``, a :class:`Known`; ``is_leaky``; ``in_files``, the share whose files it was
-        trained on; ``twins``, the share with a twin in what the user says it was trained on, or
-        None.
+        ``known``, an :class:`OverlapBasis`; ``is_leaky``; ``in_files``, the share whose files it
+        was trained on; ``twins``, the share with a near-duplicate in what the user says it was
+        trained on, or None.
     """
     twins = overlap["twins"]
     if twins is None:
         return _by_card(overlap)
     words = tr("{share} of the items are in the training data named, or have a twin there.",
                share=percent(twins, 1))  # fmt: skip
-    return words if overlap["known"] == Known.NOTHING else f"{_by_card(overlap)} {words}"
+    return words if overlap["known"] == OverlapBasis.NOTHING else f"{_by_card(overlap)} {words}"
 
 
 def _by_card(overlap: Mapping[str, Any]) -> str:
-    known = Known(overlap["known"])
+    known = OverlapBasis(overlap["known"])
     if known in _SEEN:
         return tr(_SEEN[known])
-    if known is Known.FILES and overlap["in_files"]:
+    if known is OverlapBasis.FILES and overlap["in_files"]:
         return tr("{share} of the items were in the model's training or validation data.",
                   share=percent(overlap["in_files"], 1))  # fmt: skip
-    if known is Known.FILES:
+    if known is OverlapBasis.FILES:
         return tr("No item's file was in the model's training data; copies saved anew may have "
                   "been.")  # fmt: skip
     if overlap["is_leaky"]:

@@ -13,7 +13,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
 from tumorviewer.models import schema
-from tumorviewer.models.comparison import Comparison, Identity
+from tumorviewer.models.comparison import ComparedModel, Comparison
 
 NAME = "history.jsonl"
 PROMOTE, ROLL_BACK = "promote", "rollback"
@@ -28,9 +28,9 @@ class Change:
     user: str
     action: str
     """:data:`PROMOTE` or :data:`ROLL_BACK`."""
-    before: Identity | None
+    before: ComparedModel | None
     """None if there was no default that could be read."""
-    after: Identity
+    after: ComparedModel
     comparison: Comparison | None = None
     override: str = ""
     """Why it was done all the same."""

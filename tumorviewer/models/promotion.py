@@ -22,8 +22,8 @@ from tumorviewer.models.comparison import (
     BETTER,
     FEW_GROUPS,
     NOT_WORSE,
+    ComparedModel,
     Comparison,
-    Identity,
     TestSet,
 )
 from tumorviewer.models.journal import PROMOTE, ROLL_BACK, Change
@@ -56,7 +56,7 @@ def promote(
     with catalogue.changing() as root:
         changes = _settled(catalogue, root)
         card, known = bundle.verify(catalogue.folder(name)), card_in_use(catalogue)
-        candidate, current = Identity.of(card), Identity.of(known) if known else None
+        candidate, current = ComparedModel.of(card), ComparedModel.of(known) if known else None
         if candidate == current:
             raise InputError(name, tr("It is the model in use already."))
         evidence = comparisons.read(comparison) if comparison else None
@@ -89,7 +89,7 @@ def roll_back(catalogue: Catalogue, user: str) -> Change:
         if current is not None and current.name != changes[-1].after.name:
             reason = tr("{current} was put in use by hand, not by a promotion.", current=current)
             raise InputError("rollback", reason, tr("Promote the model that you want."))
-        if Identity.of(bundle.verify(catalogue.folder(before.name))) != before:
+        if ComparedModel.of(bundle.verify(catalogue.folder(before.name))) != before:
             reason = tr("It is not what it was when it was in use.")
             raise InputError(before.name, reason, tr("Promote the model that you want."))
         change = Change(journal.now(), user, ROLL_BACK, current, before)
@@ -120,13 +120,13 @@ def objections(
     if comparison.candidate.sha256 != candidate.weights.sha256:
         yield tr(
             "The comparison is of other weights than those of {candidate}.",
-            candidate=Identity.of(candidate),
+            candidate=ComparedModel.of(candidate),
         )
     if current is None or comparison.current.sha256 != current.weights.sha256:
         yield tr(
             "The comparison is with {other}; in use is {current}.",
             other=comparison.current,
-            current=Identity.of(current) if current else tr("none"),
+            current=ComparedModel.of(current) if current else tr("none"),
         )
     yield from _shortcomings(comparison.data, candidate)
     if test_set and comparison.data.sha256 != test_set.sha256:
@@ -195,10 +195,10 @@ def history(catalogue: Catalogue) -> tuple[Change, ...]:
     return journal.read(catalogue.own)
 
 
-def in_use(catalogue: Catalogue) -> Identity | None:
+def in_use(catalogue: Catalogue) -> ComparedModel | None:
     """The model that is used unasked; None if it is missing or its card cannot be read."""
     card = card_in_use(catalogue)
-    return Identity.of(card) if card else None
+    return ComparedModel.of(card) if card else None
 
 
 def card_in_use(catalogue: Catalogue) -> ModelCard | None:
@@ -209,9 +209,9 @@ def card_in_use(catalogue: Catalogue) -> ModelCard | None:
         return None
 
 
-def _before(changes: Sequence[Change]) -> Identity | None:
+def _before(changes: Sequence[Change]) -> ComparedModel | None:
     """What a roll back returns to: promotions undo in the reverse of their order."""
-    stack: list[Identity | None] = []
+    stack: list[ComparedModel | None] = []
     for change in changes:
         if change.action == PROMOTE:
             stack.append(change.before)

@@ -45,7 +45,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Level:
+class CoverageLevel:
     """A promise of prediction sets, and whether it was kept."""
 
     promise: float
@@ -68,12 +68,12 @@ class PredictionSets:
     """Conformal prediction: sets of classes that hold the true one as often as promised."""
 
     method: str
-    levels: tuple[Level, ...]
+    levels: tuple[CoverageLevel, ...]
     """By rising promise."""
 
 
 @dataclass(frozen=True)
-class Together:
+class JointNaming:
     """The classes that are named together where no single one is."""
 
     least: float
@@ -96,7 +96,7 @@ class Abstention:
     accuracy: Measured
     """Of those."""
     accuracy_of_all: Measured
-    together: Together | None = None
+    together: JointNaming | None = None
     """None if the model was too rarely unsure to tell."""
     curve_answered: tuple[float, ...] = ()
     """Risk and coverage: if the model answered this share only, the surest first …"""
@@ -123,7 +123,7 @@ class Pooling:
 
 
 @dataclass(frozen=True)
-class Outside:
+class OodTestSet:
     """How well one kind of picture is told apart from the model's own kind."""
 
     kind: str
@@ -136,7 +136,7 @@ class Outside:
 
 
 @dataclass(frozen=True)
-class Site:
+class ExternalSite:
     """Pictures of the model's own kind from elsewhere, none of them a near-duplicate."""
 
     name: str
@@ -146,7 +146,7 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Familiarity:
+class OodMeasures:
     """What is like the training data, and what is not: arrays ``familiarity.*``."""
 
     method: str
@@ -165,15 +165,15 @@ class Familiarity:
     """And of those that are at least marked."""
     auroc: Measured
     """Of all reported kinds together, each counting alike, against the held-out pictures."""
-    kinds: tuple[Outside, ...]
+    kinds: tuple[OodTestSet, ...]
     """That the method was not chosen by."""
-    chosen_by: tuple[Outside, ...]
+    chosen_by: tuple[OodTestSet, ...]
     """That it was chosen by."""
     rivals: dict[str, float]
     """Mean AUROC of each way that was tried, over the kinds that it was chosen by."""
-    degraded: tuple[Outside, ...] = ()
+    degraded: tuple[OodTestSet, ...] = ()
     """The model's own kind, acquired or exported badly: to be marked rather than refused."""
-    sites: tuple[Site, ...] = ()
+    sites: tuple[ExternalSite, ...] = ()
     quality: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """Least and greatest usual value of each of :class:`tumorviewer.analysis.trust.quality.Quality`
     that is looked at."""
@@ -211,7 +211,7 @@ class MapScores:
 
 
 @dataclass(frozen=True)
-class Maps:
+class MapMeasures:
     """Which saliency method shows best what the model decided on."""
 
     default: str
@@ -235,7 +235,7 @@ class Cohort:
 
 
 @dataclass(frozen=True)
-class Similar:
+class SimilarityIndex:
     """Training items that a slice is compared with: arrays ``similar.*``, a row for each."""
 
     items: int
@@ -252,7 +252,7 @@ class Similar:
 
 
 @dataclass(frozen=True)
-class Mistake:
+class ConfidentMistake:
     """A held-out item that the model is wrong about."""
 
     digest: str
@@ -281,9 +281,9 @@ class Trust:
     sets: PredictionSets | None = None
     abstention: Abstention | None = None
     pooling: Pooling | None = None
-    familiarity: Familiarity | None = None
-    maps: Maps | None = None
+    familiarity: OodMeasures | None = None
+    maps: MapMeasures | None = None
     cohort: Cohort | None = None
-    similar: Similar | None = None
-    mistakes: tuple[Mistake, ...] = ()
+    similar: SimilarityIndex | None = None
+    mistakes: tuple[ConfidentMistake, ...] = ()
     """The most confident ones first; pictures in ``mistakes.pictures`` where they may be shown."""

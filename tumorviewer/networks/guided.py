@@ -17,7 +17,7 @@ from tumorviewer.networks.registry import Classifier, register
 # Shape suffixes: N pictures, C channels, H W feature map, K classes.
 
 
-class Looking(nn.Module):
+class GuidedAttention(nn.Module):
     """A map to the mean of its channels where the score is high, and to their plain mean."""
 
     def __init__(self, channels: int) -> None:
@@ -40,13 +40,13 @@ class LightGuided(LightTransfer):
     def __init__(self, classes: int, width: int, dropout: float) -> None:
         super().__init__(classes, width, dropout)
         self.head = nn.Sequential(
-            Looking(width), nn.Dropout(dropout), nn.Linear(2 * width, classes)
+            GuidedAttention(width), nn.Dropout(dropout), nn.Linear(2 * width, classes)
         )
 
     def scores(self, maps_NCHW: Tensor) -> Tensor:
         """Before the softmax, ``(N, 1, H, W)``."""
         looking = self.get_submodule("head.0")
-        assert isinstance(looking, Looking)
+        assert isinstance(looking, GuidedAttention)
         scores: Tensor = looking.score(maps_NCHW)
         return scores
 

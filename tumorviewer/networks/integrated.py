@@ -47,7 +47,7 @@ class SharedTrunk(nn.Sequential):
         return maps
 
 
-class Recurrent(nn.Module):
+class RecurrentBranch(nn.Module):
     """An LSTM along the sequence; its last state, ``(N, D)``."""
 
     def __init__(self, channels: int, hidden: int) -> None:
@@ -63,7 +63,7 @@ class Recurrent(nn.Module):
         return last
 
 
-class Attending(nn.Module):
+class TransformerBranch(nn.Module):
     """A transformer encoder over tokens at sinusoidal positions; the mean of its answers."""
 
     def __init__(self, channels: int, hidden: int, layers: int, heads: int) -> None:
@@ -91,7 +91,7 @@ def sinusoidal(tokens_NLC: Tensor) -> Tensor:
     return torch.stack([angle.sin(), angle.cos()], 2).flatten(1).to(tokens_NLC.dtype)
 
 
-class Fusion(nn.Module):
+class BranchFusion(nn.Module):
     """The feature map to what both branches make of it, joined."""
 
     def __init__(self, channels: int, sequence: str, branches: tuple[nn.Module, nn.Module]) -> None:
@@ -108,7 +108,7 @@ class Fusion(nn.Module):
         return torch.cat([self.recurrent(sequence_NLC), self.attending(places_NLC)], 1)
 
 
-class Weighing(nn.Module):
+class AttentionPooling(nn.Module):
     """Attention pooling of a feature map (Ilse et al., ICML 2018, equation 8): ``(N, C)``."""
 
     def __init__(self, channels: int, hidden: int) -> None:
@@ -143,7 +143,7 @@ class OnBackbone(Classifier):
         }
 
 
-class Integrated(OnBackbone):
+class IntegratedClassifier(OnBackbone):
     """Backbone, LSTM and transformer branches, one softmax."""
 
     def __init__(self, backbone: str, sequence: str) -> None:
@@ -160,7 +160,7 @@ class Integrated(OnBackbone):
         return maps_NCHW[:, middle * self.channels : (middle + 1) * self.channels]
 
 
-class Attentive(OnBackbone):
+class AttentionClassifier(OnBackbone):
     """A backbone with attention pooling."""
 
     attends = is_guidable = True
@@ -168,7 +168,7 @@ class Attentive(OnBackbone):
     def scores(self, maps_NCHW: Tensor) -> Tensor:
         """Before the softmax, ``(N, 1, H, W)``."""
         weighing = self.get_submodule("head.0")
-        assert isinstance(weighing, Weighing)
+        assert isinstance(weighing, AttentionPooling)
         scores: Tensor = weighing.score(maps_NCHW)
         return scores
 
@@ -186,13 +186,13 @@ def integrated(
 ) -> Classifier:
     """Build the integrated model: an LSTM of ``hidden`` units beside a transformer encoder of
     ``layers`` with ``heads`` each, ``width`` wide."""
-    network = Integrated(backbone, sequence)
+    network = IntegratedClassifier(backbone, sequence)
     branches = (
-        Recurrent(network.channels, hidden),
-        Attending(network.channels, width, layers, heads),
+        RecurrentBranch(network.channels, hidden),
+        TransformerBranch(network.channels, width, layers, heads),
     )
     network.head = nn.Sequential(
-        Fusion(network.channels, sequence, branches),
+        BranchFusion(network.channels, sequence, branches),
         nn.Dropout(dropout),
         nn.Linear(hidden + width, classes),
     )
@@ -204,9 +204,9 @@ def cnn_attention(
     classes: int, backbone: str = "resnet50", hidden: int = 128, dropout: float = 0.3
 ) -> Classifier:
     """Build a backbone with attention pooling."""
-    network = Attentive(backbone)
+    network = AttentionClassifier(backbone)
     network.head = nn.Sequential(
-        Weighing(network.channels, hidden),
+        AttentionPooling(network.channels, hidden),
         nn.Dropout(dropout),
         nn.Linear(network.channels, classes),
     )

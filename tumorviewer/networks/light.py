@@ -62,7 +62,7 @@ def pooled(channels: int, classes: int, dropout: float) -> nn.Sequential:
     )
 
 
-class Pooled(Classifier):
+class PooledClassifier(Classifier):
     """Ends in :func:`pooled`, so that its class activation maps (Zhou et al., CVPR 2016) are one
     linear step away and their mean, with the bias, is the logit."""
 
@@ -75,7 +75,7 @@ class Pooled(Classifier):
         return functional.conv2d(maps_NCHW, linear.weight[:, :, None, None])
 
 
-class LightCNN(Pooled):
+class LightCNN(PooledClassifier):
     """Four stages of two separable convolutions and a squeeze-and-excitation block."""
 
     input_size = 224
@@ -100,7 +100,7 @@ class LightCNN(Pooled):
         self.head = pooled(channels, classes, dropout)
 
 
-class Residual(nn.Module):
+class ResidualBlock(nn.Module):
     """Two separable convolutions and squeeze-and-excitation around a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -127,7 +127,7 @@ class Residual(nn.Module):
         return out
 
 
-class LightResidual(Pooled):
+class LightResidual(PooledClassifier):
     """The light CNN with shortcuts; its feature map is a 16th of the input side."""
 
     input_size = 224
@@ -141,8 +141,8 @@ class LightResidual(Pooled):
         ]
         channels = width
         for outputs, stride in ((2 * width, 2), (4 * width, 2), (8 * width, 2), (12 * width, 1)):
-            stages.append(Residual(channels, outputs, stride))
-            stages += [Residual(outputs, outputs, 1) for _ in range(depth - 1)]
+            stages.append(ResidualBlock(channels, outputs, stride))
+            stages += [ResidualBlock(outputs, outputs, 1) for _ in range(depth - 1)]
             channels = outputs
         self.trunk = nn.Sequential(*stages)
         self.upper = (*(f"trunk.{len(stages) - depth + i}." for i in range(depth)), "head.")

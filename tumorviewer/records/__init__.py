@@ -8,33 +8,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tumorviewer.records.entries import (
+    Annotation,
     AuditEntry,
     Fault,
     FindingEntry,
-    Mark,
     OnDisk,
-    Order,
-    Query,
-    State,
-    StudyEntry,
+    StudyState,
     Verdict,
+    WorklistEntry,
+    WorklistOrder,
+    WorklistQuery,
 )
 
 if TYPE_CHECKING:
     from tumorviewer.records.facade import Records
 
 __all__ = [
+    "Annotation",
     "AuditEntry",
     "Fault",
     "FindingEntry",
-    "Mark",
     "OnDisk",
-    "Order",
-    "Query",
     "Records",
-    "State",
-    "StudyEntry",
+    "StudyState",
     "Verdict",
+    "WorklistEntry",
+    "WorklistOrder",
+    "WorklistQuery",
 ]
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Row
 from tumorviewer.records import drift
 from tumorviewer.records.drift import Alarm
 from tumorviewer.records.states import agrees, deciding, said
-from tumorviewer.records.store import Store
+from tumorviewer.records.store import RecordStore
 from tumorviewer.records.tables import findings, observations, studies, verdicts
 
 _Z = 1.959963984540054
@@ -120,7 +120,7 @@ class _Reading:
 class Agreements:
     """Looks at findings and verdicts together."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RecordStore) -> None:
         self._store = store
 
     def measure(self) -> Agreement:

@@ -9,29 +9,31 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Row
 
-from tumorviewer.records.entries import Mark, digest
-from tumorviewer.records.store import Store, key_of, now
-from tumorviewer.records.tables import marks
+from tumorviewer.records.entries import Annotation, digest
+from tumorviewer.records.store import RecordStore, key_of, now
+from tumorviewer.records.tables import annotation_table
 
 
-class Marks:
+class Annotations:
     """Keeps the marks of each study. They stay when their series is gone: the window lists those
-    whose :attr:`Mark.volume` it does not find."""
+    whose :attr:`Annotation.volume` it does not find."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RecordStore) -> None:
         self._store = store
 
-    def save(self, study: int, mark: Mark) -> None:
+    def save(self, study: int, mark: Annotation) -> None:
         """Keep a mark, in place of the one of the same id."""
         document = asdict(mark)
         values = {"study": study, "time": now(), "document": json.dumps(document)}
         with self._store.writing() as connection:
             key = key_of(connection, study)
             changed = connection.execute(
-                marks.update().where(marks.c.id == mark.id, marks.c.study == study).values(values)
+                annotation_table.update()
+                .where(annotation_table.c.id == mark.id, annotation_table.c.study == study)
+                .values(values)
             )
             if not changed.rowcount:
-                connection.execute(marks.insert().values(id=mark.id, **values))
+                connection.execute(annotation_table.insert().values(id=mark.id, **values))
             action = "changed mark" if changed.rowcount else "marked"
             self._store.note(connection, action, key, mark=mark.id, sha256=digest(document))
 
@@ -40,19 +42,25 @@ class Marks:
         with self._store.writing() as connection:
             key = key_of(connection, study)
             gone = connection.execute(
-                marks.delete().where(marks.c.id == identifier, marks.c.study == study)
+                annotation_table.delete().where(
+                    annotation_table.c.id == identifier, annotation_table.c.study == study
+                )
             )
             if gone.rowcount:
                 self._store.note(connection, "removed mark", key, mark=identifier)
 
-    def of(self, study: int) -> list[Mark]:
+    def of(self, study: int) -> list[Annotation]:
         """The marks of a study, in no order that means something."""
-        query = sa.select(marks).where(marks.c.study == study).order_by(marks.c.id)
+        query = (
+            sa.select(annotation_table)
+            .where(annotation_table.c.study == study)
+            .order_by(annotation_table.c.id)
+        )
         with self._store.reading() as connection:
             return [_mark(row) for row in connection.execute(query)]
 
 
-def _mark(row: Row[Any]) -> Mark:
+def _mark(row: Row[Any]) -> Annotation:
     content = json.loads(row.document)
     x_y_z = tuple(tuple(point) for point in content["points_mm"])
-    return Mark(**content | {"points_mm": x_y_z})
+    return Annotation(**content | {"points_mm": x_y_z})

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tumorviewer.language import tr
-from tumorviewer.records import Order, Query, Records, State
+from tumorviewer.records import Records, StudyState, WorklistOrder, WorklistQuery
 
-_READ = (State.READ, State.DISAGREES, State.SIGNED)
+_READ = (StudyState.READ, StudyState.DISAGREES, StudyState.SIGNED)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -62,8 +62,8 @@ def _verify(records: Records, options: argparse.Namespace) -> int:
 def _send(records: Records, options: argparse.Namespace) -> int:
     from tumorviewer.records.training import export
 
-    states = (State.SIGNED,) if options.signed else _READ
-    entries = records.worklist.find(Query(states=states, order=Order.ADDED))
+    states = (StudyState.SIGNED,) if options.signed else _READ
+    entries = records.worklist.find(WorklistQuery(states=states, order=WorklistOrder.ADDED))
     sent = export(
         records,
         [entry.id for entry in entries],

@@ -1,7 +1,7 @@
 """What is kept: entries of the worklist, findings, verdicts, marks and the audit trail.
 
 Times are UTC, ISO 8601 with milliseconds (``2026-11-21T12:43:00.000Z``): they sort as text.
-A ``study`` is :attr:`StudyEntry.id`; a ``volume`` is what
+A ``study`` is :attr:`WorklistEntry.id`; a ``volume`` is what
 :func:`tumorviewer.records.identity.volume_key` says.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 from tumorviewer.analysis.finding import ModelIdentity
 
 
-class State(Enum):
+class StudyState(Enum):
     """How far a study has come."""
 
     NEW = "new"
@@ -37,7 +37,7 @@ class OnDisk(Enum):
     GONE = "gone"
 
 
-class Order(Enum):
+class WorklistOrder(Enum):
     """What the worklist is sorted by; the newest study first among equals."""
 
     NEWEST = "newest"
@@ -52,22 +52,22 @@ class Order(Enum):
 
 
 @dataclass(frozen=True)
-class Query:
+class WorklistQuery:
     """Which studies to show; what is empty does not restrict."""
 
     text: str = ""
     """Words that all occur in name, patient id, description, title, modality, date or path."""
-    states: tuple[State, ...] = ()
+    states: tuple[StudyState, ...] = ()
     classes: tuple[str, ...] = ()
     """Of the reader's verdict, or of the model where there is none."""
     since: str = ""
     """``YYYY-MM-DD``, that day included."""
     until: str = ""
-    order: Order = Order.NEWEST
+    order: WorklistOrder = WorklistOrder.NEWEST
 
 
 @dataclass(frozen=True)
-class StudyEntry:
+class WorklistEntry:
     """A line of the worklist."""
 
     id: int
@@ -87,7 +87,7 @@ class StudyEntry:
     date: str
     source: str
     """File or folder that it was opened from."""
-    state: State
+    state: StudyState
     priority: int
     """Higher is earlier."""
     on_disk: OnDisk
@@ -118,7 +118,7 @@ class FindingEntry:
     predicted_class: str
     tumour: float | None
     doubt: float
-    """As :attr:`StudyEntry.doubt`."""
+    """As :attr:`WorklistEntry.doubt`."""
     margin: float
     """Probability of the first class less that of the second."""
     document: Mapping[str, Any]
@@ -152,7 +152,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Annotation:
     """A measurement, text or point, in patient space."""
 
     id: str
@@ -179,7 +179,7 @@ class AuditEntry:
     host: str
     action: str
     study: str | None
-    """:attr:`StudyEntry.key`."""
+    """:attr:`WorklistEntry.key`."""
     details: Mapping[str, Any]
     previous: str
     """Hash of the entry before; 64 zeros for the first."""

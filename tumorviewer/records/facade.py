@@ -12,12 +12,12 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records import keeping, locks
 from tumorviewer.records.agreement import Agreements
-from tumorviewer.records.annotations import Marks
+from tumorviewer.records.annotations import Annotations
 from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.findings import Findings
-from tumorviewer.records.queue import Queue
+from tumorviewer.records.queue import JudgingQueue
 from tumorviewer.records.session import Session
-from tumorviewer.records.store import Store, user
+from tumorviewer.records.store import RecordStore, user
 from tumorviewer.records.trail import Trail
 from tumorviewer.records.verdicts import Verdicts
 from tumorviewer.records.worklist import Worklist
@@ -62,15 +62,15 @@ class Records:
         own = sa.URL.create("sqlite", database=str((self.folder / keeping.FILE).absolute()))
         self._database = Database(sa.make_url(url) if url else own, patience_s)
         self._is_own = url is None
-        self._store = Store(self._database, self.folder / keeping.HEADS, reader or user())
+        self._store = RecordStore(self._database, self.folder / keeping.HEADS, reader or user())
         self.worklist = Worklist(self._store)
         self.findings = Findings(self._store)
         self.verdicts = Verdicts(self._store)
-        self.marks = Marks(self._store)
+        self.annotations = Annotations(self._store)
         self.agreement = Agreements(self._store)
         self.trail = Trail(self._store)
         self.session = Session(self._store, self.folder)
-        self.queue = Queue(self._store, self.folder)
+        self.queue = JudgingQueue(self._store, self.folder)
         self._open(patience_s)
 
     @property

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row
 from tumorviewer import words
 from tumorviewer.analysis.finding import (
     Finding,
-    Kind,
     ModelIdentity,
+    OodAssessment,
     PredictionSet,
     Saliency,
     SimilarCase,
@@ -24,7 +24,7 @@ from tumorviewer.analysis.finding import (
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.records.entries import FindingEntry
 from tumorviewer.records.states import deciding, refresh
-from tumorviewer.records.store import Store, key_of, now
+from tumorviewer.records.store import RecordStore, key_of, now
 from tumorviewer.records.tables import findings, observations, volumes
 from tumorviewer.records.trail import guarded
 from tumorviewer.study.types import Volume
@@ -37,7 +37,7 @@ _SHOWN = [column for column in findings.c if column is not findings.c.saliency]
 class Findings:
     """Keeps findings, several of one volume if several models were asked."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RecordStore) -> None:
         self._store = store
 
     def add(
@@ -234,10 +234,10 @@ def _variation(document: dict[str, Any] | None) -> Variation | None:
     return Variation(**document | {"others": tuple(document["others"])})
 
 
-def _kind(document: dict[str, Any] | None) -> Kind | None:
+def _kind(document: dict[str, Any] | None) -> OodAssessment | None:
     if document is None:
         return None
-    return Kind(document["level"], document["distance"], tuple(document["reasons"]))
+    return OodAssessment(document["level"], document["distance"], tuple(document["reasons"]))
 
 
 def _similar(document: dict[str, Any] | None) -> SimilarCases | None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tumorviewer.records import locks
-from tumorviewer.records.store import Store, now
+from tumorviewer.records.store import RecordStore, now
 from tumorviewer.records.tables import session
 
 _NAME = "batch"
@@ -32,7 +32,7 @@ class Wanted:
     is_paused: bool = False
 
 
-class Queue:
+class JudgingQueue:
     """Every change is a transaction on what stands there, so that none is lost.
 
     Parameters
@@ -41,7 +41,7 @@ class Queue:
         Where studies that are being judged are marked as such.
     """
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: RecordStore, folder: Path) -> None:
         self._store = store
         self._folder = folder
 

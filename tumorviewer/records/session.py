@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tumorviewer.records import locks
-from tumorviewer.records.store import Store, now
+from tumorviewer.records.store import RecordStore, now
 from tumorviewer.records.tables import session
 
 _WINDOW = "window/"
@@ -27,7 +27,7 @@ class Session:
         Where the windows that are open are marked as such.
     """
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: RecordStore, folder: Path) -> None:
         self._store = store
         self._folder = folder
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from tumorviewer.records.entries import State
+from tumorviewer.records.entries import StudyState
 from tumorviewer.records.tables import findings, studies, verdicts
 
 _SHOWN = ("volume", "predicted_class", "tumour", "doubt")
@@ -86,9 +86,9 @@ def _telling(row: Row[Any]) -> float:
     return float(1 - row.doubt if row.tumour is None else row.tumour)
 
 
-def _state(finding: Row[Any] | None, verdict: Row[Any] | None, agreed: bool | None) -> State:
+def _state(finding: Row[Any] | None, verdict: Row[Any] | None, agreed: bool | None) -> StudyState:
     if verdict is None:
-        return State.ANALYSED if finding else State.NEW
+        return StudyState.ANALYSED if finding else StudyState.NEW
     if verdict.signed:
-        return State.SIGNED
-    return State.DISAGREES if agreed is False else State.READ
+        return StudyState.SIGNED
+    return StudyState.DISAGREES if agreed is False else StudyState.READ

@@ -39,7 +39,7 @@ def user() -> str:
 
 
 @dataclass(frozen=True)
-class Store:
+class RecordStore:
     """A database, and who works in it.
 
     Every change and its entry in the audit trail are one transaction.
@@ -74,7 +74,7 @@ class Store:
         Parameters
         ----------
         study
-            :attr:`StudyEntry.key`.
+            :attr:`WorklistEntry.key`.
         details
             Plain JSON; never a patient's name, id or path.
         """

@@ -101,7 +101,7 @@ verdicts = Table(
     Column("volume", Text),
     _text("slices"),
 )
-marks = Table(
+annotation_table = Table(
     "marks",
     metadata,
     Column("id", Text, primary_key=True),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Table
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.records.entries import AuditEntry, Fault, digest
-from tumorviewer.records.store import Store, entry_of, key_of
+from tumorviewer.records.store import RecordStore, entry_of, key_of
 from tumorviewer.records.tables import findings, head, studies, trail, verdicts
 
 _FIRST = "0" * 64
@@ -26,7 +26,7 @@ _GUARDED = {later("verdict"): verdicts, later("finding"): findings}
 class Trail:
     """Reads, extends and verifies the trail."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RecordStore) -> None:
         self._store = store
 
     def note(self, action: str, study: int | None = None, **details: Any) -> AuditEntry:

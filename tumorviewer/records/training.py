@@ -15,7 +15,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.imaging.display import grey
 from tumorviewer.language import tr
-from tumorviewer.records.entries import StudyEntry, Verdict
+from tumorviewer.records.entries import Verdict, WorklistEntry
 from tumorviewer.records.facade import Records
 from tumorviewer.records.identity import study_key, volume_key
 from tumorviewer.study import open_paths
@@ -44,7 +44,7 @@ class Exported:
 class _Shown:
     """Where a study shows what its reader says."""
 
-    entry: StudyEntry
+    entry: WorklistEntry
     label: str
     volume: VolumeReader
     position: int
@@ -116,7 +116,7 @@ def _check_empty(folder: Path, pictures: bool) -> None:
         )
 
 
-def _shown(records: Records, entry: StudyEntry) -> _Shown:
+def _shown(records: Records, entry: WorklistEntry) -> _Shown:
     verdict = records.verdicts.current(entry.id)
     if verdict is None:
         raise InputError(entry.source, tr("Nobody has read it."), tr("Give a verdict first."))
@@ -141,7 +141,7 @@ def _shown(records: Records, entry: StudyEntry) -> _Shown:
 
 
 def _where(
-    records: Records, entry: StudyEntry, verdict: Verdict
+    records: Records, entry: WorklistEntry, verdict: Verdict
 ) -> tuple[str | None, tuple[int, ...]]:
     """Volume and slices that the reader named, else that the model decided by."""
     if verdict.volume is not None and verdict.slices:
@@ -153,7 +153,7 @@ def _where(
     return deciding.volume, tuple(sorted(deciding.document["key_slices"]))
 
 
-def _open(records: Records, entry: StudyEntry) -> Study:
+def _open(records: Records, entry: WorklistEntry) -> Study:
     opened = open_paths(records.worklist.paths(entry.id))
     for study in opened.studies:
         if study_key(study) == entry.key:

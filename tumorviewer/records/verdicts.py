@@ -14,7 +14,7 @@ from tumorviewer.language import tr
 from tumorviewer.records.database import NAME
 from tumorviewer.records.entries import Verdict
 from tumorviewer.records.states import current_verdict, refresh
-from tumorviewer.records.store import Store, key_of, now
+from tumorviewer.records.store import RecordStore, key_of, now
 from tumorviewer.records.tables import verdicts
 from tumorviewer.records.trail import guarded
 
@@ -22,7 +22,7 @@ from tumorviewer.records.trail import guarded
 class Verdicts:
     """Takes verdicts and gives them back."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RecordStore) -> None:
         self._store = store
 
     def give(

@@ -15,7 +15,13 @@ from tumorviewer.analysis.trust import training_cohort
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME
-from tumorviewer.records.entries import OnDisk, Order, Query, State, StudyEntry
+from tumorviewer.records.entries import (
+    OnDisk,
+    StudyState,
+    WorklistEntry,
+    WorklistOrder,
+    WorklistQuery,
+)
 from tumorviewer.records.identity import (
     VolumeFiles,
     compare,
@@ -24,10 +30,10 @@ from tumorviewer.records.identity import (
     study_key,
     volumes_of,
 )
-from tumorviewer.records.store import Store, key_of, now
+from tumorviewer.records.store import RecordStore, key_of, now
 from tumorviewer.records.tables import (
+    annotation_table,
     findings,
-    marks,
     meta,
     observations,
     studies,
@@ -36,19 +42,19 @@ from tumorviewer.records.tables import (
 )
 from tumorviewer.study.types import Study
 
-_FIELDS = [field.name for field in fields(StudyEntry)]
+_FIELDS = [field.name for field in fields(WorklistEntry)]
 _SHOWN = [studies.c[name] for name in _FIELDS]
 _STATE, _ON_DISK = _FIELDS.index("state"), _FIELDS.index("on_disk")
-_STATES = {state.value: state for state in State}
+_STATES = {state.value: state for state in StudyState}
 _PLACES = {place.value: place for place in OnDisk}
 _CLASS = sa.func.coalesce(studies.c.verdict_class, studies.c.predicted_class)
-_ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {
-    Order.NEWEST: (),
-    Order.PRIORITY: (studies.c.priority.desc(),),
-    Order.TUMOUR: (studies.c.tumour.desc().nulls_last(),),
-    Order.DOUBT: (studies.c.doubt.desc().nulls_last(),),
-    Order.PATIENT: (studies.c.patient_name, studies.c.pseudonym),
-    Order.ADDED: (studies.c.id.desc(),),
+_ORDERS: dict[WorklistOrder, tuple[ColumnElement[Any], ...]] = {
+    WorklistOrder.NEWEST: (),
+    WorklistOrder.PRIORITY: (studies.c.priority.desc(),),
+    WorklistOrder.TUMOUR: (studies.c.tumour.desc().nulls_last(),),
+    WorklistOrder.DOUBT: (studies.c.doubt.desc().nulls_last(),),
+    WorklistOrder.PATIENT: (studies.c.patient_name, studies.c.pseudonym),
+    WorklistOrder.ADDED: (studies.c.id.desc(),),
 }
 
 
@@ -56,10 +62,10 @@ class Worklist:
     """Takes in studies and finds them again. Adding and checking read files: not in the window's
     own thread."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: RecordStore) -> None:
         self._store = store
 
-    def add(self, study: Study) -> StudyEntry:
+    def add(self, study: Study) -> WorklistEntry:
         """Take in a study; one that is here already is brought up to date and not doubled.
 
         Raises
@@ -78,14 +84,14 @@ class Worklist:
         self.check([number])
         return self.get(number)
 
-    def find(self, query: Query | None = None) -> list[StudyEntry]:
+    def find(self, query: WorklistQuery | None = None) -> list[WorklistEntry]:
         """The studies that fit, sorted."""
-        query = query or Query()
+        query = query or WorklistQuery()
         order = (*_ORDERS[query.order], studies.c.date.desc(), studies.c.id.desc())
         chosen = sa.select(*_SHOWN).where(*_conditions(query)).order_by(*order)
         return self._entries(chosen)
 
-    def get(self, study: int) -> StudyEntry:
+    def get(self, study: int) -> WorklistEntry:
         """One study.
 
         Raises
@@ -96,11 +102,11 @@ class Worklist:
         with self._store.reading() as connection:
             return _one(connection, study)
 
-    def by_key(self, key: str) -> StudyEntry | None:
-        """The study with this :attr:`StudyEntry.key`."""
+    def by_key(self, key: str) -> WorklistEntry | None:
+        """The study with this :attr:`WorklistEntry.key`."""
         return next(iter(self._entries(sa.select(*_SHOWN).where(studies.c.key == key))), None)
 
-    def priors(self, study: int) -> list[StudyEntry]:
+    def priors(self, study: int) -> list[WorklistEntry]:
         """Other studies of the same patient, the newest first.
 
         The same patient id, and the same name wherever both are known; without an id nothing is
@@ -142,7 +148,7 @@ class Worklist:
             for number, of_study in files.items()
         }
 
-    def waiting(self, model_sha256: str) -> list[StudyEntry]:
+    def waiting(self, model_sha256: str) -> list[WorklistEntry]:
         """Studies that a model has not judged wholly as they are now, in the order to judge them:
         by priority, then the newest first."""
         answered = sa.exists().where(
@@ -158,13 +164,13 @@ class Worklist:
         chosen = sa.select(*_SHOWN).where(open_volume, studies.c.on_disk != OnDisk.GONE.value)
         return self._entries(chosen.order_by(*order))
 
-    def check(self, chosen: Sequence[int] | None = None) -> list[StudyEntry]:
+    def check(self, chosen: Sequence[int] | None = None) -> list[WorklistEntry]:
         """Look whether files have changed or gone since a study was added; all studies by default.
 
         Returns
         -------
-        list of StudyEntry
-            Those whose :attr:`StudyEntry.on_disk` is another than before.
+        list of WorklistEntry
+            Those whose :attr:`WorklistEntry.on_disk` is another than before.
         """
         with self._store.reading() as connection:
             numbers = chosen or connection.execute(sa.select(studies.c.id)).scalars().all()
@@ -202,7 +208,7 @@ class Worklist:
                 raise InputError(
                     tr(NAME), tr("The study was read: verdicts are kept."), tr("Filter it out.")
                 )
-            for table in (observations, findings, marks, volumes):
+            for table in (observations, findings, annotation_table, volumes):
                 connection.execute(table.delete().where(table.c.study == study))
             connection.execute(studies.delete().where(studies.c.id == study))
             self._store.note(connection, "removed", key)
@@ -220,7 +226,7 @@ class Worklist:
             "modality": "/".join(sorted({one.modality for one in study.series if one.modality})),
             "date": study.date,
             "source": _source(study),
-            "state": State.NEW.value,
+            "state": StudyState.NEW.value,
             "priority": 0,
             "on_disk": OnDisk.THERE.value,
             "added": now(),
@@ -231,7 +237,7 @@ class Worklist:
         assert inserted
         return int(inserted[0])
 
-    def _entries(self, chosen: Select[Any]) -> list[StudyEntry]:
+    def _entries(self, chosen: Select[Any]) -> list[WorklistEntry]:
         with self._store.reading() as connection:
             return [_entry(row) for row in connection.execute(chosen).all()]
 
@@ -253,7 +259,7 @@ def _source(study: Study) -> str:
     return str(Path(study.series[0].source).absolute())
 
 
-def _conditions(query: Query) -> list[ColumnElement[bool]]:
+def _conditions(query: WorklistQuery) -> list[ColumnElement[bool]]:
     words = query.text.casefold().split()
     found = [studies.c.words.contains(word, autoescape=True) for word in words]
     if query.states:
@@ -267,15 +273,15 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     return found
 
 
-def _entry(row: Row[Any]) -> StudyEntry:
+def _entry(row: Row[Any]) -> WorklistEntry:
     """Of the columns `_SHOWN`; a thousand of them must be no matter."""
     content: list[Any] = list(row)
     content[_STATE] = _STATES[content[_STATE]]
     content[_ON_DISK] = _PLACES[content[_ON_DISK]]
-    return StudyEntry(*content)
+    return WorklistEntry(*content)
 
 
-def _one(connection: Connection, study: int) -> StudyEntry:
+def _one(connection: Connection, study: int) -> WorklistEntry:
     key_of(connection, study)
     return _entry(connection.execute(sa.select(*_SHOWN).where(studies.c.id == study)).one())
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tumorviewer.analysis.finding import PredictionSet
 from tumorviewer.language import percent, tr
 from tumorviewer.models import ModelCard
-from tumorviewer.models.trust_measures import Abstention, Level, Pooling, Trust
+from tumorviewer.models.trust_measures import Abstention, CoverageLevel, Pooling, Trust
 
 # Shape suffix: K classes.
 
@@ -72,7 +72,9 @@ def _doubts(trust: Trust | None, is_volume: bool) -> Iterator[str]:
         yield _uncalibrated(trust.pooling)
 
 
-def _set(card: ModelCard, level: Level, probabilities_K: NDArray[np.float64]) -> PredictionSet:
+def _set(
+    card: ModelCard, level: CoverageLevel, probabilities_K: NDArray[np.float64]
+) -> PredictionSet:
     count = int(np.count_nonzero(probabilities_K >= level.least))
     return PredictionSet(level.promise, _first(card, probabilities_K, count))
 

@@ -27,11 +27,11 @@ from torch.nn import functional
 
 from tumorviewer.analysis import explain
 from tumorviewer.analysis.examination import Examination
-from tumorviewer.analysis.explain import Question
+from tumorviewer.analysis.explain import ContrastiveTarget
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.preprocess import bright
-from tumorviewer.analysis.slices import Progress
+from tumorviewer.analysis.slices import ReportProgress
 from tumorviewer.analysis.trust.map_verdict import NO_EVIDENCE, NO_TUMOUR, MapCheck
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
@@ -47,7 +47,7 @@ _GRID = 32
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckedMap:
     """Which map to check."""
 
     method: str
@@ -57,7 +57,9 @@ class Asked:
     """Of the slice in the volume."""
 
 
-def check(examination: Examination, asked: Asked, progress: Progress | None = None) -> MapCheck:
+def check(
+    examination: Examination, asked: CheckedMap, progress: ReportProgress | None = None
+) -> MapCheck:
     """Check the map of one slice.
 
     Parameters
@@ -80,7 +82,7 @@ def check(examination: Examination, asked: Asked, progress: Progress | None = No
     says_K = examination.probabilities(progress)[position]
     if card.no_tumour in (asked.target, card.classes[int(says_K.argmax())]):
         return replace(found, nothing=NO_TUMOUR)
-    question = Question(
+    question = ContrastiveTarget(
         card.classes.index(asked.target),
         card.classes.index(asked.against) if asked.against else None,
     )
@@ -90,9 +92,9 @@ def check(examination: Examination, asked: Asked, progress: Progress | None = No
 def _checked(
     model: Model,
     picture: NDArray[np.uint8],
-    question: Question,
+    question: ContrastiveTarget,
     found: MapCheck,
-    progress: Progress | None,
+    progress: ReportProgress | None,
 ) -> MapCheck:
     def tick(done: int) -> None:
         if progress:
@@ -128,7 +130,7 @@ def _checked(
 
 
 def maps_of(
-    model: Model, method: str, pictures: NDArray[np.uint8], question: Question
+    model: Model, method: str, pictures: NDArray[np.uint8], question: ContrastiveTarget
 ) -> NDArray[np.float32]:
     """Raw maps ``(N, H, W)`` of prepared pictures, ``(N, S, S)`` or ``(N, T, S, S)``."""
     x = model.tensor(pictures)
@@ -172,7 +174,10 @@ def _resized(map_HW: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def road(
-    model: Model, picture: NDArray[np.uint8], map_SS: NDArray[np.float32], question: Question
+    model: Model,
+    picture: NDArray[np.uint8],
+    map_SS: NDArray[np.float32],
+    question: ContrastiveTarget,
 ) -> tuple[float, float]:
     """Deletion and insertion: how far the probability falls, mean over :data:`REMOVED`, when the
     most and when the least relevant pixels are imputed from their neighbours (Rong et al., ICML
@@ -198,7 +203,7 @@ def road(
     return float(falls[0]), float(falls[1])
 
 
-def _probability(logits_NK: Tensor, question: Question) -> Tensor:
+def _probability(logits_NK: Tensor, question: ContrastiveTarget) -> Tensor:
     if question.against is not None:
         return question(logits_NK).sigmoid()
     return logits_NK.softmax(1)[:, question.target]

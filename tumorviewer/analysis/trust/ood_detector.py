@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tumorviewer.models.trust_measures import Familiarity
+from tumorviewer.models.trust_measures import OodMeasures
 
 Floats = NDArray[np.float32]
 
@@ -32,7 +32,7 @@ NEIGHBOUR = 5
 """Which neighbour's distance counts: a few odd training items are no neighbourhood."""
 
 
-class Watch:
+class FeatureWatch:
     """Takes what some stages of a network compute, averaged over parts of the picture."""
 
     def __init__(self, network: nn.Module, stages: Sequence[str], cells: int) -> None:
@@ -62,7 +62,7 @@ class Watch:
         return features
 
 
-class Space(NamedTuple):
+class FeatureSpace(NamedTuple):
     """The feature space and the training data in it: arrays ``familiarity.*``."""
 
     mean: Floats
@@ -82,7 +82,7 @@ class Space(NamedTuple):
     it the outermost hundredth is."""
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Space:
+    def of(cls, arrays: Mapping[str, NDArray[np.generic]]) -> FeatureSpace:
         """From what a bundle holds."""
         return cls(*(arrays[f"familiarity.{name}"].astype(np.float32) for name in cls._fields))
 
@@ -94,7 +94,7 @@ def scores(usual_22: Floats, raw_2N: Floats) -> NDArray[np.float64]:
     Parameters
     ----------
     usual_22
-        As :attr:`Space.usual`.
+        As :attr:`FeatureSpace.usual`.
     raw_2N
         As :func:`raw` answers.
     """
@@ -103,19 +103,19 @@ def scores(usual_22: Floats, raw_2N: Floats) -> NDArray[np.float64]:
     return louder.astype(np.float64)
 
 
-def raw(space: Space, method: str, features_NCHW: Floats) -> tuple[Floats, Floats]:
+def raw(space: FeatureSpace, method: str, features_NCHW: Floats) -> tuple[Floats, Floats]:
     """Distance, and how improbable it is that the picture is upright, ``(N,)`` each."""
     standard_NC: Floats = (features_NCHW.mean((2, 3)) - space.mean) / space.scale
     return DISTANCES[method](space, standard_NC), _turned(space, features_NCHW)
 
 
-def whitened(space: Space, standard_NC: Floats) -> Floats:
+def whitened(space: FeatureSpace, standard_NC: Floats) -> Floats:
     """``(N, P)``: of unit variance in the training data."""
     projected: Floats = standard_NC @ space.components.T / space.spread
     return projected
 
 
-def _turned(space: Space, features_NCHW: Floats) -> Floats:
+def _turned(space: FeatureSpace, features_NCHW: Floats) -> Floats:
     """``(N,)``: logarithm of how much less probable "upright" is than the rest."""
     logits_N3 = features_NCHW.reshape(len(features_NCHW), -1) @ space.upright[:, :-1].T
     logits_N3 = logits_N3 + space.upright[:, -1]
@@ -123,14 +123,14 @@ def _turned(space: Space, features_NCHW: Floats) -> Floats:
     return rest
 
 
-def _mahalanobis(space: Space, standard_NC: Floats) -> Floats:
+def _mahalanobis(space: FeatureSpace, standard_NC: Floats) -> Floats:
     """From the mean of the training data (Lee et al., NeurIPS 2018; without classes, as the
     background of Ren et al., 2021)."""
     distances_N: Floats = np.linalg.norm(whitened(space, standard_NC), axis=1)
     return distances_N
 
 
-def _residual(space: Space, standard_NC: Floats) -> Floats:
+def _residual(space: FeatureSpace, standard_NC: Floats) -> Floats:
     """What the principal components leave over (ViM: Wang et al., CVPR 2022)."""
     projected_NP = standard_NC @ space.components.T
     left_N = np.square(standard_NC).sum(1) - np.square(projected_NP).sum(1)
@@ -138,7 +138,7 @@ def _residual(space: Space, standard_NC: Floats) -> Floats:
     return distances_N
 
 
-def _neighbour(space: Space, standard_NC: Floats) -> Floats:
+def _neighbour(space: FeatureSpace, standard_NC: Floats) -> Floats:
     """To the :data:`NEIGHBOUR`-th nearest training item (Sun et al., ICML 2022), whitened."""
     query_NP = whitened(space, standard_NC)
     products_NB = query_NP @ space.items.T
@@ -149,23 +149,23 @@ def _neighbour(space: Space, standard_NC: Floats) -> Floats:
     return distances_N
 
 
-DISTANCES: dict[str, Callable[[Space, Floats], Floats]] = {
+DISTANCES: dict[str, Callable[[FeatureSpace, Floats], Floats]] = {
     "mahalanobis": _mahalanobis,
     "residual": _residual,
     "neighbour": _neighbour,
 }
 
 
-class Familiar:
+class OodDetector:
     """What a bundle knows of its training data, to be asked about other pictures."""
 
-    def __init__(self, known: Familiarity, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    def __init__(self, known: OodMeasures, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         self.known = known
-        self._space = Space.of(arrays)
+        self._space = FeatureSpace.of(arrays)
 
-    def watch(self, network: nn.Module) -> Watch:
+    def watch(self, network: nn.Module) -> FeatureWatch:
         """What to look at the network with."""
-        return Watch(network, self.known.stages, self.known.cells)
+        return FeatureWatch(network, self.known.stages, self.known.cells)
 
     def distances(self, features_NCHW: Floats) -> NDArray[np.float64]:
         """``(N,)``, as :func:`scores`."""

@@ -8,13 +8,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorviewer.analysis.finding import Kind
+from tumorviewer.analysis.finding import OodAssessment
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.analysis.slices import PreparedVolume
 from tumorviewer.analysis.trust import quality
 from tumorviewer.analysis.trust.origin import Origin, is_of_head
 from tumorviewer.language import tr, trn
-from tumorviewer.models.trust_measures import Familiarity
+from tumorviewer.models.trust_measures import OodMeasures
 
 # Shape suffixes: N slices.
 
@@ -34,10 +34,10 @@ class _Reason(NamedTuple):
 
 def judge(
     prepared: PreparedVolume,
-    known: Familiarity,
+    known: OodMeasures,
     distances_N: NDArray[np.float64],
     key: Sequence[int],
-) -> Kind:
+) -> OodAssessment:
     """Whether a volume is of the kind that a model knows.
 
     A volume is as far from the training data as the median of its deciding slices: neck and vertex
@@ -60,10 +60,10 @@ def judge(
     levels: list[Level] = [reason.level for reason in reasons]
     level = max(levels, key=_LEVELS.index, default=_LEVELS[0])
     ordered = sorted(reasons, key=lambda reason: -_LEVELS.index(reason.level))
-    return Kind(level, distance, tuple(reason.text for reason in ordered))
+    return OodAssessment(level, distance, tuple(reason.text for reason in ordered))
 
 
-def _of_origin(origin: Origin, known: Familiarity) -> Iterator[_Reason]:
+def _of_origin(origin: Origin, known: OodMeasures) -> Iterator[_Reason]:
     if origin.modality and origin.modality != _MODALITY:
         text = tr("It is {modality}; the model knows MR only.", modality=origin.modality)
         yield _Reason("outside", text)
@@ -88,7 +88,7 @@ def _of_size(boxes: Sequence[Box]) -> Iterator[_Reason]:
 
 
 def _of_distance(
-    distance: float, distances_N: NDArray[np.float64], known: Familiarity
+    distance: float, distances_N: NDArray[np.float64], known: OodMeasures
 ) -> Iterator[_Reason]:
     if distance <= known.unusual:
         return
@@ -108,7 +108,7 @@ def _of_distance(
     yield _Reason("outside" if is_outside else "unusual", text)
 
 
-def _of_quality(pictures: NDArray[np.uint8], known: Familiarity) -> Iterator[_Reason]:
+def _of_quality(pictures: NDArray[np.uint8], known: OodMeasures) -> Iterator[_Reason]:
     """Of single slices, or of those in the middle of their neighbours."""
     alone = pictures if pictures.ndim == 3 else pictures[:, pictures.shape[1] // 2]
     found = np.median([quality.measure(picture) for picture in alone], axis=0)

@@ -21,7 +21,7 @@ _FIRST = 2048
 """Neighbours asked for at first; more where they are of fewer groups than wanted."""
 
 
-class Index:
+class SimilarCaseIndex:
     """Embeddings of training items to search in.
 
     Parameters

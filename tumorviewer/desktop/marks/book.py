@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Study, Volume
 
@@ -21,9 +21,9 @@ class MarkBook(QObject):
 
     changed = Signal()
     moved = Signal(object, object)
-    """A mark is shown where it would be: the :class:`Mark` as it was shown before, and now."""
+    """A mark is shown where it would be: the :class:`Annotation` as shown before, and now."""
     saved = Signal(object)
-    """A :class:`Mark` is new or another."""
+    """A :class:`Annotation` is new or another."""
     removed = Signal(str)
     """The id of a mark that is gone."""
 
@@ -34,10 +34,10 @@ class MarkBook(QObject):
         self.selected: str | None = None
         self.keeper: Keeper | None = None
         """Tells the records of every change, once they know the study."""
-        self._marks: dict[str, Mark] = {}
-        self._preview: Mark | None = None
+        self._marks: dict[str, Annotation] = {}
+        self._preview: Annotation | None = None
 
-    def marks(self) -> list[Mark]:
+    def marks(self) -> list[Annotation]:
         """As they are to be seen: one that is being dragged, where it is by now."""
         preview = self._preview
         return [
@@ -45,7 +45,7 @@ class MarkBook(QObject):
             for mark in self._marks.values()
         ]
 
-    def get(self, identifier: str | None) -> Mark | None:
+    def get(self, identifier: str | None) -> Annotation | None:
         return None if identifier is None else self._marks.get(identifier)
 
     def key_of(self, volume: Volume | None) -> str | None:
@@ -57,18 +57,18 @@ class MarkBook(QObject):
                     return volume_key(series, source)
         return None
 
-    def load(self, marks: Iterable[Mark]) -> None:
+    def load(self, marks: Iterable[Annotation]) -> None:
         """Bring back marks that were kept; what was drawn meanwhile stays."""
         kept = sorted(marks, key=lambda mark: str(mark.values.get("made", "")))
         self._marks = {mark.id: mark for mark in kept} | self._marks
         self.changed.emit()
 
-    def add(self, mark: Mark, text: str) -> None:
+    def add(self, mark: Annotation, text: str) -> None:
         """Take in a mark and select it; ``text`` names what is undone."""
         self.selected = mark.id
         self.undo_stack.push(_Put(self, mark.id, None, mark, text))
 
-    def change(self, mark: Mark, text: str) -> None:
+    def change(self, mark: Annotation, text: str) -> None:
         """Put a mark in place of the one of its id."""
         self._preview = None
         if mark != self._marks[mark.id]:
@@ -77,7 +77,7 @@ class MarkBook(QObject):
     def delete(self, identifier: str, text: str) -> None:
         self.undo_stack.push(_Put(self, identifier, self._marks[identifier], None, text))
 
-    def preview(self, mark: Mark | None) -> None:
+    def preview(self, mark: Annotation | None) -> None:
         """Show a mark as it would be; None as it is."""
         before, self._preview = self._preview, mark
         if mark is None:
@@ -90,7 +90,7 @@ class MarkBook(QObject):
             self.selected = identifier
             self.changed.emit()
 
-    def put(self, identifier: str, mark: Mark | None) -> None:
+    def put(self, identifier: str, mark: Annotation | None) -> None:
         """Without a way back: for the undo stack."""
         if mark is None:
             del self._marks[identifier]
@@ -105,7 +105,12 @@ class MarkBook(QObject):
 
 class _Put(QUndoCommand):
     def __init__(
-        self, book: MarkBook, identifier: str, before: Mark | None, after: Mark | None, text: str
+        self,
+        book: MarkBook,
+        identifier: str,
+        before: Annotation | None,
+        after: Annotation | None,
+        text: str,
     ) -> None:
         super().__init__(text)
         self._book, self._id = book, identifier

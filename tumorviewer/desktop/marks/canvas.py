@@ -13,7 +13,7 @@ from tumorviewer.desktop.marks.shapes import Axes, handles
 from tumorviewer.desktop.view_state import ViewState
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measurement import REGIONS, AnnotationKind, Points, trace_outline
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 from tumorviewer.study import Placement
 
 _REACH = 7.0
@@ -24,7 +24,7 @@ _REACH = 7.0
 class Hit:
     """A mark under the pointer."""
 
-    mark: Mark
+    mark: Annotation
     handle: int | None
     """One of its points; None for the mark as a whole."""
 
@@ -36,22 +36,24 @@ def axes(state: ViewState) -> Axes:
     return Axes(right / np.linalg.norm(right), down / np.linalg.norm(down))
 
 
-def points_of(mark: Mark) -> Points:
+def points_of(mark: Annotation) -> Points:
     """``(N, 3)`` LPS+ mm."""
     return np.array(mark.points_mm, float).reshape(-1, 3)
 
 
-def shown(viewport: Viewport, book: MarkBook) -> Iterator[Mark]:
+def shown(viewport: Viewport, book: MarkBook) -> Iterator[Annotation]:
     """The marks that lie in the plane of a viewport."""
     return _in_plane(viewport, book, book.marks())
 
 
-def shows(viewport: Viewport, book: MarkBook, *marks: Mark) -> bool:
+def shows(viewport: Viewport, book: MarkBook, *marks: Annotation) -> bool:
     """Whether any of these marks lies in the plane of a viewport."""
     return any(True for _ in _in_plane(viewport, book, marks))
 
 
-def _in_plane(viewport: Viewport, book: MarkBook, marks: Iterable[Mark]) -> Iterator[Mark]:
+def _in_plane(
+    viewport: Viewport, book: MarkBook, marks: Iterable[Annotation]
+) -> Iterator[Annotation]:
     state, key = viewport.state, book.key_of(viewport.state.volume)
     if state.stack is None or viewport.message or state.absence():
         return
@@ -89,7 +91,7 @@ def on_screen(viewport: Viewport, points: Points) -> list[QPointF]:
     return [QPointF(x, y) for x, y in places]
 
 
-def lines_of(viewport: Viewport, mark: Mark) -> list[list[QPointF]]:
+def lines_of(viewport: Viewport, mark: Annotation) -> list[list[QPointF]]:
     """A mark as lines on the screen."""
     kind, points = AnnotationKind(mark.type), points_of(mark)
     if kind in REGIONS and len(points) > 2:
@@ -109,7 +111,7 @@ def _lies_in(state: ViewState, points: Points) -> bool:
     return len(points) > 0 and state.is_on_plane(points[int(np.argmax(off))])
 
 
-def _shares_frame(mark: Mark, state: ViewState) -> bool:
+def _shares_frame(mark: Annotation, state: ViewState) -> bool:
     volume = state.volume
     if volume is None or volume.placement is not Placement.PATIENT:
         return False

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 
 if TYPE_CHECKING:
     from tumorviewer.desktop.clerk import Clerk
@@ -34,18 +34,18 @@ class Keeper(QObject):
     def __init__(self, book: MarkBook, clerk: Clerk, study: int) -> None:
         super().__init__(book)
         self._clerk, self._study = clerk, study
-        self._wanted: dict[str, Mark | None] = {}
+        self._wanted: dict[str, Annotation | None] = {}
         self._retry = QTimer(self)
         self._retry.setSingleShot(True)
         self._retry.setInterval(_RETRY_MS)
         self._retry.timeout.connect(self._write_again)
-        clerk.ask(lambda records: records.marks.of(study), book.load)
+        clerk.ask(lambda records: records.annotations.of(study), book.load)
         for mark in book.marks():
             self._write(mark.id, mark)
         book.saved.connect(lambda mark: self._write(mark.id, mark))
         book.removed.connect(lambda identifier: self._write(identifier, None))
 
-    def _write(self, identifier: str, mark: Mark | None) -> None:
+    def _write(self, identifier: str, mark: Annotation | None) -> None:
         self._wanted[identifier] = mark
         work = partial(_keep, self._study, identifier, mark)
         self._clerk.ask(work, lambda _: self._kept(identifier, mark), self._failed)
@@ -54,7 +54,7 @@ class Keeper(QObject):
         for identifier, mark in list(self._wanted.items()):
             self._write(identifier, mark)
 
-    def _kept(self, identifier: str, mark: Mark | None) -> None:
+    def _kept(self, identifier: str, mark: Annotation | None) -> None:
         if self._wanted.get(identifier) is mark:
             self._wanted.pop(identifier, None)
         if not self._wanted:
@@ -65,8 +65,8 @@ class Keeper(QObject):
         self._retry.start()
 
 
-def _keep(study: int, identifier: str, mark: Mark | None, records: Records) -> None:
+def _keep(study: int, identifier: str, mark: Annotation | None, records: Records) -> None:
     if mark is None:
-        records.marks.remove(study, identifier)
+        records.annotations.remove(study, identifier)
     else:
-        records.marks.save(study, mark)
+        records.annotations.save(study, mark)

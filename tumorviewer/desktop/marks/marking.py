@@ -22,13 +22,13 @@ from tumorviewer.desktop.panes import Panes
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measurement import AnnotationKind
 from tumorviewer.language import small, tr
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Series, Study
 
 if TYPE_CHECKING:
     from tumorviewer.desktop.clerk import Clerk
-    from tumorviewer.records import StudyEntry
+    from tumorviewer.records import WorklistEntry
 
 
 class Marking(QObject):
@@ -55,7 +55,7 @@ class Marking(QObject):
         self._panes = panes
         self._books: dict[Hashable, MarkBook] = {}
         self._book: MarkBook | None = None
-        self._target: Mark | None = None
+        self._target: Annotation | None = None
         self.tool.kind_changed.connect(self._show)
         self.tool.text_wanted.connect(self._ask_text)
         self.panel.jump_wanted.connect(self.jump)
@@ -100,7 +100,7 @@ class Marking(QObject):
             self.undo_group.removeStack(book.undo_stack)
             book.setParent(None)  # its marks may still be on their way from the records
 
-    def keep_with(self, clerk: Clerk, study: Study, entry: StudyEntry) -> None:
+    def keep_with(self, clerk: Clerk, study: Study, entry: WorklistEntry) -> None:
         """Bring back the marks that the records have of a study, and keep every change."""
         book = self.book_of(study)
         if book.keeper is None:
@@ -171,7 +171,7 @@ class Marking(QObject):
         elif place is not None:
             self._go_to(mark, book)
 
-    def _go_to(self, mark: Mark, book: MarkBook) -> None:
+    def _go_to(self, mark: Annotation, book: MarkBook) -> None:
         """Show the plane of a mark, with a layout that has it."""
         middle = canvas.points_of(mark).mean(axis=0)
         self._panes.link.place(self._panes.first, middle)
@@ -180,7 +180,7 @@ class Marking(QObject):
                 self.layout_wanted.emit(layout)
                 self._panes.link.place(self._panes.first, middle)
 
-    def _viewport_of(self, mark: Mark, book: MarkBook) -> Viewport | None:
+    def _viewport_of(self, mark: Annotation, book: MarkBook) -> Viewport | None:
         """A viewport that shows a mark, the active one first."""
         viewports = [self._panes.active, *self._panes.viewports()]
         seen = (v for v in viewports if v.isVisible() and mark in canvas.shown(v, book))
@@ -233,25 +233,25 @@ class Marking(QObject):
         for viewport in self._panes.viewports():
             viewport.update()
 
-    def _show_moved(self, before: Mark, mark: Mark) -> None:
+    def _show_moved(self, before: Annotation, mark: Annotation) -> None:
         self.panel.show_moved(mark)
         for viewport in self._panes.viewports():
             book = self._book_of(viewport) if viewport.isVisible() else None
             if book is not None and canvas.shows(viewport, book, before, mark):
                 viewport.update()
 
-    def _ask_text(self, mark: Mark, viewport: Viewport) -> None:
+    def _ask_text(self, mark: Annotation, viewport: Viewport) -> None:
         book = self._book_of(viewport)
         at: QPointF = canvas.on_screen(viewport, canvas.points_of(mark))[0]
         if book is not None:
             TextEntry(viewport, at, "", partial(_add_text, book, mark))
 
-    def _set_text(self, book: MarkBook, mark: Mark, text: str) -> None:
+    def _set_text(self, book: MarkBook, mark: Annotation, text: str) -> None:
         if text or mark.type != AnnotationKind.TEXT:
             book.change(replace(mark, text=text), tr("change text"))
 
 
-def _add_text(book: MarkBook, mark: Mark, text: str) -> None:
+def _add_text(book: MarkBook, mark: Annotation, text: str) -> None:
     if text:
         book.add(replace(mark, text=text), tr("write text"))
 
@@ -265,5 +265,5 @@ def _volumes(study: Study) -> dict[str, tuple[Series, int]]:
     }
 
 
-def _find(study: Study, mark: Mark) -> tuple[Series, int] | None:
+def _find(study: Study, mark: Annotation) -> tuple[Series, int] | None:
     return _volumes(study).get(mark.volume)

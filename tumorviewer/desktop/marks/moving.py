@@ -12,7 +12,7 @@ from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measurement import AnnotationKind, Points, measure_annotation
 from tumorviewer.language import small, tr
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 
 _KEPT = ("made", "unit", "intensity_unit", "frame_of_reference")
 
@@ -26,10 +26,10 @@ class Nudge:
     identifier: str
     handle: int | None = None
     """One of its points; None for the mark as a whole."""
-    _moved: Mark | None = None
+    _moved: Annotation | None = None
 
     @property
-    def mark(self) -> Mark | None:
+    def mark(self) -> Annotation | None:
         """As it is by now; None if it is not chosen, or not in this plane, any more."""
         if self.book.selected != self.identifier:
             return None
@@ -74,7 +74,7 @@ def place(viewport: Viewport, at: QPointF) -> Points:
     return _within(viewport, viewport.to_image(at))
 
 
-def flat(viewport: Viewport, mark: Mark) -> Points:
+def flat(viewport: Viewport, mark: Annotation) -> Points:
     """A mark's points, ``(N, 3)`` LPS+ mm, on the very plane that is shown."""
     state = viewport.state
     points = (state.from_patient(point) for point in canvas.points_of(mark))
@@ -82,8 +82,8 @@ def flat(viewport: Viewport, mark: Mark) -> Points:
 
 
 def moved(
-    viewport: Viewport, mark: Mark, handle: int | None, points_N3: Points, way: Points
-) -> Mark:
+    viewport: Viewport, mark: Annotation, handle: int | None, points_N3: Points, way: Points
+) -> Annotation:
     """A mark after it was taken some way; its middle, or the point, stays within the image.
 
     Parameters
@@ -105,7 +105,7 @@ def moved(
     return measured(replace(mark, points_mm=tuples(changed)), viewport)
 
 
-def measured(mark: Mark, viewport: Viewport) -> Mark:
+def measured(mark: Annotation, viewport: Viewport) -> Annotation:
     """A mark with its figures, on the pixels that a viewport shows."""
     state, points = viewport.state, canvas.points_of(mark)
     assert state.stack is not None
@@ -121,7 +121,7 @@ def measured(mark: Mark, viewport: Viewport) -> Mark:
 
 
 def tuples(points: Points) -> tuple[tuple[float, float, float], ...]:
-    """As :attr:`Mark.points_mm`."""
+    """As :attr:`Annotation.points_mm`."""
     return tuple((float(x), float(y), float(z)) for x, y, z in points)
 
 

@@ -17,7 +17,7 @@ from tumorviewer.desktop.marks.moving import Nudge
 from tumorviewer.desktop.marks.shapes import handles
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measurement import AnnotationKind
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 
 INK = QColor(110, 231, 249)
 _SHADE = QColor(0, 0, 0)
@@ -26,7 +26,7 @@ _PEN = 7.0
 
 
 class _Sketch(NamedTuple):
-    mark: Mark
+    mark: Annotation
     lines: list[list[QPointF]]
     is_selected: bool
     is_own: bool
@@ -44,7 +44,7 @@ class _Sketch(NamedTuple):
         return words.lines(self.mark) if self.is_selected else words.headline(self.mark)
 
 
-def draw(painter: QPainter, viewport: Viewport, book: MarkBook, drawn: Mark | None) -> None:
+def draw(painter: QPainter, viewport: Viewport, book: MarkBook, drawn: Annotation | None) -> None:
     """All marks of the shown plane, and the one that is being drawn."""
     key = book.key_of(viewport.state.volume)
     selected = None if drawn is not None else book.selected
@@ -102,7 +102,7 @@ def _draw_lines(painter: QPainter, sketch: _Sketch) -> None:
             painter.drawPolyline(QPolygonF(line))
 
 
-def _draw_handles(painter: QPainter, viewport: Viewport, mark: Mark) -> None:
+def _draw_handles(painter: QPainter, viewport: Viewport, mark: Annotation) -> None:
     points = on_screen(viewport, points_of(mark))
     painter.setPen(QPen(OUTLINE, 1))
     painter.setBrush(ACCENT)

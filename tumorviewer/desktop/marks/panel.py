@@ -11,7 +11,7 @@ from tumorviewer.desktop.labels import heading, label
 from tumorviewer.desktop.marks import words
 from tumorviewer.desktop.marks.book import MarkBook
 from tumorviewer.language import later, tr
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 
 _EMPTY = later("None yet. D measures a distance; the menu Marks has the others.")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -61,12 +61,12 @@ class MarkPanel(QFrame):
         self.list.setVisible(bool(marks))
         self._warn_of(None if book is None else book.get(book.selected))
 
-    def show_moved(self, mark: Mark) -> None:
+    def show_moved(self, mark: Annotation) -> None:
         """Say anew what one of the marks is, which are as many as before."""
         self.list.show_moved(mark)
         self._warn_of(mark)
 
-    def _warn_of(self, mark: Mark | None) -> None:
+    def _warn_of(self, mark: Annotation | None) -> None:
         self.warning.setText("\n".join(words.warnings(mark) if mark else ()))
         self.warning.setVisible(bool(self.warning.text()))
 
@@ -94,7 +94,9 @@ class MarkList(QListWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(100, min(60, self.sizeHint().height()))
 
-    def show_marks(self, marks: list[Mark], volumes: Collection[str], selected: str | None) -> None:
+    def show_marks(
+        self, marks: list[Annotation], volumes: Collection[str], selected: str | None
+    ) -> None:
         """Fill the list anew where it has changed."""
         with QSignalBlocker(self):
             while self.count() > len(marks):
@@ -110,7 +112,7 @@ class MarkList(QListWidget):
             self.setCurrentRow(ids.index(selected) if selected in ids else -1)
         self.updateGeometry()
 
-    def show_moved(self, mark: Mark) -> None:
+    def show_moved(self, mark: Annotation) -> None:
         """Fill the line of one mark, which is of an open series, anew."""
         item = next(
             (one for one in map(self.item, range(self.count())) if one.data(_ID) == mark.id), None
@@ -119,7 +121,7 @@ class MarkList(QListWidget):
             item.setText(_text(mark, is_here=True))
 
 
-def _text(mark: Mark, is_here: bool) -> str:
+def _text(mark: Annotation, is_here: bool) -> str:
     name = f"{words.title(mark)}: {mark.text}" if mark.text else words.title(mark)
     figures = [figure.replace(" ", _NO_BREAK) for figure in words.figures(mark)]
     gone = () if is_here else (tr("Its series is not open."),)

@@ -18,7 +18,7 @@ from tumorviewer.desktop.marks.moving import Nudge, flat, measured, moved, place
 from tumorviewer.desktop.viewport import Viewport
 from tumorviewer.imaging.measurement import AnnotationKind, Points
 from tumorviewer.language import small, tr
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 from tumorviewer.study import Placement
 
 _CLICK = 4.0
@@ -34,7 +34,7 @@ class _Drawing:
 
     viewport: Viewport
     index: int
-    mark: Mark
+    mark: Annotation
     clicks: list[Points] = field(default_factory=list)
     pressed: QPointF | None = None
 
@@ -49,7 +49,7 @@ class _Drag:
     points: Points
     """As they were, on the shown plane."""
 
-    def mark(self, at: QPointF) -> Mark:
+    def mark(self, at: QPointF) -> Annotation:
         """The mark once the pointer is there."""
         to = place(self.viewport, at)
         if np.array_equal(to, self.start):
@@ -296,7 +296,7 @@ class MarkTool(QObject):
             "intensity_unit": volume.units,
             "frame_of_reference": volume.frame_of_reference,
         }
-        mark = Mark(str(uuid.uuid4()), str(self.kind), key, (), values=values)
+        mark = Annotation(str(uuid.uuid4()), str(self.kind), key, (), values=values)
         return _Drawing(viewport, viewport.state.index, mark)
 
     def _current(self, viewport: Viewport) -> _Drawing | None:

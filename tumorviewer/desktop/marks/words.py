@@ -9,7 +9,7 @@ from tumorviewer import language
 from tumorviewer.desktop.readout import number
 from tumorviewer.imaging.measurement import REGIONS, AnnotationKind
 from tumorviewer.language import later, tr
-from tumorviewer.records import Mark
+from tumorviewer.records import Annotation
 
 TITLES = {
     AnnotationKind.POINT: later("Point"),
@@ -44,16 +44,16 @@ ON_SLAB = later("Intensities are of the maximum over a slab of {slab} mm, not of
 CROSSES = later("The outline crosses itself: its area is not what it encloses.")
 
 
-def title(mark: Mark) -> str:
+def title(mark: Annotation) -> str:
     return tr(TITLES[AnnotationKind(mark.type)])
 
 
-def lines(mark: Mark) -> list[str]:
+def lines(mark: Annotation) -> list[str]:
     """The reader's text and the figures of a mark."""
     return [line for line in (mark.text, *figures(mark)) if line]
 
 
-def headline(mark: Mark) -> list[str]:
+def headline(mark: Annotation) -> list[str]:
     """The reader's text, and what matters most of the figures, on one line each."""
     first = figures(mark)[:1]
     if "mean" in mark.values:
@@ -63,7 +63,7 @@ def headline(mark: Mark) -> list[str]:
     return [line for line in (mark.text, *first) if line]
 
 
-def figures(mark: Mark) -> list[str]:
+def figures(mark: Annotation) -> list[str]:
     """What was measured, with units."""
     kind, values = AnnotationKind(mark.type), mark.values
     unit = str(values.get("unit", "mm"))
@@ -82,7 +82,7 @@ def figures(mark: Mark) -> list[str]:
     return [_with_unit(values["value"], values, 1)]
 
 
-def warnings(mark: Mark) -> list[str]:
+def warnings(mark: Annotation) -> list[str]:
     """What must be known of the figures."""
     kind, values = AnnotationKind(mark.type), mark.values
     found = []

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from tumorviewer.desktop.clerk import Clerk
 from tumorviewer.desktop.tabs import StudyTabs
-from tumorviewer.records import StudyEntry
+from tumorviewer.records import WorklistEntry
 from tumorviewer.resources import home
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Door(QObject):
         self.workspace.list_again()
         self.workspace.take_focus()
 
-    def send(self, entries: Sequence[StudyEntry]) -> None:
+    def send(self, entries: Sequence[WorklistEntry]) -> None:
         """Offer studies to be sent to training; all that are read, if none are named."""
         self.enter()
         self.workspace.offer(entries)

@@ -17,7 +17,7 @@ from tumorviewer.desktop.training.sending import Choice, Order
 from tumorviewer.desktop.training.shelf import DataSet, Shelf, slug
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr, trn
-from tumorviewer.records import StudyEntry
+from tumorviewer.records import WorklistEntry
 
 _FOLDER = "folder"
 
@@ -33,7 +33,7 @@ class NewPage(Page):
     def __init__(self, shelf: Shelf) -> None:
         super().__init__(tr("New data set"))
         self._shelf = shelf
-        self._entries: Sequence[StudyEntry] = ()
+        self._entries: Sequence[WorklistEntry] = ()
         self._labels: Mapping[str, str] = {}
         self._folder: Path | None = None
         self._others: dict[str, tuple[Path, ...]] = {}
@@ -79,7 +79,7 @@ class NewPage(Page):
 
     def begin(
         self,
-        entries: Sequence[StudyEntry],
+        entries: Sequence[WorklistEntry],
         classes: Mapping[str, str],
         others: Sequence[DataSet],
     ) -> None:

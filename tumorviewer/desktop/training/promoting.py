@@ -15,7 +15,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.models import bundle, bundle_exchange, comparison, journal, promotion
 from tumorviewer.models.card import ModelCard
 from tumorviewer.models.catalogue import Catalogue
-from tumorviewer.models.comparison import Identity, TestSet
+from tumorviewer.models.comparison import ComparedModel, TestSet
 from tumorviewer.models.journal import Change
 
 
@@ -48,7 +48,7 @@ class Candidate:
 class Standing:
     """Which model is in use, how it came to that, and what stands against a candidate."""
 
-    current: Identity | None
+    current: ComparedModel | None
     title: str
     """Of the model in use, or why there is none."""
     history: tuple[Change, ...]
@@ -110,11 +110,11 @@ def standing(candidate: Candidate | None) -> Standing:
     catalogue = Catalogue()
     history = promotion.history(catalogue)
     card, title = _in_use(catalogue)
-    current = Identity.of(card) if card else None
+    current = ComparedModel.of(card) if card else None
     models = tuple(
         (one.card.title, one.folder)
         for one in catalogue.entries()
-        if one.card and Identity.of(one.card) != current
+        if one.card and ComparedModel.of(one.card) != current
     )
     found = Standing(current, title, history, promotion.locked(history), models)
     if candidate is None:

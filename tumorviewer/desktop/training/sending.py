@@ -17,31 +17,31 @@ from tumorviewer.desktop.jobs import Job, Jobs
 from tumorviewer.desktop.training.shelf import DataSet, Shelf
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr, trn
-from tumorviewer.records import Query, State, StudyEntry
+from tumorviewer.records import StudyState, WorklistEntry, WorklistQuery
 from tumorviewer.study.types import Refused
 
 if TYPE_CHECKING:
     from tumorviewer.records import Records
     from tumorviewer.records.training import Exported
 
-READ = Query(states=(State.READ, State.DISAGREES, State.SIGNED))
+READ = WorklistQuery(states=(StudyState.READ, StudyState.DISAGREES, StudyState.SIGNED))
 
 
 @dataclass(frozen=True)
 class Choice:
     """Studies that may leave."""
 
-    entries: tuple[StudyEntry, ...]
+    entries: tuple[WorklistEntry, ...]
     """Each has a verdict."""
     unread: int = 0
     unsigned: int = 0
     """So many stay because signed ones only were asked for."""
 
     @classmethod
-    def of(cls, entries: Sequence[StudyEntry], *, signed_only: bool) -> Choice:
+    def of(cls, entries: Sequence[WorklistEntry], *, signed_only: bool) -> Choice:
         """Those of some studies that may leave."""
         read = [one for one in entries if one.verdict_class is not None]
-        kept = [one for one in read if not signed_only or one.state is State.SIGNED]
+        kept = [one for one in read if not signed_only or one.state is StudyState.SIGNED]
         return cls(tuple(kept), len(entries) - len(read), len(read) - len(kept))
 
     def counts(self) -> dict[str, tuple[int, int]]:

@@ -38,7 +38,7 @@ from tumorviewer.language import tr
 from tumorviewer.models import promotion
 from tumorviewer.models.card import ModelCard
 from tumorviewer.models.catalogue import Catalogue
-from tumorviewer.records import StudyEntry
+from tumorviewer.records import WorklistEntry
 from tumorviewer.study.types import Refused
 
 
@@ -138,7 +138,7 @@ class Workspace(QFrame):
         """Call the classes so."""
         self._labels = labels
 
-    def offer(self, entries: Sequence[StudyEntry]) -> None:
+    def offer(self, entries: Sequence[WorklistEntry]) -> None:
         """Offer studies to be sent; all that are read, if none are named."""
         if entries:
             self._begin_sending(list(entries))
@@ -209,7 +209,7 @@ class Workspace(QFrame):
 
     # Data sets
 
-    def _begin_sending(self, entries: list[StudyEntry]) -> None:
+    def _begin_sending(self, entries: list[WorklistEntry]) -> None:
         self._pages.setCurrentWidget(self.new)
         self.new.begin(entries, self._labels, self.shelf.sets())
 

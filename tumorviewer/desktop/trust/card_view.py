@@ -32,7 +32,7 @@ from tumorviewer.desktop.trust.data_folder import DataFolder, picture
 from tumorviewer.desktop.trust.panel import blank, pixmap
 from tumorviewer.language import number, percent, tr
 from tumorviewer.models import ModelCard, bundle
-from tumorviewer.models.trust_measures import Mistake
+from tumorviewer.models.trust_measures import ConfidentMistake
 
 _SIDE = 112
 _SCROLL = 60
@@ -142,7 +142,7 @@ class CardPage(Page):
 class MistakeList(QListWidget):
     """Wrong answers with what was right, and their pictures where there are any."""
 
-    def __init__(self, card: ModelCard, mistakes: Sequence[Mistake]) -> None:
+    def __init__(self, card: ModelCard, mistakes: Sequence[ConfidentMistake]) -> None:
         super().__init__()
         self.setAccessibleName(tr("Its worst mistakes"))
         self.setViewMode(QListView.ViewMode.IconMode)
@@ -234,7 +234,7 @@ def _write(painter: QPainter, cell: QRectF, text: str, *, centred: bool) -> None
     painter.drawText(cell, side | Qt.AlignmentFlag.AlignVCenter, elided)
 
 
-def _pictures(model: Path, folder: str, mistakes: Sequence[Mistake], job: Job) -> Pictures:
+def _pictures(model: Path, folder: str, mistakes: Sequence[ConfidentMistake], job: Job) -> Pictures:
     shipped = bundle.trust_arrays(model).get("mistakes.pictures")
     if shipped is not None:
         return {at: one.astype(np.uint8) for at, one in enumerate(shipped)}

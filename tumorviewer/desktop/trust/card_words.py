@@ -11,7 +11,14 @@ from tumorviewer.analysis.trust import training_cohort
 from tumorviewer.desktop import reliability
 from tumorviewer.language import date, later, number, percent, tr
 from tumorviewer.models import ModelCard
-from tumorviewer.models.trust_measures import Familiarity, Maps, Measured, Outside, Similar, Trust
+from tumorviewer.models.trust_measures import (
+    MapMeasures,
+    Measured,
+    OodMeasures,
+    OodTestSet,
+    SimilarityIndex,
+    Trust,
+)
 
 UNMEASURED = later("Nobody measured this of this model.")
 _FIGURES = {
@@ -179,7 +186,7 @@ def _cells(figures: Mapping[str, Any]) -> Iterator[str]:
             yield interval(Measured(value, low, high), 0)
 
 
-def _familiarity(known: Familiarity | None) -> Section:
+def _familiarity(known: OodMeasures | None) -> Section:
     title = tr("Does it know when an image is not of its kind?")
     if known is None:
         return _measured("kind", title, ())
@@ -210,12 +217,12 @@ def _familiarity(known: Familiarity | None) -> Section:
     return Section("kind", title, sentences, Table(tr("Other kinds of image"), headings, rows))
 
 
-def _kind(one: Outside) -> tuple[str, ...]:
+def _kind(one: OodTestSet) -> tuple[str, ...]:
     area = number(one.auroc.value, ".3f")
     return tr(one.kind), number(one.count), area, percent(one.refused), percent(one.marked)
 
 
-def _maps(known: Maps | None) -> Section:
+def _maps(known: MapMeasures | None) -> Section:
     title = tr("Do its maps point at the tumour?")
     if known is None:
         return _measured("maps", title, ())
@@ -255,7 +262,7 @@ def _mistakes(card: ModelCard) -> Section:
     return Section("mistakes", title, (said,))
 
 
-def _similar(known: Similar | None) -> Section:
+def _similar(known: SimilarityIndex | None) -> Section:
     title = tr("Are the similar cases it shows of the same class?")
     if known is None:
         return _measured("similar", title, ())

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from tumorviewer.analysis.finding import Finding, SimilarCases
-from tumorviewer.analysis.messages import Done, Failed, Similar
+from tumorviewer.analysis.messages import Done, Failed, FindSimilar
 from tumorviewer.analysis.trust import training_cohort
 from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop.jobs import Job, Jobs
@@ -85,7 +85,7 @@ class EvidenceDesk(QObject):
             self._panel.say(error.message)
             return
         self._panel.say(tr("Searching…"))
-        self._request = self._reading.analyst.submit(Similar(volume, model, self.slice))
+        self._request = self._reading.analyst.submit(FindSimilar(volume, model, self.slice))
 
     def choose_folder(self) -> None:
         """Let the user name the folder of the training data."""
