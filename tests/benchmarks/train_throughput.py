@@ -27,12 +27,12 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from trainer.augment import Augmentation
-from trainer.features import Remainder
-from trainer.loop import Store, Trainer
-from trainer.optimise import TrainingSettings
-from trainer.progress import Progress
-from trainer.split import Split
+from trainer.data.split import Split
+from trainer.tools.progress import Progress
+from trainer.training.augment import Augmentation
+from trainer.training.frozen_features import Remainder
+from trainer.training.loop import Store, Trainer
+from trainer.training.optimise import TrainingSettings
 from tumorviewer import networks
 
 SIDE, BATCH, PICTURES, ROUNDS, CLASSES = 224, 32, 160, 2, 4

@@ -16,7 +16,7 @@ import pytest
 from made import finding, opened
 from PIL import Image
 
-from trainer import dataset
+from trainer.data import dataset
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 from tumorviewer.records import Records

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.bootstrap import Floats
+from trainer.evaluation.bootstrap import Floats
 from trainer.trust import intervals
-from trainer.trust.held import Held
-from trainer.trust.sets import threshold
+from trainer.trust.held_out import Held
+from trainer.trust.prediction_sets import threshold
 from tumorviewer.models.trust_measures import Abstention, JointNaming
 
 SHARE = 0.5

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer import curves, metrics
-from trainer.bootstrap import Floats, Integers
-from trainer.metrics import Scorer
+from trainer.evaluation import metrics, performance_curves
+from trainer.evaluation.bootstrap import Floats, Integers
+from trainer.evaluation.metrics import Scorer
 from trainer.trust import intervals
-from trainer.trust.held import Apply, Fit, Held
+from trainer.trust.held_out import Apply, Fit, Held
 from tumorviewer.models.trust_measures import Bin, Calibration, Measured
 
 METHOD = "Temperature scaling (Guo et al., ICML 2017)"
@@ -109,7 +109,7 @@ def _errors(
 def _bins(probabilities_NK: Floats, labels_N: Integers, groups_N: Integers) -> tuple[Bin, ...]:
     """By the probability of the predicted class, 15 of equal width, those that hold items."""
     confidence, right = probabilities_NK.max(1), probabilities_NK.argmax(1) == labels_N
-    bins = curves.equal_width(confidence)
+    bins = performance_curves.equal_width(confidence)
     return tuple(
         Bin(
             int((bins == one).sum()),

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer import bootstrap
-from trainer.bootstrap import Floats, Integers
+from trainer.evaluation import bootstrap
+from trainer.evaluation.bootstrap import Floats, Integers
 from tumorviewer.models.trust_measures import Measured
 
 _PARTS = 100

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from trainer import bootstrap
-from trainer.bootstrap import Floats, Integers
+from trainer.evaluation import bootstrap
+from trainer.evaluation.bootstrap import Floats, Integers
 from tumorviewer.models.trust_measures import Measured
 
 

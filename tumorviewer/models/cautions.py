@@ -146,7 +146,7 @@ def _shortcuts(found: _Audit) -> list[str]:
 
 def shortcut(found: Mapping[str, Any]) -> str:
     """How well the class is told by something other than the head."""
-    by = str(found["by"])  # one of those that trainer.shortcuts marks
+    by = str(found["by"])  # one of those that trainer.audit.shortcuts marks
     values = {
         "by": tr(by),
         "share": percent(found["balanced_accuracy"]),

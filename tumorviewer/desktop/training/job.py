@@ -134,7 +134,7 @@ class Job:
     def said(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
         """What it said after byte `since` of its words, and how far that is read.
 
-        A line is a :class:`dict` as :class:`trainer.progress.Progress` writes it.
+        A line is a :class:`dict` as :class:`trainer.tools.progress.Progress` writes it.
         """
         try:
             with self.words.open("rb") as stream:

@@ -1,0 +1,1 @@
+"""What a data set is worth, before anything is trained on it."""

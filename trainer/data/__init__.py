@@ -1,0 +1,1 @@
+"""Labelled items, their prepared images, near-duplicates, groups and splits."""

@@ -1,0 +1,142 @@
+"""What every command works on: items, their prepared pictures, and groups that never part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data import dataset as datasets
+from trainer.data import grouping, near_duplicates, prepared_images, synthetic, thumbnails
+from trainer.data.dataset import Dataset
+from trainer.data.prepared_images import Pictures
+from trainer.data.thumbnails import Views
+from trainer.tools.atomic_files import secret, write_csv
+from trainer.tools.progress import Progress
+from tumorviewer.errors import InputError
+from tumorviewer.language import later
+from tumorviewer.models.card import Preprocessing
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the user named on the command line."""
+
+    data: Path
+    cache: Path
+    groups: str = ""
+    """``FILE[:COLUMN]``; empty: near-duplicates are searched for."""
+    classes: tuple[str, ...] = ()
+    skip_unreadable: bool = False
+    slices: str = "refuse"
+    """Which slices of a volume carry its label where no table states them."""
+    synthetic: Path | None = None
+    """A folder of generated pictures to train on beside the data."""
+    also: tuple[Path, ...] = ()
+    """More data, joined with the first."""
+
+    def read(self, progress: Progress) -> Dataset:
+        """The data set, its patients under pseudonyms that only this cache's key makes."""
+        found = datasets.read(self.data, self.classes, self.slices, progress, self.also)
+        return found.pseudonymous(secret(self.cache / "pseudonyms.key"))
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A data set, its pictures row by row, and the group of each row."""
+
+    dataset: Dataset
+    pictures: Pictures
+    groups: NDArray[np.int64]
+    views: Views
+    grouped_by: str
+    """In words."""
+    pairs: NDArray[np.int64]
+    """``(M, 3)`` near-duplicates, as :func:`trainer.data.near_duplicates.find` answers."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Names of items that were left out with consent, with the reason."""
+
+    def write_groups(self, path: Path) -> None:
+        """As a table ``path,group`` that ``--groups`` reads."""
+        rows = [
+            (item.name, f"g{group:05d}")
+            for item, group in zip(self.dataset.items, self.groups, strict=True)
+        ]
+        write_csv(path, ("path", "group"), rows)
+
+
+def gather(
+    source: Source,
+    preprocessing: Preprocessing | None,
+    progress: Progress,
+    parts: Sequence[str] = ("", "train", "val"),
+) -> Material:
+    """Read, decode and group some parts of a data set's official split.
+
+    Parameters
+    ----------
+    preprocessing
+        Of the pictures; None for who looks at thumbnails only: those then stand for them.
+
+    Raises
+    ------
+    InputError
+        If items cannot be read and skipping them was not agreed to.
+    """
+    dataset = source.read(progress).part(*parts).checked()
+    if source.synthetic:
+        dataset = synthetic.joined(dataset, source.synthetic)
+    seen = thumbnails.load(dataset, source.cache, progress)
+    unreadable = seen.unreadable
+    if unreadable:
+        _report_unreadable(source, unreadable, progress)
+        dataset = dataset.without(unreadable).checked()
+        seen = thumbnails.load(dataset, source.cache, progress)
+    stored = seen
+    if preprocessing is not None:
+        stored = prepared_images.load(dataset, preprocessing, source.cache, progress)
+    found = thumbnails.parts(seen)
+    pairs = near_duplicates.find_once(dataset, found, source.cache, progress)
+    groups, how = _group(dataset, pairs, source.groups)
+    return Material(dataset, stored, groups, found, how, pairs, unreadable)
+
+
+def _group(
+    dataset: Dataset, pairs_M3: NDArray[np.int64], table: str
+) -> tuple[NDArray[np.int64], str]:
+    """Groups by a table or else by near-duplicates, by patient and volume too; and in words.
+
+    Each synthetic item is a group of its own, so that it joins no real ones.
+    """
+    whole, dataset = len(dataset.items), dataset.real()
+    real = len(dataset.items)
+    patients = [item.patient for item in dataset.items]
+    if table:
+        named, how = grouping.read_table(table, dataset), later("a table of groups")
+    else:
+        among_real = pairs_M3[(pairs_M3[:, :2] < real).all(1), :2]
+        joined = grouping.unite(real, among_real.tolist())
+        named = [str(group) for group in joined]
+        how = later("near-duplicates, mirrored, flipped and rotated ones included")
+    volumes = [item.file for item in dataset.items]
+    series = [item.series for item in dataset.items]
+    if any(patients):
+        how += ", and " + later("patients")
+    if dataset.volumes() or any(series):
+        how += ", and " + later("volumes")
+    groups = grouping.from_names(named, patients, volumes, series)
+    return np.concatenate((groups, groups.max() + 1 + np.arange(whole - real))), how
+
+
+def _report_unreadable(source: Source, unreadable: dict[str, str], progress: Progress) -> None:
+    for name, reason in unreadable.items():
+        progress.say(f"cannot read {name}: {reason}")
+    if not source.skip_unreadable:
+        raise InputError(
+            str(source.data),
+            f"{len(unreadable)} items cannot be read, {next(iter(unreadable))} for one.",
+            "Mend them, or train without them with --skip-unreadable.",
+        )

@@ -1,0 +1,267 @@
+"""Predictions to figures, with what a split leaks beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data import near_duplicates
+from trainer.data.material import Material, Source, gather
+from trainer.data.near_duplicates import Views
+from trainer.data.prepared_images import Pictures
+from trainer.data.split import Split, SplitSettings
+from trainer.evaluation import metrics, overlap, performance_curves
+from trainer.evaluation.predictions import Judged, class_indices
+from trainer.evaluation.temperature_scaling import fit_temperature
+from trainer.runs.config import Config
+from trainer.tools.atomic_files import read_csv
+from trainer.tools.options import plain
+from trainer.tools.progress import Progress
+from tumorviewer.analysis import predict
+from tumorviewer.errors import InputError
+from tumorviewer.models import ModelCard, bundle
+
+LEAKY = "leaky_random_split"
+_NAMES = {
+    "fold": "grouped_validation",
+    "nested": "grouped_test",
+    "official": "official_validation",
+    "random": LEAKY,
+}
+"""Of the figures by the kind of split; a random one is named for what it is."""
+
+
+def on_held_out(
+    material: Material,
+    parts: Split,
+    predict: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    settings: SplitSettings,
+    table: Path,
+) -> dict[str, Any]:
+    """Fit the temperature on the validation part, judge the part that is judged, and write it.
+
+    Parameters
+    ----------
+    predict
+        From rows of the material to logits ``(N, K)``.
+    table
+        Where to write the predictions.
+    """
+    every, labels = parts.judged, material.dataset.labels()
+    logits_NK = predict(parts.validation)
+    temperature = fit_temperature(logits_NK, labels[parts.validation])
+    if len(parts.test):
+        logits_NK = predict(parts.test)
+    probabilities = metrics.softmax(logits_NK / temperature)
+    folds = np.full(len(every), -1 if settings.fold is None else settings.fold)
+    judged = Judged(material, every, material.dataset.classes, probabilities, folds)
+    judged.write(table)
+    chosen_by = parts.validation if len(parts.test) else parts.test
+    known = np.concatenate([parts.train, chosen_by])
+    twins = leak(
+        material.views.rows(every), judged.labels, material.views.rows(known), labels[known]
+    )
+    return {"temperature": temperature, "figures": {_NAMES[settings.kind]: of(judged) | twins}}
+
+
+def of(judged: Judged) -> dict[str, Any]:
+    """Every figure of some predictions, those of each source too where there are several."""
+    found = _figures(judged)
+    if len(names := np.unique(judged.sources)) > 1:
+        found["sources"] = {
+            str(name) or "not known": brief(_figures(judged.part(judged.sources == name)))
+            for name in names
+        }
+    return found
+
+
+def _figures(judged: Judged) -> dict[str, Any]:
+    return metrics.figures(judged.probabilities, judged.labels, judged.groups, judged.classes)
+
+
+def brief(figures: dict[str, Any]) -> dict[str, Any]:
+    """The few of them that stand for a fold or a source."""
+    names = ("accuracy", "macro_f1", "log_loss")
+    return {
+        **{name: figures[name] for name in ("n", "groups", *names)},
+        "intervals": {name: figures["intervals"][name] for name in names},
+    }
+
+
+def leak(
+    asked: Views, labels_N: NDArray[np.int64], known: Views, known_labels: NDArray[np.int64]
+) -> dict[str, float]:
+    """The share of items with a twin in training, and a nearest-neighbour copyist's score."""
+    nearest, is_twin = near_duplicates.nearest(asked, known)
+    return {
+        "twin_share": round(float(is_twin.mean()), 6),
+        "copyist_accuracy": round(float((known_labels[nearest] == labels_N).mean()), 6),
+    }
+
+
+def on_data(
+    folder: Path,
+    source: Source,
+    parts: Sequence[str],
+    device: str,
+    progress: Progress,
+    training: Sequence[Path] = (),
+    predictions: Path | None = None,
+) -> tuple[dict[str, Any], Judged]:
+    """Judge a bundle on labelled data, which may lack some of its classes.
+
+    Parameters
+    ----------
+    parts
+        Of the official split: ``""`` (none stated), ``train``, ``val``, ``test``.
+    training
+        The folders or tables that it was trained on, to count twins in.
+    predictions
+        Where to write the table ``path,label,group,fold,p_…``.
+
+    Returns
+    -------
+    tuple
+        What ``evaluate --json`` prints, and the predictions that it was made from.
+
+    Raises
+    ------
+    InputError
+        If the bundle is refused, or does not know a class of the data.
+    """
+    card = bundle.read_card(folder)
+    material = gather(source, card.preprocessing, progress, parts)
+    judged = by_bundle(folder, card, material, material.pictures, device, progress)
+    if predictions is not None:
+        judged.write(predictions)
+    result: dict[str, Any] = {
+        "model": {"name": card.name, "version": card.version, "sha256": card.weights.sha256},
+        "data": {"name": material.dataset.root.name, "grouped_by": material.grouped_by},
+    }
+    result |= of(judged)
+    known = twins_in(training, card.classes, source, progress) if training else None
+    if known:
+        result |= leak(material.views, judged.labels, *known)
+    result["overlap"] = overlap.find(folder, card, material, known[0] if known else None).facts()
+    given = judged.probabilities, judged.labels, judged.groups
+    result["curves"] = performance_curves.of_classes(*given, card.classes)
+    result["reliability"] = performance_curves.reliability(*given)
+    return result, judged
+
+
+def twins_in(
+    training: Sequence[Path], classes: tuple[str, ...], source: Source, progress: Progress
+) -> tuple[Views, NDArray[np.int64]]:
+    """Thumbnails and labels of what a model was trained on."""
+    first, *also = training
+    joined = replace(source, data=first, also=tuple(also)).read(progress)
+    known = joined.part("", "train", "val")
+    labels = class_indices(known, classes)[known.labels()]
+    return near_duplicates.load_views(known, source.cache, progress), labels
+
+
+def by_bundle(
+    folder: Path,
+    card: ModelCard,
+    material: Material,
+    pictures: Pictures,
+    device: str,
+    progress: Progress,
+) -> Judged:
+    """All items of a material as a bundle judges them; ``pictures`` are prepared as it asks."""
+    class_indices(material.dataset, card.classes)
+    rows = np.arange(len(material.dataset.items))
+    probabilities = infer(folder, pictures.array, device, progress)
+    return Judged(material, rows, card.classes, probabilities, np.full(len(rows), -1))
+
+
+def infer(
+    folder: Path, pictures_NSS: NDArray[np.uint8], device: str, progress: Progress
+) -> NDArray[np.float64]:
+    """Probabilities ``(N, K)`` by the very code that the window uses."""
+    model = predict.load(folder, device)
+    batches, parts = predict.Batches(model), []
+    for rows, logits in batches.run(
+        list(range(len(pictures_NSS))), lambda rows: model.forward(pictures_NSS[rows])[1]
+    ):
+        parts.append(predict.probabilities(logits, model.card))
+        progress("judging", rows[-1] + 1, len(pictures_NSS))
+    for flag in batches.flags:
+        progress.say(flag)
+    return np.concatenate(parts)
+
+
+def pool(
+    out: Path, folds: list[Path], material: Material, predictions: str, figures: str
+) -> dict[str, Any]:
+    """Figures of all out-of-fold predictions of a cross-validation.
+
+    Each fold's temperature is fitted on the other folds, so that no item calibrates itself; the
+    temperature for a model of all data is fitted on all of them.
+    """
+    classes = material.dataset.classes
+    row_of = {item.name: row for row, item in enumerate(material.dataset.items)}
+    parts = [_read_fold(fold, classes, predictions, figures) for fold in folds]
+    rows = np.array([row_of[name] for names, _, _ in parts for name in names])
+    logits = np.concatenate([logits for _, logits, _ in parts])
+    fold = np.repeat(np.arange(len(parts)), [len(names) for names, _, _ in parts])
+    labels = material.dataset.labels()[rows]
+    for number in range(len(parts)):
+        others = fit_temperature(logits[fold != number], labels[fold != number])
+        logits[fold == number] /= others
+    probabilities = metrics.softmax(logits)
+    judged = Judged(material, rows, classes, probabilities, fold)
+    judged.write(out / predictions)
+    sizes = np.bincount(fold) / len(fold)
+    pooled = of(judged)
+    for name in ("twin_share", "copyist_accuracy"):
+        pooled[name] = round(float(sizes @ [result[name] for _, _, result in parts]), 6)
+    pooled["folds"] = [brief(result) for _, _, result in parts]
+    raw = np.concatenate([logits for _, logits, _ in parts])
+    return {
+        "temperature": fit_temperature(raw, labels),
+        "figures": {"grouped_crossval": pooled},
+    }
+
+
+def _read_fold(
+    folder: Path, classes: tuple[str, ...], predictions: str, figures: str
+) -> tuple[list[str], NDArray[np.float64], dict[str, Any]]:
+    """Names, logits (up to a constant) and figures of one fold."""
+    result = json.loads((folder / figures).read_text())
+    rows = read_csv(folder / predictions)
+    p = np.array([[float(row[f"p_{name}"]) for name in classes] for row in rows])
+    logits = np.log(np.maximum(p, np.finfo(np.float64).tiny)) * result["temperature"]
+    return [row["path"] for row in rows], logits, next(iter(result["figures"].values()))
+
+
+def of_crossval(folder: Path, config: Config, classes: tuple[str, ...]) -> dict[str, Any]:
+    """What a finished cross-validation says of a model of the same settings.
+
+    Raises
+    ------
+    InputError
+        If it is not finished, or was of another network or preprocessing.
+    """
+    try:
+        stored: dict[str, Any] = json.loads((folder / "figures.json").read_text())
+    except (OSError, ValueError) as error:
+        reason = "There is no finished cross-validation in it."
+        raise InputError(str(folder), reason, "Run crossval to its end first.") from error
+    mine = plain(config)
+    for table in ("model", "preprocessing"):
+        if stored["config"][table] != mine[table]:
+            raise InputError(str(folder), f"The cross-validation had another [{table}].")
+    if tuple(stored["classes"]) != classes:
+        raise InputError(str(folder), "The cross-validation had other classes.")
+    return {
+        "temperature": stored["temperature"],
+        "figures": stored["figures"],
+        "figures_from": {"folder": folder.name, "config": stored["config"]},
+    }

@@ -1,0 +1,1 @@
+"""Training between sites that keep their data."""

@@ -1,0 +1,1 @@
+"""From data to a bundle: single runs, cross-validation, search and ensembles."""

@@ -1,0 +1,98 @@
+"""Grouped cross-validation: a resumable run for each fold, pooled out-of-fold figures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from trainer.data.material import Material
+from trainer.evaluation import evaluate
+from trainer.runs.config import Config
+from trainer.runs.fit import FIGURES, PREDICTIONS, Run, claim, fit
+from trainer.tools.atomic_files import write_json, write_text
+from trainer.tools.options import plain, to_toml
+from trainer.tools.progress import Progress
+from trainer.training import distributed
+from trainer.training.loop import LAST
+from tumorviewer.errors import InputError
+
+GROUPS = "groups.csv"
+
+
+def crossval(
+    material: Material,
+    config: Config,
+    run: Run,
+    progress: Progress,
+    jobs: int,
+    arguments: Sequence[str],
+) -> dict[str, Any]:
+    """Train and judge every fold; finished folds are not repeated.
+
+    Parameters
+    ----------
+    jobs
+        Folds trained at the same time, each in a process of its own.
+    arguments
+        Of the command line that each such process shares: the data and where its cache is.
+    """
+    if distributed.is_first():
+        claim(run, config, f"fold-*/{LAST}", "cross-validation")
+        material.write_groups(run.out / GROUPS)
+    distributed.wait()
+    folds = [run.out / f"fold-{number}" for number in range(config.split.folds)]
+    settings = [
+        replace(config, split=config.split.at(number)) for number in range(config.split.folds)
+    ]
+    todo = [
+        (folder, one)
+        for folder, one in zip(folds, settings, strict=True)
+        if not (folder / FIGURES).is_file()
+    ]
+    if jobs == 1:
+        for folder, one in todo:
+            progress("fold", folds.index(folder), len(folds))
+            fit(material, one, replace(run, out=folder, resume=True), progress)
+    else:
+        _in_processes(todo, run, jobs, arguments)
+    if not distributed.is_first():
+        return {"figures": {}}
+    result = evaluate.pool(run.out, folds, material, PREDICTIONS, FIGURES)
+    result |= {"config": plain(config), "classes": list(material.dataset.classes)}
+    write_json(run.out / FIGURES, result)
+    return result
+
+
+def _in_processes(
+    todo: Sequence[tuple[Path, Config]], run: Run, jobs: int, arguments: Sequence[str]
+) -> None:
+    def start(one: tuple[Path, Config]) -> int:
+        folder, config = one
+        settings = folder.with_suffix(".toml")
+        write_text(settings, to_toml(config))
+        command = [sys.executable, "-m", "trainer", "fit", *arguments]
+        command += ["--out", str(folder), "--config", str(settings)]
+        command += ["--groups", str(run.out / GROUPS), "--device", str(run.device)]
+        command += ["--tensorboard"] if run.tensorboard else []
+        return subprocess.run([*command, "--resume"], check=False).returncode
+
+    _require(todo, start, jobs)
+
+
+def _require(
+    todo: Sequence[tuple[Path, Config]], start: Callable[[tuple[Path, Config]], int], jobs: int
+) -> None:
+    with ThreadPoolExecutor(jobs) as pool:
+        failed = [
+            folder.name
+            for (folder, _), code in zip(todo, pool.map(start, todo), strict=True)
+            if code
+        ]
+    if failed:
+        reason = f"{', '.join(failed)} did not finish; its message is above."
+        raise InputError("crossval", reason, "Mend that and repeat with --resume.")

@@ -1,0 +1,390 @@
+"""The training loop: short, plain torch, resumable after any epoch.
+
+Shapes: N pictures, C channels, S side, D embedding, K classes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import math
+import mmap
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
+
+from trainer.data.split import Split
+from trainer.evaluation.metrics import log_loss, macro_f1
+from trainer.tools.atomic_files import write_text
+from trainer.tools.progress import Progress
+from trainer.training import checkpoint, distributed, imbalance
+from trainer.training.augment import Augment, Augmentation
+from trainer.training.checkpoint import Checkpoint
+from trainer.training.guidance import Guidance, Guided, Masked
+from trainer.training.optimise import MovingAverage, TrainingSettings, learning_rate, make_optimiser
+from tumorviewer.errors import InputError
+
+LAST, BEST, LOG = "last.safetensors", "best.safetensors", "log.jsonl"
+_SHARE_OF_GPU = 0.5
+
+SoftTargets = Callable[[Tensor], Tensor]
+"""Pictures ``(N, 1, S, S)`` to a teacher's probabilities ``(N, K)``."""
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """How much a teacher counts beside the labels."""
+
+    teacher: SoftTargets
+    weight: float
+    temperature: float
+
+
+class Store:
+    """Pictures or embeddings, on the device where they fit, else in the memory map."""
+
+    def __init__(
+        self, array: NDArray[np.uint8] | NDArray[np.float32], device: torch.device
+    ) -> None:
+        self._device = device
+        self._array = array
+        base: Any = array.base
+        self._map = base if isinstance(base, mmap.mmap) else None
+        self._on_device: Tensor | None = None
+        if device.type == "cuda" and array.nbytes < _SHARE_OF_GPU * _free_memory(device):
+            self._on_device = torch.from_numpy(np.array(array)).to(device)
+
+    def batch(self, rows_N: Tensor) -> Tensor:
+        """Pictures ``(N, C, S, S)`` in 0–1, or embeddings ``(N, D)``; float, on the device."""
+        return self._made(self._gathered(rows_N))
+
+    def batches(self, rows: Sequence[Tensor]) -> Iterator[Tensor]:
+        """One batch after the other; the next is fetched from the disk meanwhile."""
+        with ThreadPoolExecutor(1) as beside:
+            coming = [beside.submit(self._gathered, one) for one in rows[:1]]
+            for number in range(len(rows)):
+                gathered = coming.pop().result()
+                coming += [
+                    beside.submit(self._gathered, one) for one in rows[number + 1 : number + 2]
+                ]
+                yield self._made(gathered)
+
+    def _gathered(self, rows_N: Tensor) -> Tensor:
+        if self._on_device is not None:
+            return self._on_device[rows_N.to(self._device)]
+        gathered = torch.from_numpy(self._array[rows_N.cpu().numpy()])
+        if self._map and hasattr(mmap, "MADV_DONTNEED"):
+            # else every page of the map that was ever read counts as this process's memory
+            self._map.madvise(mmap.MADV_DONTNEED)
+        return gathered
+
+    def _made(self, gathered: Tensor) -> Tensor:
+        values = gathered.to(self._device)
+        if values.dtype != torch.uint8:
+            return values
+        return (values if values.ndim == 4 else values.unsqueeze(1)).float().div_(255)
+
+
+def _free_memory(device: torch.device) -> int:
+    return int(torch.cuda.mem_get_info(device)[0])
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """Pictures with their channels last, as convolutions are fastest."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def _give_back_memory() -> None:
+    """Give what is free to the system: glibc keeps it in pieces between the tensors that live."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None:
+        trim(0)
+
+
+def _unwatched(_entry: dict[str, Any]) -> None:
+    pass
+
+
+class Trainer:
+    """Trains one network on one split, keeping its state in ``folder``.
+
+    Parameters
+    ----------
+    augmentation
+        None for embeddings, which it does not apply to.
+    frozen
+        Modules of the network that stay in inference mode.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        store: Store,
+        labels: NDArray[np.int64],
+        split: Split,
+        settings: TrainingSettings,
+        augmentation: Augmentation | None,
+        device: torch.device,
+        distillation: Distillation | None = None,
+        frozen: Sequence[nn.Module] = (),
+        guidance: Guidance | None = None,
+    ) -> None:
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = MovingAverage(self.network, settings.ema_decay)
+        self.optimiser = make_optimiser(self.network, settings)
+        answering = Guided(self.network) if guidance else self.network
+        self._replica = distributed.replicated(answering, device)
+        self._guidance = guidance
+        self._frozen = frozen
+        self._store, self._settings, self._device = store, settings, device
+        self._labels = torch.from_numpy(labels).to(device)
+        self._train = torch.from_numpy(split.train)
+        self._validation = torch.from_numpy(split.validation)
+        self._train_labels = torch.from_numpy(labels[split.train])
+        self._held_labels = labels[split.validation]
+        self._classes = int(labels.max()) + 1
+        self._augment = Augment(augmentation, device) if augmentation else None
+        self._distillation = distillation
+        self._weights = (
+            imbalance.class_weights(labels[split.train], self._classes).to(device)
+            if settings.class_weights == "balanced"
+            else None
+        )
+        self.epoch, self.stale = 0, 0
+        self.best: dict[str, Any] = {}
+        self.log: list[dict[str, Any]] = []
+
+    def run(
+        self, folder: Path, progress: Progress, watch: Callable[[dict[str, Any]], None] = _unwatched
+    ) -> dict[str, Tensor]:
+        """Train to the end and answer the weights that are kept.
+
+        Parameters
+        ----------
+        watch
+            Is given the log entry of each epoch that was trained.
+
+        Raises
+        ------
+        InputError
+            If the loss is no longer finite, or a checkpoint cannot be written; the last good one
+            stands.
+        """
+        epochs = self._settings.epochs
+        progress.begin("epoch", self.epoch)
+        while self.epoch < epochs and not self._is_over():
+            entry = self._one_epoch(folder)
+            self._save(folder)
+            progress("epoch", self.epoch, epochs, **entry)
+            watch(self.log[-1])
+            _give_back_memory()
+            distributed.wait()
+        if self._settings.keep == "best" and self.best:
+            return checkpoint.read(folder / BEST).tensors
+        return dict(self.average.network.state_dict())
+
+    def _is_over(self) -> bool:
+        patience = self._settings.patience
+        return self._settings.keep == "best" and 0 < patience <= self.stale
+
+    def _one_epoch(self, folder: Path) -> dict[str, Any]:
+        started = time.monotonic()
+        loss = self._train_epoch()
+        if not (math.isfinite(loss) and self._is_finite()):
+            raise InputError(
+                str(folder),
+                f"The loss or a weight of epoch {self.epoch + 1} is not a number; the checkpoint "
+                f"of epoch {self.epoch} is kept.",
+                "Use a lower learning rate, a longer warm-up or precision fp32.",
+            )
+        self.epoch += 1
+        entry: dict[str, Any] = {"loss": loss}
+        if len(self._validation):
+            entry |= self._validate(folder)
+        entry["seconds"] = round(time.monotonic() - started, 3)
+        self.log.append({"epoch": self.epoch, **entry})
+        return entry
+
+    def _is_finite(self) -> bool:
+        return all(bool(one.isfinite().all()) for one in self.network.parameters())
+
+    def _train_epoch(self) -> float:
+        seed = self._settings.seed * 1_000_003 + self.epoch
+        self._seed(seed + 500_009 * distributed.rank())
+        self.network.train()
+        for module in self._frozen:
+            module.training = False
+        batches = self._batches(torch.Generator().manual_seed(seed))
+        own = [distributed.share_of(rows) for rows in batches]
+        total = torch.zeros((), device=self._device)
+        for number, pictures in enumerate(self._store.batches(own)):
+            step = self.epoch * len(batches) + number
+            rate = learning_rate(step, len(batches), self._settings)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            total += self._step(pictures, own[number], len(batches[number]))
+            self.average.update(self.network, step)
+        return distributed.mean(total) / len(batches)
+
+    def _seed(self, seed: int) -> None:
+        torch.manual_seed(seed)
+        if self._augment:
+            self._augment.seed(seed)
+
+    def _batches(self, generator: torch.Generator) -> list[Tensor]:
+        """Shuffled rows in full batches, a single smaller one if there are no more."""
+        oversample = self._settings.oversample
+        order = imbalance.shuffled(self._train, self._train_labels, oversample, generator)
+        size = min(self._settings.batch, len(order))
+        whole = len(order) // size * size
+        return list(order[:whole].split(size))
+
+    def _step(self, pictures: Tensor, rows: Tensor, together: int) -> Tensor:
+        """One step on this process's part of a batch of ``together`` pictures; answers the loss,
+        whose mean over the processes is that of the batch."""
+        target = functional.one_hot(self._labels[rows], self._classes).float()
+        masked = self._guidance.batch(rows, self._device) if self._guidance else None
+        if self._augment and masked:
+            pictures, masks = self._augment.with_masks(pictures, masked.masks)
+            masked = Masked(masks, masked.known)
+        elif self._augment:
+            pictures, target = self._augment.mix(self._augment(pictures), target)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self._gradient(pictures, target, masked, together)
+        if self._settings.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.clip)
+        self.optimiser.step()
+        return loss
+
+    def _gradient(
+        self, pictures: Tensor, target: Tensor, masked: Masked | None, together: int
+    ) -> Tensor:
+        passes = min(self._settings.accumulate, len(pictures))
+        total = torch.zeros((), device=self._device)
+        guides = masked.split(passes) if masked else [None] * passes
+        parts = zip(pictures.tensor_split(passes), target.tensor_split(passes), guides, strict=True)
+        for number, (some, wanted, guide) in enumerate(parts, 1):
+            with self._gradients_exchanged(number == passes):
+                share = len(some) * distributed.size() / together
+                loss = self._loss(_laid_out(some), wanted, guide) * share
+                loss.backward()
+            total += loss.detach()
+        return total
+
+    def _gradients_exchanged(self, now: bool) -> contextlib.AbstractContextManager[Any]:
+        if now or not isinstance(self._replica, DistributedDataParallel):
+            return contextlib.nullcontext()
+        return self._replica.no_sync()
+
+    def _loss(self, pictures: Tensor, target: Tensor, masked: Masked | None) -> Tensor:
+        settings = self._settings
+        with self._autocast():
+            answer = self._replica(pictures)
+        logits = (answer[0] if masked else answer).float()
+        loss = imbalance.loss(
+            logits, target, self._weights, settings.label_smoothing, settings.focal_gamma
+        )
+        if self._guidance and masked:
+            loss = loss + self._guidance.loss(answer[1].float(), masked, target.argmax(1))
+        if (distillation := self._distillation) is None:
+            return loss
+        t = distillation.temperature
+        with torch.no_grad(), self._autocast():
+            soft = distillation.teacher(pictures)
+        soft = torch.softmax(soft.clamp_min(1e-8).log() / t, 1)
+        taught = (
+            functional.kl_div(functional.log_softmax(logits / t, 1), soft, reduction="batchmean")
+            * t
+            * t
+        )
+        return loss.lerp(taught, distillation.weight)
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        precision, device = self._settings.precision, self._device.type
+        wanted = precision == "bf16-everywhere" or (precision == "bf16" and device == "cuda")
+        return torch.autocast(device, torch.bfloat16) if wanted else contextlib.nullcontext()
+
+    def _validate(self, folder: Path) -> dict[str, float]:
+        logits = self._held_logits()
+        figures = {
+            "log_loss": log_loss(logits, self._held_labels),
+            "accuracy": float((logits.argmax(1) == self._held_labels).mean()),
+            "macro_f1": macro_f1(logits.argmax(1), self._held_labels, self._classes),
+        }
+        monitor = self._settings.monitor
+        sign = 1 if monitor == "log_loss" else -1
+        if not self.best or sign * figures[monitor] < sign * self.best[monitor]:
+            self.best = {"epoch": self.epoch, **figures}
+            self.stale = 0
+            weights = dict(self.average.network.state_dict())
+            if distributed.is_first():
+                checkpoint.write(folder / BEST, Checkpoint(weights, self.best))
+        else:
+            self.stale += 1
+        return figures
+
+    def _held_logits(self) -> NDArray[np.float64]:
+        """Each process answers a part; all know the whole, and so decide alike."""
+        distributed.copy_buffers(self.average.network)
+        rows = distributed.share_of(self._validation)
+        return distributed.gathered(predict(self.average.network, self._store, rows))
+
+    def _save(self, folder: Path) -> None:
+        if not distributed.is_first():
+            return
+        tensors = {
+            **{f"network.{name}": one for name, one in self.network.state_dict().items()},
+            **{f"average.{name}": one for name, one in self.average.network.state_dict().items()},
+            **{
+                f"optimiser.{name}": one
+                for name, one in checkpoint.flatten_optimiser(self.optimiser.state_dict()).items()
+            },
+        }
+        notes = {"epoch": self.epoch, "stale": self.stale, "best": self.best, "log": self.log}
+        checkpoint.write(folder / LAST, Checkpoint(tensors, notes))
+        self._write_log(folder)
+
+    def _write_log(self, folder: Path) -> None:
+        write_text(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in self.log))
+
+    def resume(self, folder: Path) -> None:
+        """Take up the last checkpoint.
+
+        Raises
+        ------
+        InputError
+            If it is damaged or of another architecture.
+        """
+        stored = checkpoint.read(folder / LAST)
+        try:
+            self.network.load_state_dict(stored.part("network."))
+            self.average.network.load_state_dict(stored.part("average."))
+        except RuntimeError as error:
+            reason = "The checkpoint is of another architecture."
+            raise InputError(str(folder / LAST), reason) from error
+        fresh = self.optimiser.state_dict()
+        flat = stored.part("optimiser.")
+        self.optimiser.load_state_dict(checkpoint.restore_optimiser(flat, fresh))
+        self.epoch, self.stale = stored.notes["epoch"], stored.notes["stale"]
+        self.best, self.log = stored.notes["best"], stored.notes["log"]
+        if distributed.is_first():
+            self._write_log(folder)  # it was killed, perhaps just before the last line
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, store: Store, rows: Tensor, batch: int = 64) -> NDArray[np.float64]:
+    """Logits ``(N, K)`` in float32 arithmetic, as inference computes them."""
+    network.eval()
+    parts = [network(_laid_out(some)) for some in store.batches(rows.split(batch))]
+    return torch.cat(parts).double().cpu().numpy()
