@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from trainer.options import to_toml
 
-from trainer import checkpoint, config, dataset
 from trainer import cli as trainer_cli
+from trainer.data import dataset
+from trainer.runs import config
+from trainer.tools.options import to_toml
+from trainer.training import checkpoint
 from tumorviewer import cli, resources
 from tumorviewer.desktop.settings import Settings
 from tumorviewer.desktop.training.shelf import Shelf, State

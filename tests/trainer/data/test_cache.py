@@ -21,29 +21,29 @@ QUIET = Progress("none")
 LOAD = """
 import sys
 from pathlib import Path
-from trainer import dataset, pictures
+from trainer.data import dataset, prepared_images
 from trainer.tools.progress import Progress
 from tumorviewer.models.card import Preprocessing
 if __name__ == "__main__":
     data = dataset.read(Path(sys.argv[1]))
     print("reading", flush=True)
-    stored = pictures.load(data, Preprocessing(size=64), Path(sys.argv[2]), Progress("none"))
+    stored = prepared_images.load(data, Preprocessing(size=64), Path(sys.argv[2]), Progress("none"))
     print(stored.array.sum(), flush=True)
 """
 WRITE = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from trainer import dataset, pictures
-from trainer.dataset import Dataset, Item
+from trainer.data import dataset, prepared_images
+from trainer.data.dataset import Dataset, Item
 from trainer.tools.progress import Progress
 def work(item):
     return np.full((64, 64), item.label, np.uint8)
 if __name__ == "__main__":
     picture, cache = Path(sys.argv[1]), Path(sys.argv[2])
     items = tuple(Item(picture, f"{n}.png", n % 2) for n in range(int(sys.argv[3])))
-    pictures.spread = lambda work, items, stage, progress: map(work, items)
-    pictures.decoded_once(Dataset(picture.parent, ("a", "b"), items), work, (64, 64), "", cache,
+    prepared_images.spread = lambda work, items, stage, progress: map(work, items)
+    prepared_images.decoded_once(Dataset(picture.parent, ("a", "b"), items), work, (64, 64), "", cache,
                           Progress("none"))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -92,7 +92,7 @@ def test_two_processes_one_of_them_killed_and_resumed_end_as_one_does(shapes, ca
 
 FAILS_FIRST = """
 import torch
-from trainer import distributed
+from trainer.training import distributed
 from tumorviewer.errors import InputError
 
 with distributed.joined(torch.device("cpu")):
