@@ -43,8 +43,8 @@ if __name__ == "__main__":
     picture, cache = Path(sys.argv[1]), Path(sys.argv[2])
     items = tuple(Item(picture, f"{n}.png", n % 2) for n in range(int(sys.argv[3])))
     prepared_images.spread = lambda work, items, stage, progress: map(work, items)
-    prepared_images.decoded_once(Dataset(picture.parent, ("a", "b"), items), work, (64, 64), "", cache,
-                          Progress("none"))
+    data = Dataset(picture.parent, ("a", "b"), items)
+    prepared_images.decoded_once(data, work, (64, 64), "", cache, Progress("none"))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
