@@ -16,11 +16,11 @@ from tumorviewer.analysis.finding import ModelIdentity
 from tumorviewer.analysis.messages import unexpected
 from tumorviewer.classify import ClassifySettings, Tell, VolumeItem, examine, items_of
 from tumorviewer.errors import InputError
+from tumorviewer.export.wording import explain_finding
 from tumorviewer.language import duration, later, tr
 from tumorviewer.records import FindingEntry, Records, WorklistEntry
 from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Refused, Study
-from tumorviewer.words import explanation
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.predict import Model
@@ -165,7 +165,7 @@ class _Batch:
     def _as_printed(self, entry: FindingEntry) -> dict[str, Any]:
         printed = {name: value for name, value in entry.document.items() if name not in _OURS}
         if "explanation" not in printed:  # kept by an earlier version
-            printed["explanation"] = explanation(self.records.findings.finding(entry))
+            printed["explanation"] = explain_finding(self.records.findings.finding(entry))
         return printed
 
     @property

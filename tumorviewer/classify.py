@@ -179,8 +179,8 @@ def examine(
 def _judge(
     item: VolumeItem, number: int, model: Model, settings: ClassifySettings, tell: Tell
 ) -> dict[str, Any]:
-    from tumorviewer.export import export
-    from tumorviewer.words import document
+    from tumorviewer.export.finding_files import export_finding
+    from tumorviewer.export.finding_json import finding_to_json
 
     finding, volume = examine(
         item,
@@ -191,9 +191,9 @@ def _judge(
         varies=settings.varies,
     )
     if settings.out is None:
-        return document(finding, volume)
+        return finding_to_json(finding, volume)
     try:
-        return export(finding, volume, settings.out, f"{number:03}-{_file_name(item)}")
+        return export_finding(finding, volume, settings.out, f"{number:03}-{_file_name(item)}")
     except OSError as error:
         raise _unwritable(settings.out, error) from error
 

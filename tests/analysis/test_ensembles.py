@@ -11,8 +11,8 @@ from scipy.spatial.distance import jensenshannon
 from tests.analysis.conftest import NETWORKS, SIZE, settled
 from tumorviewer.analysis import predict
 from tumorviewer.analysis.pipeline import analyse
-from tumorviewer.analysis.serialise import to_json
 from tumorviewer.analysis.slices import prepare_volume
+from tumorviewer.export.finding_json import finding_to_json
 from tumorviewer.models import Architecture, Preprocessing, bundle
 from tumorviewer.networks.ensemble import assemble, describe
 
@@ -47,10 +47,10 @@ def test_disagreement_of_each_slice_is_in_the_finding(volume, ensemble):
     expected = jensenshannon(*alone, base=2, axis=1) ** 2
     assert expected.max() > 0.01
     np.testing.assert_allclose(finding.disagreement, expected, atol=1e-4)
-    assert to_json(finding)["disagreement"] == finding.disagreement.tolist()
+    assert finding_to_json(finding)["disagreement"] == finding.disagreement.tolist()
 
 
 def test_a_single_network_has_nobody_to_disagree_with(volume, model):
     finding = analyse(volume, model, method=None)
     assert finding.disagreement is None
-    assert to_json(finding)["disagreement"] is None
+    assert finding_to_json(finding)["disagreement"] is None

@@ -21,11 +21,11 @@ from trainer.training import checkpoint
 from tumorviewer import cli, resources
 from tumorviewer.desktop.settings import Settings
 from tumorviewer.desktop.training.shelf import Shelf, State
+from tumorviewer.export.finding_json import finding_to_json
 from tumorviewer.models import bundle, comparison, journal, schema, weights
 from tumorviewer.models.catalogue import Catalogue
 from tumorviewer.records import Records
 from tumorviewer.study import open_paths
-from tumorviewer.words import document
 
 KEPT = Path(__file__).parent / "062b057"
 TOLERANCE = 1e-4
@@ -118,7 +118,7 @@ def test_the_records_say_what_they_said(records) -> None:
         assert plain(found) == kept["findings"][of_study]
         given = [asdict(one) for one in records.verdicts.of(entry.id)]
         assert plain(given) == kept["verdicts"][of_study]
-        drawn = [asdict(one) for one in records.marks.of(entry.id)]
+        drawn = [asdict(one) for one in records.annotations.of(entry.id)]
         assert plain(drawn) == kept["marks"][of_study]
     assert {name: records.session.kept(name) for name in records.session.names()} == kept["session"]
     wanted = records.queue.wanted()
@@ -140,7 +140,7 @@ def test_kept_findings_come_back_whole_with_their_maps(records) -> None:
         assert finding.saliency is not None
         assert finding.saliency.maps.max() > 0
         unplaced = {"saliency", "explanation"}  # which need files, and the pixels
-        said = plain(document(finding, None))
+        said = plain(finding_to_json(finding, None))
         shared = said.keys() & kept.document.keys() - unplaced
         assert_holds(said, {name: plain(kept.document[name]) for name in shared})
 

@@ -16,7 +16,7 @@ from trainer.reports import html
 from tumorviewer.analysis import explain, predict
 from tumorviewer.analysis.methods import DEFAULT_METHOD
 from tumorviewer.analysis.predict import Model
-from tumorviewer.export import OPACITY
+from tumorviewer.export.finding_files import OPACITY
 from tumorviewer.imaging import colormap
 
 SHOWN = 12

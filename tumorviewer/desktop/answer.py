@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop.bars import Bar, ProbabilityBars, percent
 from tumorviewer.desktop.labels import button, clear, heading, label, plain_tip
+from tumorviewer.export.wording import describe_variation, join_names
 from tumorviewer.language import later, tr
 from tumorviewer.language import percent as rounded
-from tumorviewer.words import listed, variation
 
 NONE_NAMED = later("No class is named")
 OUTSIDE = later("This does not look like what the model was made for.")
@@ -81,7 +81,9 @@ class Answer(QWidget):
         is_other = self._finding is None or finding.probabilities is not self._finding.probabilities
         self._finding = finding
         if is_other:
-            self.show_variation(variation(finding, finding.variation) if finding.variation else "")
+            self.show_variation(
+                describe_variation(finding, finding.variation) if finding.variation else ""
+            )
         hides = finding.is_outside and not insisted
         self._class.setText(tr(NONE_NAMED) if hides else title(finding))
         self._scope.setText("" if hides else _scope(finding))
@@ -152,7 +154,7 @@ def _alternatives(finding: Finding, classes: Sequence[str]) -> str:
     """Their labels, ``Glioma or meningioma``; those in capitals stay so."""
     first, *others = [tr(finding.labels[name]) for name in classes] or [""]
     small = (name[:1].lower() + name[1:] if name[1:2].islower() else name for name in others)
-    return listed([first, *small])
+    return join_names([first, *small])
 
 
 def _remarks(finding: Finding, insisted: bool) -> tuple[str, ...]:

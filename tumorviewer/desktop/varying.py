@@ -11,9 +11,9 @@ from tumorviewer.analysis.messages import Done, Failed, Vary
 from tumorviewer.desktop.analyst import Analyst
 from tumorviewer.desktop.answer import Answer
 from tumorviewer.errors import InputError
+from tumorviewer.export.wording import describe_variation
 from tumorviewer.language import tr
 from tumorviewer.study.types import Volume
-from tumorviewer.words import variation as words
 
 
 class Varying(QObject):
@@ -69,4 +69,4 @@ class Varying(QObject):
         elif isinstance(event.result, Variation):
             slice_words = tr("Slice {n}", n=event.result.slice + 1)
             prefix = f"{slice_words}: " if len(finding.slices) > 1 else ""
-            self._answer.show_variation(prefix + words(finding, event.result))
+            self._answer.show_variation(prefix + describe_variation(finding, event.result))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
@@ -10,18 +9,9 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from tumorviewer import words
-from tumorviewer.analysis.finding import (
-    Finding,
-    ModelIdentity,
-    OodAssessment,
-    PredictionSet,
-    Saliency,
-    SimilarCase,
-    SimilarCases,
-    Variation,
-)
-from tumorviewer.analysis.preprocess import Box
+from tumorviewer.analysis.finding import Finding, ModelIdentity
+from tumorviewer.export.finding_json import finding_from_json, finding_to_json
+from tumorviewer.export.saliency_file import pack_saliency, unpack_saliency
 from tumorviewer.records.entries import FindingEntry
 from tumorviewer.records.states import deciding, refresh
 from tumorviewer.records.store import RecordStore, key_of, now
@@ -29,8 +19,6 @@ from tumorviewer.records.tables import findings, observations, volumes
 from tumorviewer.records.trail import guarded
 from tumorviewer.study.types import Volume
 
-_SALIENCY_BYTES = 256 << 10
-"""Larger maps are computed again when they are wanted."""
 _SHOWN = [column for column in findings.c if column is not findings.c.saliency]
 
 
@@ -57,7 +45,7 @@ class Findings:
             "doubt": chosen["doubt"],
             "margin": chosen["margin"],
             "document": json.dumps(_document(finding, pixels)),
-            "saliency": finding.saliency and _packed(finding.saliency),
+            "saliency": finding.saliency and pack_saliency(finding.saliency),
         }
         return self._insert(study, volume, finding.model, values, _observed(finding))
 
@@ -109,7 +97,8 @@ class Findings:
         query = sa.select(findings.c.saliency).where(findings.c.id == entry.id)
         with self._store.reading() as connection:
             packed = connection.execute(query).scalar()
-        return _restored(entry, _unpacked(packed) if packed else None)
+        saliency = unpack_saliency(packed) if packed else None
+        return finding_from_json(entry.document, entry.model, saliency)
 
     def _insert(
         self,
@@ -175,7 +164,7 @@ def _observed(finding: Finding) -> dict[str, Any]:
 def _document(finding: Finding, pixels: Volume | None) -> dict[str, Any]:
     notes = finding.saliency.notes if finding.saliency else ()
     more = {"labels": finding.labels, "no_tumour": finding.no_tumour, "map_notes": notes}
-    return words.document(finding, pixels) | more
+    return finding_to_json(finding, pixels) | more
 
 
 def _entry(row: Row[Any]) -> FindingEntry:
@@ -192,99 +181,3 @@ def _entry(row: Row[Any]) -> FindingEntry:
         margin=row.margin,
         document=document,
     )
-
-
-def _restored(entry: FindingEntry, saliency: Saliency | None) -> Finding:
-    document = entry.document
-    classes = tuple(document["probabilities"])
-    shares_NK = [[one["probabilities"][name] for name in classes] for one in document["slices"]]
-    flags = document["flags"][: len(document["flags"]) - len(document["map_notes"])]
-    return Finding(
-        source=document["source"],
-        series_instance_uid=document["series_instance_uid"],
-        volume=document["volume"],
-        model=entry.model,
-        classes=classes,
-        labels=document["labels"],
-        no_tumour=document["no_tumour"],
-        probabilities=np.array([document["probabilities"][name] for name in classes]),
-        slices=tuple(one["index"] for one in document["slices"]),
-        slice_probabilities=np.array(shares_NK),
-        pooling=document["pooling"],
-        key_slices=tuple(document["key_slices"]),
-        saliency=saliency,
-        flags=tuple(flags),
-        device=document["device"],
-        sets=tuple(
-            PredictionSet(one["promise"], tuple(one["classes"]))
-            for one in document.get("prediction_sets", ())
-        ),
-        abstains=document.get("abstains") or "",
-        candidates=tuple(document.get("candidates", ())),
-        variation=_variation(document.get("variation")),
-        kind=_kind(document.get("kind")),
-        similar=_similar(document.get("similar")),
-        inputs=document.get("inputs", {}),
-    )
-
-
-def _variation(document: dict[str, Any] | None) -> Variation | None:
-    if document is None:
-        return None
-    return Variation(**document | {"others": tuple(document["others"])})
-
-
-def _kind(document: dict[str, Any] | None) -> OodAssessment | None:
-    if document is None:
-        return None
-    return OodAssessment(document["level"], document["distance"], tuple(document["reasons"]))
-
-
-def _similar(document: dict[str, Any] | None) -> SimilarCases | None:
-    if document is None:
-        return None
-    cases = tuple(SimilarCase(**one) for one in document["cases"])
-    return SimilarCases(document["slice"], cases)
-
-
-def _packed(saliency: Saliency) -> bytes | None:
-    """Maps to 8 bits and compressed; None if they are still large."""
-    facts = {
-        "method": saliency.method,
-        "target": saliency.target,
-        "class_agnostic": saliency.class_agnostic,
-        "notes": saliency.notes,
-        "against": saliency.against,
-    }
-    arrays: dict[str, Any] = {
-        "maps": np.rint(saliency.maps * 255).astype(np.uint8),
-        "slices": np.array(saliency.slices),
-        "peaks": saliency.peaks,
-        "strength": saliency.strength,
-        "boxes": np.array(saliency.boxes),
-        "shape": np.array(saliency.shape),
-        "facts": np.array(json.dumps(facts)),
-    }
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
-    packed = stream.getvalue()
-    return packed if len(packed) <= _SALIENCY_BYTES else None
-
-
-def _unpacked(packed: bytes) -> Saliency:
-    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-        facts = json.loads(str(arrays["facts"]))
-        rows, columns = arrays["shape"].tolist()
-        return Saliency(
-            method=facts["method"],
-            target=facts["target"],
-            class_agnostic=facts["class_agnostic"],
-            slices=tuple(arrays["slices"].tolist()),
-            maps=arrays["maps"].astype(np.float32) / 255,
-            peaks=arrays["peaks"],
-            strength=arrays["strength"],
-            boxes=tuple(Box(*box) for box in arrays["boxes"].tolist()),
-            shape=(rows, columns),
-            notes=tuple(facts["notes"]),
-            against=facts.get("against", ""),
-        )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from tumorviewer.export.wording import join_names
 from tumorviewer.language import later, number, percent, tr, trn
 from tumorviewer.records import drift
 from tumorviewer.records.agreement import Agreement, Rate
 from tumorviewer.records.drift import Alarm
-from tumorviewer.words import listed
 
 _WATCHED = {
     "distance": later("Distance of the images from the training data"),
@@ -73,7 +73,7 @@ def summary(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
         yield tr(
             "Reader {reader}, model {model}: {n}.",
             reader=tr(labels.get(reader, reader)),
-            model=listed([tr(labels.get(one, one)) for one in model]), n=n,
+            model=join_names([tr(labels.get(one, one)) for one in model]), n=n,
         )  # fmt: skip
 
 

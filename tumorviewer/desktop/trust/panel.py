@@ -10,12 +10,12 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from tumorviewer import words
 from tumorviewer.analysis.finding import Finding, SimilarCases
 from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop import theme
 from tumorviewer.desktop.labels import button, heading, label
 from tumorviewer.desktop.training.parts import Sentences
+from tumorviewer.export.wording import explain_finding
 from tumorviewer.language import number, tr
 from tumorviewer.study.types import Volume
 
@@ -63,7 +63,7 @@ class EvidencePanel(QWidget):
     ) -> None:
         """Say an answer in words, and of its map what the check found."""
         self._labels = finding.labels
-        self.text.setText(words.explanation(finding, volume, check))
+        self.text.setText(explain_finding(finding, volume, check))
         self.ask.setVisible(finding.similar is not None)
         if finding.similar is None:
             self.clear_similar()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorviewer import language, words
+from tumorviewer import language
 from tumorviewer.analysis.finding import (
     Finding,
     ModelIdentity,
@@ -22,6 +22,7 @@ from tumorviewer.analysis.finding import (
 )
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.analysis.trust.map_verdict import MapCheck
+from tumorviewer.export import wording
 from tumorviewer.study.types import Placement, Volume
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
@@ -124,7 +125,7 @@ def said(one: Finding) -> set[str]:
 @given(findings(), st.sampled_from(list(Placement)), st.sampled_from(["en", "tr"]))
 def test_every_number_is_in_the_finding(one, placement, spoken):
     language.use(spoken)
-    text = words.explanation(one, volume(placement)).replace(",", ".")
+    text = wording.explain_finding(one, volume(placement)).replace(",", ".")
     assert numbers(text.replace(". ", " ; ")) <= said(one)
 
 
@@ -132,14 +133,14 @@ def test_every_number_is_in_the_finding(one, placement, spoken):
 @given(findings(), st.sampled_from([Placement.NONE, Placement.SCALED]), st.sampled_from("et"))
 def test_no_side_is_named_where_orientation_is_unknown(one, placement, letter):
     language.use({"e": "en", "t": "tr"}[letter])
-    assert not SIDES.search(words.explanation(one, volume(placement)))
-    assert not SIDES.search(words.explanation(one))
+    assert not SIDES.search(wording.explain_finding(one, volume(placement)))
+    assert not SIDES.search(wording.explain_finding(one))
 
 
 @settings(max_examples=60, deadline=None)
 @given(findings())
 def test_a_class_is_the_answer_only_if_the_finding_names_it(one):
-    text = words.explanation(one, volume(Placement.PATIENT))
+    text = wording.explain_finding(one, volume(Placement.PATIENT))
     assert ("the answer is" in text.lower()) == (one.named_class is not None)
     if one.kind and one.kind.level == "outside":
         assert not any(label in text for label in LABELS.values())
@@ -160,30 +161,34 @@ def test_a_class_is_the_answer_only_if_the_finding_names_it(one):
 )
 def test_sides_are_those_of_the_patient(affine, row, column, where):
     one = finding(saliency=saliency(row, column))
-    assert where in words.explanation(one, volume(Placement.PATIENT, affine))
+    assert where in wording.explain_finding(one, volume(Placement.PATIENT, affine))
 
 
 def test_oblique_planes_name_two_directions_at_most():
     turned = AXIAL.copy()
     turned[:3, 1] = (0, np.sqrt(0.5), np.sqrt(0.5))
     one = finding(saliency=saliency(8, 8))
-    assert "on the patient's left" in words.explanation(one, volume(Placement.PATIENT, turned))
+    assert "on the patient's left" in wording.explain_finding(
+        one, volume(Placement.PATIENT, turned)
+    )
 
 
 def test_an_image_that_was_trained_on_is_told():
     same = replace(case("glioma"), similarity=0.9995)
     like = replace(same, similarity=0.99)
-    said = [words.explanation(finding(similar=SimilarCases(0, (one,)))) for one in (same, like)]
+    said = [
+        wording.explain_finding(finding(similar=SimilarCases(0, (one,)))) for one in (same, like)
+    ]
     assert ["may have learned from it" in text for text in said] == [True, False]
 
 
 def test_nothing_is_pointed_at_where_there_is_no_tumour_or_the_map_failed():
     none = finding(probabilities=np.array([0.02, 0.02, 0.95, 0.01]))
-    assert "map" not in words.explanation(none, volume(Placement.PATIENT))
+    assert "map" not in wording.explain_finding(none, volume(Placement.PATIENT))
     other = finding(saliency=replace(saliency(4, 8), target="meningioma"))
-    assert "map" not in words.explanation(other, volume(Placement.PATIENT))
+    assert "map" not in wording.explain_finding(other, volume(Placement.PATIENT))
     failed = MapCheck(0, "gradcam", "glioma", deletion=0.1, insertion=0.4, inside=0.9)
-    text = words.explanation(finding(), volume(Placement.PATIENT), failed)
+    text = wording.explain_finding(finding(), volume(Placement.PATIENT), failed)
     assert "failed its checks" in text
     assert not SIDES.search(text)
 
@@ -193,7 +198,7 @@ def test_it_reads_as_a_paragraph():
         sets=(PredictionSet(0.95, ("glioma", "meningioma")),),
         similar=SimilarCases(0, tuple(map(case, (*["glioma"] * 4, "meningioma")))),
     )
-    assert words.explanation(one, volume(Placement.PATIENT)) == (
+    assert wording.explain_finding(one, volume(Placement.PATIENT)) == (
         "The answer is: Glioma, with a probability of 90.0 %. At a promise of 95 % it may be "
         "Glioma or Meningioma. The map is strongest on the patient's left. The 5 most similar "
         "training cases: Glioma 4, Meningioma 1. Next comes Meningioma with 6.0 %."

@@ -12,11 +12,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.methods import METHODS
-from tumorviewer.analysis.serialise import save_saliency
+from tumorviewer.export.finding_json import finding_to_json
+from tumorviewer.export.saliency_file import save_saliency
 from tumorviewer.files import replace_atomically
 from tumorviewer.imaging import colormap, display, geometry
 from tumorviewer.study.types import Volume
-from tumorviewer.words import document
 
 NOTICE = "Research use only"
 _SIDE = 480
@@ -26,7 +26,7 @@ OPACITY = 0.6
 _LINE = 20
 
 
-def export(finding: Finding, volume: Volume, folder: Path, stem: str) -> dict[str, Any]:
+def export_finding(finding: Finding, volume: Volume, folder: Path, stem: str) -> dict[str, Any]:
     """Write ``stem.json``, its saliency file and a picture of each deciding slice.
 
     Returns
@@ -44,7 +44,7 @@ def export(finding: Finding, volume: Volume, folder: Path, stem: str) -> dict[st
         file = save_saliency(finding.saliency, volume, folder / stem).relative_to(folder)
         for index in set(finding.key_slices) & set(finding.saliency.slices):
             save_picture(finding, volume, index, folder / f"{stem}-slice{index + 1:03}.png")
-    content = document(finding, volume, file)
+    content = finding_to_json(finding, volume, file)
     text = json.dumps({**content, "notice": NOTICE}, indent=2)
     with replace_atomically(folder / f"{stem}.json") as beside:
         beside.write_text(f"{text}\n", "ascii")
@@ -58,7 +58,7 @@ def save_picture(finding: Finding, volume: Volume, index: int, path: Path) -> No
     rows, columns = image.shape[0] * geometry.compute_pixel_aspect(volume), image.shape[1]
     scale = _SIDE / max(rows, columns)
     size = max(2, round(2 * columns * scale)), max(1, round(rows * scale))
-    lines = caption(finding, len(volume.array), index)
+    lines = caption_lines(finding, len(volume.array), index)
     font = ImageFont.load_default(14)
     width = max(size[0], *(round(font.getlength(line)) + 16 for line in lines))
     sheet = Image.new("RGB", (width, size[1] + len(lines) * _LINE + 8))
@@ -72,7 +72,7 @@ def save_picture(finding: Finding, volume: Volume, index: int, path: Path) -> No
         sheet.save(beside, "PNG", pnginfo=text)
 
 
-def caption(finding: Finding, count: int, index: int) -> tuple[str, ...]:
+def caption_lines(finding: Finding, count: int, index: int) -> tuple[str, ...]:
     """What stands under a picture."""
     assert finding.saliency is not None
     saliency, best = finding.saliency, finding.predicted_class

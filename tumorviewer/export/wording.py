@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -54,7 +52,7 @@ _DIRECTIONS = (("R", "L"), ("A", "P"), ("F", "H"))
 """Of each axis of LPS+ coordinates: where it is negative, where positive (PS3.3 C.7.6.1.1.1)."""
 
 
-def explanation(
+def explain_finding(
     finding: Finding, volume: Volume | None = None, check: MapCheck | None = None
 ) -> str:
     """The paragraph, in the user's language.
@@ -78,22 +76,7 @@ def explanation(
     return " ".join(sentence for part in parts for sentence in part)
 
 
-def document(
-    finding: Finding, volume: Volume | None, saliency_file: Path | None = None
-) -> dict[str, Any]:
-    """What ``classify --json`` prints of one finding, and what is kept of it.
-
-    Parameters
-    ----------
-    volume, saliency_file
-        As :func:`explanation` and :func:`tumorviewer.analysis.serialise.to_json` have them.
-    """
-    from tumorviewer.analysis.serialise import to_json
-
-    return to_json(finding, saliency_file) | {"explanation": explanation(finding, volume)}
-
-
-def share(probability: float) -> str:
+def format_share(probability: float) -> str:
     """A probability for people: never a rounded 0 or 100 where it is neither."""
     if 0 < probability < 0.0005:
         return f"< {language.percent(0.001, 1)}"
@@ -102,19 +85,19 @@ def share(probability: float) -> str:
     return language.percent(probability, 1)
 
 
-def variation(finding: Finding, found: Variation) -> str:
+def describe_variation(finding: Finding, found: Variation) -> str:
     """What small changes did to the answer of one slice."""
     named = {
         "name": _label(finding, found.target),
-        "share": share(found.unchanged),
-        "low": share(found.low),
-        "high": share(found.high),
+        "share": format_share(found.unchanged),
+        "low": format_share(found.low),
+        "high": format_share(found.high),
     }
     if found.others:
         return tr(
             "Mirrored, shifted, brighter or darker, the answer is not stable: {name} gets {low} to "
             "{high} instead of {share}, and may give way to {names}.",
-            names=listed(_labels(finding, found.others)), **named,
+            names=join_names(_labels(finding, found.others)), **named,
         )  # fmt: skip
     return tr(
         "Mirrored, shifted, brighter or darker, the answer stays {name}: {low} to {high}, "
@@ -123,7 +106,7 @@ def variation(finding: Finding, found: Variation) -> str:
     )
 
 
-def listed(names: list[str]) -> str:
+def join_names(names: list[str]) -> str:
     """Names as alternatives: ``glioma, meningioma or pituitary tumour``."""
     if len(names) < 2:
         return "".join(names)
@@ -140,11 +123,14 @@ def _abstention(finding: Finding) -> Iterator[str]:
     yield tr("The model names no single class.")
     yield finding.abstains
     if finding.candidates:
-        yield tr("It leaves open: {names}.", names=listed(_labels(finding, finding.candidates)))
+        yield tr(
+            "It leaves open: {names}.",
+            names=join_names(_labels(finding, finding.candidates)),
+        )
 
 
 def _answer(finding: Finding) -> Iterator[str]:
-    name, probability = _label(finding, finding.predicted_class), share(_highest(finding))
+    name, probability = _label(finding, finding.predicted_class), format_share(_highest(finding))
     if len(finding.slices) > 1:
         yield trn(
             "From {count} slice, the answer is: {name}, with a probability of {share}.",
@@ -169,7 +155,7 @@ def _promise(finding: Finding) -> str:
     if len(widest.classes) == 1:
         return tr("At a promise of {promise} no other class remains possible.", promise=promise)
     return tr("At a promise of {promise} it may be {names}.",
-              promise=promise, names=listed(_labels(finding, widest.classes)))  # fmt: skip
+              promise=promise, names=join_names(_labels(finding, widest.classes)))  # fmt: skip
 
 
 def _slices(finding: Finding) -> Iterator[str]:
@@ -246,9 +232,9 @@ def _doubts(finding: Finding) -> Iterator[str]:
         if finding.probabilities[second] >= _RIVAL:
             yield tr("Next comes {name} with {share}.",
                      name=_label(finding, finding.classes[second]),
-                     share=share(float(finding.probabilities[second])))  # fmt: skip
+                     share=format_share(float(finding.probabilities[second])))  # fmt: skip
     if finding.variation is not None:
-        yield variation(finding, finding.variation)
+        yield describe_variation(finding, finding.variation)
     if finding.disagreement is not None and len(finding.disagreement):
         yield tr("The networks of the ensemble disagree by {value} (0: none, 1: wholly).",
                  value=number(float(finding.disagreement.max()), ".2f"))  # fmt: skip

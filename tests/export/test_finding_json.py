@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tests.analysis.conftest import head
-from tumorviewer.analysis import pipeline, serialise
+from tumorviewer.analysis import pipeline
+from tumorviewer.export.finding_json import finding_to_json
+from tumorviewer.export.saliency_file import save_saliency
 from tumorviewer.study import Placement
 
 KEYS = {
@@ -33,6 +35,7 @@ KEYS = {
     "inputs",
     "similar",
     "kind",
+    "explanation",
 }
 
 
@@ -42,7 +45,7 @@ def finding(volume, model):
 
 
 def test_a_finding_survives_json(finding, tmp_path):
-    told = json.loads(json.dumps(serialise.to_json(finding, tmp_path / "map.nii.gz")))
+    told = json.loads(json.dumps(finding_to_json(finding, saliency_file=tmp_path / "map.nii.gz")))
     assert set(told) == KEYS
     assert set(told["model"]) == {"name", "version", "sha256"}
     assert told["predicted_class"] == finding.predicted_class
@@ -61,12 +64,12 @@ def test_a_finding_survives_json(finding, tmp_path):
 
 
 def test_a_finding_without_maps_says_so(finding):
-    assert serialise.to_json(replace(finding, saliency=None))["saliency"] is None
-    assert serialise.to_json(finding)["saliency"]["file"] is None
+    assert finding_to_json(replace(finding, saliency=None))["saliency"] is None
+    assert finding_to_json(finding)["saliency"]["file"] is None
 
 
 def test_maps_of_a_placed_volume_are_nifti_in_its_grid(finding, volume, tmp_path):
-    path = serialise.save_saliency(finding.saliency, volume, tmp_path / "out" / "head")
+    path = save_saliency(finding.saliency, volume, tmp_path / "out" / "head")
     assert [file.name for file in path.parent.iterdir()] == ["head.nii.gz"]
     image = nibabel.load(path)
     assert image.shape == volume.array.shape
@@ -81,7 +84,7 @@ def test_maps_of_a_placed_volume_are_nifti_in_its_grid(finding, volume, tmp_path
 
 def test_maps_of_pictures_are_arrays(finding, tmp_path):
     picture = replace(head(), placement=Placement.NONE)
-    path = serialise.save_saliency(finding.saliency, picture, tmp_path / "a.b")
+    path = save_saliency(finding.saliency, picture, tmp_path / "a.b")
     assert path == tmp_path / "a.b.npz"
     with np.load(path) as stored:
         np.testing.assert_array_equal(stored["slices"], finding.slices)
@@ -89,7 +92,7 @@ def test_maps_of_pictures_are_arrays(finding, tmp_path):
 
 
 def test_a_failed_write_leaves_what_was_there(finding, volume, tmp_path, monkeypatch):
-    path = serialise.save_saliency(finding.saliency, volume, tmp_path / "head")
+    path = save_saliency(finding.saliency, volume, tmp_path / "head")
     before = path.read_bytes()
 
     def full(_, to):
@@ -98,6 +101,6 @@ def test_a_failed_write_leaves_what_was_there(finding, volume, tmp_path, monkeyp
 
     monkeypatch.setattr(nibabel, "save", full)
     with pytest.raises(OSError, match="No space"):
-        serialise.save_saliency(finding.saliency, volume, tmp_path / "head")
+        save_saliency(finding.saliency, volume, tmp_path / "head")
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["head.nii.gz"]

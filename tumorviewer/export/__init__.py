@@ -1,0 +1,1 @@
+"""A finding outside the program: as JSON, in words, and as files."""
