@@ -6,6 +6,7 @@ import weakref
 
 import numpy as np
 import pytest
+import pytorch_grad_cam
 import torch
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -33,7 +34,7 @@ def loop(method, network, pictures, target):
     """What pytorch-grad-cam's own documentation does, one picture after the other; as large as
     the feature map."""
     found = []
-    with explain._CLASSES[method](network, [network.trunk]) as cam:
+    with getattr(pytorch_grad_cam, explain._CLASSES[method])(network, [network.trunk]) as cam:
         for x in pictures:
             cam(x[None], [ClassifierOutputTarget(target)])
             grid = cam.activations_and_grads.activations[0].shape[2:]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 from torchvision.models.swin_transformer import SwinTransformer
 from torchvision.models.vision_transformer import VisionTransformer
 
@@ -38,13 +39,13 @@ def small(name: str, num_classes: int, **_arguments: object) -> nn.Module:
 @pytest.fixture
 def small_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
     """``vit_b_16`` and ``swin_t`` are tiny meanwhile."""
-    of_torchvision = backbones.models.get_model
+    of_torchvision = models.get_model
 
     def get_model(name: str, **arguments: object) -> nn.Module:
         make = small if name in ("vit_b_16", "swin_t") else of_torchvision
         return make(name, **arguments)
 
-    monkeypatch.setattr(backbones.models, "get_model", get_model)
+    monkeypatch.setattr(models, "get_model", get_model)
     for name in ("vit_b_16", "swin_t"):
         narrow = replace(backbones.FAMILIES[name], channels=16, upper=())
         monkeypatch.setitem(backbones.FAMILIES, name, narrow)

@@ -71,7 +71,7 @@ def test_logits_are_those_of_torchvision(name, quick):
 
 def test_the_embedding_of_a_vision_transformer_is_torchvisions(small_transformers):
     ours = networks.create("vit_b_16", 5).eval()
-    theirs = networks.backbones.models.get_model("vit_b_16", num_classes=5).eval()
+    theirs = models.get_model("vit_b_16", num_classes=5).eval()
     theirs.load_state_dict({key: ours.state_dict()[name] for key, name in ours.published.items()})
     theirs.heads = nn.Identity()
     x = torch.rand(2, 1, 96, 96)

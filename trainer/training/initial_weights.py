@@ -18,7 +18,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision import models
 
 from tumorviewer.errors import InputError
 from tumorviewer.models import bundle
@@ -122,6 +121,8 @@ def _urls(network: Classifier) -> dict[str, str]:
     """File names of the weights that torchvision publishes, and where; the best come first."""
     if not network.torchvision:
         return {}
+    from torchvision import models  # takes seconds: for whoever starts from its weights
+
     offered = models.get_model_weights(network.torchvision)
     best_first = [offered.DEFAULT, *offered]
     return {one.url.rpartition("/")[2]: one.url for one in best_first}

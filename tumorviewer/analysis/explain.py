@@ -16,14 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_grad_cam import (
-    EigenCAM,
-    GradCAM,
-    GradCAMPlusPlus,
-    HiResCAM,
-    LayerCAM,
-    ScoreCAM,
-)
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
@@ -34,14 +26,15 @@ from tumorviewer.networks import Classifier
 
 # Shape suffixes: N slices, C channels, S input side, H W feature map, K classes.
 
-_CLASSES: dict[str, type[Any]] = {
-    "gradcam": GradCAM,
-    "gradcam++": GradCAMPlusPlus,
-    "hirescam": HiResCAM,
-    "layercam": LayerCAM,
-    "scorecam": ScoreCAM,
-    "eigencam": EigenCAM,
+_CLASSES = {
+    "gradcam": "GradCAM",
+    "gradcam++": "GradCAMPlusPlus",
+    "hirescam": "HiResCAM",
+    "layercam": "LayerCAM",
+    "scorecam": "ScoreCAM",
+    "eigencam": "EigenCAM",
 }
+"""Of pytorch-grad-cam."""
 NEEDS_PICTURE = frozenset({"scorecam", "occlusion", "rollout", "attention", "attention-class"})
 """Methods that run the whole network again."""
 
@@ -171,8 +164,11 @@ def _raw(
         cam.activations_and_grads.release()
 
 
-def _keeping_raw(method: type[Any]) -> type[Any]:
+def _keeping_raw(name: str) -> type[Any]:
     """The method, with its map kept as it is before pytorch-grad-cam scales it to 0–1."""
+    import pytorch_grad_cam  # takes seconds: for whoever draws a map
+
+    method: Any = getattr(pytorch_grad_cam, name)
 
     class KeepingRaw(method):  # type: ignore[misc]
         def get_cam_image(self, *args: Any, **kwargs: Any) -> NDArray[np.float32]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
-from torchvision import models
 
 from tumorviewer.networks.registry import (
     HALF,
@@ -151,6 +150,8 @@ class Backbone(Classifier):
     """
 
     def __init__(self, name: str, classes: int, dropout: float | None = None) -> None:
+        from torchvision import models  # takes seconds: for whoever builds one
+
         super().__init__()
         family = FAMILIES[name]
         whole = models.get_model(name, weights=None, num_classes=classes, **family.arguments)

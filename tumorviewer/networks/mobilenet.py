@@ -6,8 +6,9 @@ and deviation (option ``imagenet``). Grey goes into all three channels.
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
-from torchvision.models import mobilenet_v2 as torchvision_mobilenet_v2
 
 from tumorviewer.networks.light import SqueezeExcitation, pooled, separable
 from tumorviewer.networks.registry import (
@@ -33,7 +34,7 @@ class MobileNetV2(Classifier):
 
     def __init__(self, classes: int, dropout: float, imagenet: bool) -> None:
         super().__init__()
-        whole = torchvision_mobilenet_v2(weights=None)
+        whole = _published_layout()
         self.trunk = nn.Sequential(Normalise(*(IMAGENET if imagenet else HALF)), whole.features)
         self.head = pooled(1280, classes, dropout)
         self.published = same_tensors(whole, self)
@@ -55,7 +56,7 @@ class LightTransfer(Classifier):
 
     def __init__(self, classes: int, width: int, dropout: float, imagenet: bool = False) -> None:
         super().__init__()
-        whole = torchvision_mobilenet_v2(weights=None)
+        whole = _published_layout()
         self.trunk = nn.Sequential(
             Normalise(*(IMAGENET if imagenet else HALF)),
             whole.features[:_STRIDE_16],
@@ -66,6 +67,12 @@ class LightTransfer(Classifier):
         self.head = pooled(width, classes, dropout)
         self.published = same_tensors(whole, self)
         self.normalises_as_torchvision = imagenet
+
+
+def _published_layout() -> Any:
+    from torchvision.models import mobilenet_v2  # takes seconds: for whoever builds one
+
+    return mobilenet_v2(weights=None)
 
 
 @register("mobilenet_v2")

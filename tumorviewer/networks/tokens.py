@@ -7,10 +7,14 @@ pytorch-grad-cam advises to look for it (``encoder.layers[-1].ln_1``).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models.vision_transformer import VisionTransformer
+
+if TYPE_CHECKING:
+    from torchvision.models.vision_transformer import VisionTransformer
 
 # Shape suffixes: N pictures, C channels, S input side, H W grid of patches, L tokens (the class
 # token first).
