@@ -9,6 +9,9 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["TUMORVIEWER_LANGUAGE"] = "en"
+# A process of the tests, and those that it starts, compute on one core each: idle threads that spin
+# for work would take the time of the tests beside them.
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="session")

@@ -162,3 +162,14 @@ def test_cuda_gives_the_answers_of_the_cpu(settled_bundle):
     assert on_gpu.device.startswith("cuda: ")
     np.testing.assert_allclose(on_gpu.probabilities, on_cpu.probabilities, atol=1e-3)
     np.testing.assert_allclose(on_gpu.saliency.maps, on_cpu.saliency.maps, atol=2e-2)
+
+
+def test_the_number_of_threads_that_the_user_states_is_kept(monkeypatch):
+    stated = []
+    monkeypatch.setattr(torch, "set_num_threads", stated.append)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    device.use_threads()
+    assert stated == []
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    device.use_threads()
+    assert 1 <= stated[0] <= 8

@@ -84,8 +84,10 @@ def in_words(device: torch.device) -> str:
 
 
 def use_threads() -> None:
-    """Let torch use the cores that this process may run on, at most eight."""
-    torch.set_num_threads(min(_usable_cores(), _MOST_THREADS))
+    """Let torch use the cores that this process may run on, at most eight; ``OMP_NUM_THREADS``, if
+    it is set, says how many instead."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(_usable_cores(), _MOST_THREADS))
 
 
 def _usable_cores() -> int:
