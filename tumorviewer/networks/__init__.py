@@ -12,19 +12,29 @@ from tumorviewer.networks import (
     guided,
     integrated,
     light,
+    light_unet,
     mobilenet,
+    unet,
+    unet3d,
 )
 from tumorviewer.networks.registry import Classifier, architectures, create
+from tumorviewer.networks.segmenter import Segmenter, create_segmenter, segmenters
 
 __all__ = [
     "Classifier",
+    "Segmenter",
     "architectures",
     "backbones",
     "brain_cnn",
     "create",
+    "create_segmenter",
     "ensemble",
     "guided",
     "integrated",
     "light",
+    "light_unet",
     "mobilenet",
+    "segmenters",
+    "unet",
+    "unet3d",
 ]
