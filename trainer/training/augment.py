@@ -58,14 +58,15 @@ class Augment:
 
     def __call__(self, x_NCSS: Tensor) -> Tensor:
         """Changed pictures, in 0–1."""
-        return self._appearance(self._affine(x_NCSS))
+        return self.appearance(self._affine(x_NCSS))
 
     def with_masks(self, x_NCSS: Tensor, masks_N1SS: Tensor) -> tuple[Tensor, Tensor]:
         """Changed pictures, and masks that moved along with them."""
         both = self._affine(torch.cat((x_NCSS, masks_N1SS), 1))
-        return self._appearance(both[:, :-1]), both[:, -1:]
+        return self.appearance(both[:, :-1]), both[:, -1:]
 
-    def _appearance(self, x: Tensor) -> Tensor:
+    def appearance(self, x: Tensor) -> Tensor:
+        """Pictures whose grey levels alone are changed, ``(N, C, S, S)``."""
         x = self._intensity(x)
         if self.settings.blur:
             x = self._blur(x)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from tumorviewer.errors import InputError
 from tumorviewer.models import bundle
 from tumorviewer.models.catalogue import Catalogue
-from tumorviewer.networks import Classifier
+from tumorviewer.networks import Classifier, Segmenter
 
 TORCHVISION, CATALOGUE = "torchvision", "catalogue:"
 _PICKLED = (".pt", ".pth")
@@ -34,6 +34,10 @@ _NAMES_OF_OLD = (
 """torchvision's files keep names that its models no longer have."""
 _COUNTER = "num_batches_tracked"
 """Of a batch normalisation; old files have none, and it is only counted."""
+
+
+Startable = Classifier | Segmenter
+"""Networks that say which of their tensors published weights fill."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,7 @@ def _in_folder(network: Classifier, folder: Path) -> Path:
     return found[0]
 
 
-def load_weights(network: Classifier, path: Path) -> int:
+def load_weights(network: Startable, path: Path) -> int:
     """Start what the family has pretrained (and the rest, where it fits) from a file, in place.
 
     Names in the file are ours or torchvision's.
@@ -208,7 +212,7 @@ def load_weights(network: Classifier, path: Path) -> int:
 
 
 def _readings(
-    network: Classifier, stored: Mapping[str, Tensor]
+    network: Startable, stored: Mapping[str, Tensor]
 ) -> Iterator[tuple[Mapping[str, Tensor], set[str]]]:
     """Tensors under our names, and which there must be; by torchvision's names, then by ours."""
     names, last = list(network.state_dict()), _classifying(network)
@@ -222,7 +226,7 @@ def _readings(
     yield stored, {name for name in names if name.startswith(network.pretrained)}
 
 
-def _classifying(network: Classifier) -> list[str]:
+def _classifying(network: Startable) -> list[str]:
     """Tensors of the last layer, which have a row for each class."""
     names = list(network.state_dict())
     last = names[-1].rpartition(".")[0]

@@ -44,6 +44,26 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
+class SegmentationRules:
+    """How a segmenter's probabilities become candidates; chosen on validation patients."""
+
+    edge: float
+    """Probability from which a voxel may belong to a candidate,"""
+    seed: float
+    """and one that at least one of its voxels must reach."""
+    least_ml: float
+    """Smallest volume, where millimetres are known."""
+    least_mm2: float
+    """Smallest largest area in one slice, where millimetres are known."""
+    least_share: float
+    """Smallest largest area as a share of the head's square, in any case."""
+    least_probability: float
+    """Least :attr:`CandidateOutline.probability`."""
+    sequences: tuple[str, ...] = ()
+    """Whose tumours it was trained on, as :mod:`tumorviewer.imaging.sequences` names them."""
+
+
+@dataclass(frozen=True)
 class Weights:
     """The tensors' file and its fingerprint."""
 
@@ -83,6 +103,8 @@ class ModelCard:
     temperature: float = 1.0
     """Logits are divided by it before the softmax (Guo et al., ICML 2017)."""
     references: tuple[str, ...] = ()
+    segmentation: SegmentationRules | None = None
+    """Of a network that outlines; None for one that only names."""
     trust: Trust | None = None
     """How far its answers may be believed; None if nobody measured it."""
     schema: int = SCHEMA

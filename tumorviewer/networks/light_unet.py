@@ -12,7 +12,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import mobilenet_v2 as torchvision_mobilenet_v2
 
 from tumorviewer.networks.light import SqueezeExcitation, separable
 from tumorviewer.networks.registry import HALF, Normalise, same_tensors
@@ -49,7 +48,9 @@ class LightUNet(Segmenter):
 
     def __init__(self, classes: int, width: int, dropout: float) -> None:
         super().__init__()
-        whole = torchvision_mobilenet_v2(weights=None)
+        from torchvision.models import mobilenet_v2  # takes seconds: for whoever builds one
+
+        whole = mobilenet_v2(weights=None)
         ends = (0, *_STAGES)
         self.normalise = Normalise(*HALF)
         self.stages = nn.ModuleList(
@@ -84,7 +85,8 @@ class LightUNet(Segmenter):
 
     def classify(self, map_NCHW: Tensor, outline_N1SS: Tensor) -> Tensor:
         """Logits ``(N, K)`` of what lies under an outline in 0–1, from the deepest feature map."""
-        inside = functional.adaptive_avg_pool2d(outline_N1SS, map_NCHW.shape[-2:]) + _LEAST
+        rows, columns = map_NCHW.shape[-2:]
+        inside = functional.adaptive_avg_pool2d(outline_N1SS, (rows, columns)) + _LEAST
         around = functional.max_pool2d(inside, 5, 1, 2) - inside + _LEAST
         pooled = [_mean(map_NCHW, inside), _mean(map_NCHW, around), map_NCHW.mean((2, 3))]
         logits: Tensor = self.head(torch.cat(pooled, 1))

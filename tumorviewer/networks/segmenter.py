@@ -6,7 +6,8 @@ Shapes: N images, S side, K classes, C channels, H W feature map.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor, nn
@@ -30,6 +31,10 @@ class Segmenter(nn.Module):
     dimensions = 2
     multiple: int
     """The side is a multiple of it."""
+    pretrained = ""
+    """Prefix of the tensors that published weights fill; empty: there are none."""
+    published: Mapping[str, str] = MappingProxyType({})
+    """Names of tensors in those published weights to the names here."""
     names = False
     """Whether it also outlines the brain and answers ``classes``: it then has :meth:`features`,
     :meth:`outlines` and :meth:`classify`."""

@@ -1,0 +1,283 @@
+"""Find and outline: what in a volume could be a tumour, slice by slice, joined in three dimensions.
+
+Each slice passes the segmenter, cropped as one square for the whole volume. Where the probability
+of tumour exceeds an upper threshold somewhere in a connected part of what exceeds a lower one
+(hysteresis, Canny 1986), there is a candidate, unless it lies outside the brain, is too small, or
+is in one slice only of a thinly sliced volume. Its kind comes from the features under its outline.
+
+Shapes: D H W slices, rows, columns of the volume; S side of the network's input; N slices shown to
+the network; K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import load_file
+from scipy import ndimage  # type: ignore[import-untyped]
+from torch import Tensor
+
+from tumorviewer.analysis.preprocess import Box, bright, foreground, restore
+from tumorviewer.errors import InputError
+from tumorviewer.imaging.display import grey
+from tumorviewer.language import tr
+from tumorviewer.models import bundle
+from tumorviewer.models.card import ModelCard, SegmentationRules
+from tumorviewer.networks.segmenter import Segmenter, create_segmenter
+from tumorviewer.study.types import Placement, Volume
+
+_BATCH = 16
+_MARGIN = 0.03
+_LEAST_BRIGHT = 0.005
+"""Share of a slice's pixels that are brighter than the background, for there to be a head."""
+_ENOUGH_BRAIN = 0.02
+"""Share of the square that is brain in a slice that can tell anything."""
+_THIN_MM = 4.0
+"""Slices closer than this show any lesion more than once."""
+_EVERYWHERE = np.ones((3, 3, 3), np.bool_)
+"""Voxels that touch by a corner are connected."""
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateOutline:
+    """One thing that could be a tumour."""
+
+    mask: NDArray[np.bool_]
+    """``(D, H, W)``."""
+    probability: float
+    """0–1, that it is a tumour. Ranks candidates; it is not calibrated on studies."""
+    classes: dict[str, float]
+    """Probabilities of the kinds of tumour, which sum to 1."""
+    slices: tuple[int, ...]
+    """That it appears in, ascending, from 0."""
+    key_slice: int
+    """Of its largest area."""
+    volume_ml: float | None
+    """None where there are no millimetres."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outlines:
+    """All that a segmenter finds in a volume."""
+
+    candidates: tuple[CandidateOutline, ...]
+    """The most probable first."""
+    brain: NDArray[np.bool_]
+    """``(D, H, W)`` brain, tumour included."""
+    brain_slices: tuple[int, ...]
+    """Slices with enough brain to tell anything from."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What the network says of the slices, on its own grid."""
+
+    tumour: NDArray[np.float32]
+    """``(D, S, S)`` probabilities; 0 in slices that were not shown to it."""
+    brain: NDArray[np.float32]
+    """``(D, S, S)`` probabilities."""
+    maps: dict[int, Tensor]
+    """Deepest feature map ``(1, C, h, w)`` of each slice that was shown to it."""
+    box: Box
+    """The square of each slice that it saw."""
+
+
+@dataclass(frozen=True, eq=False)
+class Finder:
+    """A segmenter with its card, ready to be asked."""
+
+    card: ModelCard
+    network: Segmenter
+    rules: SegmentationRules
+
+    @classmethod
+    def load(cls, folder: Path) -> Finder:
+        """From a bundle.
+
+        Raises
+        ------
+        InputError
+            If the bundle is damaged, or is none of a segmenter.
+        """
+        card = bundle.verify(folder)
+        if card.segmentation is None:
+            raise InputError(card.name, tr("This model names images; it does not outline."))
+        try:
+            network = create_segmenter(
+                card.architecture.name, len(card.classes), **card.architecture.options
+            )
+            network.load_state_dict(load_file(folder / card.weights.file))
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise InputError(
+                card.name,
+                tr("Its weights do not fit its architecture: {error}.", error=error),
+                tr("Get the model again from where it came from."),
+            ) from error
+        network.float().eval().requires_grad_(False)
+        return cls(card, network.to(memory_format=torch.channels_last), card.segmentation)
+
+
+def find_candidates(volume: Volume, finder: Finder, progress: Progress | None = None) -> Outlines:
+    """Outline what could be a tumour, and the brain.
+
+    Parameters
+    ----------
+    progress
+        Told after each batch of slices; it may raise to stop.
+    """
+    seen = _look(volume, finder, progress)
+    rules = finder.rules
+    parts, count = _hysteresis(seen.tumour, rules)
+    found = [
+        _candidate(volume, seen, parts, number, finder)
+        for number in range(1, count + 1)
+        if _is_in_brain(seen, parts == number)
+    ]
+    kept = [one for one in found if _is_candidate(one, volume, seen.box, rules)]
+    brain = _on_volume(seen.brain, 0.5, seen.box, volume)
+    enough = np.flatnonzero((seen.brain > 0.5).mean((1, 2)) >= _ENOUGH_BRAIN)
+    return Outlines(
+        tuple(sorted(kept, key=lambda one: -one.probability)), brain, tuple(map(int, enough))
+    )
+
+
+def head_square(images_DHW: NDArray[np.uint8]) -> Box:
+    """The square around the head in the brightest projection of all slices, with a margin."""
+    top, left, bottom, right = foreground(images_DHW.max(0), _MARGIN)
+    side = max(bottom - top, right - left)
+    return Box((top + bottom - side) // 2, (left + right - side) // 2, side)
+
+
+def cut_square(image_HW: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
+    """A square of an image, black beyond its edges, resized."""
+    rows, columns = image_HW.shape
+    square = np.zeros((box.side, box.side), np.uint8)
+    top, left = max(0, box.top), max(0, box.left)
+    bottom, right = min(rows, box.top + box.side), min(columns, box.left + box.side)
+    square[top - box.top : bottom - box.top, left - box.left : right - box.left] = image_HW[
+        top:bottom, left:right
+    ]
+    return np.asarray(Image.fromarray(square).resize((side, side), Image.Resampling.BILINEAR))
+
+
+def _look(volume: Volume, finder: Finder, progress: Progress | None) -> _Seen:
+    images = np.stack([grey(volume, index) for index in range(len(volume.array))])
+    box, side = head_square(images), finder.card.preprocessing.size
+    shown = [index for index, one in enumerate(images) if bright(one).mean() > _LEAST_BRIGHT]
+    answers = np.zeros((2, len(images), side, side), np.float32)
+    maps: dict[int, Tensor] = {}
+    for start in range(0, len(shown), _BATCH):
+        part = shown[start : start + _BATCH]
+        squares = np.stack([cut_square(images[index], box, side) for index in part])
+        outlined, deepest = _ask(finder.network, squares)
+        answers[:, part] = outlined
+        maps.update(zip(part, deepest.split(1), strict=True))
+        if progress:
+            progress(min(start + _BATCH, len(shown)), len(shown), tr("Looking for a tumour"))
+    return _Seen(answers[0], answers[1], maps, box)
+
+
+@torch.inference_mode()
+def _ask(network: Segmenter, squares_NSS: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Tensor]:
+    """Probabilities ``(2, N, S, S)`` of tumour and brain, and the deepest feature maps."""
+    device = next(network.parameters()).device
+    x = torch.from_numpy(squares_NSS[:, None]).to(device).float().div_(255)
+    maps = network.features(x.contiguous(memory_format=torch.channels_last))
+    both: NDArray[np.float32] = network.outlines(maps, x.shape[-1]).sigmoid().cpu().numpy()
+    return both.transpose(1, 0, 2, 3), maps[-1]
+
+
+def _hysteresis(
+    tumour_DSS: NDArray[np.float32], rules: SegmentationRules
+) -> tuple[NDArray[np.int32], int]:
+    """Numbered parts of what exceeds ``edge`` that exceed ``seed`` somewhere."""
+    parts, count = ndimage.label(tumour_DSS > rules.edge, _EVERYWHERE)
+    highest = ndimage.maximum(tumour_DSS, parts, np.arange(count + 1))
+    numbers = np.zeros(count + 1, np.int32)
+    seeded = np.flatnonzero(np.asarray(highest) > rules.seed)
+    seeded = seeded[seeded > 0]
+    numbers[seeded] = np.arange(1, len(seeded) + 1)
+    return numbers[parts], len(seeded)
+
+
+def _is_in_brain(seen: _Seen, inside_DSS: NDArray[np.bool_]) -> bool:
+    return bool(seen.brain[inside_DSS].mean() > 0.5)
+
+
+def _candidate(
+    volume: Volume, seen: _Seen, parts: NDArray[np.int32], number: int, finder: Finder
+) -> CandidateOutline:
+    inside = parts == number
+    logits_K, sureness = _name(seen, inside, finder.network)
+    card, probabilities = finder.card, np.asarray(logits_K.double().softmax(0).cpu())
+    kinds = {
+        name: float(value)
+        for name, value in zip(card.classes, probabilities, strict=True)
+        if name != card.no_tumour
+    }
+    is_tumour = sum(kinds.values())
+    mask = _on_volume(np.where(inside, seen.tumour, 0), finder.rules.edge, seen.box, volume)
+    areas = mask.sum((1, 2))
+    return CandidateOutline(
+        mask,
+        float(sureness * is_tumour),
+        {name: value / is_tumour for name, value in kinds.items()},
+        tuple(map(int, np.flatnonzero(areas))),
+        int(areas.argmax()),
+        None if volume.placement is Placement.NONE else _voxel_ml(volume) * int(areas.sum()),
+    )
+
+
+@torch.inference_mode()
+def _name(seen: _Seen, inside_DSS: NDArray[np.bool_], network: Segmenter) -> tuple[Tensor, float]:
+    """Logits ``(K,)``, the mean over the slices weighted by area, and the mean probability of the
+    outlined voxels."""
+    areas = inside_DSS.sum((1, 2))
+    slices = [int(index) for index in np.flatnonzero(areas)]
+    maps = torch.cat([seen.maps[index] for index in slices])
+    outline = np.where(inside_DSS, seen.tumour, 0)[slices]
+    logits = network.classify(maps, torch.from_numpy(outline[:, None]).to(maps))
+    weights = torch.from_numpy(areas[slices] / areas.sum()).to(logits)
+    return (logits * weights[:, None]).sum(0), float(seen.tumour[inside_DSS].mean())
+
+
+def _is_candidate(
+    one: CandidateOutline, volume: Volume, box: Box, rules: SegmentationRules
+) -> bool:
+    if not one.slices or one.probability < rules.least_probability:
+        return False
+    largest = int(np.count_nonzero(one.mask[one.key_slice]))
+    if largest < rules.least_share * box.side**2:
+        return False
+    if one.volume_ml is None:
+        return True
+    _, row, column = volume.spacing()
+    thin = len(volume.array) > 1 and volume.spacing()[0] < _THIN_MM
+    return (
+        one.volume_ml >= rules.least_ml
+        and largest * row * column >= rules.least_mm2
+        and not (thin and len(one.slices) < 2)
+    )
+
+
+def _voxel_ml(volume: Volume) -> float:
+    return float(np.prod(volume.spacing())) / 1000
+
+
+def _on_volume(
+    map_DSS: NDArray[np.float32], threshold: float, box: Box, volume: Volume
+) -> NDArray[np.bool_]:
+    shape = (int(volume.array.shape[1]), int(volume.array.shape[2]))
+    mask = np.zeros((len(map_DSS), *shape), np.bool_)
+    for index, one in enumerate(map_DSS):
+        if one.max() > threshold:
+            mask[index] = restore(np.asarray(one, np.float32), box, shape) > threshold
+    return mask
