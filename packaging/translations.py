@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "resources" / "locale"
 KEYWORDS = {"tr": None, "trn": (1, 2), "later": None}
 TABLES = {
-    "tumorviewer/desktop/actions.py": ({"Entry": (2,)}, {"Entry": (3,)}),
+    "tumorviewer/desktop/shell/actions.py": ({"Entry": (2,)}, {"Entry": (3,)}),
     "tumorviewer/models/card.py": ({"_setting": (2,)},),
 }
 """Files with calls that hold texts elsewhere than first."""

@@ -224,7 +224,7 @@ def test_choices_are_those_of_the_analysis() -> None:
     [([], []), (["a", "b"], ["a", "b"]), (["./demo"], ["./demo"]), (["--", "demo"], ["demo"])],
 )
 def test_everything_else_opens_the_window(arguments, paths, monkeypatch) -> None:
-    from tumorviewer.desktop import app
+    from tumorviewer.desktop.shell import app
 
     opened: list[list[str]] = []
     monkeypatch.setattr(app, "main", lambda given: opened.append(given) or 0)

@@ -17,6 +17,10 @@ PLANTED = {
         "tumorviewer/study/types.py",
         "import tumorviewer.imaging.display",
     ),
+    "A wing of the window imports only wings below it": (
+        "tumorviewer/desktop/services/jobs.py",
+        "import tumorviewer.desktop.viewer.view_state",
+    ),
     "Models know nothing of studies": (
         "tumorviewer/models/card.py",
         "import tumorviewer.study.types",
@@ -63,6 +67,12 @@ def test_a_new_room_must_find_its_place(copy) -> None:
     (copy / "tumorviewer" / "attic").mkdir()
     (copy / "tumorviewer" / "attic" / "__init__.py").touch()
     assert contracts(copy)["A room imports only rooms below it"] == "BROKEN"
+
+
+def test_a_new_wing_must_find_its_place(copy) -> None:
+    (copy / "tumorviewer" / "desktop" / "attic").mkdir()
+    (copy / "tumorviewer" / "desktop" / "attic" / "__init__.py").touch()
+    assert contracts(copy)["A wing of the window imports only wings below it"] == "BROKEN"
 
 
 @pytest.mark.parametrize(

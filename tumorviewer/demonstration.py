@@ -19,10 +19,10 @@ def demonstrate(out: Path, say: Callable[[str], None]) -> int:
     out
         Where findings, maps and a picture of the window go if there is no display.
     """
-    from tumorviewer.desktop import screen
+    from tumorviewer.desktop.shell import screen
 
     if screen.has_display():
-        from tumorviewer.desktop.app import main
+        from tumorviewer.desktop.shell.app import main
 
         return main([str(resource("demonstration"))])
     say(tr("There is no display: writing what the window would show to a folder."))
@@ -53,14 +53,14 @@ def _write(out: Path, say: Callable[[str], None]) -> int:
 
 def _take_picture(study: Path, path: Path, say: Callable[[str], None]) -> str:
     """Answers what is wrong, if anything."""
-    from tumorviewer.desktop import screen
+    from tumorviewer.desktop.shell import screen
 
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     if missing := screen.missing_libraries(x11=False):
         return tr(
             "install what Qt needs: sudo apt-get install {missing}", missing=" ".join(missing)
         )
-    from tumorviewer.desktop.portrait import portrait
+    from tumorviewer.desktop.shell.portrait import portrait
 
     say(tr("Opening the window where nobody sees it, to take its picture."))
     try:

@@ -24,12 +24,12 @@ from PySide6.QtWidgets import QApplication
 from tests.benchmarks.planes import LIMIT_MS, STEPS, volume
 from tests.benchmarks.scroll import timed
 from tests.desktop.parts import FakeClient, Source, model_folder, series, study
-from tumorviewer.desktop import app
-from tumorviewer.desktop.analyst import Analyst
-from tumorviewer.desktop.layouts import PLANES
-from tumorviewer.desktop.settings import Settings
-from tumorviewer.desktop.viewport import Viewport
-from tumorviewer.desktop.window import MainWindow
+from tumorviewer.desktop.services.inference import Analyst
+from tumorviewer.desktop.services.settings import Settings
+from tumorviewer.desktop.shell import app
+from tumorviewer.desktop.shell.window import MainWindow
+from tumorviewer.desktop.viewer.layouts import PLANES
+from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.study import Volume
 from tumorviewer.study.types import Opened
 

@@ -23,7 +23,7 @@ STUDY_MB = SLICES * SIDE * SIDE * 2 / 1e6
 PROGRAM = """
 import gc, json, sys, time
 from pathlib import Path
-from tumorviewer.desktop import app
+from tumorviewer.desktop.shell import app
 
 def memory_mb():
     gc.collect()

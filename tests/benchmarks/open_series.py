@@ -27,7 +27,7 @@ WINDOW = """
 import json, sys, time
 from pathlib import Path
 from PySide6.QtCore import QEvent, QObject, QTimer
-from tumorviewer.desktop import app
+from tumorviewer.desktop.shell import app
 
 def memory(what):
     lines = Path("/proc/self/status").read_text().splitlines()

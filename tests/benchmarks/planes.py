@@ -23,9 +23,9 @@ from PySide6.QtWidgets import QApplication
 
 from tests.benchmarks.scroll import finding, timed
 from tumorviewer.analysis.finding import Finding
-from tumorviewer.desktop.layouts import PLANES, Pane
-from tumorviewer.desktop.viewer import Viewer
-from tumorviewer.desktop.viewport import Viewport
+from tumorviewer.desktop.viewer.layouts import PLANES, Pane
+from tumorviewer.desktop.viewer.viewer import Viewer
+from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.imaging.display import choose_default_window
 from tumorviewer.imaging.reslice import Plane
 from tumorviewer.study import Placement, Volume

@@ -22,8 +22,8 @@ from PySide6.QtWidgets import QApplication
 
 from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
 from tumorviewer.analysis.preprocess import Box
-from tumorviewer.desktop.layouts import BLENDED, SIDE_BY_SIDE, Layout
-from tumorviewer.desktop.viewer import Viewer
+from tumorviewer.desktop.viewer.layouts import BLENDED, SIDE_BY_SIDE, Layout
+from tumorviewer.desktop.viewer.viewer import Viewer
 from tumorviewer.study import Placement, Volume
 
 SLICES, SIDE, VIEW, MAP = 120, 512, 900, 224

@@ -19,7 +19,7 @@ import time
 RUNS = 5
 WINDOW = """
 import sys, time
-from tumorviewer.desktop import app, screen
+from tumorviewer.desktop.shell import app, screen
 assert screen.problem() is None
 application = app.make_application()
 window = app.make_window()

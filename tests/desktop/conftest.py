@@ -22,14 +22,14 @@ def _own_home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def settings(qapp):
-    from tumorviewer.desktop.settings import Settings
+    from tumorviewer.desktop.services.settings import Settings
 
     return Settings()
 
 
 @pytest.fixture
 def analyst(qapp):
-    from tumorviewer.desktop.analyst import Analyst
+    from tumorviewer.desktop.services.inference import Analyst
 
     return Analyst(FakeClient, model_folder)
 
@@ -57,8 +57,8 @@ def on_disk(monkeypatch) -> dict[Path, Opened]:
 
 @pytest.fixture
 def window(qtbot, analyst, settings):
-    from tumorviewer.desktop import theme
-    from tumorviewer.desktop.window import MainWindow
+    from tumorviewer.desktop.shell.window import MainWindow
+    from tumorviewer.desktop.widgets import theme
 
     theme.apply(settings.scheme)
     made = MainWindow(analyst, settings)
@@ -105,7 +105,7 @@ def read_studies(tmp_path):
 @pytest.fixture
 def opened_room(qtbot, window, client, monkeypatch):
     """The reading room of a window whose records are open."""
-    monkeypatch.setattr("tumorviewer.desktop.reading_room._labels", lambda _: LABELS)
+    monkeypatch.setattr("tumorviewer.desktop.shell.reading_room._labels", lambda _: LABELS)
     client.ready()
     window.room.start()
     qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
@@ -117,7 +117,7 @@ def opened_room(qtbot, window, client, monkeypatch):
 @pytest.fixture
 def room(qtbot, played, opened_room):
     """The reading room, and a trainer that is played."""
-    from tumorviewer.desktop.training.shelf import Shelf
+    from tumorviewer.desktop.training.run_store import Shelf
 
     yield opened_room
     (played / "hold").unlink(missing_ok=True)

@@ -19,8 +19,8 @@ from trainer.runs import config
 from trainer.tools.options import to_toml
 from trainer.training import checkpoint
 from tumorviewer import cli, resources
-from tumorviewer.desktop.settings import Settings
-from tumorviewer.desktop.training.shelf import Shelf, State
+from tumorviewer.desktop.services.settings import Settings
+from tumorviewer.desktop.training.run_store import Shelf, State
 from tumorviewer.export.finding_json import finding_to_json
 from tumorviewer.models import bundle, comparison, journal, schema, weights
 from tumorviewer.models.catalogue import Catalogue

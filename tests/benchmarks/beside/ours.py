@@ -16,8 +16,8 @@ from tests.benchmarks import planes, scroll
 from tests.benchmarks.beside.steps import Memory, draw, each, openings
 from tests.benchmarks.planes import CTRL, NO_KEYS, STEPS, dragging, wheel
 from tumorviewer.analysis.finding import Finding
-from tumorviewer.desktop.layouts import BLENDED, Pane
-from tumorviewer.desktop.viewport import Viewport
+from tumorviewer.desktop.viewer.layouts import BLENDED, Pane
+from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.imaging.display import choose_default_window
 from tumorviewer.imaging.reslice import Plane
 from tumorviewer.study import Volume

@@ -32,11 +32,12 @@ os.environ |= {"TUMORVIEWER_HOME": str(HOME), "TUMORVIEWER_LANGUAGE": "en", "USE
 os.environ |= {"LOGNAME": "golden", "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}
 socket.gethostname = lambda: "golden-host"
 
-from trainer import cli as trainer_cli  # noqa: E402
-from tumorviewer import cli  # noqa: E402
 from tumorviewer.desktop.recent import Recent  # noqa: E402
 from tumorviewer.desktop.settings import Settings  # noqa: E402
 from tumorviewer.desktop.training.shelf import Shelf  # noqa: E402
+
+from trainer import cli as trainer_cli  # noqa: E402
+from tumorviewer import cli  # noqa: E402
 from tumorviewer.records import Mark, Records  # noqa: E402
 from tumorviewer.records.training import export  # noqa: E402
 

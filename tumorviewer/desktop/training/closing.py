@@ -7,9 +7,9 @@ import time
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
-from tumorviewer.desktop.labels import button, label
-from tumorviewer.desktop.training.parts import row
-from tumorviewer.desktop.training.shelf import Shelf
+from tumorviewer.desktop.training.run_store import Shelf
+from tumorviewer.desktop.widgets.controls import button, label
+from tumorviewer.desktop.widgets.pages import row
 from tumorviewer.language import tr
 
 _EVERY_MS = 200

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from tumorviewer.desktop import theme
+from tumorviewer.desktop.widgets import theme
 from tumorviewer.language import later, number, tr
 
 _DOT = 3.0
@@ -27,7 +27,7 @@ class Line:
     """Of the trainer's progress lines."""
     name: str
     colour: str
-    """Of :class:`tumorviewer.desktop.theme.Colours`."""
+    """Of :class:`tumorviewer.desktop.widgets.theme.Colours`."""
     style: Qt.PenStyle = Qt.PenStyle.SolidLine
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from PySide6.QtCore import Signal
 
-from tumorviewer.desktop.labels import ElidedLabel, ProgressRow, button, heading, label
-from tumorviewer.desktop.training import parts
 from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.parts import Page, Sentences, Table, facts, row
-from tumorviewer.desktop.training.shelf import DataSet
+from tumorviewer.desktop.training.run_store import DataSet
+from tumorviewer.desktop.widgets import pages
+from tumorviewer.desktop.widgets.controls import ElidedLabel, ProgressRow, button, heading, label
+from tumorviewer.desktop.widgets.pages import Page, Sentences, Table, facts, row
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr, trn
 from tumorviewer.models import cautions
@@ -131,11 +131,11 @@ class DataPage(Page):
 
     def _open_report(self) -> None:
         assert self._data is not None
-        parts.show_file(self._data.audit.folder / "audit.html", self)
+        pages.show_file(self._data.audit.folder / "audit.html", self)
 
 
 def _step(line: dict[str, Any]) -> dict[str, Any]:
-    return {"stage": parts.stage_name(line["stage"]), "done": line["done"], "total": line["total"]}
+    return {"stage": pages.stage_name(line["stage"]), "done": line["done"], "total": line["total"]}
 
 
 def _state_words(found: dict[str, Any] | None, *, is_running: bool) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QFile, QObject, Qt, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from tumorviewer.desktop.clerk import Clerk
-from tumorviewer.desktop.jobs import Job, Jobs
-from tumorviewer.desktop.training.shelf import DataSet, Run, Shelf
+from tumorviewer.desktop.services.jobs import Job, Jobs
+from tumorviewer.desktop.services.records_executor import Clerk
+from tumorviewer.desktop.training.run_store import DataSet, Run, Shelf
 from tumorviewer.errors import InputError
 from tumorviewer.files import format_size
 from tumorviewer.language import tr, trn

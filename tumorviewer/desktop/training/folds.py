@@ -8,10 +8,10 @@ from typing import Any
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tumorviewer.desktop import labels
-from tumorviewer.desktop.labels import heading
-from tumorviewer.desktop.training.parts import Table, facts
-from tumorviewer.desktop.training.shelf import Run, State
+from tumorviewer.desktop.training.run_store import Run, State
+from tumorviewer.desktop.widgets import controls
+from tumorviewer.desktop.widgets.controls import heading
+from tumorviewer.desktop.widgets.pages import Table, facts
 from tumorviewer.language import later, number, percent, tr
 
 _WAITS, _TRAINS, _STOPPED = later("waits"), later("is being trained"), later("stopped")
@@ -27,7 +27,7 @@ class Folds(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.table = Table(tr("The folds"))
-        self.choice = labels.Choice()
+        self.choice = controls.Choice()
         self.choice.setMaximumWidth(320)
         self.choice.activated.connect(lambda _: self.turned.emit())
         column = QVBoxLayout(self)

@@ -9,12 +9,12 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QLineEdit
 
-from tumorviewer.desktop import labels
-from tumorviewer.desktop.labels import ElidedLabel, ProgressRow, button, heading, label
 from tumorviewer.desktop.training import sending
-from tumorviewer.desktop.training.parts import Page, Table, facts, row
+from tumorviewer.desktop.training.run_store import DataSet, Shelf, slug
 from tumorviewer.desktop.training.sending import Choice, Order
-from tumorviewer.desktop.training.shelf import DataSet, Shelf, slug
+from tumorviewer.desktop.widgets import controls
+from tumorviewer.desktop.widgets.controls import ElidedLabel, ProgressRow, button, heading, label
+from tumorviewer.desktop.widgets.pages import Page, Table, facts, row
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr, trn
 from tumorviewer.records import WorklistEntry
@@ -69,7 +69,7 @@ class NewPage(Page):
         self.place = ElidedLabel()
         self.choose = button(tr("Another folder…"), "chip")
         self.choose.clicked.connect(self._choose_folder)
-        self.join = labels.Choice()
+        self.join = controls.Choice()
         self.join.setMaximumWidth(420)
         self.join.activated.connect(self._joined)
         self.write = button(tr("Write the data set"), "primary")

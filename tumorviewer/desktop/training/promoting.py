@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.jobs import Job, Jobs
+from tumorviewer.desktop.services.jobs import Job, Jobs
 from tumorviewer.desktop.training import job as jobs
-from tumorviewer.desktop.training.shelf import COMPARE
+from tumorviewer.desktop.training.run_store import COMPARE
 from tumorviewer.errors import InputError
 from tumorviewer.models import bundle, bundle_exchange, comparison, journal, promotion
 from tumorviewer.models.card import ModelCard

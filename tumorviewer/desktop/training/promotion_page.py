@@ -10,14 +10,13 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from tumorviewer.desktop import labels
-from tumorviewer.desktop.labels import ProgressRow, button, heading, label
-from tumorviewer.desktop.training import parts
 from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.parts import Page, Sentences, Table, facts, remarks, row
 from tumorviewer.desktop.training.promoting import Candidate, Promoter, Standing
 from tumorviewer.desktop.training.run_page import stage_words
-from tumorviewer.desktop.training.shelf import DataSet, Run, Shelf, State
+from tumorviewer.desktop.training.run_store import DataSet, Run, Shelf, State
+from tumorviewer.desktop.widgets import controls, pages
+from tumorviewer.desktop.widgets.controls import ProgressRow, button, heading, label
+from tumorviewer.desktop.widgets.pages import Page, Sentences, Table, facts, remarks, row
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, moment, number, percent, tr
 from tumorviewer.models import evidence
@@ -57,7 +56,7 @@ class PromotionPage(Page):
         self._lay_out()
 
     def _make_comparison(self) -> None:
-        self.candidate, self.test = labels.Choice(), labels.Choice()
+        self.candidate, self.test = controls.Choice(), controls.Choice()
         self.candidate.activated.connect(lambda _: self._look())
         self.compare = button(tr("Compare"), "primary")
         self.compare.clicked.connect(self._compare)
@@ -245,7 +244,7 @@ class PromotionPage(Page):
 
     def _open_report(self) -> None:
         if (candidate := self.chosen()) is not None:
-            parts.show_file(candidate.report, self)
+            pages.show_file(candidate.report, self)
 
     # Promotion
 

@@ -9,12 +9,12 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QTableWidgetItem
 
-from tumorviewer.desktop import theme
-from tumorviewer.desktop.labels import button, heading, label
-from tumorviewer.desktop.training import folds, parts
-from tumorviewer.desktop.training.parts import Page, Sentences, Table, row
-from tumorviewer.desktop.training.shelf import REPORT, Run
+from tumorviewer.desktop.training import folds
+from tumorviewer.desktop.training.run_store import REPORT, Run
 from tumorviewer.desktop.training.trust_part import TrustPart
+from tumorviewer.desktop.widgets import pages, theme
+from tumorviewer.desktop.widgets.controls import button, heading, label
+from tumorviewer.desktop.widgets.pages import Page, Sentences, Table, row
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, percent, tr, trn
 from tumorviewer.models import bundle, evidence
@@ -141,7 +141,7 @@ class ResultPage(Page):
 
     def _open_report(self) -> None:
         assert self._run is not None
-        parts.show_file(self._run.folder / REPORT, self)
+        pages.show_file(self._run.folder / REPORT, self)
 
 
 def figure_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:

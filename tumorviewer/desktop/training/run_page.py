@@ -7,13 +7,13 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QProgressBar
 
-from tumorviewer.desktop.labels import button, heading, label
 from tumorviewer.desktop.training import folds
 from tumorviewer.desktop.training.curves import Curves
 from tumorviewer.desktop.training.folds import Folds
 from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.parts import Page, remarks, row, stage_name
-from tumorviewer.desktop.training.shelf import Run, State
+from tumorviewer.desktop.training.run_store import Run, State
+from tumorviewer.desktop.widgets.controls import button, heading, label
+from tumorviewer.desktop.widgets.pages import Page, remarks, row, stage_name
 from tumorviewer.errors import InputError
 from tumorviewer.language import capital, duration, later, tr, trn
 

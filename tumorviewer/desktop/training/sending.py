@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.clerk import Clerk
-from tumorviewer.desktop.jobs import Job, Jobs
-from tumorviewer.desktop.training.shelf import DataSet, Shelf
+from tumorviewer.desktop.services.jobs import Job, Jobs
+from tumorviewer.desktop.services.records_executor import Clerk
+from tumorviewer.desktop.training.run_store import DataSet, Shelf
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr, trn
 from tumorviewer.records import StudyState, WorklistEntry, WorklistQuery

@@ -6,13 +6,14 @@ from functools import reduce
 from typing import Any
 
 from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tumorviewer.desktop.labels import ProgressRow, button, label
 from tumorviewer.desktop.training.following import Question
-from tumorviewer.desktop.training.form import Form, options
-from tumorviewer.desktop.training.parts import Page, Table, row
-from tumorviewer.desktop.training.protocol import ProtocolChoice
-from tumorviewer.desktop.training.shelf import VALIDATION, Protocol, Run, State, as_arguments
+from tumorviewer.desktop.training.run_store import VALIDATION, Protocol, Run, State, as_arguments
+from tumorviewer.desktop.training.settings_form import Form, options
+from tumorviewer.desktop.widgets import controls
+from tumorviewer.desktop.widgets.controls import ProgressRow, button, label
+from tumorviewer.desktop.widgets.pages import Page, Table, facts, row
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 
@@ -246,3 +247,48 @@ def _grouping(how: str) -> str:
 def _counts(part: dict[str, Any], classes: list[str]) -> list[str]:
     of_classes = (part["classes"][name] for name in classes)
     return [f"{one:,}" for one in (part["items"], part["groups"], *of_classes)]
+
+
+_WORDS = {
+    Protocol.SPLIT: (
+        later("One split: a part is kept back"),
+        later("One model is trained. It can be compared with the model in use, and promoted."),
+    ),
+    Protocol.FOLDS: (
+        later("Cross-validation: each grouped fold is kept back once"),
+        later("A network is trained for each fold and judged on it, so that every item is judged "
+              "once: the surer judgement of these settings. It leaves no single model; only that "
+              "of a run with one split can be compared and promoted."),
+    ),
+}  # fmt: skip
+
+
+class ProtocolChoice(QWidget):
+    """How a run is judged, with what that means."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box, self._meaning = controls.Choice(), label("", "small")
+        self.box.setMaximumWidth(520)
+        self.box.addItems([tr(title) for title, _ in _WORDS.values()])
+        self.box.currentIndexChanged.connect(self._turn)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(facts((tr("Judged by"), self.box)))
+        column.addWidget(self._meaning)
+        self._turn()
+
+    def value(self) -> Protocol:
+        return list(_WORDS)[self.box.currentIndex()]
+
+    def set_value(self, protocol: Protocol) -> None:
+        self.box.setCurrentIndex(list(_WORDS).index(protocol))
+
+    def _turn(self) -> None:
+        meaning = tr(_WORDS[self.value()][1])
+        self._meaning.setText(meaning)
+        self.box.setAccessibleDescription(meaning)
+        self.changed.emit()

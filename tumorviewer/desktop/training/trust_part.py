@@ -7,11 +7,11 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tumorviewer.desktop import reliability
-from tumorviewer.desktop.labels import ProgressRow, button, heading, label
+from tumorviewer.desktop.assessment import reliability
 from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.parts import Sentences, row, stage_name
-from tumorviewer.desktop.training.shelf import Run
+from tumorviewer.desktop.training.run_store import Run
+from tumorviewer.desktop.widgets.controls import ProgressRow, button, heading, label
+from tumorviewer.desktop.widgets.pages import Sentences, row, stage_name
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.models.trust_measures import Trust

@@ -18,21 +18,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop import theme
-from tumorviewer.desktop.clerk import Clerk
-from tumorviewer.desktop.labels import label
-from tumorviewer.desktop.refused_list import refused_text
+from tumorviewer.desktop.services.records_executor import Clerk
 from tumorviewer.desktop.training.data_page import DataPage
 from tumorviewer.desktop.training.deleting import Deleted, Deleter, Item
 from tumorviewer.desktop.training.new_page import NewPage
 from tumorviewer.desktop.training.promotion_page import PromotionPage
 from tumorviewer.desktop.training.result_page import ResultPage
+from tumorviewer.desktop.training.run_list import ShelfList
 from tumorviewer.desktop.training.run_page import RunPage
+from tumorviewer.desktop.training.run_store import DataSet, Protocol, Run, Shelf, State, slug
 from tumorviewer.desktop.training.sending import READ, Sender
 from tumorviewer.desktop.training.settings_page import SettingsPage
-from tumorviewer.desktop.training.shelf import DataSet, Protocol, Run, Shelf, State, slug
-from tumorviewer.desktop.training.shelf_list import ShelfList
-from tumorviewer.desktop.worklist import EmptyPage
+from tumorviewer.desktop.widgets import theme
+from tumorviewer.desktop.widgets.controls import label
+from tumorviewer.desktop.worklist.refused_list import refused_text
+from tumorviewer.desktop.worklist.worklist_page import EmptyPage
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.models import promotion

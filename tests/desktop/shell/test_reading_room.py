@@ -1,0 +1,363 @@
+"""Worklist, tabs, verdicts and coming back, as their user meets them; the worker is played."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPushButton
+
+from tests.desktop.parts import LABELS, pump
+from tests.desktop.shell.test_window import drop, mime, visible_text
+from tests.records.made import slice_file
+from tumorviewer.models import bundle
+from tumorviewer.records import Records
+from tumorviewer.resources import resource
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Makes a DICOM folder: a study of one series."""
+
+    def make(number: int, patient: str = "", count: int = 5, date: str = "20250301") -> Path:
+        uid = f"1.2.{number}"
+        folder = tmp_path / "studies" / str(number)
+        for index in range(count):
+            slice_file(
+                folder / f"{index}.dcm", index, PatientName=f"Doe^{patient or number}",
+                PatientID=patient or f"P{number}", StudyDate=date,
+                StudyInstanceUID=uid, SeriesInstanceUID=f"{uid}.4",
+            )  # fmt: skip
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def room(opened_room):
+    return opened_room
+
+
+def rows(room) -> list[list[str]]:
+    model = room.worklist.model
+    return [
+        [model.index(row, column).data() for column in range(model.columnCount())]
+        for row in range(model.rowCount())
+    ]
+
+
+def open_and_wait(qtbot, window, path: Path) -> None:
+    before = len(window.room.register.entries())
+    window.open([path])
+    qtbot.waitUntil(lambda: len(window.room.register.entries()) > before, timeout=10_000)
+    qtbot.waitUntil(lambda: window.viewer.state.is_complete)
+    qtbot.waitUntil(lambda: window.room.casebook.case is not None, timeout=10_000)
+
+
+def answered(qtbot, window, client) -> None:
+    client.answer()
+    qtbot.waitUntil(lambda: window.assessment.has_answer)
+
+
+def test_empty_worklist_says_what_to_do(qtbot, window, room):
+    pump(qtbot, room)
+    QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+    text = visible_text(room.worklist)
+    assert "The worklist is empty" in text
+    assert "Drop a folder of studies here" in text
+
+
+def test_what_is_opened_is_entered_answered_and_found_again(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1))
+    answered(qtbot, window, client)
+    pump(qtbot, room)
+    room.show_worklist()
+    assert rows(room)[0][:4] == ["Analysed", "Doe 1", "Brain · MR", "2025-03-01"]
+    assert rows(room)[0][4:7] == ["Glioma", "98.0 %", "21"]
+    QTest.keyClicks(room.worklist.filters.words, "nobody")
+    qtbot.waitUntil(lambda: "No study fits" in visible_text(room.worklist))
+    QTest.mouseClick(room.worklist.message.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(rows(room)) == 1)
+    actions = [entry.action for entry in room.clerk._records.trail.entries()]
+    assert {"added", "opened", "asked", "answered", "answer shown"} <= set(actions)
+
+
+def test_enter_opens_and_tabs_go_between_studies_where_one_was(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1))
+    window.viewer.set_slice(4)
+    open_and_wait(qtbot, window, study(2))
+    assert [room.tabs.tabText(at) for at in range(room.tabs.count())] == [
+        "Worklist", "Doe 1", "Doe 2",
+    ]  # fmt: skip
+    QTest.keyClick(window, Qt.Key.Key_Tab, Qt.KeyboardModifier.ControlModifier)
+    assert room.shows_worklist
+    QTest.keyClick(window, Qt.Key.Key_Tab, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.viewer.slice() == 4)
+    window.actions_["close_all"].trigger()
+    qtbot.waitUntil(lambda: room.shows_worklist)
+    room.worklist.table.choose([0])
+    QTest.keyClick(room.worklist.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(window.reading.library.studies) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: not room.shows_worklist)
+
+
+def test_verdict_is_given_signed_and_corrected(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1))
+    answered(qtbot, window, client)
+    panel = window.assessment.verdict
+    QTest.keyClick(window, Qt.Key.Key_V)
+    assert window.focusWidget() is panel.form.classes
+    QTest.keyClicks(panel.form.classes, "M")
+    QTest.keyClicks(panel.form.comment, "Dural tail.")
+    QTest.mouseClick(panel.form.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(panel.said.isVisible)
+    assert window.focusWidget() is window.viewer.image
+    assert "differs from the model" in visible_text(panel)
+    pump(qtbot, room)
+    assert rows(room)[0][0] == "Disagrees"
+    QTest.mouseClick(panel.said.sign, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Signed by" in visible_text(panel))
+    pump(qtbot, room)
+    assert rows(room)[0][0] == "Signed · disagrees"
+    QTest.mouseClick(panel.said.correct, Qt.MouseButton.LeftButton)
+    qtbot.wait(QApplication.keyboardInputInterval())
+    QTest.keyClicks(panel.form.classes, "G")
+    QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Glioma" in visible_text(panel.said))
+    QTest.mouseClick(panel.history._header, Qt.MouseButton.LeftButton)
+    assert panel.history.text().count("Meningioma") == 2
+    assert "Dural tail." in panel.history.text()
+    assert not room.clerk._records.trail.verify()
+
+
+def test_a_verdict_from_before_the_answer_is_compared_with_it(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1))
+    panel = window.assessment.verdict
+    QTest.keyClicks(panel.form.classes, "M")
+    QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(panel.said.isVisible)
+    assert "differs" not in visible_text(panel)
+    answered(qtbot, window, client)
+    qtbot.waitUntil(lambda: "differs" in visible_text(panel))
+    assert room.casebook.case.current.before_answer
+
+
+def test_answer_is_kept_back_until_the_verdict(qtbot, window, room, client, study):
+    window.actions_["verdict_first"].trigger()
+    open_and_wait(qtbot, window, study(1))
+    client.answer()
+    pump(qtbot, room)
+    assert "after your verdict" in visible_text(window.assessment)
+    assert "Glioma" not in visible_text(window.assessment)
+    assert not window.assessment.has_answer
+    assert rows(room)[0][4:7] == ["after your verdict", "", ""]
+    panel = window.assessment.verdict
+    QTest.keyClicks(panel.form.classes, "G")
+    QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.assessment.has_answer)
+    (verdict,) = room.casebook.case.history
+    assert verdict.before_answer
+    assert verdict.signed
+
+
+def test_records_that_cannot_be_used_leave_the_rest_working(
+    qtbot, window, client, study, monkeypatch, tmp_path
+):
+    with Records() as records:
+        database = records._database.url.database
+    Path(database).write_bytes(b"no database")
+    Path(database).chmod(0o600)
+    folder = Path(database).parent
+    (folder / "opening.lock").unlink()
+    (folder / "opening.lock").mkdir()  # nobody can open them now
+    client.ready()
+    window.room.start()
+    qtbot.waitUntil(lambda: window.room.clerk.problem is not None, timeout=20_000)
+    window.open([study(1)])
+    qtbot.waitUntil(lambda: len(client.requests) == 1, timeout=10_000)
+    answered(qtbot, window, client)
+    window.room.show_worklist()
+    assert "The worklist cannot be used" in visible_text(window.room.worklist)
+    window.actions_["verdict_first"].trigger()
+    window.open([study(2)])
+    qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=10_000)
+    client.answer()
+    assert not window.assessment.has_answer
+    assert "Your verdict cannot be written" in visible_text(window.assessment)
+    button = next(
+        b for b in window.assessment.findChildren(QPushButton) if "without it" in b.text()
+    )
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert window.assessment.has_answer
+    assert not window.actions_["verdict_first"].isChecked()
+    window.room.show_worklist()
+    (folder / "opening.lock").rmdir()
+    QTest.mouseClick(window.room.worklist.message.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
+    assert "damaged" in window.room.worklist.notice.text()
+    window.room.close_records()
+
+
+def test_files_that_go_or_change_are_said_where_they_are_asked_for(
+    qtbot, window, room, client, study
+):
+    folder = study(1, count=1)
+    more = study(1, count=2).parent / "more"
+    for index in range(2):
+        slice_file(more / f"{index}.dcm", index, PatientName="Doe^1", PatientID="P1",
+                   StudyInstanceUID="1.2.1", SeriesInstanceUID="1.2.1.5")  # fmt: skip
+    open_and_wait(qtbot, window, folder.parent)
+    first, second = window.reading.shown.study.series
+    for path in more.iterdir():
+        path.write_bytes(path.read_bytes() + b"\0\0")
+    window.reading.show_series(second if second.uid.endswith("5") else first)
+    qtbot.waitUntil(lambda: "changed since it was opened" in visible_text(window), timeout=10_000)
+    pump(qtbot, room)
+    assert rows(room)[0][0] == "New · files changed"
+    window.actions_["close_all"].trigger()
+    for path in (*folder.iterdir(), *more.iterdir()):
+        path.unlink()
+    qtbot.waitUntil(lambda: room.shows_worklist)
+    room.worklist.table.choose([0])
+    QTest.keyClick(room.worklist.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "Nothing here can be shown" in visible_text(window), timeout=10_000)
+    pump(qtbot, room)
+    assert rows(room)[0][0] == "New · files gone"
+
+
+def test_other_studies_of_the_patient_are_named(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1, "Jane", date="20240101"))
+    open_and_wait(qtbot, window, study(2, "Jane"))
+    qtbot.waitUntil(lambda: "2024-01-01 · New" in visible_text(room.priors))
+    window.actions_["close_all"].trigger()
+
+
+def test_a_dropped_folder_is_judged_in_order_paused_and_gone_on_with(
+    qtbot, window, room, client, study, monkeypatch
+):
+    """The reader's own question goes first, and no answer is given to another volume."""
+    card = bundle_card()
+    monkeypatch.setattr(
+        "tumorviewer.desktop.services.study_analysis.bundle.read_card", lambda _: card
+    )
+    oldest, *_ = [study(n, count=2 + n, date=f"2025030{n}") for n in (1, 2, 3)]
+    room.show_worklist()
+    drop(window, mime(oldest.parent))
+    qtbot.waitUntil(lambda: len(client.requests) == 1, timeout=20_000)
+    assert len(client.last.volume.array) == 5  # the newest first
+    assert "Analysing study 1 of 3" in visible_text(room.worklist) + room.worklist.batch.text()
+    client.answer()
+    qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=10_000)
+    QTest.mouseClick(room.worklist.batch.pause, Qt.MouseButton.LeftButton)
+    assert room.worklist.batch.text().startswith("Paused")
+    assert client.cancelled == [2]
+    pump(qtbot, room)
+    assert [row[0] for row in rows(room)] == ["Analysed", "New", "New"]
+    QTest.mouseClick(room.worklist.batch.pause, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(client.requests) == 3, timeout=10_000)
+    assert len(client.last.volume.array) == 4
+    window.open([oldest])  # the reader wants it now
+    qtbot.waitUntil(lambda: len(client.requests) == 4, timeout=10_000)
+    assert 3 in client.cancelled
+    assert client.last.method is not None
+    client.answer()
+    qtbot.waitUntil(lambda: len(client.requests) == 5, timeout=10_000)
+    client.answer()
+    qtbot.waitUntil(room.worklist.batch.isHidden, timeout=20_000)
+    pump(qtbot, room)
+    assert [row[0] for row in rows(room)] == ["Analysed"] * 3
+    found = room.clerk._records
+    for entry in found.worklist.find():
+        (answer,) = found.findings.of(entry.id)
+        assert len(answer.document["slices"]) == 2 + int(entry.date[-1])
+    assert found.session.kept("batch") is None
+
+
+def bundle_card():
+    card = bundle.read_card(resource("models") / "light")
+    weights = replace(card.weights, sha256="0123456789abcdef" * 4)
+    return replace(card, name="light-se", version="1.0", weights=weights, labels=LABELS, trust=None)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QTimer
+from tests.desktop.parts import LABELS, FakeClient, model_folder
+from tumorviewer.desktop.shell import app, reading_room
+from tumorviewer.desktop.services.inference import Analyst
+from tumorviewer.desktop.services.settings import Settings
+from tumorviewer.desktop.shell.window import MainWindow
+reading_room._labels = lambda _: LABELS
+application = app.make_application()
+window = MainWindow(Analyst(FakeClient, model_folder), Settings())
+window.painted.connect(window.room.start)
+def soon(when, what):
+    timer = QTimer(window, interval=20)
+    timer.timeout.connect(lambda: when() and (timer.stop(), what()))
+    timer.start()
+def has_case():
+    return window.viewer.state.volume is not None and window.room.casebook.case is not None
+"""
+FIRST = """
+def turn():
+    other = next(one for one in window.reading.library.studies if one.patient_id == "P1")
+    window.reading.show_series(other.series[0])
+    soon(has_case, write)
+def write():
+    window.viewer.set_slice(4)
+    form = window.assessment.verdict.form
+    form.classes.setCurrentIndex(form.classes.findData("meningioma"))
+    form.comment.setPlainText("Broad base, dural ta")
+    QTimer.singleShot(800, lambda: print("ready", flush=True))
+window.open([Path(path) for path in sys.argv[1:]])
+soon(lambda: has_case() and len(window.room.register.entries()) == 2, turn)
+window.show()
+application.exec()
+"""
+SECOND = """
+def say():
+    shown, form = window.reading.shown, window.assessment.verdict.form
+    print(sorted(study.patient_id for study in window.reading.library.studies))
+    print(shown.study.patient_id, window.viewer.slice())
+    print(form.draft().label, form.draft().comment)
+    window.close()
+soon(lambda: len(window.room.register.entries()) == 2 and has_case() and
+     window.viewer.state.is_complete and window.viewer.slice() == 4, say)
+QTimer.singleShot(30_000, say)
+window.show()
+application.exec()
+"""
+
+
+THIRD = """
+window.show()
+QTimer.singleShot(1500, window.close)
+application.exec()
+print(len(window.reading.library.studies))
+"""
+
+
+def start(program: str, *paths: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, paths)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_killed_window_comes_back_as_it_was(study):
+    with start(KILLED + FIRST, study(1), study(2)) as first:
+        assert first.stdout.readline() == "ready\n", first.stderr.read()
+        first.kill()
+    with start(KILLED + SECOND) as second:
+        output, errors = second.communicate(timeout=60)
+    lines = output.splitlines()
+    assert lines == ["['P1', 'P2']", "P1 4", "meningioma Broad base, dural ta"], errors
+    with start(KILLED + THIRD) as third:
+        assert third.communicate(timeout=60)[0] == "0\n"  # it was closed by its user

@@ -1,0 +1,128 @@
+"""The list of marks: what was measured, and the way to each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout
+
+from tumorviewer.desktop.annotations import descriptions
+from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.widgets.controls import heading, label
+from tumorviewer.language import later, tr
+from tumorviewer.records import Annotation
+
+_EMPTY = later("None yet. D measures a distance; the menu Marks has the others.")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_ID = Qt.ItemDataRole.UserRole
+
+
+class MarkPanel(QFrame):
+    """Marks of the shown study, in the order in which they were made."""
+
+    jump_wanted = Signal(str)
+    """The id of a mark."""
+    edit_wanted = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "panel")
+        self.setAccessibleName(tr("Marks"))
+        self.list = MarkList()
+        self.warning = label("", "warning")
+        self.warning.setAccessibleName(tr("What to know of the measurement"))
+        self.trouble = label("", "error")
+        self.trouble.setAccessibleName(tr("Marks that are not kept"))
+        self._hint = label(tr(_EMPTY), "secondary")
+        self.list.currentItemChanged.connect(self._turned_to)
+        self.list.itemActivated.connect(lambda item: self.jump_wanted.emit(item.data(_ID)))
+        self.list.itemClicked.connect(lambda item: self.jump_wanted.emit(item.data(_ID)))
+        self.list.edit_wanted.connect(self.edit_wanted)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 8, 12, 8)
+        layout.setSpacing(8)
+        for part in (heading(tr("Marks")), self._hint, self.list, self.warning, self.trouble):
+            layout.addWidget(part)
+        self.show_trouble("")
+        self.show_book(None, ())
+
+    def show_trouble(self, text: str) -> None:
+        """Say why marks are not kept; nothing if they are."""
+        self.trouble.setText(text)
+        self.trouble.setVisible(bool(text))
+
+    def show_book(self, book: MarkBook | None, volumes: Collection[str]) -> None:
+        """List the marks of a study whose volumes have these keys."""
+        self.setVisible(book is not None)
+        marks = [] if book is None else book.marks()
+        self.list.show_marks(marks, volumes, None if book is None else book.selected)
+        self._hint.setVisible(not marks)
+        self.list.setVisible(bool(marks))
+        self._warn_of(None if book is None else book.get(book.selected))
+
+    def show_moved(self, mark: Annotation) -> None:
+        """Say anew what one of the marks is, which are as many as before."""
+        self.list.show_moved(mark)
+        self._warn_of(mark)
+
+    def _warn_of(self, mark: Annotation | None) -> None:
+        self.warning.setText("\n".join(descriptions.warnings(mark) if mark else ()))
+        self.warning.setVisible(bool(self.warning.text()))
+
+    def _turned_to(self, item: QListWidgetItem | None) -> None:
+        if item is not None and self.list.hasFocus():
+            self.jump_wanted.emit(item.data(_ID))
+
+
+class MarkList(QListWidget):
+    edit_wanted = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName(tr("List of marks"))
+        self.setWordWrap(True)
+        self.setMaximumHeight(180)
+        self.setProperty("role", "marks")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.itemDoubleClicked.connect(lambda item: self.edit_wanted.emit(item.data(_ID)))
+
+    def sizeHint(self) -> QSize:
+        rows = min(self.count(), 5)
+        return QSize(200, sum(self.sizeHintForRow(at) for at in range(rows)) + 6)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(100, min(60, self.sizeHint().height()))
+
+    def show_marks(
+        self, marks: list[Annotation], volumes: Collection[str], selected: str | None
+    ) -> None:
+        """Fill the list anew where it has changed."""
+        with QSignalBlocker(self):
+            while self.count() > len(marks):
+                self.takeItem(self.count() - 1)
+            for at, mark in enumerate(marks):
+                item = self.item(at) or QListWidgetItem(self)
+                text = _text(mark, mark.volume in volumes)
+                if item.text() != text or item.data(_ID) != mark.id:
+                    item.setText(text)
+                    item.setData(_ID, mark.id)
+                    item.setToolTip("")
+            ids = [mark.id for mark in marks]
+            self.setCurrentRow(ids.index(selected) if selected in ids else -1)
+        self.updateGeometry()
+
+    def show_moved(self, mark: Annotation) -> None:
+        """Fill the line of one mark, which is of an open series, anew."""
+        item = next(
+            (one for one in map(self.item, range(self.count())) if one.data(_ID) == mark.id), None
+        )
+        if item is not None:
+            item.setText(_text(mark, is_here=True))
+
+
+def _text(mark: Annotation, is_here: bool) -> str:
+    name = f"{descriptions.title(mark)}: {mark.text}" if mark.text else descriptions.title(mark)
+    figures = [figure.replace(" ", _NO_BREAK) for figure in descriptions.figures(mark)]
+    gone = () if is_here else (tr("Its series is not open."),)
+    return "\n".join(filter(None, (name, ", ".join(figures), *gone)))

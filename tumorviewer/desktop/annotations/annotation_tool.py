@@ -1,0 +1,352 @@
+"""Mouse and keys that draw marks on viewports and change them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
+
+from tumorviewer.desktop.annotations import canvas, descriptions, painting, shapes
+from tumorviewer.desktop.annotations.moving import Nudge, flat, measured, moved, place, tuples
+from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.viewer.gestures import ARROWS
+from tumorviewer.desktop.viewer.viewport import Viewport
+from tumorviewer.imaging.measurement import AnnotationKind, Points
+from tumorviewer.language import small, tr
+from tumorviewer.records import Annotation
+from tumorviewer.study import Placement
+
+_CLICK = 4.0
+"""A pointer that moves less, in screen pixels, between press and release has not dragged."""
+_STROKE_STEP = 2.0
+_LARGE = 10
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+@dataclass
+class _Drawing:
+    """A mark that is not finished."""
+
+    viewport: Viewport
+    index: int
+    mark: Annotation
+    clicks: list[Points] = field(default_factory=list)
+    pressed: QPointF | None = None
+
+
+@dataclass
+class _Drag:
+    """A mark, or one of its points, that is being moved."""
+
+    viewport: Viewport
+    hit: canvas.Hit
+    start: Points
+    points: Points
+    """As they were, on the shown plane."""
+
+    def mark(self, at: QPointF) -> Annotation:
+        """The mark once the pointer is there."""
+        to = place(self.viewport, at)
+        if np.array_equal(to, self.start):
+            return self.hit.mark
+        hit = self.hit
+        return moved(self.viewport, hit.mark, hit.handle, self.points, to - self.start)
+
+
+class MarkTool(QObject):
+    """An event filter for viewports: draws when a kind is chosen, else selects and drags.
+
+    Parameters
+    ----------
+    book_of
+        The marks that those of a viewport belong to; None where nothing can be marked.
+    """
+
+    kind_changed = Signal(object)
+    """A :class:`AnnotationKind` that is drawn next, or None."""
+    text_wanted = Signal(object, object)
+    """A text mark to be added once it has words, and the viewport."""
+
+    def __init__(
+        self, book_of: Callable[[Viewport], MarkBook | None], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.kind: AnnotationKind | None = None
+        self._book_of = book_of
+        self._drawing: _Drawing | None = None
+        self._drag: _Drag | None = None
+        self._nudge: Nudge | None = None
+        self._pen: QPointF | None = None
+        """Where the arrow keys have moved to, in image coordinates."""
+
+    def choose(self, kind: AnnotationKind | None) -> None:
+        """Draw one mark of a kind; None ends what is being drawn."""
+        self._cancel()
+        self.let_go()
+        self._pen = None
+        if kind is not self.kind:
+            self.kind = kind
+            self.kind_changed.emit(kind)
+
+    def take_hold(self, viewport: Viewport) -> None:
+        """Let the arrow keys move the selected mark; asked for again, no longer."""
+        book, held = self._book_of(viewport), self._nudge
+        self.choose(None)
+        if held is None and book is not None and book.selected is not None:
+            nudge = Nudge(viewport, book, book.selected)
+            mark = nudge.mark
+            if mark is not None and mark.volume == book.key_of(viewport.state.volume):
+                self._nudge = nudge
+                viewport.update()
+
+    def let_go(self) -> None:
+        """The arrow keys scroll again."""
+        nudge, self._nudge = self._nudge, None
+        if nudge is not None:
+            nudge.keep()
+            nudge.viewport.update()
+
+    def draw(self, painter: QPainter, viewport: Viewport) -> None:
+        """The marks of a viewport, with the one that is being drawn."""
+        book = self._book_of(viewport)
+        if book is None:
+            return
+        drawing = self._drawing if self._drawing and self._drawing.viewport is viewport else None
+        painting.draw(painter, viewport, book, drawing.mark if drawing else None)
+        if self.kind is not None and viewport.hasFocus():
+            text = f"{tr(descriptions.TITLES[self.kind])}: {tr(descriptions.HOW[self.kind])}"
+            painting.draw_prompt(painter, viewport, text)
+            if self._pen is not None:
+                painting.draw_pen(painter, viewport.transform().map(self._pen))
+        elif self._nudge is not None and self._nudge.viewport is viewport:
+            painting.draw_nudge(painter, self._nudge)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(watched, Viewport):
+            if isinstance(event, QMouseEvent):
+                return self._mouse(watched, event)
+            if isinstance(event, QKeyEvent):
+                return self._key(watched, event)
+            if event.type() is QEvent.Type.FocusOut:
+                self.let_go()
+        return False
+
+    # Mouse
+
+    def _mouse(self, viewport: Viewport, event: QMouseEvent) -> bool:
+        book = self._book_of(viewport)
+        if book is None or viewport.state.stack is None or viewport.state.absence():
+            return False
+        match event.type():
+            case QEvent.Type.MouseMove:
+                return self._move(viewport, book, event.position())
+            case _ if event.button() is not Qt.MouseButton.LeftButton or event.modifiers():
+                return False
+            case QEvent.Type.MouseButtonPress:
+                return self._press(viewport, book, event.position())
+            case QEvent.Type.MouseButtonRelease:
+                return self._release(book, event.position())
+            case QEvent.Type.MouseButtonDblClick:
+                return (
+                    self.kind is not None
+                    or canvas.hit(viewport, book, event.position()) is not None
+                )
+        return False
+
+    def _press(self, viewport: Viewport, book: MarkBook, at: QPointF) -> bool:
+        if self.kind is not None:
+            self._put(viewport, book, at)
+            return True
+        hit = canvas.hit(viewport, book, at)
+        book.select(None if hit is None else hit.mark.id)
+        if hit is None:
+            return False
+        self._drag = _Drag(viewport, hit, place(viewport, at), flat(viewport, hit.mark))
+        return True
+
+    def _put(self, viewport: Viewport, book: MarkBook, at: QPointF) -> None:
+        """The next point of the mark that is being drawn."""
+        drawing = self._current(viewport)
+        if drawing is None:
+            drawing = self._drawing = self._begin(viewport, book)
+        drawing.pressed = at
+        drawing.clicks.append(place(viewport, at))
+        self._show(drawing, drawing.clicks)
+        self._finish_if_whole(book)
+
+    def _move(self, viewport: Viewport, book: MarkBook, at: QPointF) -> bool:
+        if self._drag is not None:
+            book.preview(self._drag.mark(at))
+            return True
+        drawing = self._current(viewport)
+        if drawing is None:
+            return False
+        here = place(viewport, at)
+        if drawing.mark.type == AnnotationKind.FREEHAND:
+            self._stroke(drawing, at, here)
+        else:
+            self._show(drawing, [*drawing.clicks, here])
+        return False
+
+    def _release(self, book: MarkBook, at: QPointF) -> bool:
+        drag, self._drag = self._drag, None
+        if drag is not None:
+            book.change(
+                drag.mark(at), tr("move {mark}", mark=small(descriptions.title(drag.hit.mark)))
+            )
+            book.preview(None)
+            return True
+        drawing = self._drawing
+        if drawing is None or drawing.pressed is None:
+            return self.kind is not None
+        way, drawing.pressed = at - drawing.pressed, None
+        if drawing.mark.type == AnnotationKind.FREEHAND:
+            self._finish(book) if len(drawing.clicks) > 2 else self._cancel()
+        elif max(abs(way.x()), abs(way.y())) >= _CLICK:
+            drawing.clicks.append(place(drawing.viewport, at))
+            self._finish_if_whole(book)
+        return True
+
+    def _stroke(self, drawing: _Drawing, at: QPointF, here: Points) -> None:
+        last = drawing.pressed
+        if last is not None and (at - last).manhattanLength() >= _STROKE_STEP:
+            drawing.pressed = at
+            drawing.clicks.append(here)
+            self._show(drawing, drawing.clicks)
+
+    # Keys
+
+    def _key(self, viewport: Viewport, event: QKeyEvent) -> bool:
+        """While a mark is drawn its keys come before those of the window."""
+        act = self._key_act(viewport, event)
+        if event.type() is QEvent.Type.KeyRelease:
+            if self._nudge is not None and not event.isAutoRepeat():
+                self._nudge.keep()
+            return False
+        if act is None:
+            return False
+        if event.type() is QEvent.Type.ShortcutOverride:
+            event.accept()
+        else:
+            act()
+        return True
+
+    def _key_act(self, viewport: Viewport, event: QKeyEvent) -> Callable[[], object] | None:
+        """Escape ends it, arrows move a pen (with Shift in larger steps), Enter puts a point."""
+        book, key = self._book_of(viewport), Qt.Key(event.key())
+        is_busy = self.kind is not None or self._drag is not None or self._nudge is not None
+        if key == Qt.Key.Key_Escape and is_busy:
+            return lambda: self.choose(None)
+        if self._nudge is not None and self._nudge.viewport is viewport:
+            return self._nudge_act(self._nudge, event)
+        if self.kind is None or book is None or viewport.state.stack is None:
+            return None
+        if key in ARROWS:
+            return lambda: self._move_pen(viewport, book, ARROWS[key] * _reach(event))
+        if key in (*_ENTER, Qt.Key.Key_Space):
+            return lambda: self._put_pen(viewport, book)
+        return None
+
+    def _nudge_act(self, nudge: Nudge, event: QKeyEvent) -> Callable[[], object] | None:
+        key = Qt.Key(event.key())
+        if nudge.mark is None:
+            self.let_go()
+        elif key in ARROWS:
+            return lambda: nudge.move(ARROWS[key] * _reach(event))
+        elif key in _ENTER:
+            return nudge.turn
+        return None
+
+    def _move_pen(self, viewport: Viewport, book: MarkBook, pixels: QPointF) -> None:
+        pen = self._pen if self._pen is not None else viewport.state.centre
+        at = pen + viewport.step_of(pixels * viewport.scale())
+        self._pen = viewport.state.from_patient(place(viewport, viewport.transform().map(at)))
+        viewport.state.point_at(self._pen)
+        self._move(viewport, book, viewport.transform().map(self._pen))
+        viewport.update()
+
+    def _put_pen(self, viewport: Viewport, book: MarkBook) -> None:
+        pen = self._pen if self._pen is not None else viewport.state.centre
+        at = viewport.transform().map(pen)
+        clicks = self._drawing.clicks if self._drawing else []
+        here = place(viewport, at)
+        is_closed = (
+            self.kind is AnnotationKind.FREEHAND and clicks and np.allclose(here, clicks[-1])
+        )
+        if is_closed and len(clicks) > 2:
+            self._finish(book)
+        elif not is_closed:
+            self._put(viewport, book, at)
+        if self._drawing is not None:
+            self._drawing.pressed = None
+
+    # A mark from its beginning to its end
+
+    def _begin(self, viewport: Viewport, book: MarkBook) -> _Drawing:
+        volume, key = viewport.state.volume, book.key_of(viewport.state.volume)
+        assert volume is not None
+        assert key is not None
+        assert self.kind is not None
+        values = {
+            "made": datetime.now(UTC).isoformat(),
+            "unit": "px" if volume.placement is Placement.NONE else "mm",
+            "intensity_unit": volume.units,
+            "frame_of_reference": volume.frame_of_reference,
+        }
+        mark = Annotation(str(uuid.uuid4()), str(self.kind), key, (), values=values)
+        return _Drawing(viewport, viewport.state.index, mark)
+
+    def _current(self, viewport: Viewport) -> _Drawing | None:
+        """What is being drawn in a viewport; one on another plane is given up."""
+        drawing = self._drawing
+        if drawing is None:
+            return None
+        if drawing.viewport is viewport and drawing.index == viewport.state.index:
+            return drawing
+        if drawing.viewport is viewport:
+            self._cancel()
+        return None
+
+    def _show(self, drawing: _Drawing, clicks: list[Points]) -> None:
+        kind, most = (
+            AnnotationKind(drawing.mark.type),
+            shapes.CLICKS[AnnotationKind(drawing.mark.type)],
+        )
+        points = shapes.build(kind, clicks[: most or None], canvas.axes(drawing.viewport.state))
+        drawing.mark = measured(replace(drawing.mark, points_mm=tuples(points)), drawing.viewport)
+        drawing.viewport.update()
+
+    def _finish_if_whole(self, book: MarkBook) -> None:
+        assert self._drawing is not None
+        if len(self._drawing.clicks) == shapes.CLICKS[AnnotationKind(self._drawing.mark.type)]:
+            self._finish(book)
+
+    def _finish(self, book: MarkBook) -> None:
+        drawing = self._drawing
+        assert drawing is not None
+        self._show(drawing, drawing.clicks)
+        self._drawing = None
+        self.choose(None)
+        if drawing.mark.type == AnnotationKind.TEXT:
+            self.text_wanted.emit(drawing.mark, drawing.viewport)
+        else:
+            book.add(drawing.mark, tr("draw {mark}", mark=small(descriptions.title(drawing.mark))))
+
+    def _cancel(self) -> None:
+        for each in (self._drawing, self._drag):
+            if each is not None:
+                book = self._book_of(each.viewport)
+                self._drawing = self._drag = None
+                each.viewport.update()
+                if book is not None:
+                    book.preview(None)
+
+
+def _reach(event: QKeyEvent) -> int:
+    """Pixels that an arrow goes."""
+    return _LARGE if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1

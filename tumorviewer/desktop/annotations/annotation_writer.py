@@ -1,0 +1,72 @@
+"""Keeps the marks of a study in the records, change by change."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.errors import InputError
+from tumorviewer.language import tr
+from tumorviewer.records import Annotation
+
+if TYPE_CHECKING:
+    from tumorviewer.desktop.services.records_executor import Clerk
+    from tumorviewer.records import Records
+
+_RETRY_MS = 10_000
+
+
+class Keeper(QObject):
+    """Brings back what was kept, and tells the records of every change until they have it.
+
+    Parameters
+    ----------
+    study
+        Number of the study on the worklist.
+    """
+
+    troubled = Signal(str)
+    """Why marks are not kept; empty once they are."""
+
+    def __init__(self, book: MarkBook, clerk: Clerk, study: int) -> None:
+        super().__init__(book)
+        self._clerk, self._study = clerk, study
+        self._wanted: dict[str, Annotation | None] = {}
+        self._retry = QTimer(self)
+        self._retry.setSingleShot(True)
+        self._retry.setInterval(_RETRY_MS)
+        self._retry.timeout.connect(self._write_again)
+        clerk.ask(lambda records: records.annotations.of(study), book.load)
+        for mark in book.marks():
+            self._write(mark.id, mark)
+        book.saved.connect(lambda mark: self._write(mark.id, mark))
+        book.removed.connect(lambda identifier: self._write(identifier, None))
+
+    def _write(self, identifier: str, mark: Annotation | None) -> None:
+        self._wanted[identifier] = mark
+        work = partial(_keep, self._study, identifier, mark)
+        self._clerk.ask(work, lambda _: self._kept(identifier, mark), self._failed)
+
+    def _write_again(self) -> None:
+        for identifier, mark in list(self._wanted.items()):
+            self._write(identifier, mark)
+
+    def _kept(self, identifier: str, mark: Annotation | None) -> None:
+        if self._wanted.get(identifier) is mark:
+            self._wanted.pop(identifier, None)
+        if not self._wanted:
+            self.troubled.emit("")
+
+    def _failed(self, error: InputError) -> None:
+        self.troubled.emit(tr("Not kept yet: {message}", message=error.message))
+        self._retry.start()
+
+
+def _keep(study: int, identifier: str, mark: Annotation | None, records: Records) -> None:
+    if mark is None:
+        records.annotations.remove(study, identifier)
+    else:
+        records.annotations.save(study, mark)

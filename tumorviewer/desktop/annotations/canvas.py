@@ -1,0 +1,132 @@
+"""Marks of the shown plane on the screen: where they are, and what is near the pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF
+
+from tumorviewer.desktop.annotations.shapes import Axes, handles
+from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.viewer.view_state import ViewState
+from tumorviewer.desktop.viewer.viewport import Viewport
+from tumorviewer.imaging.measurement import REGIONS, AnnotationKind, Points, trace_outline
+from tumorviewer.records import Annotation
+from tumorviewer.study import Placement
+
+_REACH = 7.0
+"""How near the pointer must be, in screen pixels."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A mark under the pointer."""
+
+    mark: Annotation
+    handle: int | None
+    """One of its points; None for the mark as a whole."""
+
+
+def axes(state: ViewState) -> Axes:
+    """Unit vectors of the shown plane."""
+    assert state.stack is not None
+    right, down = state.stack.right, state.stack.down
+    return Axes(right / np.linalg.norm(right), down / np.linalg.norm(down))
+
+
+def points_of(mark: Annotation) -> Points:
+    """``(N, 3)`` LPS+ mm."""
+    return np.array(mark.points_mm, float).reshape(-1, 3)
+
+
+def shown(viewport: Viewport, book: MarkBook) -> Iterator[Annotation]:
+    """The marks that lie in the plane of a viewport."""
+    return _in_plane(viewport, book, book.marks())
+
+
+def shows(viewport: Viewport, book: MarkBook, *marks: Annotation) -> bool:
+    """Whether any of these marks lies in the plane of a viewport."""
+    return any(True for _ in _in_plane(viewport, book, marks))
+
+
+def _in_plane(
+    viewport: Viewport, book: MarkBook, marks: Iterable[Annotation]
+) -> Iterator[Annotation]:
+    state, key = viewport.state, book.key_of(viewport.state.volume)
+    if state.stack is None or viewport.message or state.absence():
+        return
+    for mark in marks:
+        same = mark.volume == key or _shares_frame(mark, state)
+        if same and _lies_in(state, points_of(mark)):
+            yield mark
+
+
+def hit(viewport: Viewport, book: MarkBook, at: QPointF) -> Hit | None:
+    """The mark at a point of a viewport; of several the selected one, else the last made."""
+    key = book.key_of(viewport.state.volume)
+    marks = [mark for mark in shown(viewport, book) if mark.volume == key]
+    for mark in sorted(marks, key=lambda one: one.id == book.selected)[::-1]:
+        points = on_screen(viewport, points_of(mark))
+        near = [
+            h
+            for h in handles(AnnotationKind(mark.type), points_of(mark))
+            if _far(points[h], at) < _REACH
+        ]
+        if near:
+            return Hit(mark, min(near, key=lambda h: _far(points[h], at)))
+        if any(_off(line, at) < _REACH for line in lines_of(viewport, mark)):
+            return Hit(mark, None)
+    return None
+
+
+def on_screen(viewport: Viewport, points: Points) -> list[QPointF]:
+    """Points of the patient in a viewport's coordinates, which are linear in them."""
+    corners = np.vstack([np.zeros(3), np.eye(3)])
+    transform, state = viewport.transform(), viewport.state
+    seen = [transform.map(state.from_patient(corner)) for corner in corners]
+    origin, *steps = np.array([(point.x(), point.y()) for point in seen])
+    places = origin + points @ (np.array(steps) - origin)
+    return [QPointF(x, y) for x, y in places]
+
+
+def lines_of(viewport: Viewport, mark: Annotation) -> list[list[QPointF]]:
+    """A mark as lines on the screen."""
+    kind, points = AnnotationKind(mark.type), points_of(mark)
+    if kind in REGIONS and len(points) > 2:
+        ring = on_screen(viewport, trace_outline(kind, points))
+        return [[*ring, ring[0]]]
+    ends = on_screen(viewport, points)
+    if kind in (AnnotationKind.POINT, AnnotationKind.TEXT):
+        cross = QPointF(6, 0), QPointF(0, 6)
+        return [[ends[0] - step, ends[0] + step] for step in cross]
+    return [ends[:2], ends[2:]] if kind is AnnotationKind.DIAMETERS else [ends]
+
+
+def _lies_in(state: ViewState, points: Points) -> bool:
+    """Whether the farthest of these points is on the shown plane."""
+    assert state.stack is not None
+    off = np.abs((points - state.stack.firsts[state.index]) @ state.stack.normal)
+    return len(points) > 0 and state.is_on_plane(points[int(np.argmax(off))])
+
+
+def _shares_frame(mark: Annotation, state: ViewState) -> bool:
+    volume = state.volume
+    if volume is None or volume.placement is not Placement.PATIENT:
+        return False
+    frame = volume.frame_of_reference
+    return frame is not None and mark.values.get("frame_of_reference") == frame
+
+
+def _far(first: QPointF, second: QPointF) -> float:
+    return float(np.hypot(first.x() - second.x(), first.y() - second.y()))
+
+
+def _off(line: list[QPointF], at: QPointF) -> float:
+    """Distance of a point from a polyline."""
+    points = np.array([(p.x(), p.y()) for p in line]) - (at.x(), at.y())
+    start, step = points[:-1], np.diff(points, axis=0)
+    square = np.maximum((step**2).sum(axis=1), 1e-12)
+    share = np.clip(-(start * step).sum(axis=1) / square, 0, 1)[:, None]
+    return float(np.linalg.norm(start + share * step, axis=1).min(initial=np.inf))

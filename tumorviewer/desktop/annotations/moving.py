@@ -1,0 +1,133 @@
+"""How a mark is moved: where it goes, what is measured there, and the arrow keys that do it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PySide6.QtCore import QPointF
+
+from tumorviewer.desktop.annotations import canvas, descriptions, shapes
+from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.viewer.viewport import Viewport
+from tumorviewer.imaging.measurement import AnnotationKind, Points, measure_annotation
+from tumorviewer.language import small, tr
+from tumorviewer.records import Annotation
+
+_KEPT = ("made", "unit", "intensity_unit", "frame_of_reference")
+
+
+@dataclass
+class Nudge:
+    """The arrow keys have hold of a mark, or of one of its points."""
+
+    viewport: Viewport
+    book: MarkBook
+    identifier: str
+    handle: int | None = None
+    """One of its points; None for the mark as a whole."""
+    _moved: Annotation | None = None
+
+    @property
+    def mark(self) -> Annotation | None:
+        """As it is by now; None if it is not chosen, or not in this plane, any more."""
+        if self.book.selected != self.identifier:
+            return None
+        seen = canvas.shown(self.viewport, self.book)
+        return next((mark for mark in seen if mark.id == self.identifier), None)
+
+    def turn(self) -> None:
+        """Take hold of the next point; after the last one, of the whole."""
+        mark = self.mark
+        if mark is not None:
+            held = [None, *shapes.handles(AnnotationKind(mark.type), canvas.points_of(mark))]
+            self.handle = held[(held.index(self.handle) + 1) % len(held)]
+            self.viewport.update()
+
+    def move(self, pixels: QPointF) -> None:
+        """So many image columns along the edges of the screen."""
+        mark, state = self.mark, self.viewport.state
+        if mark is not None:
+            step = self.viewport.step_of(pixels * self.viewport.scale())
+            way = state.to_patient(step) - state.to_patient(QPointF())
+            points = flat(self.viewport, mark)
+            self._moved = moved(self.viewport, mark, self.handle, points, way)
+            self.book.preview(self._moved)
+
+    def keep(self) -> None:
+        """Keep what was moved since it was kept last; it is undone in one."""
+        mark, self._moved = self._moved, None
+        if mark is not None and self.book.get(mark.id) is not None:
+            self.book.change(mark, tr("move {mark} by keys", mark=small(descriptions.title(mark))))
+
+    def prompt(self) -> str:
+        """What the reader can do."""
+        mark = self.mark
+        if mark is None:
+            return ""
+        held = tr("all of it") if self.handle is None else tr("point {n}", n=self.handle + 1)
+        return f"{descriptions.title(mark)}, {held}: {tr(descriptions.NUDGE)}"
+
+
+def place(viewport: Viewport, at: QPointF) -> Points:
+    """The point of the patient under a point of a viewport, the nearest within the image."""
+    return _within(viewport, viewport.to_image(at))
+
+
+def flat(viewport: Viewport, mark: Annotation) -> Points:
+    """A mark's points, ``(N, 3)`` LPS+ mm, on the very plane that is shown."""
+    state = viewport.state
+    points = (state.from_patient(point) for point in canvas.points_of(mark))
+    return np.array([state.to_patient(point) for point in points])
+
+
+def moved(
+    viewport: Viewport, mark: Annotation, handle: int | None, points_N3: Points, way: Points
+) -> Annotation:
+    """A mark after it was taken some way; its middle, or the point, stays within the image.
+
+    Parameters
+    ----------
+    handle
+        One of its points; None for the mark as a whole.
+    points_N3
+        Where it was, on the shown plane.
+    way
+        mm, in that plane.
+    """
+    anchor = points_N3.mean(axis=0) if handle is None else points_N3[handle]
+    to = _within(viewport, viewport.state.from_patient(anchor + way))
+    if handle is None:
+        changed = points_N3 + (to - anchor)
+    else:
+        axes = canvas.axes(viewport.state)
+        changed = shapes.drag(AnnotationKind(mark.type), points_N3, handle, to, axes)
+    return measured(replace(mark, points_mm=tuples(changed)), viewport)
+
+
+def measured(mark: Annotation, viewport: Viewport) -> Annotation:
+    """A mark with its figures, on the pixels that a viewport shows."""
+    state, points = viewport.state, canvas.points_of(mark)
+    assert state.stack is not None
+    kept = {name: mark.values[name] for name in _KEPT if name in mark.values}
+    if len(points) < shapes.POINTS[AnnotationKind(mark.type)]:
+        return replace(mark, values=kept)
+    found = measure_annotation(
+        AnnotationKind(mark.type), points, state.stack, state.index, state.section()
+    )
+    if state.slab and found.keys() & {"mean", "value"}:
+        found["slab"] = state.slab
+    return replace(mark, values=kept | found)
+
+
+def tuples(points: Points) -> tuple[tuple[float, float, float], ...]:
+    """As :attr:`Annotation.points_mm`."""
+    return tuple((float(x), float(y), float(z)) for x, y, z in points)
+
+
+def _within(viewport: Viewport, point: QPointF) -> Points:
+    state = viewport.state
+    assert state.stack is not None
+    rows, columns = state.stack.shape
+    inside = QPointF(min(max(point.x(), 0), columns), min(max(point.y(), 0), rows))
+    return state.to_patient(inside)

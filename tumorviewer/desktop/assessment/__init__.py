@@ -1,0 +1,1 @@
+"""The model's answer, its evidence and reliability, and the reader's verdict."""

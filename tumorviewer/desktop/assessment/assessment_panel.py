@@ -1,0 +1,214 @@
+"""What the model says of the shown volume: class, probabilities, deciding slices, map, model."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from tumorviewer.analysis.finding import Finding
+from tumorviewer.desktop.assessment.answer import Answer
+from tumorviewer.desktop.assessment.evidence_panel import EvidencePanel
+from tumorviewer.desktop.assessment.verdict_panel import VerdictPanel
+from tumorviewer.desktop.viewer.map_controls import MapControls
+from tumorviewer.desktop.widgets import theme
+from tumorviewer.desktop.widgets.controls import (
+    ElidedLabel,
+    ProgressRow,
+    button,
+    heading,
+    label,
+    rule,
+)
+from tumorviewer.language import later, tr
+
+RESEARCH_USE = later("Research use only. Not for clinical decisions.")
+
+
+class AssessmentPanel(QFrame):
+    """The right side of the window."""
+
+    slice_wanted = Signal(int)
+    action_wanted = Signal(str)
+    """Name of an action of :mod:`tumorviewer.desktop.shell.actions`: the button under a message."""
+    cancel_wanted = Signal()
+    insisted = Signal()
+    """The reader wants to see the answer to what is not the model's kind of image."""
+    reliability_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._finding: Finding | None = None
+        self._insisted: Finding | None = None
+        self.setProperty("role", "panel")
+        self.setAccessibleName(tr("Assessment"))
+        self.message = Message()
+        self.message.action_wanted.connect(self.action_wanted)
+        self.progress = ProgressRow(tr("analysis"))
+        self.progress.cancelled.connect(self.cancel_wanted)
+        self.answer = Answer()
+        self.answer.slice_wanted.connect(self.slice_wanted)
+        self.answer.insisted.connect(self._insist)
+        self.maps = MapControls()
+        self.evidence = EvidencePanel()
+        self.model = ModelLines()
+        self.model.reliability.clicked.connect(self.reliability_wanted)
+        self.verdict = VerdictPanel()
+        column = QVBoxLayout()
+        column.setContentsMargins(16, 12, 16, 12)
+        column.setSpacing(12)
+        self._answer_parts = (
+            self.answer, rule(), self.maps, rule(), self.evidence, rule(), self.model
+        )  # fmt: skip
+        for part in (heading(tr("Assessment")), self.message, self.progress, *self._answer_parts):
+            column.addWidget(part)
+        column.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(_scrolling(column), 1)
+        layout.addWidget(self.verdict)
+        layout.addWidget(_research_use())
+        self.show_message(tr("No series is shown."))
+
+    def show_message(
+        self, text: str, *, is_error: bool = False, action: str = "", action_text: str = ""
+    ) -> None:
+        """Say why there is no answer, in its place."""
+        self._show_answer(False)
+        self.progress.hide()
+        self.message.show_text(text, is_error, action, action_text)
+
+    def show_remark(
+        self, text: str, *, is_error: bool = False, action: str = "", action_text: str = ""
+    ) -> None:
+        """Say something above an answer that stays."""
+        self.progress.hide()
+        self.message.show_text(text, is_error, action, action_text)
+
+    def show_progress(self, text: str, done: int = 0, total: int = 0) -> None:
+        """Say what is being computed; an answer that is there stays."""
+        self.message.hide()
+        self.progress.show_progress(text, done, total)
+
+    def show_finding(self, finding: Finding) -> None:
+        """Show an answer."""
+        self.message.hide()
+        self.progress.hide()
+        self._finding = finding
+        self.answer.show_finding(finding, insisted=finding.is_outside and not self.hides_class)
+        self.maps.show_finding(finding)
+        self.model.show_finding(finding)
+        self._show_answer(True)
+
+    @property
+    def hides_class(self) -> bool:
+        """Whether no class may be shown: it is not the model's kind, and nobody insisted. Who did
+        is not asked again for other maps of the same answer."""
+        shown, asked = self._finding, self._insisted
+        if shown is None or not shown.is_outside:
+            return False
+        return asked is None or asked.probabilities is not shown.probabilities
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether an answer is shown."""
+        return not self.answer.isHidden()
+
+    def set_slice(self, index: int) -> None:
+        """Say what the model finds on the slice that is shown."""
+        self.answer.set_slice(index)
+
+    def _show_answer(self, show: bool) -> None:
+        last = len(self._answer_parts) - 1
+        for at, part in enumerate(self._answer_parts):
+            part.setVisible(show and (at in (0, last) or not self.hides_class))
+
+    def _insist(self) -> None:
+        self._insisted = self._finding
+        self.insisted.emit()
+
+
+class Message(QWidget):
+    """A sentence and at most one thing to do about it."""
+
+    action_wanted = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._action = ""
+        self._text = label()
+        self._button = button("")
+        self._button.clicked.connect(lambda: self.action_wanted.emit(self._action))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self._text)
+        layout.addWidget(self._button, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def text(self) -> str:
+        return self._text.text()
+
+    def show_text(self, text: str, is_error: bool, action: str, action_text: str) -> None:
+        self._action = action
+        theme.set_role(self._text, "error" if is_error else "secondary")
+        self._text.setText(text)
+        self._button.setText(action_text)
+        self._button.setAccessibleName(action_text)
+        self._button.setVisible(bool(action))
+        self.show()
+
+
+class ModelLines(QWidget):
+    """Which model answered, where, and by which rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._values = {
+            name: ElidedLabel()
+            for name in (later("Model"), later("Version"), later("Weights"), later("Device"))
+        }
+        self._pooling = label("", "small")
+        self.reliability = button(tr("How reliable is it?"), "link")
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        for row, (name, value) in enumerate(self._values.items()):
+            grid.addWidget(label(tr(name), "secondary"), row, 0)
+            grid.addWidget(value, row, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(heading(tr("Model")))
+        layout.addLayout(grid)
+        layout.addWidget(self._pooling)
+        layout.addWidget(self.reliability, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def show_finding(self, finding: Finding) -> None:
+        self._values["Model"].set_text(finding.model.name)
+        self._values["Version"].set_text(finding.model.version)
+        self._values["Weights"].set_text(f"sha256 {finding.model.sha256[:12]}")
+        self._values["Device"].set_text(finding.device)
+        self._pooling.setText(finding.pooling if len(finding.slices) > 1 else "")
+        self._pooling.setVisible(len(finding.slices) > 1)
+
+
+def _scrolling(column: QVBoxLayout) -> QScrollArea:
+    inner = QWidget()
+    inner.setProperty("role", "panel")
+    inner.setLayout(column)
+    area = QScrollArea()
+    area.setWidget(inner)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return area
+
+
+def _research_use() -> QWidget:
+    foot = QWidget()
+    layout = QHBoxLayout(foot)
+    layout.setContentsMargins(16, 8, 16, 8)
+    layout.addWidget(label(tr(RESEARCH_USE), "research"))
+    return foot

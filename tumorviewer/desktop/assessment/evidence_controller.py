@@ -1,0 +1,206 @@
+"""Asks for the evidence that the panel shows, and opens the model's card."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from tumorviewer.analysis.finding import Finding, SimilarCases
+from tumorviewer.analysis.messages import Done, Failed, FindSimilar
+from tumorviewer.analysis.trust import training_cohort
+from tumorviewer.analysis.trust.map_verdict import MapCheck
+from tumorviewer.desktop.assessment.data_folder import DataFolder, picture
+from tumorviewer.desktop.assessment.evidence_panel import EvidencePanel
+from tumorviewer.desktop.services.jobs import Job, Jobs
+from tumorviewer.desktop.services.reading import Reading, Shown
+from tumorviewer.desktop.services.settings import Settings
+from tumorviewer.errors import InputError
+from tumorviewer.language import tr, trn
+from tumorviewer.models import ModelCard, bundle
+from tumorviewer.study.types import Placement, Volume
+
+FOLDER = "data_folder"
+"""Name of the setting."""
+Pictures = dict[int, NDArray[np.uint8]]
+
+
+class EvidenceDesk(QObject):
+    """Between the panel and who knows.
+
+    Parameters
+    ----------
+    parent
+        The window that dialogs belong to.
+    """
+
+    def __init__(
+        self, panel: EvidencePanel, reading: Reading, settings: Settings, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._panel, self._reading, self._settings = panel, reading, settings
+        self._window = parent
+        self._jobs = Jobs(parent=self)
+        self._request: int | None = None
+        self._found: SimilarCases | None = None
+        self._volume: Volume | None = None
+        self.slice = 0
+        panel.similar_wanted.connect(self.ask)
+        panel.folder_wanted.connect(self.choose_folder)
+        panel.card_wanted.connect(self.show_card)
+        reading.analyst.overheard.connect(self._hear)
+        reading.shown_changed.connect(self._turn)
+        reading.volume_loaded.connect(self._loaded)
+
+    def show_finding(self, finding: Finding) -> None:
+        """There is an answer on what is shown."""
+        self._panel.show_finding(finding, self._volume)
+        card = self._card()
+        is_its = card is not None and card.weights.sha256 == finding.model.sha256
+        known = card.trust.cohort if card and card.trust and is_its else None
+        shown = self._reading.shown
+        sentences: tuple[str, ...] = ()
+        if known is not None and self._volume is not None and shown is not None:
+            sentences = training_cohort.compare(_facts(shown, self._volume, finding), known)
+        self._panel.show_cohort(sentences)
+
+    def set_slice(self, index: int) -> None:
+        """Another slice is shown: what was found is of the one before."""
+        self.slice = index
+        if self._found is not None and self._found.slice != index:
+            self._forget()
+
+    def ask(self) -> None:
+        """Find the training cases most like the shown slice."""
+        volume = self._volume
+        if volume is None:
+            return
+        try:
+            model = self._reading.analyst.find_model()
+        except InputError as error:
+            self._panel.say(error.message)
+            return
+        self._panel.say(tr("Searching…"))
+        self._request = self._reading.analyst.submit(FindSimilar(volume, model, self.slice))
+
+    def choose_folder(self) -> None:
+        """Let the user name the folder of the training data."""
+        chosen = QFileDialog.getExistingDirectory(
+            self._window, tr("Folder of the training data"), str(self._settings[FOLDER])
+        )
+        if chosen:
+            self._settings.choose(FOLDER, chosen)
+            self._look_for_pictures()
+
+    def show_card(self) -> None:
+        """All that is known of the model, in a window of its own."""
+        from tumorviewer.desktop.assessment.card_view import CardDialog
+
+        try:
+            model = self._reading.analyst.find_model()
+            CardDialog(self._window, model, str(self._settings[FOLDER])).open()
+        except InputError as error:
+            self._panel.say(error.message)
+
+    def close(self) -> bool:
+        return self._jobs.close()
+
+    def _card(self) -> ModelCard | None:
+        try:
+            return bundle.read_card(self._reading.analyst.find_model())
+        except InputError:
+            return None
+
+    def _turn(self, _shown: Shown | None) -> None:
+        self._volume = None
+        self._forget()
+
+    def _loaded(self, volume: Volume) -> None:
+        self._volume = volume
+
+    def _forget(self) -> None:
+        self._request = self._found = None
+        self._jobs.cancel()
+        self._panel.clear_similar()
+
+    def _hear(self, event: Done | Failed) -> None:
+        if isinstance(event, Done) and isinstance(event.result, MapCheck):
+            self._hear_of_map(event.result)
+        if event.id != self._request:
+            return
+        self._request = None
+        if isinstance(event, Failed):
+            self._panel.say(event.message)
+        elif isinstance(event.result, SimilarCases):
+            self._found = event.result
+            self._panel.show_similar(event.result)
+            self._look_for_pictures()
+
+    def _hear_of_map(self, check: MapCheck) -> None:
+        """Of the map that the words are about, the words say whether it may be believed."""
+        finding = self._reading.analyst.state.finding
+        if finding is None or finding.saliency is None or check.against:
+            return
+        told = (finding.saliency.method, finding.saliency.target, finding.key_slices[:1])
+        if told == (check.method, check.target, (check.index,)):
+            self._panel.show_finding(finding, self._volume, check)
+
+    def _look_for_pictures(self) -> None:
+        """In the model, if it may carry them; else in the site's own folder."""
+        found = self._found
+        if found is None:
+            return
+        try:
+            model = self._reading.analyst.find_model()
+        except InputError:
+            return
+        self._jobs.cancel()
+        work = partial(_pictures, model, str(self._settings[FOLDER]), found)
+        self._jobs.start(work, partial(self._show_pictures, found), self._no_pictures)
+
+    def _show_pictures(self, found: SimilarCases, pictures: Pictures) -> None:
+        if found is not self._found:
+            return
+        for at, one in pictures.items():
+            self._panel.similar.show_picture(at, one)
+        if missing := len(found.cases) - len(pictures):
+            self._panel.say(_missing(missing), offers_folder=True)
+
+    def _no_pictures(self, error: InputError) -> None:
+        self._panel.say(error.message, offers_folder=True)
+
+
+def _missing(count: int) -> str:
+    return trn(
+        "The picture of {count} is not shipped with the model. If this computer has the data set, "
+        "name its folder.",
+        "The pictures of {count} are not shipped with the model. If this computer has the data "
+        "set, name its folder.",
+        count,
+    )
+
+
+def _pictures(model: Path, folder: str, found: SimilarCases, job: Job) -> Pictures:
+    """Of each case whose picture can be had, by its place."""
+    shipped = bundle.trust_arrays(model).get("similar.pictures")
+    if shipped is not None:
+        return {at: shipped[case.row].astype(np.uint8) for at, case in enumerate(found.cases)}
+    if not folder:
+        return {}
+    paths = DataFolder(Path(folder)).find({case.digest for case in found.cases}, job.check)
+    pictures: Pictures = {}
+    for at, case in enumerate(found.cases):
+        job.check()
+        if case.digest in paths:
+            pictures[at] = picture(paths[case.digest], case.slice)
+    return pictures
+
+
+def _facts(shown: Shown, volume: Volume, finding: Finding) -> training_cohort.Facts:
+    affine = None if volume.placement is Placement.NONE else volume.affine
+    known = training_cohort.facts(shown.series.tags, affine, volume.array.shape)
+    return training_cohort.Facts(known.numbers | finding.inputs, known.words)

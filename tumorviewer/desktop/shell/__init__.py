@@ -1,0 +1,1 @@
+"""The window itself: its frame, menus, keys, settings, tabs and pages."""

@@ -1,1 +1,0 @@
-"""What an answer is worth: similar cases, the model's card, and how it does at this site."""

@@ -1,0 +1,1 @@
+"""The images: viewports, layouts, hanging protocols, links between views, saliency maps."""
