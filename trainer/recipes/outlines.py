@@ -4,7 +4,7 @@ The manifest of the development data names, for each picture, the matching slice
 picture is its mirror image; the outline is laid on the picture accordingly. A picture without a
 tumour gets an empty outline; one without a match gets none.
 
-    python trainer/recipes/outlines.py ../shared/data/manifest.csv runs/outlines
+    python trainer/recipes/outlines.py $DATA/manifest.csv runs/outlines
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def optimised(network: Classifier) -> Classifier:
     """Freeze a network for inference and, where its graph can be traced, fold each batch
     normalisation of the trunk into the convolution before it; the answers are the same to rounding.
 
-    Folding and channels-last memory together halve the time on a CPU (STACK.md).
+    Folding and channels-last memory together halve the time on a CPU.
     """
     network.eval().requires_grad_(False)
     for part in network.networks() if isinstance(network, Ensemble) else [network]:

@@ -51,7 +51,7 @@ def main(tasks: Connection, cancellations: Connection) -> NoReturn:
     _be_silent()
     inbox = _Inbox(tasks, cancellations)
     inbox.start()
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads must not spin (STACK.md)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads must not spin
     from tumorviewer.analysis import selftest
 
     tested = selftest.run()
