@@ -33,7 +33,7 @@ def random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.manual_seed(0)
     classes = ("glioma", "meningioma", "notumor", "pituitary")
-    network = networks.create("light", len(classes), width=8)
+    network = networks.create_network("light", len(classes), width=8)
     card = ModelCard(
         name="random",
         version="1",
@@ -58,5 +58,5 @@ def random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         figures={},
     )
     folder = tmp_path_factory.mktemp("models") / "random"
-    bundle.write(folder, card, network.state_dict())
+    bundle.write_bundle(folder, card, network.state_dict())
     return folder

@@ -15,7 +15,7 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from tumorviewer import __version__, cli, resources
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 
 KEYS = {
     "source", "series_instance_uid", "model", "predicted_class", "probabilities", "slices",
@@ -86,7 +86,7 @@ def test_class_alone(picture, capsys) -> None:
 def test_a_dicom_series_and_its_files(tmp_path, capsys) -> None:
     study = tmp_path / "study"
     study.mkdir()
-    for path in sorted(resource("demonstration", "study").iterdir())[12:16]:
+    for path in sorted(resource_path("demonstration", "study").iterdir())[12:16]:
         shutil.copy(path, study)
     out = tmp_path / "deep" / "out"
     code, answer = classify(capsys, study, "--out", out, "--device", "cpu")
@@ -245,7 +245,7 @@ def test_interrupted(monkeypatch, picture, capsys) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, "classify", interrupt)
+    monkeypatch.setattr(job, "classify_paths", interrupt)
     assert cli.main(["classify", str(picture)]) == 130
     assert capsys.readouterr().err == "Interrupted.\n"
 

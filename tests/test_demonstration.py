@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from tumorviewer import cli, resources
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 from tumorviewer.study import Placement, open_paths
 
-FOLDER = resource("demonstration")
+FOLDER = resource_path("demonstration")
 MAKER = Path(__file__).resolve().parents[1] / "packaging" / "demonstration"
 
 

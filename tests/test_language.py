@@ -25,15 +25,15 @@ def spoken(tmp_path, monkeypatch):
     for variable in (language.VARIABLE, *language._SYSTEM_VARIABLES):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("TUMORVIEWER_HOME", str(tmp_path))
-    language.current.cache_clear()
+    language.current_language.cache_clear()
     yield tmp_path
-    language.current.cache_clear()
+    language.current_language.cache_clear()
 
 
 @pytest.fixture
 def turkish(spoken, monkeypatch):
     monkeypatch.setenv(language.VARIABLE, "tr")
-    language.current.cache_clear()
+    language.current_language.cache_clear()
 
 
 def test_english_is_what_the_code_says(spoken) -> None:
@@ -61,8 +61,8 @@ def test_the_environment_goes_before_the_settings_and_these_before_the_system(
     spoken, monkeypatch
 ) -> None:
     def now() -> str:
-        language.current.cache_clear()
-        return language.current()
+        language.current_language.cache_clear()
+        return language.current_language()
 
     assert now() == "en"
     monkeypatch.setenv("LANG", "tr_TR.UTF-8")
@@ -83,7 +83,7 @@ def test_what_is_spoken_is_passed_to_processes_that_are_started(spoken, monkeypa
     import subprocess
 
     monkeypatch.setenv(language.VARIABLE, "en")
-    language.use("tr")
+    language.use_language("tr")
     code = "from tumorviewer.language import percent; print(percent(0.5))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == percent(0.5) == "%50"

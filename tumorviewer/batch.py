@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from tumorviewer.analysis.finding import ModelIdentity
 from tumorviewer.analysis.messages import unexpected
-from tumorviewer.classify import ClassifySettings, Tell, VolumeItem, examine, items_of
+from tumorviewer.classify import (
+    ClassifySettings,
+    Tell,
+    VolumeItem,
+    examine_volume,
+    list_volumes_to_judge,
+)
 from tumorviewer.errors import InputError
 from tumorviewer.export.wording import explain_finding
 from tumorviewer.language import duration, later, tr
@@ -38,7 +44,7 @@ _SHOWN = (
 """Of a study; nothing that names the patient."""
 
 
-def run(
+def run_batch(
     paths: Sequence[str], settings: ClassifySettings, records: Records, emit: Emit, tell: Tell
 ) -> bool:
     """Put studies on the worklist and judge them; those judged before are only printed again.
@@ -105,7 +111,7 @@ class _Batch:
         from tumorviewer.analysis import device, predict
 
         device.use_threads()
-        return predict.load(self.settings.model, self.settings.device)
+        return predict.load_model(self.settings.model, self.settings.device)
 
     def judge_all(self, studies: dict[int, Study], emit: Emit) -> list[bool]:
         """Emit the line of each study; answers whether each was judged wholly."""
@@ -135,7 +141,7 @@ class _Batch:
     def _judge(self, entry: WorklistEntry, study: Study, emit: Emit, tell: Tell) -> bool:
         found: list[dict[str, Any]] = []
         errors: list[dict[str, str]] = []
-        for item in items_of(study):
+        for item in list_volumes_to_judge(study):
             key = volume_key(item.series, item.volume)
             known = self.records.findings.current(entry.id, key, self.sha256)
             if not isinstance(known, FindingEntry):
@@ -153,7 +159,7 @@ class _Batch:
         """Ask the model, also about what it refused: a disk may have come back since."""
         model = self.model
         try:
-            finding, volume = examine(item, model, self.settings.method, tell)
+            finding, volume = examine_volume(item, model, self.settings.method, tell)
         except InputError as error:
             if error.message != refused:
                 self.records.findings.refuse(study, key, self._identity, error.message)
@@ -199,7 +205,7 @@ class _Progress:
 
 
 def _slices(study: Study) -> int:
-    return sum(item.volume.shape[0] for item in items_of(study))
+    return sum(item.volume.shape[0] for item in list_volumes_to_judge(study))
 
 
 def _error(source: str, message: str) -> dict[str, str]:

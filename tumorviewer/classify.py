@@ -67,7 +67,7 @@ class VolumeItem(NamedTuple):
     volume: VolumeReader
 
 
-def classify(paths: Sequence[str], settings: ClassifySettings, tell: Tell) -> ClassifyResult:
+def classify_paths(paths: Sequence[str], settings: ClassifySettings, tell: Tell) -> ClassifyResult:
     """Judge everything that some paths hold; a volume that repeats another's anatomy is left out.
 
     Raises
@@ -87,7 +87,7 @@ def classify(paths: Sequence[str], settings: ClassifySettings, tell: Tell) -> Cl
     )
     report = ClassifyResult()
     _take_refused(opened, report)
-    items = [item for study in opened.studies for item in items_of(study)]
+    items = [item for study in opened.studies for item in list_volumes_to_judge(study)]
     if items:
         _judge_all(items, settings, report, tell)
     return report
@@ -113,7 +113,7 @@ def _take_refused(opened: Opened, report: ClassifyResult) -> None:
         kept.append({"source": refused.source, "message": message})
 
 
-def items_of(study: Study) -> Iterator[VolumeItem]:
+def list_volumes_to_judge(study: Study) -> Iterator[VolumeItem]:
     """The volumes of a study that are worth asking about."""
     for series in study.series:
         yield from (VolumeItem(series, volume) for volume in series.volumes if not volume.repeats)
@@ -126,7 +126,7 @@ def _judge_all(
     from tumorviewer.analysis import device, predict
 
     device.use_threads()
-    model = predict.load(settings.model, settings.device)
+    model = predict.load_model(settings.model, settings.device)
     report.labels = model.card.labels
     for number, item in enumerate(items, 1):
         at = f"{number} / {len(items)}"
@@ -142,7 +142,7 @@ def _tell_at(tell: Tell, at: str, text: str) -> None:
     tell(f"{at}: {text}")
 
 
-def examine(
+def examine_volume(
     item: VolumeItem,
     model: Model,
     method: str | None,
@@ -158,12 +158,12 @@ def examine(
     InputError
         If it cannot be read or judged.
     """
-    from tumorviewer.analysis.pipeline import analyse
+    from tumorviewer.analysis.pipeline import analyse_volume
 
     tell(tr("Loading"))
     try:
         volume = item.volume.load()
-        finding = analyse(
+        finding = analyse_volume(
             volume,
             model,
             method=method,
@@ -182,7 +182,7 @@ def _judge(
     from tumorviewer.export.finding_files import export_finding
     from tumorviewer.export.finding_json import finding_to_json
 
-    finding, volume = examine(
+    finding, volume = examine_volume(
         item,
         model,
         settings.method,

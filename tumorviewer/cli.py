@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SOME_REFUSED
     except InputError as error:
-        _complain(f"{plain(error.source)}: {error.message}")
+        _complain(f"{plain_text(error.source)}: {error.message}")
         return USAGE
     return code
 
@@ -132,7 +132,7 @@ def _classify(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.batch and options.out:
         parser.error("--batch keeps its answers in the worklist, not in --out")
-    from tumorviewer.classify import ClassifySettings, classify
+    from tumorviewer.classify import ClassifySettings, classify_paths
     from tumorviewer.models.catalogue import Catalogue
 
     chosen = options.explain or ("none" if options.batch else BEST)
@@ -148,7 +148,7 @@ def _classify(arguments: list[str]) -> int:
     if options.batch:
         return _batch(options.paths, settings)
     with TerminalStatus() as status:
-        report = classify(options.paths, settings, status.tell)
+        report = classify_paths(options.paths, settings, status.tell)
     _print_report(report, as_json=options.json)
     return SOME_REFUSED if report.errors else OK
 
@@ -161,7 +161,7 @@ def _batch(paths: Sequence[str], settings: ClassifySettings) -> int:
         for notice in records.notices:
             _complain(notice)
         try:
-            all_judged = batch.run(paths, settings, records, status.put, status.tell)
+            all_judged = batch.run_batch(paths, settings, records, status.put, status.tell)
         except KeyboardInterrupt:
             _complain("\n" + tr("The same command goes on where it stopped."))
             raise
@@ -203,7 +203,7 @@ def _print_report(report: ClassifyResult, *, as_json: bool) -> None:
         (tr("Nothing to judge in"), report.notes),
     ):
         for entry in entries:
-            _complain(f"{title}: {plain(entry['source'])}: {plain(entry['message'])}")
+            _complain(f"{title}: {plain_text(entry['source'])}: {plain_text(entry['message'])}")
     if report.findings:
         print(tr("Research use only: not for diagnosis."))
 
@@ -214,18 +214,18 @@ def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
     is_outside = (finding["kind"] or {}).get("level") == "outside"
     shares = {} if is_outside else finding["probabilities"]
     ranked = sorted(shares.items(), key=lambda item: -item[1])
-    volume = f" ({plain(translate_label(finding['volume']))})" if finding["volume"] else ""
+    volume = f" ({plain_text(translate_label(finding['volume']))})" if finding["volume"] else ""
     shown = ", ".join(str(index + 1) for index in finding["key_slices"])
-    lines = [f"{plain(finding['source'])}{volume}"]
+    lines = [f"{plain_text(finding['source'])}{volume}"]
     lines += [f"  {tr(labels.get(name, name)):20} {percent(share, 1):>8}" for name, share in ranked]
-    lines += [f"  {plain(finding['explanation'])}"]
+    lines += [f"  {plain_text(finding['explanation'])}"]
     judged = len(finding["slices"])
     lines += ["  " + tr("deciding slices: {shown} of {n} judged", shown=shown, n=judged)]
     model = finding["model"]
     lines += [f"  {tr('model')}: {model['name']} {model['version']}, {finding['device']}"]
     if finding["saliency"] and finding["saliency"]["file"]:
         lines += [f"  {tr('saliency map')}: {finding['saliency']['file']}"]
-    return lines + [f"  {tr('note')}: {plain(flag)}" for flag in finding["flags"]]
+    return lines + [f"  {tr('note')}: {plain_text(flag)}" for flag in finding["flags"]]
 
 
 def _models(arguments: list[str]) -> int:
@@ -288,9 +288,11 @@ def _list_models(_: argparse.Namespace) -> int:
     for entry in catalogue.entries():
         mark = "*" if entry.name == default else " "
         if entry.card:
-            print(f"{mark} {entry.name:24} {plain(entry.card.version):8} {plain(entry.card.title)}")
+            version, title = plain_text(entry.card.version), plain_text(entry.card.title)
+            print(f"{mark} {entry.name:24} {version:8} {title}")
         elif entry.problem:
-            print(f"{mark} {plain(entry.name):24} {tr('refused')}: {plain(entry.problem.message)}")
+            message = plain_text(entry.problem.message)
+            print(f"{mark} {plain_text(entry.name):24} {tr('refused')}: {message}")
     print(tr("* is used unless --model says otherwise."))
     return OK
 
@@ -302,15 +304,15 @@ def _show_model(options: argparse.Namespace) -> int:
     catalogue = Catalogue()
     if options.trust:
         card = bundle.read_card(catalogue.find(options.model))
-        print(plain(f"{card.name} {card.version}"))
-        print(*map(plain, trust_table.lines(card.trust)), sep="\n")
+        print(plain_text(f"{card.name} {card.version}"))
+        print(*map(plain_text, trust_table.trust_lines(card.trust)), sep="\n")
         return OK
     if not options.history:
         print(schema.to_json(bundle.read_card(catalogue.find(options.model))), end="")
         return OK
-    for change in promotion.history(catalogue):
+    for change in promotion.read_history(catalogue):
         if options.model in (None, change.after.name, change.before and change.before.name):
-            print(plain(str(change)))
+            print(plain_text(str(change)))
     return OK
 
 
@@ -321,7 +323,7 @@ def _verify_model(options: argparse.Namespace) -> int:
     folder = Catalogue().find(options.model)
 
     def verify() -> str:
-        card = weights.load(folder)[0]
+        card = weights.load_weights(folder)[0]
         return f"{card.name} {card.version}: {tr('in order')}, SHA-256 {card.weights.sha256}"
 
     return _done(verify)
@@ -332,8 +334,11 @@ def _import_model(options: argparse.Namespace) -> int:
     from tumorviewer.models.catalogue import Catalogue
 
     def bring_in() -> str:
-        card, is_new = bundle_exchange.bring_in(
-            options.path, Catalogue(), options.name, check=lambda folder: weights.load(folder)[0]
+        card, is_new = bundle_exchange.import_bundle(
+            options.path,
+            Catalogue(),
+            options.name,
+            check=lambda folder: weights.load_weights(folder)[0],
         )
         how = tr("imported") if is_new else tr("is there already")
         return f"{card.name} {card.version}: {how}, SHA-256 {card.weights.sha256}"
@@ -346,7 +351,7 @@ def _export_model(options: argparse.Namespace) -> int:
     from tumorviewer.models.catalogue import Catalogue
 
     def send_out() -> str:
-        card = bundle_exchange.send_out(Catalogue().find(options.model), options.out)
+        card = bundle_exchange.export_bundle(Catalogue().find(options.model), options.out)
         return f"{card.name} {card.version}: {options.out}"
 
     return _done(send_out)
@@ -359,7 +364,7 @@ def _promote_model(options: argparse.Namespace) -> int:
     evidence, why = options.comparison, options.override
     return _done(
         lambda: str(
-            promotion.promote(Catalogue(), options.model, journal.user_name(), evidence, why)
+            promotion.promote_model(Catalogue(), options.model, journal.user_name(), evidence, why)
         )
     )
 
@@ -368,15 +373,15 @@ def _roll_back_model(_: argparse.Namespace) -> int:
     from tumorviewer.models import journal, promotion
     from tumorviewer.models.catalogue import Catalogue
 
-    return _done(lambda: str(promotion.roll_back(Catalogue(), journal.user_name())))
+    return _done(lambda: str(promotion.roll_back_model(Catalogue(), journal.user_name())))
 
 
 def _done(work: Callable[[], str]) -> int:
     """Print what some work on the models says, or why it was refused."""
     try:
-        print(plain(work()))
+        print(plain_text(work()))
     except InputError as error:
-        _complain(f"{plain(error.source)}: {plain(error.message)}")
+        _complain(f"{plain_text(error.source)}: {plain_text(error.message)}")
         return SOME_REFUSED
     return OK
 
@@ -387,7 +392,7 @@ def _records(arguments: list[str]) -> int:
     return run(arguments)
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text from a file as a terminal may show it: no control characters, nothing invisible."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 

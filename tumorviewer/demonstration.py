@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 
 
 def demonstrate(out: Path, say: Callable[[str], None]) -> int:
@@ -24,18 +24,18 @@ def demonstrate(out: Path, say: Callable[[str], None]) -> int:
     if screen.has_display():
         from tumorviewer.desktop.shell.app import main
 
-        return main([str(resource("demonstration"))])
+        return main([str(resource_path("demonstration"))])
     say(tr("There is no display: writing what the window would show to a folder."))
     return _write(out, say)
 
 
 def _write(out: Path, say: Callable[[str], None]) -> int:
-    from tumorviewer.classify import ClassifySettings, classify
+    from tumorviewer.classify import ClassifySettings, classify_paths
     from tumorviewer.models.catalogue import Catalogue
 
     say(tr("Asking the model about the demonstration study and its pictures."))
-    study = resource("demonstration")
-    report = classify(
+    study = resource_path("demonstration")
+    report = classify_paths(
         [str(study)], ClassifySettings(Catalogue().find(None), out=out), lambda _: None
     )
     for error in report.errors:

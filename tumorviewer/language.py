@@ -13,7 +13,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 
-from tumorviewer.resources import home, resource
+from tumorviewer.resources import home_path, resource_path
 
 VARIABLE = "TUMORVIEWER_LANGUAGE"
 """Names the language for this process and those it starts, whatever the settings say."""
@@ -50,13 +50,13 @@ def tr(text: str, /, **values: object) -> str:
     text
         English, written out where ``make translations`` finds it: here, or in :func:`later`.
     """
-    words = _catalogue(current()).gettext(text) if text else ""
+    words = _catalogue(current_language()).gettext(text) if text else ""
     return words.format(**values) if values else words
 
 
 def trn(one: str, many: str, count: int, /, **values: object) -> str:
     """A text that depends on a number, which takes the place of ``{count}`` in it."""
-    words = _catalogue(current()).ngettext(one, many, count)
+    words = _catalogue(current_language()).ngettext(one, many, count)
     return words.format(count=count, **values)
 
 
@@ -72,12 +72,12 @@ def number(value: float, form: str = ".0f") -> str:
 
 def written(digits: str) -> str:
     """A number that Python wrote, with the signs of the user's language."""
-    return digits.translate(str.maketrans(",.", LANGUAGES[current()].signs))
+    return digits.translate(str.maketrans(",.", LANGUAGES[current_language()].signs))
 
 
 def percent(share: float, digits: int = 0) -> str:
     """A share of one as per cent: ``"97.8 %"``, in Turkish ``"%97,8"``."""
-    return LANGUAGES[current()].percent.format(number(100 * share, f".{digits}f"))
+    return LANGUAGES[current_language()].percent.format(number(100 * share, f".{digits}f"))
 
 
 def duration(seconds: float) -> str:
@@ -92,24 +92,24 @@ def duration(seconds: float) -> str:
 
 def date(day: datetime.date | str) -> str:
     """A day, or one as ISO 8601 writes it; any other text stays as it is."""
-    return _written(day, LANGUAGES[current()].date)
+    return _written(day, LANGUAGES[current_language()].date)
 
 
 def moment(time: datetime.datetime | str) -> str:
     """Day, hour and minute, in this computer's time zone if the time has a zone."""
-    customs = LANGUAGES[current()]
+    customs = LANGUAGES[current_language()]
     return _written(time, f"{customs.date} {customs.time}")
 
 
 @cache
-def current() -> str:
-    """The language that is spoken: what :func:`use` or the environment names, else the settings,
-    else the system's; English if we do not speak it."""
+def current_language() -> str:
+    """The language of texts: what :func:`use_language` or the environment names, else the
+    settings, else the system's; English where there is no catalogue of it."""
     chosen = os.environ.get(VARIABLE) or _setting()
-    return chosen if chosen in LANGUAGES else of_system()
+    return chosen if chosen in LANGUAGES else system_language()
 
 
-def use(language: str) -> None:
+def use_language(language: str) -> None:
     """Speak a language in this process and in those that it starts from now on.
 
     Parameters
@@ -118,10 +118,10 @@ def use(language: str) -> None:
         A key of :data:`LANGUAGES`, or :data:`SYSTEM`.
     """
     os.environ[VARIABLE] = language
-    current.cache_clear()
+    current_language.cache_clear()
 
 
-def of_system() -> str:
+def system_language() -> str:
     """The language that the environment asks programs for, if we speak it."""
     asked = next(filter(None, map(os.environ.get, _SYSTEM_VARIABLES)), "")
     codes = (code[:2] for code in asked.split(":"))
@@ -130,31 +130,31 @@ def of_system() -> str:
 
 def capital(text: str) -> str:
     """A text with a capital first letter; that of ``i`` has a dot in Turkish."""
-    dotted = current() == "tr" and text.startswith("i")
+    dotted = current_language() == "tr" and text.startswith("i")
     return "İ" + text[1:] if dotted else text[:1].upper() + text[1:]
 
 
 def small(text: str) -> str:
     """A text with a small first letter, as :func:`capital`."""
-    first = {"İ": "i", "I": "ı"} if current() == "tr" else {}
+    first = {"İ": "i", "I": "ı"} if current_language() == "tr" else {}
     return first.get(text[:1], text[:1].lower()) + text[1:]
 
 
-def folded(text: str) -> str:
+def fold_case(text: str) -> str:
     """A text as it is searched: small letters, those of Turkish ``I`` and ``İ`` alike."""
     return text.replace("İ", "i").replace("ı", "i").casefold()
 
 
 def _setting() -> object:
     try:
-        return tomllib.loads(home("settings.toml").read_text("utf-8")).get("language")
+        return tomllib.loads(home_path("settings.toml").read_text("utf-8")).get("language")
     except (OSError, ValueError):  # said by the settings dialog
         return None
 
 
 @cache
 def _catalogue(language: str) -> gettext.NullTranslations:
-    return gettext.translation(_DOMAIN, resource("locale"), [language], fallback=True)
+    return gettext.translation(_DOMAIN, resource_path("locale"), [language], fallback=True)
 
 
 def _written(time: datetime.date | str, form: str) -> str:

@@ -11,7 +11,7 @@ HOME_VARIABLE = "TUMORVIEWER_HOME"
 _package = Path(__file__).resolve().parent
 
 
-def resource(*parts: str) -> Path:
+def resource_path(*parts: str) -> Path:
     """A path under ``resources/``, which is inside an installed package or beside it in a checkout.
 
     Nothing is promised about its existence.
@@ -21,7 +21,7 @@ def resource(*parts: str) -> Path:
     return root.joinpath(*parts)
 
 
-def home(*parts: str) -> Path:
+def home_path(*parts: str) -> Path:
     """A path under this user's own folder; ``TUMORVIEWER_HOME`` puts it elsewhere."""
     override = os.environ.get(HOME_VARIABLE)
     root = Path(override) if override else platformdirs.user_data_path("tumorviewer", False)

@@ -24,7 +24,7 @@ NETWORKS = {"light": {"width": 8}, "light_residual": {"width": 8}, "light_transf
 def settled(name: str) -> Classifier:
     """A random network whose batch norms have seen data, so that folding them does something."""
     torch.manual_seed(1)
-    network = networks.create(name, 4, **NETWORKS[name]).train()
+    network = networks.create_network(name, 4, **NETWORKS[name]).train()
     with torch.no_grad():
         for _ in range(8):
             network(torch.rand(4, 1, SIZE, SIZE))
@@ -47,13 +47,13 @@ def settled_bundle(random_bundle: Path, tmp_path_factory: pytest.TempPathFactory
         preprocessing=Preprocessing(size=SIZE),
     )
     folder = tmp_path_factory.mktemp("models") / "settled"
-    bundle.write(folder, card, settled("light_residual").state_dict())
+    bundle.write_bundle(folder, card, settled("light_residual").state_dict())
     return folder
 
 
 @pytest.fixture
 def model(settled_bundle: Path) -> Model:
-    return predict.load(settled_bundle, "cpu")
+    return predict.load_model(settled_bundle, "cpu")
 
 
 def head(slices: int = 12, rows: int = 90, columns: int = 70) -> Volume:

@@ -13,7 +13,7 @@ from tests.networks.made import SIDE, settle, small_transformers
 from tumorviewer import networks
 from tumorviewer.analysis import pipeline, predict
 from tumorviewer.analysis.methods import METHODS
-from tumorviewer.analysis.preprocess import neighbourhood, prepare, prepare_series
+from tumorviewer.analysis.preprocess import list_neighbours, prepare_image, prepare_series
 from tumorviewer.analysis.slices import prepare_volume
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
@@ -34,7 +34,7 @@ MADE = {
 
 def write(folder, like, name, options, neighbours=0):
     torch.manual_seed(3)
-    network = networks.create(name, 4, **options)
+    network = networks.create_network(name, 4, **options)
     settle(network, 1)
     card = replace(
         bundle.read_card(like),
@@ -42,7 +42,7 @@ def write(folder, like, name, options, neighbours=0):
         architecture=Architecture(name, options),
         preprocessing=Preprocessing(SIDE, neighbours=neighbours),
     )
-    bundle.write(folder, card, network.state_dict())
+    bundle.write_bundle(folder, card, network.state_dict())
     return folder
 
 
@@ -50,14 +50,16 @@ def write(folder, like, name, options, neighbours=0):
 def test_every_method_explains_it(name, random_bundle, tmp_path, small_transformers):
     neighbours = 1 if name == "integrated" else 0
     folder = write(tmp_path / "made", random_bundle, name, MADE[name], neighbours)
-    model = predict.load(folder, "cpu")
+    model = predict.load_model(folder, "cpu")
     volume = head(slices=4)
     for method, slow in [
         (one.key, one.is_slow) for one in METHODS.values() if one.suits(model.card)
     ]:
         if slow and name not in ("vit_b_16", "swin_t"):
             continue  # 512 passes a slice
-        finding = pipeline.analyse(volume, model, method=method, slices=[2] if slow else None)
+        finding = pipeline.analyse_volume(
+            volume, model, method=method, slices=[2] if slow else None
+        )
         saliency = finding.saliency
         maps = np.stack([saliency.on_slice(index) for index in saliency.slices])
         assert maps.shape == (1 if slow else 3, 90, 70)
@@ -67,7 +69,7 @@ def test_every_method_explains_it(name, random_bundle, tmp_path, small_transform
 
 def test_saliency_of_slices_is_that_of_the_middle_one(random_bundle, tmp_path):
     folder = write(tmp_path / "made", random_bundle, "integrated", MADE["integrated"], 1)
-    model = predict.load(folder, "cpu")
+    model = predict.load_model(folder, "cpu")
     x = torch.rand(1, 3, SIDE, SIDE)
     maps = model.network.trunk(x)
     other = model.network.trunk(x.flip(1))
@@ -95,7 +97,7 @@ def test_a_place_in_a_neighbour_is_the_same_place_in_the_slice(volume):
     half = middle.copy()
     half[45:] = 0  # alone it would be cropped to its upper half
     seen, box = prepare_series(np.stack([half, middle, middle]), settings)
-    plain, alone = prepare(middle, settings)
+    plain, alone = prepare_image(middle, settings)
     assert box == alone
     np.testing.assert_array_equal(seen[1], plain)
     np.testing.assert_array_equal(seen[0, :28], plain[:28])
@@ -115,10 +117,10 @@ def test_without_known_neighbours_the_slice_itself_is_repeated(what):
 
 
 def test_edges_are_repeated():
-    assert neighbourhood(0, 5, 2) == (0, 0, 0, 1, 2)
-    assert neighbourhood(4, 5, 1) == (3, 4, 4)
-    assert neighbourhood(0, 1, 1) == (0, 0, 0)
-    assert neighbourhood(2, 5, 0) == (2,)
+    assert list_neighbours(0, 5, 2) == (0, 0, 0, 1, 2)
+    assert list_neighbours(4, 5, 1) == (3, 4, 4)
+    assert list_neighbours(0, 1, 1) == (0, 0, 0)
+    assert list_neighbours(2, 5, 0) == (2,)
 
 
 def test_cards_without_neighbours_stay_valid(random_bundle):
@@ -133,4 +135,4 @@ def test_cards_without_neighbours_stay_valid(random_bundle):
 def test_a_network_of_single_pictures_refuses_neighbours(random_bundle, tmp_path):
     folder = write(tmp_path / "made", random_bundle, "brain_cnn", {}, neighbours=1)
     with pytest.raises(InputError, match="takes no neighbouring slices"):
-        predict.load(folder, "cpu")
+        predict.load_model(folder, "cpu")

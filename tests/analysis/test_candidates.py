@@ -169,10 +169,10 @@ def test_progress_may_stop_it() -> None:
 def test_a_bundle_of_a_segmenter_is_loaded_and_one_of_a_classifier_refused(tmp_path: Path) -> None:
     network = create_segmenter("light_unet", 4, width=8)
     tensors = {name: one.half() for name, one in network.state_dict().items()}
-    bundle.write(tmp_path / "painted", card(), tensors)
+    bundle.write_bundle(tmp_path / "painted", card(), tensors)
     loaded = Finder.load(tmp_path / "painted")
     assert loaded.rules == RULES
     assert find_candidates(volume(head(2)), loaded).brain.shape == (2, 64, 64)
-    bundle.write(tmp_path / "namer", card(None), tensors)
+    bundle.write_bundle(tmp_path / "namer", card(None), tensors)
     with pytest.raises(InputError, match="does not outline"):
         Finder.load(tmp_path / "namer")

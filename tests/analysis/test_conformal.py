@@ -48,7 +48,7 @@ MEASURED = Trust(
 
 
 def judged(*probabilities: float, trust: Trust | None = MEASURED, is_volume: bool = False):
-    return conformal.judge(card(trust), np.array(probabilities), is_volume=is_volume)
+    return conformal.apply_thresholds(card(trust), np.array(probabilities), is_volume=is_volume)
 
 
 def test_a_sure_answer_leaves_one_class_at_every_promise():

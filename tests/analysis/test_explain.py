@@ -15,7 +15,7 @@ from tests.analysis.conftest import SIZE, settled
 from tumorviewer import networks
 from tumorviewer.analysis import attention, explain, predict
 from tumorviewer.analysis.methods import ATTENDING, METHODS, TRANSFORMERS
-from tumorviewer.analysis.preprocess import prepare
+from tumorviewer.analysis.preprocess import prepare_image
 from tumorviewer.imaging.display import grey
 from tumorviewer.models import Preprocessing
 
@@ -26,7 +26,7 @@ FOR_ALL = [key for key, method in METHODS.items() if method.architectures is Non
 
 @pytest.fixture
 def pictures(volume):
-    slices = [prepare(grey(volume, index), Preprocessing(SIZE))[0] for index in (3, 6, 8)]
+    slices = [prepare_image(grey(volume, index), Preprocessing(SIZE))[0] for index in (3, 6, 8)]
     return torch.from_numpy(np.stack(slices))[:, None].float() / 255
 
 
@@ -47,13 +47,13 @@ def ours(method, network, pictures, target):
     with torch.inference_mode():
         features = network.trunk(pictures)
     return scale_cam_image(
-        np.maximum(explain.maps_of_features(method, network, features, target), 0)
+        np.maximum(explain.explain_features(method, network, features, target), 0)
     )
 
 
 @pytest.mark.parametrize("method", OF_LIBRARY)
 def test_maps_are_those_of_a_loop_over_the_whole_network(any_network, pictures, method):
-    fast = predict.optimised(copy.deepcopy(any_network))
+    fast = predict.optimise_network(copy.deepcopy(any_network))
     targets = range(1 if METHODS[method].class_agnostic else 4)
     theirs = [loop(method, any_network, pictures, target) for target in targets]
     assert np.max(theirs) > 0.5  # there is something to compare
@@ -63,7 +63,7 @@ def test_maps_are_those_of_a_loop_over_the_whole_network(any_network, pictures, 
 
 def test_score_cam_is_that_of_the_library(pictures, capfd):
     network, few = settled("light"), pictures[:1]
-    raw = explain.maps_of_pictures("scorecam", network, few, 1)
+    raw = explain.explain_images("scorecam", network, few, 1)
     assert capfd.readouterr().err == ""
     ours = scale_cam_image(np.maximum(raw, 0))
     np.testing.assert_allclose(ours, loop("scorecam", network, few, 1), atol=1e-4)
@@ -79,20 +79,20 @@ def test_score_cam_can_be_stopped_between_passes(pictures):
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        explain.maps_of_pictures("scorecam", network, pictures[:1], 1, tick)
+        explain.explain_images("scorecam", network, pictures[:1], 1, tick)
     assert len(passes) == 3
     assert not hooks(network)
 
 
 @pytest.mark.parametrize("method", FOR_ALL)
 def test_nothing_is_left_behind(pictures, method):
-    network = predict.optimised(settled("light"))
+    network = predict.optimise_network(settled("light"))
     few = pictures[:1].clone()
     features = network.trunk(few)
     if method in explain.NEEDS_PICTURE:
-        explain.maps_of_pictures(method, network, few, 0)
+        explain.explain_images(method, network, few, 0)
     else:
-        explain.maps_of_features(method, network, features, 0)
+        explain.explain_features(method, network, features, 0)
     assert not hooks(network)
     assert all(parameter.grad is None for parameter in network.parameters())
     assert features.grad is None
@@ -103,17 +103,17 @@ def test_nothing_is_left_behind(pictures, method):
 
 
 def test_explaining_again_and_again_takes_no_more_memory(pictures):
-    network = predict.optimised(settled("light"))
+    network = predict.optimise_network(settled("light"))
     features = network.trunk(pictures)
 
     def tensors():
         gc.collect()
         return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
-    explain.maps_of_features("gradcam", network, features, 0)
+    explain.explain_features("gradcam", network, features, 0)
     before = tensors()
     for _ in range(3):
-        explain.maps_of_features("gradcam", network, features, 0)
+        explain.explain_features("gradcam", network, features, 0)
     assert tensors() <= before
 
 
@@ -123,13 +123,13 @@ def hooks(network):
 
 def test_negative_evidence_alone_is_an_empty_map():
     raw = np.array([[[-1.0, -2.0], [-3.0, -0.5]], [[-1.0, 0.0], [4.0, 2.0]]], np.float32)
-    maps = explain.scaled(raw, 8)
+    maps = explain.scale_maps(raw, 8)
     assert not maps[0].any()
     assert maps[1].max() == pytest.approx(1, abs=1e-6)
 
 
 def test_maps_can_be_made_under_inference_mode(any_network, pictures):
-    network = predict.optimised(copy.deepcopy(any_network))
+    network = predict.optimise_network(copy.deepcopy(any_network))
     outside = ours("gradcam", network, pictures, 2)
     with torch.inference_mode():
         np.testing.assert_array_equal(ours("gradcam", network, pictures, 2), outside)
@@ -139,7 +139,8 @@ def test_methods_know_which_architectures_they_are_for():
     needed = {"ensemble": {"members": [{**MEMBER, "architecture": "light"}] * 2}}
     with torch.device("meta"):
         made = {
-            one: networks.create(one, 3, **needed.get(one, {})) for one in networks.architectures()
+            one: networks.create_network(one, 3, **needed.get(one, {}))
+            for one in networks.list_architectures()
         }
     assert {name for name, network in made.items() if network.attends} == ATTENDING
     tokens = {name for name, network in made.items() if hasattr(network.trunk, "tokens")}
@@ -158,7 +159,7 @@ class Places(torch.nn.Module):
 
 
 def test_attention_points_where_the_network_looks_and_its_class_is_found():
-    network = networks.create("light_guided", 3).eval()
+    network = networks.create_network("light_guided", 3).eval()
     features = torch.zeros(1, 320, 6, 6)
     features[0, 7, 1, 4] = 5  # looked at, and speaks for the class
     features[0, 7, 4, 1] = 5  # speaks for the class, and is not looked at
@@ -171,31 +172,31 @@ def test_attention_points_where_the_network_looks_and_its_class_is_found():
         linear.weight[1, [7, 320 + 7]] = 1
     network.trunk = torch.nn.Sequential(Places(features))
     picture = torch.zeros(1, 1, 96, 96)
-    (looked,) = explain.maps_of_pictures("attention", network, picture, 1)
-    (map_HW,) = explain.maps_of_pictures("attention-class", network, picture, 1)
+    (looked,) = explain.explain_images("attention", network, picture, 1)
+    (map_HW,) = explain.explain_images("attention-class", network, picture, 1)
     assert looked.shape == map_HW.shape == (12, 12)
     assert looked[5, 5] == pytest.approx(looked[3, 9])
     assert np.unravel_index(map_HW.argmax(), map_HW.shape) == (3, 9)
     assert map_HW[9, 3] < 0.1 * map_HW[3, 9]
     assert map_HW[5, 5] == 0
-    assert not explain.maps_of_pictures("attention-class", network, picture, 2).any()
+    assert not explain.explain_images("attention-class", network, picture, 2).any()
 
 
 def test_stitched_maps_are_finer_and_in_their_place():
     """A network that looks at the brightest of 16 × 16 pixels finds a spot to within 8."""
-    network = networks.create("light_guided", 3).eval()
+    network = networks.create_network("light_guided", 3).eval()
     network.trunk = torch.nn.MaxPool2d(16)
     for top, left in ((4, 60), (41, 22), (70, 33), (9, 9)):
         picture = torch.zeros(1, 1, 96, 96)
         picture[:, :, top : top + 4, left : left + 4] = 1
-        map_HW = attention.stitched(network, picture, lambda maps: maps[:, 0].numpy())
+        map_HW = attention.stitch_maps(network, picture, lambda maps: maps[:, 0].numpy())
         rows, columns = np.nonzero(map_HW[0] > 0.99 * map_HW.max())
         assert abs((rows.mean() + 0.5) * 8 - top - 2) <= 8
         assert abs((columns.mean() + 0.5) * 8 - left - 2) <= 8
 
 
 def test_rollout_follows_the_attention_of_every_layer():
-    network = networks.create("vit_b_16", 3).eval()
+    network = networks.create_network("vit_b_16", 3).eval()
     pictures = torch.rand(1, 1, 64, 64)
     given = []
     for layer in (one for one in network.modules() if isinstance(one, torch.nn.MultiheadAttention)):
@@ -209,7 +210,7 @@ def test_rollout_follows_the_attention_of_every_layer():
             step = 0.5 * attention + 0.5 * torch.eye(17)[: len(attention)]
             rows = step @ rows
     expected = rows[0, 1:].reshape(4, 4).numpy()
-    found = explain.maps_of_pictures("rollout", network, pictures, 0)[0]
+    found = explain.explain_images("rollout", network, pictures, 0)[0]
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -221,19 +222,19 @@ def test_occlusion_falls_where_the_decisive_spot_is_hidden():
 
     picture = torch.full((1, 1, 64, 64), 0.1)
     picture[:, :, 20:28, 40:48] = 1
-    (map_GG,) = explain.maps_of_pictures("occlusion", Spot(), picture, 0)
+    (map_GG,) = explain.explain_images("occlusion", Spot(), picture, 0)
     row, column = np.unravel_index(map_GG.argmax(), map_GG.shape)
     assert 20 <= (row + 0.5) * 4 <= 28
     assert 40 <= (column + 0.5) * 4 <= 48
     assert map_GG[12:, :8].max() == pytest.approx(0)
-    (against,) = explain.maps_of_pictures("occlusion", Spot(), picture, 1, against=0)
+    (against,) = explain.explain_images("occlusion", Spot(), picture, 1, against=0)
     assert against.min() < -1
 
 
 def test_why_this_class_and_not_that_one(pictures):
-    network = predict.optimised(settled("light"))
+    network = predict.optimise_network(settled("light"))
     with torch.inference_mode():
         features = network.trunk(pictures)
-    one, other = (explain.maps_of_features("hirescam", network, features, k) for k in (0, 2))
-    both = explain.maps_of_features("hirescam", network, features, 0, 2)
+    one, other = (explain.explain_features("hirescam", network, features, k) for k in (0, 2))
+    both = explain.explain_features("hirescam", network, features, 0, 2)
     np.testing.assert_allclose(both, one - other, atol=1e-5)

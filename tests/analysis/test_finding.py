@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tumorviewer.analysis.finding import Saliency, join
-from tumorviewer.analysis.preprocess import Box, prepare, restore
+from tumorviewer.analysis.finding import Saliency, join_saliency
+from tumorviewer.analysis.preprocess import Box, prepare_image, restore_map
 from tumorviewer.models import Preprocessing
 
 
@@ -21,8 +21,8 @@ def bright_square(rows, columns):
 @pytest.mark.parametrize("shape", [(200, 200), (180, 260), (320, 150)])
 def test_what_the_network_sees_maps_back_to_where_it_was(shape, crop):
     picture, where = bright_square(*shape)
-    seen, box = prepare(picture, Preprocessing(size=128, crop=crop))
-    back = restore((seen / 255).astype(np.float32), box, shape)
+    seen, box = prepare_image(picture, Preprocessing(size=128, crop=crop))
+    back = restore_map((seen / 255).astype(np.float32), box, shape)
     found = back > 0.6
     rows, columns = np.nonzero(found)
     assert rows.min() == pytest.approx(where[0].start, abs=2)
@@ -72,7 +72,7 @@ def maps_of(*slices: int, value: float) -> Saliency:
 
 
 def test_joined_maps_are_ascending_and_each_keeps_its_own():
-    both = join(maps_of(2, 7, value=0), maps_of(1, 7, 9, value=0.25), "Glioma")
+    both = join_saliency(maps_of(2, 7, value=0), maps_of(1, 7, 9, value=0.25), "Glioma")
     assert both.slices == (1, 2, 7, 9)
     assert both.maps[:, 0, 0].tolist() == both.strength.tolist() == [1.25, 2, 7.25, 9.25]
     assert [box.top for box in both.boxes] == [1, 2, 7, 9]
@@ -82,6 +82,6 @@ def test_joined_maps_are_ascending_and_each_keeps_its_own():
 
 
 def test_maps_that_are_all_made_anew_replace_the_others():
-    both = join(maps_of(2, 7, value=0), maps_of(2, 7, value=0.5), "Glioma")
+    both = join_saliency(maps_of(2, 7, value=0), maps_of(2, 7, value=0.5), "Glioma")
     assert both.slices == (2, 7)
     assert both.strength.tolist() == [2.5, 7.5]

@@ -11,7 +11,7 @@ from torch import nn
 
 from tumorviewer.analysis import pipeline
 from tumorviewer.analysis.examination import Examination
-from tumorviewer.analysis.explain import ContrastiveTarget, scaled
+from tumorviewer.analysis.explain import ContrastiveTarget, scale_maps
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import prepare_volume
 from tumorviewer.analysis.trust import map_checks, map_verdict
@@ -61,19 +61,19 @@ def examination(random_bundle) -> Examination:
 
 
 def ask(examination, method="hirescam", target="glioma", against="", index=0) -> MapCheck:
-    return map_checks.check(examination, map_checks.CheckedMap(method, target, against, index))
+    return map_checks.check_map(examination, map_checks.CheckedMap(method, target, against, index))
 
 
 @pytest.mark.parametrize("method", ["gradcam", "hirescam", "layercam", "occlusion"])
 def test_the_map_of_what_decides_passes(examination, method):
     check = ask(examination, method)
-    assert check.verdict == "passes", map_verdict.reasons(check)
+    assert check.verdict == "passes", map_verdict.failure_reasons(check)
     assert check.deletion > 0.5
     assert check.faithful > 0.3
     assert check.inside > 0.9
     assert check.agreement > 0.5
     assert (check.stability is None) == (method == "occlusion")
-    assert "Checked: " in map_verdict.line(check)
+    assert "Checked: " in map_verdict.describe_check(check)
 
 
 def instead(monkeypatch, method, make):
@@ -94,7 +94,7 @@ def test_a_random_map_fails(examination, monkeypatch):
     assert check.verdict == "fails"
     assert abs(check.agreement) < 0.3
     assert check.stability < 0.3
-    assert "It changes with noise or mirroring." in map_verdict.reasons(check)
+    assert "It changes with noise or mirroring." in map_verdict.failure_reasons(check)
 
 
 def test_a_map_that_points_elsewhere_fails(examination, monkeypatch):
@@ -103,7 +103,7 @@ def test_a_map_that_points_elsewhere_fails(examination, monkeypatch):
     assert check.verdict == "fails"
     assert check.stability > 0.5
     assert check.agreement < 0
-    assert map_verdict.reasons(check) == ("Other methods point elsewhere.",)
+    assert map_verdict.failure_reasons(check) == ("Other methods point elsewhere.",)
 
 
 def test_road_tells_the_decisive_place_from_another(examination):
@@ -112,11 +112,15 @@ def test_road_tells_the_decisive_place_from_another(examination):
     right[4:6, 7:9] = 1
     wrong[7:9, 3:5] = 1
     good, bad = (
-        map_checks.road(examination.model, picture, scaled(one[None], SIDE)[0], question)
+        map_checks.measure_road(
+            examination.model, picture, scale_maps(one[None], SIDE)[0], question
+        )
         for one in (right, wrong)
     )
     assert good[0] - good[1] > 0.3 > 0 > bad[0] - bad[1]
-    again = map_checks.road(examination.model, picture, scaled(right[None], SIDE)[0], question)
+    again = map_checks.measure_road(
+        examination.model, picture, scale_maps(right[None], SIDE)[0], question
+    )
     assert again == good  # the imputer's noise is always the same
 
 
@@ -126,14 +130,14 @@ def test_nothing_to_point_at(examination):
     assert empty.nothing == NO_EVIDENCE
     assert empty.verdict == "nothing"
     assert empty.faithful is None
-    assert map_verdict.line(empty) == NO_EVIDENCE
+    assert map_verdict.describe_check(empty) == NO_EVIDENCE
     with pytest.raises(InputError, match="not judged"):
         ask(examination, index=9)
 
 
 def test_why_not_another_class(examination):
     check = ask(examination, against="meningioma")
-    assert check.verdict == "passes", map_verdict.reasons(check)
+    assert check.verdict == "passes", map_verdict.failure_reasons(check)
     assert check.against == "meningioma"
     saliency = pipeline.explain_slices(examination, "hirescam", "glioma", [0], against="pituitary")
     assert saliency.against == "pituitary"

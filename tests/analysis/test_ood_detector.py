@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from tests.analysis.conftest import head
 from tests.analysis.test_out_of_distribution import KNOWN
-from tumorviewer.analysis.pipeline import analyse
+from tumorviewer.analysis.pipeline import analyse_volume
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.trust import ood_detector
 from tumorviewer.analysis.trust.ood_detector import FeatureSpace, FeatureWatch, OodDetector
@@ -50,13 +50,13 @@ def features(items: np.ndarray) -> np.ndarray:
 
 
 def test_mahalanobis_is_that_of_the_covariance(items: np.ndarray):
-    found = ood_detector.raw(space(items, CHANNELS), "mahalanobis", features(items))[0]
+    found = ood_detector.raw_scores(space(items, CHANNELS), "mahalanobis", features(items))[0]
     expected = EmpiricalCovariance(assume_centered=True).fit(items).mahalanobis(items)
     np.testing.assert_allclose(found**2, expected * 299 / 300, rtol=1e-6)
 
 
 def test_the_residual_is_what_the_components_cannot_say(items: np.ndarray):
-    found = ood_detector.raw(space(items, 5), "residual", features(items))[0]
+    found = ood_detector.raw_scores(space(items, 5), "residual", features(items))[0]
     fitted = PCA(5).fit(items)
     said = fitted.inverse_transform(fitted.transform(items))
     np.testing.assert_allclose(found, np.linalg.norm(items - said, axis=1), rtol=1e-6)
@@ -65,9 +65,9 @@ def test_the_residual_is_what_the_components_cannot_say(items: np.ndarray):
 def test_the_neighbour_is_the_fifth(items: np.ndarray):
     known = space(items, 6)
     asked = items[:20] + 1
-    found = ood_detector.raw(known, "neighbour", features(asked))[0]
+    found = ood_detector.raw_scores(known, "neighbour", features(asked))[0]
     nearest = NearestNeighbors(n_neighbors=ood_detector.NEIGHBOUR).fit(known.items)
-    expected = nearest.kneighbors(ood_detector.whitened(known, asked))[0][:, -1]
+    expected = nearest.kneighbors(ood_detector.whiten(known, asked))[0][:, -1]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
@@ -78,14 +78,16 @@ def test_the_way_up_is_told_by_where_things_are(items: np.ndarray):
     known = space(items, 5)._replace(upright=flat)
     upright = np.zeros((1, CHANNELS, 4, 4))
     upright[0, 0, 0] = 5
-    turned = ood_detector.raw(known, "residual", np.concatenate([upright, upright[:, :, ::-1]]))[1]
+    turned = ood_detector.raw_scores(
+        known, "residual", np.concatenate([upright, upright[:, :, ::-1]])
+    )[1]
     assert turned[0] < 0 < turned[1]
 
 
 def test_the_louder_alarm_counts():
     usual = np.array([[10.0, 5.0], [0.0, 2.0]])
     raw = np.array([[10.0, 15.0, 10.0], [0.0, 0.0, 6.0]])
-    np.testing.assert_allclose(ood_detector.scores(usual, raw), [0, 1, 3])
+    np.testing.assert_allclose(ood_detector.scale_scores(usual, raw), [0, 1, 3])
 
 
 def test_watching_changes_no_answer_and_leaves_nothing_behind(model: Model):
@@ -109,18 +111,18 @@ def arrays(model: Model, usual: float) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize(("usual", "level"), [(1e6, "inside"), (1e-6, "outside")])
 def test_an_analysis_says_the_kind(model: Model, usual: float, level: str):
-    card = replace(model.card, trust=Trust(1, 1, ood_detector=KNOWN))
+    card = replace(model.card, trust=Trust(1, 1, familiarity=KNOWN))
     known = Model(card, model.network, model.device, arrays(model, usual))
-    finding = analyse(head(rows=180, columns=140), known, method=None)
+    finding = analyse_volume(head(rows=180, columns=140), known, method=None)
     assert finding.kind is not None
     assert finding.kind.level == level
     assert (finding.named_class is None) == (level == "outside")
-    again = analyse(head(rows=180, columns=140), model, method=None)
+    again = analyse_volume(head(rows=180, columns=140), model, method=None)
     np.testing.assert_array_equal(finding.probabilities, again.probabilities)
 
 
 def test_a_model_that_nobody_measured_says_nothing_of_the_kind(model: Model):
-    assert analyse(head(), model, method=None).kind is None
+    assert analyse_volume(head(), model, method=None).kind is None
 
 
 def test_distances_do_not_depend_on_the_batch(model: Model):

@@ -12,7 +12,7 @@ from tests.analysis.conftest import head
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.analysis.slices import PreparedVolume, prepare_volume
 from tumorviewer.analysis.trust import out_of_distribution, quality
-from tumorviewer.analysis.trust.origin import Origin, is_of_head, of_volume
+from tumorviewer.analysis.trust.origin import Origin, find_origin, is_of_head
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.models.trust_measures import Measured, OodMeasures
 
@@ -42,7 +42,9 @@ def judged(
     shown: PreparedVolume | None = None, distance: float = 0.0, known: OodMeasures = KNOWN
 ) -> out_of_distribution.OodAssessment:
     shown = shown or prepared()
-    return out_of_distribution.judge(shown, known, np.full(len(shown.slices), distance), (1, 2, 3))
+    return out_of_distribution.assess_distribution(
+        shown, known, np.full(len(shown.slices), distance), (1, 2, 3)
+    )
 
 
 def test_what_is_like_the_training_data_is_inside_without_a_word():
@@ -60,7 +62,10 @@ def test_a_volume_is_as_far_as_its_deciding_slices_not_as_its_ends():
     shown = prepared()
     distances = np.full(len(shown.slices), 9.0)
     distances[[1, 2, 3]] = 0.5
-    assert out_of_distribution.judge(shown, KNOWN, distances, (1, 2, 3)).level == "inside"
+    assert (
+        out_of_distribution.assess_distribution(shown, KNOWN, distances, (1, 2, 3)).level
+        == "inside"
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,7 @@ def test_too_few_pixels_are_marked_and_then_refused(side: int, level: str):
 
 def test_a_blurred_picture_is_marked_by_what_is_usual_for_the_model():
     shown = prepared()
-    usual = quality.measure(shown.pictures[1])
+    usual = quality.measure_quality(shown.pictures[1])
     known = replace(KNOWN, quality={"sharpness": (usual.sharpness / 2, np.inf)})
     assert judged(shown, known=known).level == "inside"
     blurred = np.stack(
@@ -118,18 +123,18 @@ def test_the_gravest_reason_stands_first():
     ],
 )
 def test_tags_say_modality_and_body_part(tags: dict[str, str], modality: str, part: str):
-    origin = of_volume(replace(head(), tags=tags))
+    origin = find_origin(replace(head(), tags=tags))
     assert (origin.modality, origin.body_part) == (modality, part)
 
 
 def test_hounsfield_units_are_those_of_ct():
-    assert of_volume(replace(head(), units="HU")).modality == "CT"
+    assert find_origin(replace(head(), units="HU")).modality == "CT"
 
 
 def test_the_sequence_is_recognised_from_tags_or_else_from_the_name():
     times = {"RepetitionTime": "9000", "EchoTime": "100", "InversionTime": "2500"}
-    assert of_volume(replace(head(), tags={"Modality": "MR", **times})).sequence == "FLAIR"
-    assert of_volume(replace(head(), source="/data/case_T2.nii.gz")).sequence == "T2"
+    assert find_origin(replace(head(), tags={"Modality": "MR", **times})).sequence == "FLAIR"
+    assert find_origin(replace(head(), source="/data/case_T2.nii.gz")).sequence == "T2"
 
 
 def test_heads_in_several_languages():
@@ -147,34 +152,34 @@ class TestQuality:
         generator = np.random.default_rng(0)
         clean = np.full((160, 160), 120.0)
         noisy = np.clip(clean + 12 * generator.standard_normal(clean.shape), 0, 255)
-        assert quality.measure(noisy.astype(np.uint8)).noise == pytest.approx(0.1, rel=0.05)
+        assert quality.measure_quality(noisy.astype(np.uint8)).noise == pytest.approx(0.1, rel=0.05)
 
     def test_a_whole_head_touches_its_rectangle_at_points_and_a_cropped_one_along_its_sides(self):
         whole = self.picture()
-        assert quality.measure(whole).cut < 0.3
-        assert quality.measure(whole[50:110, 50:110]).cut == 1
+        assert quality.measure_quality(whole).cut < 0.3
+        assert quality.measure_quality(whole[50:110, 50:110]).cut == 1
         padded = np.pad(whole[:, 40:120], ((0, 0), (40, 40)))  # its neighbours in the square
-        assert quality.measure(padded).cut > quality.measure(whole).cut
+        assert quality.measure_quality(padded).cut > quality.measure_quality(whole).cut
 
     def test_what_is_white_is_clipped(self):
-        assert quality.measure(self.picture()).clipped == 0
+        assert quality.measure_quality(self.picture()).clipped == 0
         white = np.minimum(self.picture().astype(int) * 3, 255).astype(np.uint8)
-        assert quality.measure(white).clipped > 0.8
+        assert quality.measure_quality(white).clipped > 0.8
 
     def test_ghosts_raise_the_entropy(self):
         whole = self.picture().astype(float)
         ghosts = (whole + 0.4 * np.roll(whole, 60, 0) + 0.3 * np.roll(whole, -50, 1)) / 1.7
         assert (
-            quality.measure(ghosts.astype(np.uint8)).entropy
-            > quality.measure(whole.astype(np.uint8)).entropy
+            quality.measure_quality(ghosts.astype(np.uint8)).entropy
+            > quality.measure_quality(whole.astype(np.uint8)).entropy
         )
 
     def test_black_has_no_quality_to_speak_of(self):
-        assert np.isfinite(quality.measure(np.zeros((32, 32), np.uint8))).all()
+        assert np.isfinite(quality.measure_quality(np.zeros((32, 32), np.uint8))).all()
 
     def test_faults_are_said_of_what_is_looked_at(self):
         found = quality.Quality(clipped=0.5, sharpness=0.0, noise=0.5, entropy=0.5, cut=0.0)
-        assert quality.faults(found, {}) == []
-        assert quality.faults(found, {"noise": (0.0, 0.1), "clipped": (0.0, 1.0)}) == [
+        assert quality.find_faults(found, {}) == []
+        assert quality.find_faults(found, {"noise": (0.0, 0.1), "clipped": (0.0, 1.0)}) == [
             "It is noisy."
         ]

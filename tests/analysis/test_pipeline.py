@@ -17,7 +17,7 @@ from tumorviewer.study import Placement
 
 
 def test_a_volume_gets_a_class_and_a_map_for_every_slice(volume, model):
-    finding = pipeline.analyse(volume, model)
+    finding = pipeline.analyse_volume(volume, model)
     assert finding.source == "made/head"
     assert finding.series_instance_uid == "1.2.3"
     assert finding.volume == "echo 1"
@@ -41,19 +41,19 @@ def test_a_volume_gets_a_class_and_a_map_for_every_slice(volume, model):
 
 
 def test_the_class_the_method_and_the_slices_can_be_chosen(volume, model):
-    saliency = pipeline.analyse(
+    saliency = pipeline.analyse_volume(
         volume, model, method="layercam", target="glioma", slices=[7, 3, 3]
     ).saliency
     assert (saliency.method, saliency.target, saliency.slices) == ("layercam", "glioma", (3, 7))
 
 
 def test_a_slow_method_explains_the_deciding_slices_alone(volume, model):
-    finding = pipeline.analyse(volume, model, method="scorecam")
+    finding = pipeline.analyse_volume(volume, model, method="scorecam")
     assert finding.saliency.slices == tuple(sorted(finding.key_slices))
 
 
 def test_no_maps_if_none_are_wanted(volume, model):
-    assert pipeline.analyse(volume, model, method=None).saliency is None
+    assert pipeline.analyse_volume(volume, model, method=None).saliency is None
 
 
 @pytest.mark.parametrize(
@@ -68,19 +68,19 @@ def test_no_maps_if_none_are_wanted(volume, model):
 )
 def test_what_is_not_there_is_refused(volume, model, asked, words):
     with pytest.raises(InputError, match=words):
-        pipeline.analyse(volume, model, **asked)
+        pipeline.analyse_volume(volume, model, **asked)
 
 
 def test_one_picture(model):
     picture = replace(head(), array=head().array[5:6], placement=Placement.NONE)
-    finding = pipeline.analyse(picture, model)
+    finding = pipeline.analyse_volume(picture, model)
     assert finding.slices == (0,)
     assert finding.pooling == "A single slice."
     np.testing.assert_array_equal(finding.probabilities, finding.slice_probabilities[0])
 
 
 def test_eigencam_says_what_it_is(volume, model):
-    saliency = pipeline.analyse(volume, model, method="eigencam", slices=[5]).saliency
+    saliency = pipeline.analyse_volume(volume, model, method="eigencam", slices=[5]).saliency
     assert saliency.class_agnostic
     assert "same map whatever the class" in saliency.notes[0]
 
@@ -92,7 +92,7 @@ def test_eigencam_says_what_it_is(volume, model):
 def test_a_tumour_of_no_clear_kind_is_said(volume, model, probabilities, said):
     examined = Examination(prepare_volume(volume, model.card.preprocessing), model)
     examined.probabilities = lambda _=None: np.tile(probabilities, (11, 1))
-    flags = pipeline.find(examined, None).flags
+    flags = pipeline.make_finding(examined, None).flags
     assert any("cannot tell which" in flag for flag in flags) is said
 
 
@@ -108,14 +108,14 @@ def test_empty_maps_are_said(volume, model):
 
 def test_without_a_class_for_no_tumour_maps_have_full_strength(volume, model):
     model.card = replace(model.card, no_tumour=None)
-    finding = pipeline.analyse(volume, model)
+    finding = pipeline.analyse_volume(volume, model)
     assert (finding.saliency.strength == 1).all()
 
 
 def test_features_that_do_not_fit_are_computed_again(volume, model, monkeypatch):
-    kept = pipeline.analyse(volume, model)
+    kept = pipeline.analyse_volume(volume, model)
     monkeypatch.setattr(examination, "_KEPT_BYTES", 60_000)  # room for one batch of three
-    again = pipeline.analyse(volume, model)
+    again = pipeline.analyse_volume(volume, model)
     np.testing.assert_allclose(again.saliency.maps, kept.saliency.maps, atol=1e-5)
 
 
@@ -123,7 +123,7 @@ def test_the_trunk_runs_once_for_all_methods(volume, model):
     runs = []
     model.network.trunk.register_forward_hook(lambda _, inputs, __: runs.append(len(inputs[0])))
     examined = Examination(prepare_volume(volume, model.card.preprocessing), model)
-    pipeline.find(examined)
+    pipeline.make_finding(examined)
     for target in model.card.classes:
         pipeline.explain_slices(examined, "hirescam", target)
     assert sum(runs) == 11
@@ -131,7 +131,7 @@ def test_the_trunk_runs_once_for_all_methods(volume, model):
 
 def test_progress_reaches_the_end_and_can_stop_it(volume, model):
     seen = []
-    pipeline.analyse(volume, model, progress=lambda *told: seen.append(told))
+    pipeline.analyse_volume(volume, model, progress=lambda *told: seen.append(told))
     assert ("Looking at slices", 11, 11) in [(text, done, total) for done, total, text in seen]
     assert seen[-1] == (11, 11, "Making saliency maps")
 
@@ -140,13 +140,13 @@ def test_progress_reaches_the_end_and_can_stop_it(volume, model):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        pipeline.analyse(volume, model, progress=stop)
+        pipeline.analyse_volume(volume, model, progress=stop)
 
 
 def test_nothing_keeps_memory_afterwards(model):
     def once():
         volume = head()
-        finding = pipeline.analyse(volume, model)
+        finding = pipeline.analyse_volume(volume, model)
         return weakref.ref(volume), weakref.ref(finding)
 
     once()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tumorviewer.analysis.pooling import pool
+from tumorviewer.analysis.pooling import pool_slices
 
 NO_TUMOUR = 1
 
@@ -19,7 +19,7 @@ def full(count):
 
 
 def test_one_picture_speaks_for_itself():
-    answer = pool(slices([0.4]), full(1), NO_TUMOUR, ordered=False)
+    answer = pool_slices(slices([0.4]), full(1), NO_TUMOUR, ordered=False)
     np.testing.assert_allclose(answer.probabilities, [0.3, 0.6, 0.1])
     assert answer.key == (0,)
     assert answer.rule == "A single slice."
@@ -28,7 +28,7 @@ def test_one_picture_speaks_for_itself():
 def test_a_tumour_on_a_tenth_of_the_slices_is_found():
     tumour = np.full(100, 0.02)
     tumour[40:52] = 0.98
-    answer = pool(slices(tumour), full(100), NO_TUMOUR, ordered=True)
+    answer = pool_slices(slices(tumour), full(100), NO_TUMOUR, ordered=True)
     assert answer.probabilities[0] > 0.7
     assert set(answer.key) <= set(range(40, 52))
     assert len(answer.key) == 10
@@ -39,7 +39,7 @@ def test_a_tumour_on_a_tenth_of_the_slices_is_found():
 def test_one_odd_slice_does_not_decide():
     tumour = np.full(20, 0.02)
     tumour[7] = 1.0
-    answer = pool(slices(tumour), full(20), NO_TUMOUR, ordered=True)
+    answer = pool_slices(slices(tumour), full(20), NO_TUMOUR, ordered=True)
     assert answer.probabilities.argmax() == NO_TUMOUR
     assert set(answer.key) <= {6, 7, 8}
 
@@ -49,7 +49,7 @@ def test_ends_of_the_stack_have_no_vote():
     tumour[:4] = 0.99
     areas = full(20)
     areas[:4] = 2000
-    answer = pool(slices(tumour), areas, NO_TUMOUR, ordered=True)
+    answer = pool_slices(slices(tumour), areas, NO_TUMOUR, ordered=True)
     assert answer.probabilities[NO_TUMOUR] == pytest.approx(0.98)
     assert not set(answer.key) & set(range(4))
     assert "no vote for 4" in answer.rule
@@ -57,8 +57,8 @@ def test_ends_of_the_stack_have_no_vote():
 
 def test_unrelated_pictures_are_not_averaged_with_each_other():
     tumour = [0.02, 1.0, 0.02, 0.02]
-    alone = pool(slices(tumour), full(4), NO_TUMOUR, ordered=False)
-    stack = pool(slices(tumour), full(4), NO_TUMOUR, ordered=True)
+    alone = pool_slices(slices(tumour), full(4), NO_TUMOUR, ordered=False)
+    stack = pool_slices(slices(tumour), full(4), NO_TUMOUR, ordered=True)
     assert alone.probabilities[NO_TUMOUR] == pytest.approx(0)
     assert stack.probabilities[NO_TUMOUR] == pytest.approx(0.98 * 2 / 3)
     assert "neighbours" in stack.rule
@@ -69,11 +69,11 @@ def test_without_a_class_for_no_tumour_all_voters_count_alike():
     rows = np.array([[0.9, 0.1]] * 3 + [[0.2, 0.8]] * 5 + [[1.0, 0.0]])
     areas = full(9)
     areas[-1] = 1
-    answer = pool(rows, areas, None, ordered=False)
+    answer = pool_slices(rows, areas, None, ordered=False)
     np.testing.assert_allclose(answer.probabilities, rows[:8].mean(axis=0))
     assert answer.key == (3,)
 
 
 def test_slices_without_any_foreground_can_still_vote():
-    answer = pool(slices([0.1, 0.2]), np.zeros(2), NO_TUMOUR, ordered=True)
+    answer = pool_slices(slices([0.1, 0.2]), np.zeros(2), NO_TUMOUR, ordered=True)
     assert answer.probabilities[NO_TUMOUR] == pytest.approx(0.8)

@@ -15,7 +15,7 @@ from tumorviewer.errors import InputError
 
 def test_folding_batch_norms_changes_nothing_but_rounding(any_network):
     x = torch.rand(3, 1, SIZE, SIZE)
-    fast = predict.optimised(copy.deepcopy(any_network))
+    fast = predict.optimise_network(copy.deepcopy(any_network))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in fast.modules())
     assert not any(parameter.requires_grad for parameter in fast.parameters())
     with torch.inference_mode():
@@ -33,9 +33,9 @@ def test_a_network_that_cannot_be_traced_stays_as_it_is():
 
 def test_probabilities_are_tempered(model):
     logits = torch.tensor([[2.0, 0.0, 0.0, 0.0]])
-    sharp = predict.probabilities(logits, model.card)
+    sharp = predict.softmax_probabilities(logits, model.card)
     object.__setattr__(model.card, "temperature", 4.0)
-    soft = predict.probabilities(logits, model.card)
+    soft = predict.softmax_probabilities(logits, model.card)
     e = np.exp(0.5)
     assert soft[0, 0] == pytest.approx(e / (e + 3))
     assert sharp[0, 0] > soft[0, 0]
@@ -44,7 +44,7 @@ def test_probabilities_are_tempered(model):
 
 def test_an_answer_that_is_not_a_number_is_refused(model):
     with pytest.raises(InputError, match="not a number"):
-        predict.probabilities(torch.tensor([[np.nan, 0.0]]), model.card)
+        predict.softmax_probabilities(torch.tensor([[np.nan, 0.0]]), model.card)
 
 
 class Hungry(nn.Module):
@@ -71,9 +71,9 @@ ERRORS = [
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: str(error)[:8])
 def test_out_of_memory_takes_smaller_batches(model, error):
-    reference = pipeline.analyse(head(), model)
+    reference = pipeline.analyse_volume(head(), model)
     model.network.trunk = Hungry(model.network.trunk, 1, error)
-    found = pipeline.analyse(head(), model)
+    found = pipeline.analyse_volume(head(), model)
     assert model.network.trunk.seen[:4] == [4, 2, 1, 1]
     np.testing.assert_allclose(found.probabilities, reference.probabilities, atol=1e-5)
     np.testing.assert_allclose(found.saliency.maps, reference.saliency.maps, atol=1e-4)
@@ -84,12 +84,12 @@ def test_out_of_memory_takes_smaller_batches(model, error):
 def test_out_of_memory_with_one_slice_on_the_cpu_is_said(model):
     model.network.trunk = Hungry(model.network.trunk, 0, torch.OutOfMemoryError("out of memory"))
     with pytest.raises(InputError, match="not enough memory"):
-        pipeline.analyse(head(), model)
+        pipeline.analyse_volume(head(), model)
 
 
 def test_another_device_out_of_memory_falls_back_to_the_cpu(model, monkeypatch):
     """The device is played by one that is not there: the work raises wherever it is not moved."""
-    monkeypatch.setattr(device, "in_words", lambda it: f"{it.type}: made")
+    monkeypatch.setattr(device, "describe_device", lambda it: f"{it.type}: made")
     moves = []
     monkeypatch.setattr(model.network, "to", lambda it: moves.append(it.type))
     model.device = torch.device("mps")
@@ -116,24 +116,24 @@ def test_other_errors_are_not_taken_for_want_of_memory(model):
 
 def test_unknown_and_absent_devices_are_refused():
     with pytest.raises(InputError, match="no device of that name"):
-        device.choose("tpu")
+        device.choose_device("tpu")
     for kind in ("cuda", "mps"):
-        if device.problem(kind):
+        if device.describe_problem(kind):
             with pytest.raises(InputError, match="Choose the device auto"):
-                device.choose(kind)
-    assert device.choose("auto").type in ("cpu", "cuda", "mps")
-    assert device.choose("cpu").type == "cpu"
+                device.choose_device(kind)
+    assert device.choose_device("auto").type in ("cpu", "cuda", "mps")
+    assert device.choose_device("cpu").type == "cpu"
 
 
 def test_a_device_that_cannot_compute_is_passed_over(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(nn.Conv2d, "to", broken)
-    device.problem.cache_clear()
+    device.describe_problem.cache_clear()
     try:
-        assert "first computation failed: no kernel image" in device.problem("cuda")
-        assert device.choose("auto").type == "cpu"
+        assert "first computation failed: no kernel image" in device.describe_problem("cuda")
+        assert device.choose_device("auto").type == "cpu"
     finally:
-        device.problem.cache_clear()
+        device.describe_problem.cache_clear()
 
 
 def broken(*_):
@@ -142,23 +142,23 @@ def broken(*_):
 
 def test_devices_in_words():
     torch.set_num_threads(1)
-    assert device.in_words(torch.device("cpu")) == "cpu (1 thread)"
+    assert device.describe_device(torch.device("cpu")) == "cpu (1 thread)"
     device.use_threads()
     try:
         threads = torch.get_num_threads()
         assert threads <= 8
         if threads > 1:
-            assert device.in_words(torch.device("cpu")) == f"cpu ({threads} threads)"
+            assert device.describe_device(torch.device("cpu")) == f"cpu ({threads} threads)"
     finally:
         torch.set_num_threads(1)
 
 
 @pytest.mark.gpu
 def test_cuda_gives_the_answers_of_the_cpu(settled_bundle):
-    if device.problem("cuda"):
-        pytest.skip(device.problem("cuda"))
-    on_cpu = pipeline.analyse(head(), predict.load(settled_bundle, "cpu"))
-    on_gpu = pipeline.analyse(head(), predict.load(settled_bundle, "cuda"))
+    if device.describe_problem("cuda"):
+        pytest.skip(device.describe_problem("cuda"))
+    on_cpu = pipeline.analyse_volume(head(), predict.load_model(settled_bundle, "cpu"))
+    on_gpu = pipeline.analyse_volume(head(), predict.load_model(settled_bundle, "cuda"))
     assert on_gpu.device.startswith("cuda: ")
     np.testing.assert_allclose(on_gpu.probabilities, on_cpu.probabilities, atol=1e-3)
     np.testing.assert_allclose(on_gpu.saliency.maps, on_cpu.saliency.maps, atol=2e-2)

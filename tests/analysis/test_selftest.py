@@ -10,7 +10,7 @@ from tumorviewer.analysis import device, selftest
 
 
 def test_this_machine_can_analyse():
-    found = selftest.run()
+    found = selftest.run_selftest()
     assert found.ok
     assert found.device
     assert set(found.versions) == set(selftest.LIBRARIES)
@@ -28,7 +28,7 @@ def test_a_broken_library_is_named_with_the_reason(monkeypatch, error):
         return real(name, *rest)
 
     monkeypatch.setattr(selftest.importlib, "import_module", broken)
-    found = selftest.run()
+    found = selftest.run_selftest()
     assert not found.ok
     assert "torchvision" not in found.versions
     assert found.problems[0].startswith(f"torchvision cannot be used: {type(error).__name__}")
@@ -39,14 +39,14 @@ def test_a_broken_driver_does_not_raise(monkeypatch):
     def broken(_):
         raise RuntimeError("driver fault")
 
-    monkeypatch.setattr(device, "choose", broken)
-    found = selftest.run()
+    monkeypatch.setattr(device, "choose_device", broken)
+    found = selftest.run_selftest()
     assert not found.ok
     assert found.problems == ("torch cannot compute: RuntimeError: driver fault",)
 
 
 def test_the_windows_side_imports_neither_torch_nor_qt():
-    modules = "client finding link messages methods pooling preprocess serialise slices worker"
+    modules = "client finding messages methods pooling preprocess slices worker worker_process"
     code = "import sys\n" + "".join(
         f"import tumorviewer.analysis.{name}\n" for name in modules.split()
     )

@@ -12,7 +12,7 @@ from tumorviewer.analysis.client import _task
 from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.messages import FindSimilar
 from tumorviewer.analysis.slices import prepare_volume
-from tumorviewer.analysis.trust.similar_cases import SimilarCaseIndex, projected
+from tumorviewer.analysis.trust.similar_cases import SimilarCaseIndex, project_embeddings
 from tumorviewer.errors import InputError
 from tumorviewer.models import bundle
 from tumorviewer.models.trust_measures import Measured, Trust
@@ -29,7 +29,7 @@ def arrays(items: int, width: int, groups: np.ndarray | None = None) -> dict[str
     return {
         "mean": mean,
         "components": components,
-        "embeddings": projected(whole, mean, components).astype(np.float16),
+        "embeddings": project_embeddings(whole, mean, components).astype(np.float16),
         "labels": draw.integers(0, 4, items).astype(np.uint8),
         "sources": draw.integers(0, 2, items).astype(np.uint16),
         "groups": np.arange(items, dtype=np.int32) if groups is None else groups,
@@ -74,12 +74,12 @@ def indexed(random_bundle, tmp_path_factory):
     """A model with an index of its own answers to noise."""
     folder = tmp_path_factory.mktemp("indexed") / "model"
     shutil.copytree(random_bundle, folder)
-    model = predict.load(folder, "cpu")
+    model = predict.load_model(folder, "cpu")
     prepared = prepare_volume(noise(), model.card.preprocessing)
     size = len(Examination(prepared, model).embedding(0))
     described = Described(50, ("a", "b"), size, Measured(1, 1, 1), 1.0, 0.25)
     made = {f"similar.{name}": one for name, one in arrays(50, size).items()}
-    bundle.with_trust(folder, Trust(1, 1, similar=described), made)
+    bundle.write_trust(folder, Trust(1, 1, similar=described), made)
     return folder
 
 
@@ -89,22 +89,22 @@ def noise() -> Volume:
 
 
 def test_a_finding_names_what_is_most_like_its_most_telling_slice(indexed):
-    model = predict.load(indexed, "cpu")
+    model = predict.load_model(indexed, "cpu")
     examination = Examination(prepare_volume(noise(), model.card.preprocessing), model)
-    finding = pipeline.find(examination, None)
+    finding = pipeline.make_finding(examination, None)
     assert finding.similar is not None
     assert finding.similar.slice == finding.key_slices[0]
     assert len(finding.similar.cases) == 5
-    assert pipeline.similar_cases(examination, 2).slice == 2
+    assert pipeline.find_similar_cases(examination, 2).slice == 2
     assert set(finding.inputs) == {"brightness", "contrast"}
 
 
 def test_a_model_without_an_index_says_so(random_bundle):
-    model = predict.load(random_bundle, "cpu")
+    model = predict.load_model(random_bundle, "cpu")
     examination = Examination(prepare_volume(noise(), model.card.preprocessing), model)
-    assert pipeline.find(examination, None).similar is None
+    assert pipeline.make_finding(examination, None).similar is None
     with pytest.raises(InputError, match="no index"):
-        pipeline.similar_cases(examination, 0)
+        pipeline.find_similar_cases(examination, 0)
 
 
 def test_the_request_travels_with_its_slice(random_bundle):

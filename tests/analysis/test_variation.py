@@ -15,15 +15,15 @@ def test_changes_keep_shape_and_grey_scale_and_change_something():
         changed = change(picture)
         assert (changed.shape, changed.dtype) == (picture.shape, np.uint8)
         assert (changed != picture).any()
-    assert (variation.mirrored(variation.mirrored(picture)) == picture).all()
-    assert (variation.shifted(picture)[:, 2:, 2:] == picture[:, :-2, :-2]).all()
-    assert variation.brighter(picture).mean() > picture.mean() > variation.darker(picture).mean()
+    assert (variation.mirror(variation.mirror(picture)) == picture).all()
+    assert (variation.shift(picture)[:, 2:, 2:] == picture[:, :-2, :-2]).all()
+    assert variation.brighten(picture).mean() > picture.mean() > variation.darken(picture).mean()
     ends = np.array([[0, 255]], np.uint8)
-    assert (variation.brighter(ends) == ends).all()
+    assert (variation.brighten(ends) == ends).all()
 
 
 def test_the_variation_is_that_of_the_changed_pictures(volume, model):
-    finding = pipeline.analyse(volume, model, method=None, varies=True)
+    finding = pipeline.analyse_volume(volume, model, method=None, varies=True)
     found = finding.variation
     assert found is not None
     assert found.slice == finding.key_slices[0]
@@ -36,4 +36,4 @@ def test_the_variation_is_that_of_the_changed_pictures(volume, model):
 
 def test_a_few_slices_are_not_varied_unless_asked(volume, model):
     assert len(volume.array) < 80
-    assert pipeline.analyse(volume, model, method=None).variation is None
+    assert pipeline.analyse_volume(volume, model, method=None).variation is None

@@ -40,13 +40,15 @@ def main() -> None:
     catalogue = Catalogue()
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else catalogue.folder(catalogue.default())
     device.use_threads()
-    card, plain = weights.load(folder)
-    model = predict.load(folder, "cpu")
+    card, plain = weights.load_weights(folder)
+    model = predict.load_model(folder, "cpu")
     prepared = prepare_volume(heads(), card.preprocessing)
     pictures = torch.from_numpy(prepared.pictures)[:, None].float() / 255
 
     def ours() -> Any:
-        return pipeline.find(Examination(prepared, model), "gradcam", card.classes[0]).saliency.maps
+        return pipeline.make_finding(
+            Examination(prepared, model), "gradcam", card.classes[0]
+        ).saliency.maps
 
     def loop() -> Any:
         with GradCAM(plain, [plain.trunk]) as cam:

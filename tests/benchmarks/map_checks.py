@@ -34,7 +34,7 @@ def main() -> int:
     catalogue = Catalogue()
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else catalogue.folder(catalogue.default())
     device.use_threads()
-    model = predict.load(folder, "cpu")
+    model = predict.load_model(folder, "cpu")
     card = model.card
     examination = Examination(prepare_volume(head(), card.preprocessing), model)
     said = examination.probabilities()[0]
@@ -58,10 +58,10 @@ def timed(
     times = []
     for _ in range(repeats):
         wall, processor = time.perf_counter(), time.process_time()
-        check = map_checks.check(examination, asked)
+        check = map_checks.check_map(examination, asked)
         times.append((time.perf_counter() - wall, time.process_time() - processor))
     if check.nothing:
-        print(f"{asked.method}: {map_verdict.line(check)}")
+        print(f"{asked.method}: {map_verdict.describe_check(check)}")
     best = np.min(times, axis=0)
     return float(best[0]), float(best[1])
 

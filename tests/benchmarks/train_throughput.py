@@ -67,7 +67,7 @@ def ours(array: np.ndarray, precision: str) -> Timed:
     labels = np.arange(len(array)) % CLASSES
     split = Split(np.arange(len(array)), np.arange(0))
     settings = TrainingSettings(batch=BATCH, precision=precision)
-    network = networks.create("light", CLASSES)
+    network = networks.create_network("light", CLASSES)
     return Timed(network, Store(array, CPU), labels, split, settings, Augmentation(), CPU)
 
 
@@ -96,7 +96,7 @@ class UsualLoop:
             ]
         )
         self.loader = DataLoader(ImageFolder(str(folder), seen), BATCH, shuffle=True, num_workers=2)
-        self.network = networks.create("light", CLASSES).train()
+        self.network = networks.create_network("light", CLASSES).train()
         self.optimiser = torch.optim.AdamW(self.network.parameters(), 2e-3)
 
     def epoch(self) -> tuple[float, float]:
@@ -189,13 +189,15 @@ def peak() -> None:
     most = rate(dense, torch.rand(16, 256, 28, 28))
     print(f"dense 3 × 3 convolutions of 256 channels: {most / 1e9:.1f} GFLOP/s")
     for name, batch in (("vgg16", 8), ("resnet50", 8), ("light", 16)):
-        reached = rate(networks.create(name, CLASSES), torch.rand(batch, 1, SIDE, SIDE))
+        reached = rate(networks.create_network(name, CLASSES), torch.rand(batch, 1, SIDE, SIDE))
         print(f"  {name}: {reached / 1e9:.1f} GFLOP/s, {100 * reached / most:.0f} % of that")
 
 
 def frozen() -> None:
     """An epoch from cached embeddings, checkpoint and validation included, beside one without."""
-    network = networks.create("resnet50", CLASSES).to(memory_format=torch.channels_last).eval()
+    network = (
+        networks.create_network("resnet50", CLASSES).to(memory_format=torch.channels_last).eval()
+    )
     x = torch.rand(16, 1, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
     remainder = Remainder(network, x[:1])
 

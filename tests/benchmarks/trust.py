@@ -16,7 +16,7 @@ import torch
 
 from tumorviewer.analysis import predict
 from tumorviewer.analysis.methods import DEFAULT_METHOD
-from tumorviewer.analysis.pipeline import analyse
+from tumorviewer.analysis.pipeline import analyse_volume
 from tumorviewer.analysis.predict import Model
 from tumorviewer.models.catalogue import Catalogue
 from tumorviewer.study import Placement, Volume
@@ -28,7 +28,7 @@ def main() -> None:
     """Print two lines: with saliency maps, as the window asks, and without."""
     torch.set_num_threads(1)
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Catalogue().find(None)
-    model = predict.load(folder, "cpu")
+    model = predict.load_model(folder, "cpu")
     plain = Model(replace(model.card, trust=None), model.network, model.device)
     volume = head()
     for name, method in (("with maps", DEFAULT_METHOD), ("without", None)):
@@ -42,7 +42,7 @@ def main() -> None:
 def once(model: Model, volume: Volume, method: str | None) -> float:
     """Processor seconds of an analysis."""
     before = time.process_time()
-    analyse(volume, model, method=method)
+    analyse_volume(volume, model, method=method)
     return time.process_time() - before
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.desktop.parts import LABELS, FakeClient, model_folder, pump
 from tests.records.made import slice_file
 from tumorviewer.records import Records
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 from tumorviewer.study import open_paths
 from tumorviewer.study.types import Opened
 
@@ -79,7 +79,7 @@ def played(tmp_path, monkeypatch, random_bundle):
     folder.mkdir()
     monkeypatch.setenv("PLAYED", str(folder))
     monkeypatch.setenv("PLAYED_BUNDLE", str(random_bundle))
-    monkeypatch.setenv("PLAYED_MODELS", str(resource("models")))
+    monkeypatch.setenv("PLAYED_MODELS", str(resource_path("models")))
     script = str(Path(__file__).with_name("played_trainer.py"))
     monkeypatch.setattr(jobs, "trainer_command", lambda: [sys.executable, "-S", script])
     return folder

@@ -41,7 +41,7 @@ KEYS = {
 
 @pytest.fixture
 def finding(volume, model):
-    return pipeline.analyse(volume, model, target="glioma")
+    return pipeline.analyse_volume(volume, model, target="glioma")
 
 
 def test_a_finding_survives_json(finding, tmp_path):

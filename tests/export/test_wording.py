@@ -35,7 +35,7 @@ SIDES = re.compile(r"\b(left|right|front|back|upper|lower|sol\w*|sağ\w*)\b", re
 @pytest.fixture(autouse=True)
 def _in_english():
     yield
-    language.use("en")
+    language.use_language("en")
 
 
 def saliency(row: int, column: int, index: int = 0) -> Saliency:
@@ -124,7 +124,7 @@ def said(one: Finding) -> set[str]:
 @settings(max_examples=60, deadline=None)
 @given(findings(), st.sampled_from(list(Placement)), st.sampled_from(["en", "tr"]))
 def test_every_number_is_in_the_finding(one, placement, spoken):
-    language.use(spoken)
+    language.use_language(spoken)
     text = wording.explain_finding(one, volume(placement)).replace(",", ".")
     assert numbers(text.replace(". ", " ; ")) <= said(one)
 
@@ -132,7 +132,7 @@ def test_every_number_is_in_the_finding(one, placement, spoken):
 @settings(max_examples=60, deadline=None)
 @given(findings(), st.sampled_from([Placement.NONE, Placement.SCALED]), st.sampled_from("et"))
 def test_no_side_is_named_where_orientation_is_unknown(one, placement, letter):
-    language.use({"e": "en", "t": "tr"}[letter])
+    language.use_language({"e": "en", "t": "tr"}[letter])
     assert not SIDES.search(wording.explain_finding(one, volume(placement)))
     assert not SIDES.search(wording.explain_finding(one))
 

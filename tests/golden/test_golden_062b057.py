@@ -116,9 +116,9 @@ def test_the_records_say_what_they_said(records) -> None:
         of_study = str(entry.id)
         found = [asdict(one) for one in records.findings.of(entry.id)]
         assert plain(found) == kept["findings"][of_study]
-        given = [asdict(one) for one in records.verdicts.of(entry.id)]
+        given = [asdict(one) for one in records.verdicts.on_study(entry.id)]
         assert plain(given) == kept["verdicts"][of_study]
-        drawn = [asdict(one) for one in records.annotations.of(entry.id)]
+        drawn = [asdict(one) for one in records.annotations.on_study(entry.id)]
         assert plain(drawn) == kept["marks"][of_study]
     assert {name: records.session.kept(name) for name in records.session.names()} == kept["session"]
     wanted = records.queue.wanted()
@@ -169,19 +169,19 @@ def test_a_verdict_can_be_corrected_by_today_s_reader(records) -> None:
 
 def test_the_bundle_loads_and_its_card_says_the_same(golden) -> None:
     folder = golden / "run" / "bundle"
-    card, network = weights.load(folder)
-    assert bundle.verify(folder) == card
+    card, network = weights.load_weights(folder)
+    assert bundle.verify_bundle(folder) == card
     assert_holds(json.loads(schema.to_json(card)), read_json("run", "bundle", "card.json"))
     assert card.trust is not None
-    assert len(bundle.training_items(folder)) == 24
+    assert len(bundle.read_training_items(folder)) == 24
     assert sum(one.numel() for one in network.state_dict().values()) > 10_000
-    assert bundle.trust_arrays(folder)
+    assert bundle.read_trust_arrays(folder)
 
 
 def test_the_model_in_use_and_the_journal_are_the_same(golden, capsys) -> None:
     assert Catalogue().default() == "golden"
     lines = (KEPT / "home" / "models" / "history.jsonl").read_text("utf-8").splitlines()
-    changes = journal.read(golden / "home" / "models")
+    changes = journal.read_journal(golden / "home" / "models")
     assert [plain(asdict(change)) for change in changes] == [json.loads(line) for line in lines]
     assert cli.main(["models", "verify", "golden"]) == 0
     assert cli.main(["models", "show", "--history"]) == 0
@@ -189,7 +189,7 @@ def test_the_model_in_use_and_the_journal_are_the_same(golden, capsys) -> None:
 
 
 def test_the_comparison_is_what_a_promotion_reads(golden) -> None:
-    read = plain(asdict(comparison.read(golden / "comparison.json")))
+    read = plain(asdict(comparison.read_comparison(golden / "comparison.json")))
     kept = read_json("comparison.json")
     for name, value in read.items():
         assert_holds(kept[name], value, name)
@@ -241,7 +241,7 @@ def test_predictions_are_compared(golden, tmp_path) -> None:
     tables = ["run/predictions.csv", "run/predictions.csv"]
     more = [f"--cache={tmp_path}", "--progress=none", "--out=again.json"]
     assert trainer_cli.main(["compare", *tables, "held", *more]) == 0
-    assert comparison.read(Path("again.json")).data.n == len(held)
+    assert comparison.read_comparison(Path("again.json")).data.n == len(held)
 
 
 def test_the_training_table_and_groups_are_read(golden, tmp_path) -> None:

@@ -39,20 +39,20 @@ def edit(folder: Path, **changes) -> None:
 
 
 def rewrite(folder: Path, change) -> None:
-    card, network = weights.load(folder)
-    bundle.write(folder, card, change(dict(network.state_dict())))
+    card, network = weights.load_weights(folder)
+    bundle.write_bundle(folder, card, change(dict(network.state_dict())))
 
 
 def test_card_survives_the_way_through_json(folder) -> None:
     card = bundle.read_card(folder)
     odd = dataclasses.replace(card, no_tumour=None, title="Ünïcode “x”", temperature=2)
     assert schema.from_json(schema.to_json(odd)) == odd
-    assert bundle.verify(folder) == card
+    assert bundle.verify_bundle(folder) == card
 
 
 def test_loaded_network_answers_as_the_written_one(folder) -> None:
-    card, network = weights.load(folder)
-    _, again = weights.load(folder)
+    card, network = weights.load_weights(folder)
+    _, again = weights.load_weights(folder)
     picture = torch.rand(2, 1, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(network(picture), again(picture), rtol=0, atol=0)
@@ -63,10 +63,10 @@ def test_loaded_network_answers_as_the_written_one(folder) -> None:
 
 
 def test_half_precision_is_stored_and_widened(folder) -> None:
-    before = weights.load(folder)[1].state_dict()
+    before = weights.load_weights(folder)[1].state_dict()
     full = bundle.read_card(folder).weights.bytes
     rewrite(folder, lambda state: {name: _half(tensor) for name, tensor in state.items()})
-    card, network = weights.load(folder)
+    card, network = weights.load_weights(folder)
     assert card.weights.dtype == "float16"
     assert card.weights.bytes < 0.65 * full
     for name, tensor in network.state_dict().items():
@@ -90,10 +90,10 @@ def test_others_may_read_what_the_umask_lets_them(folder) -> None:
 
 
 def test_a_failed_write_keeps_what_was_there(folder) -> None:
-    card, network = weights.load(folder)
+    card, network = weights.load_weights(folder)
     with pytest.raises(ValueError, match="temperature"):
-        bundle.write(folder, dataclasses.replace(card, temperature=-1), network.state_dict())
-    assert bundle.verify(folder) == card
+        bundle.write_bundle(folder, dataclasses.replace(card, temperature=-1), network.state_dict())
+    assert bundle.verify_bundle(folder) == card
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
@@ -126,7 +126,7 @@ def test_a_failed_write_keeps_what_was_there(folder) -> None:
 def test_cards_that_do_not_fit(folder, changes, words) -> None:
     edit(folder, **changes)
     with pytest.raises(InputError, match=words):
-        bundle.verify(folder)
+        bundle.verify_bundle(folder)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_truncated_weights(folder, keep) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InputError, match="bytes"):
-        weights.load(folder)
+        weights.load_weights(folder)
 
 
 def test_changed_weights(folder) -> None:
@@ -168,7 +168,7 @@ def test_changed_weights(folder) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match="SHA-256"):
-        weights.load(folder)
+        weights.load_weights(folder)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_weights_of_another_format(folder, content) -> None:
     (folder / "model.safetensors").write_bytes(content)
     edit(folder, weights__sha256=hashlib.sha256(content).hexdigest(), weights__bytes=len(content))
     with pytest.raises(InputError, match="not a safetensors file"):
-        bundle.verify(folder)
+        bundle.verify_bundle(folder)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_anything_but_plain_data(folder, name) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pickle.dumps({}))
     with pytest.raises(InputError, match="plain data"):
-        bundle.verify(folder)
+        bundle.verify_bundle(folder)
 
 
 @pytest.mark.parametrize("name", ["README.md", "LICENSE", ".DS_Store", "evidence/worst.png"])
@@ -205,7 +205,7 @@ def test_plain_data_is_welcome(folder, name) -> None:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("plain")
-    bundle.verify(folder)
+    bundle.verify_bundle(folder)
 
 
 def test_links_that_lead_out(folder, tmp_path) -> None:
@@ -213,17 +213,17 @@ def test_links_that_lead_out(folder, tmp_path) -> None:
     outside.write_text("secret")
     (folder / "notes.txt").symlink_to(outside)
     with pytest.raises(InputError, match="leads out"):
-        bundle.verify(folder)
+        bundle.verify_bundle(folder)
 
 
 def test_folder_links_that_lead_out_or_loop(folder, tmp_path) -> None:
     (folder / "up").symlink_to(tmp_path)
     with pytest.raises(InputError, match="leads out"):
-        bundle.verify(folder)
+        bundle.verify_bundle(folder)
     (folder / "up").unlink()
     (folder / "loop").symlink_to(folder)
     with pytest.raises(InputError, match="not an ordinary file"):
-        bundle.verify(folder)
+        bundle.verify_bundle(folder)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -232,37 +232,37 @@ def test_pipes_do_not_block(folder, name) -> None:
     (folder / name).unlink(missing_ok=True)
     os.mkfifo(folder / name)
     with pytest.raises(InputError):
-        bundle.verify(folder)
+        bundle.verify_bundle(folder)
 
 
 @pytest.mark.parametrize("name", ["card.json", "model.safetensors"])
 def test_missing_files(folder, name) -> None:
     (folder / name).unlink()
     with pytest.raises(InputError):
-        bundle.verify(folder)
+        bundle.verify_bundle(folder)
 
 
 def test_a_file_is_no_bundle(folder) -> None:
     with pytest.raises(InputError, match="not a folder"):
-        bundle.verify(folder / "card.json")
+        bundle.verify_bundle(folder / "card.json")
 
 
 def test_tensors_that_do_not_fit_are_named(folder) -> None:
     rewrite(folder, lambda state: {name: state[name] for name in state if name != "head.3.bias"})
     with pytest.raises(InputError, match=r"head\.3\.bias is missing"):
-        weights.load(folder)
+        weights.load_weights(folder)
 
 
 def test_surplus_tensors_are_named(folder) -> None:
     rewrite(folder, lambda state: state | {"spy": torch.zeros(1)})
     with pytest.raises(InputError, match="spy is not part"):
-        weights.load(folder)
+        weights.load_weights(folder)
 
 
 def test_wrong_shapes_are_named(folder) -> None:
     rewrite(folder, lambda state: state | {"head.3.bias": torch.zeros(5)})
     with pytest.raises(InputError, match=r"head\.3\.bias is 5, not 4"):
-        weights.load(folder)
+        weights.load_weights(folder)
 
 
 @pytest.mark.parametrize(
@@ -280,32 +280,32 @@ def test_wrong_shapes_are_named(folder) -> None:
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_architectures_that_do_not_fit(folder, changes) -> None:
     edit(folder, **changes)
-    bundle.verify(folder)
+    bundle.verify_bundle(folder)
     with pytest.raises(InputError):
-        weights.load(folder)
+        weights.load_weights(folder)
 
 
 def test_verifying_needs_no_torch(folder) -> None:
     program = (
         "import sys; from pathlib import Path; from tumorviewer.models import bundle, catalogue\n"
-        "bundle.verify(Path(sys.argv[1])); catalogue.Catalogue().entries()\n"
+        "bundle.verify_bundle(Path(sys.argv[1])); catalogue.Catalogue().entries()\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program, str(folder)], check=True)
 
 
 def test_training_items_are_kept_as_digests(folder) -> None:
-    card, network = weights.load(folder)
-    assert bundle.training_items(folder) == frozenset()
+    card, network = weights.load_weights(folder)
+    assert bundle.read_training_items(folder) == frozenset()
     seen = ["ab" * 32, "01" * 32, "ab" * 32]
-    bundle.write(folder, card, network.state_dict(), seen)
-    assert bundle.training_items(folder) == {"ab" * 8, "01" * 8}
+    bundle.write_bundle(folder, card, network.state_dict(), seen)
+    assert bundle.read_training_items(folder) == {"ab" * 8, "01" * 8}
     assert (folder / bundle.TRAINING_ITEMS).read_text() == "01" * 8 + "\n" + "ab" * 8 + "\n"
-    assert bundle.verify(folder).weights == card.weights
+    assert bundle.verify_bundle(folder).weights == card.weights
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"0123", b"0123456789abcdeg"])
 def test_a_damaged_list_of_training_items_is_not_half_believed(folder, content) -> None:
     (folder / bundle.TRAINING_ITEMS).write_bytes(b"0" * 16 + b"\n" + content)
     with pytest.raises(InputError, match="not a list of digests"):
-        bundle.training_items(folder)
+        bundle.read_training_items(folder)

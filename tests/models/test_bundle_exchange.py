@@ -29,7 +29,7 @@ source, root = map(Path, sys.argv[1:3])
 assert "torch" not in sys.modules
 print("go", flush=True)
 try:
-    print(exchange.bring_in(source, Catalogue(root))[1])
+    print(bundle_exchange.import_bundle(source, Catalogue(root))[1])
 except Exception as error:
     print(error)
 """
@@ -60,20 +60,20 @@ def test_a_model_comes_in(catalogue, mine, tmp_path, form) -> None:
         source = zipped(mine, tmp_path / "m.zip", **{"__MACOSX/mine/._card.json": b"mac"})
     elif form == "flat zip":
         source = Path(shutil.make_archive(str(tmp_path / "flat"), "zip", mine))
-    card, is_new = bundle_exchange.bring_in(source, catalogue)
+    card, is_new = bundle_exchange.import_bundle(source, catalogue)
     assert (card.name, is_new) == ("mine", True)
-    assert bundle.verify(catalogue.folder("mine")) == card
+    assert bundle.verify_bundle(catalogue.folder("mine")) == card
     assert catalogue.folder("mine").parent == catalogue.own
     assert names(catalogue) == ["mine"]
     assert catalogue.default() == "random"
-    assert bundle_exchange.bring_in(source, catalogue) == (card, False)
+    assert bundle_exchange.import_bundle(source, catalogue) == (card, False)
 
 
 def test_nothing_of_an_operating_system_or_a_link_comes_along(catalogue, mine) -> None:
     (mine / ".DS_Store").write_bytes(b"x")
     (mine / "README.md").write_text("notes")
     (mine / "again.md").symlink_to("README.md")
-    bundle_exchange.bring_in(mine, catalogue)
+    bundle_exchange.import_bundle(mine, catalogue)
     folder = catalogue.folder("mine")
     assert {path.name for path in folder.iterdir()} == {
         "card.json", "model.safetensors", "README.md", "again.md",
@@ -82,26 +82,26 @@ def test_nothing_of_an_operating_system_or_a_link_comes_along(catalogue, mine) -
 
 
 def test_no_model_takes_the_name_of_another(catalogue, copy_bundle, mine, tmp_path) -> None:
-    bundle_exchange.bring_in(mine, catalogue)
+    bundle_exchange.import_bundle(mine, catalogue)
     before = (catalogue.folder("mine") / "card.json").read_bytes()
     other = copy_bundle(tmp_path / "other", name="mine", version="2")
     hiding = copy_bundle(tmp_path / "hiding", version="2")
     for source in (other, hiding):
         with pytest.raises(InputError, match="another model of the name"):
-            bundle_exchange.bring_in(source, catalogue)
+            bundle_exchange.import_bundle(source, catalogue)
     assert (catalogue.folder("mine") / "card.json").read_bytes() == before
-    card, _ = bundle_exchange.bring_in(other, catalogue, "mine-2")
+    card, _ = bundle_exchange.import_bundle(other, catalogue, "mine-2")
     assert (card.name, card.version) == ("mine-2", "2")
     assert names(catalogue) == ["mine", "mine-2"]
     with pytest.raises(InputError, match="cannot be a model's name"):
-        bundle_exchange.bring_in(other, catalogue, "../mine")
+        bundle_exchange.import_bundle(other, catalogue, "../mine")
 
 
 def test_a_damaged_twin_is_not_taken_for_the_model(catalogue, mine) -> None:
-    bundle_exchange.bring_in(mine, catalogue)
+    bundle_exchange.import_bundle(mine, catalogue)
     (catalogue.folder("mine") / "model.safetensors").write_bytes(b"rot")
     with pytest.raises(InputError, match="another model"):
-        bundle_exchange.bring_in(mine, catalogue)
+        bundle_exchange.import_bundle(mine, catalogue)
 
 
 def _with(name: str, content: bytes = b"x", kind: int = 0):
@@ -161,7 +161,7 @@ def test_archives_that_mean_harm_leave_nothing(catalogue, mine, tmp_path, make, 
     out.parent.mkdir()
     around = set(tmp_path.rglob("*"))
     with pytest.raises(InputError, match=words) as refused:
-        bundle_exchange.bring_in(make(mine, out), catalogue)
+        bundle_exchange.import_bundle(make(mine, out), catalogue)
     assert refused.value.source.startswith(str(out))
     assert names(catalogue) == []
     left = set(tmp_path.rglob("*")) - around
@@ -171,7 +171,7 @@ def test_archives_that_mean_harm_leave_nothing(catalogue, mine, tmp_path, make, 
 def test_a_folder_that_is_refused_leaves_nothing(catalogue, mine) -> None:
     (mine / "model.safetensors").write_bytes(b"rot")
     with pytest.raises(InputError, match="bytes") as refused:
-        bundle_exchange.bring_in(mine, catalogue)
+        bundle_exchange.import_bundle(mine, catalogue)
     assert refused.value.source == str(mine / "model.safetensors")
     assert names(catalogue) == []
 
@@ -189,10 +189,10 @@ def test_killed_at_any_moment_a_model_is_there_wholly_or_not(catalogue, mine) ->
             process.kill()
         found = [entry for entry in catalogue.entries() if entry.name != "random"]
         for entry in found:
-            bundle.verify(entry.folder)
+            bundle.verify_bundle(entry.folder)
             assert (entry.folder / "notes.txt").stat().st_size == 24 << 20
         states.add(len(found))
-        assert bundle_exchange.bring_in(mine, catalogue)[1] is not bool(found)
+        assert bundle_exchange.import_bundle(mine, catalogue)[1] is not bool(found)
         assert names(catalogue) == ["mine"]
     assert 0 in states
 
@@ -208,10 +208,10 @@ def test_two_processes_at_once_bring_in_one_model(catalogue, mine) -> None:
 def test_a_place_that_cannot_be_written(mine, tmp_path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be changed: Not a directory") as refused:
-        bundle_exchange.bring_in(mine, Catalogue(tmp_path / "file" / "models"))
+        bundle_exchange.import_bundle(mine, Catalogue(tmp_path / "file" / "models"))
     assert "TUMORVIEWER_HOME" in refused.value.remedy
     with pytest.raises(InputError, match="cannot be written: File exists"):
-        bundle_exchange.send_out(mine, tmp_path / "file" / "out")
+        bundle_exchange.export_bundle(mine, tmp_path / "file" / "out")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
@@ -219,7 +219,7 @@ def test_a_read_only_folder_is_said(catalogue, mine) -> None:
     catalogue.own.mkdir(parents=True)
     catalogue.own.chmod(0o500)
     with pytest.raises(InputError, match="Permission denied"):
-        bundle_exchange.bring_in(mine, catalogue)
+        bundle_exchange.import_bundle(mine, catalogue)
 
 
 def test_a_full_disk_leaves_nothing(catalogue, mine, monkeypatch) -> None:
@@ -228,7 +228,7 @@ def test_a_full_disk_leaves_nothing(catalogue, mine, monkeypatch) -> None:
 
     monkeypatch.setattr(bundle_exchange.shutil, "copyfile", full)
     with pytest.raises(InputError, match="No space left"):
-        bundle_exchange.bring_in(mine, catalogue)
+        bundle_exchange.import_bundle(mine, catalogue)
     assert names(catalogue) == []
 
 
@@ -236,28 +236,28 @@ def test_equal_models_go_out_as_equal_archives(catalogue, mine, tmp_path) -> Non
     (mine / "evidence").mkdir()
     (mine / "evidence" / "worst.csv").write_text("a")
     first, second = tmp_path / "1.zip", tmp_path / "deep" / "2.zip"
-    card = bundle_exchange.send_out(mine, first)
+    card = bundle_exchange.export_bundle(mine, first)
     os.utime(mine / "card.json", (0, 0))
     (mine / "model.safetensors").chmod(0o600)
-    bundle_exchange.send_out(mine, second)
+    bundle_exchange.export_bundle(mine, second)
     assert first.read_bytes() == second.read_bytes()
     with zipfile.ZipFile(first) as archive:
         assert archive.testzip() is None
         assert archive.namelist()[0] == "mine/card.json"
-    assert bundle_exchange.bring_in(first, catalogue) == (card, True)
+    assert bundle_exchange.import_bundle(first, catalogue) == (card, True)
     assert (catalogue.folder("mine") / "evidence" / "worst.csv").read_text() == "a"
 
 
 def test_a_folder_goes_out_and_replaces_nothing(mine, tmp_path) -> None:
     out = tmp_path / "usb" / "model"
-    bundle_exchange.send_out(mine, out)
+    bundle_exchange.export_bundle(mine, out)
     assert filecmp.cmpfiles(mine, out, ["card.json", "model.safetensors"], shallow=False)[1:] == (
         [], [],
     )  # fmt: skip
     assert [path.name for path in out.parent.iterdir()] == ["model"]
     with pytest.raises(InputError, match="there already"):
-        bundle_exchange.send_out(mine, out)
+        bundle_exchange.export_bundle(mine, out)
     (mine / "model.safetensors").write_bytes(b"rot")
     with pytest.raises(InputError, match="bytes"):
-        bundle_exchange.send_out(mine, tmp_path / "rotten.zip")
+        bundle_exchange.export_bundle(mine, tmp_path / "rotten.zip")
     assert not (tmp_path / "rotten.zip").exists()

@@ -81,10 +81,10 @@ def test_nothing_there_is_no_error(tmp_path) -> None:
 
 def test_home_can_be_put_elsewhere(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv(resources.HOME_VARIABLE, str(tmp_path))
-    assert resources.home("models") == tmp_path / "models"
+    assert resources.home_path("models") == tmp_path / "models"
     monkeypatch.delenv(resources.HOME_VARIABLE)
-    assert resources.home().is_absolute()
+    assert resources.home_path().is_absolute()
 
 
 def test_resources_are_found() -> None:
-    assert resources.resource().is_dir()
+    assert resources.resource_path().is_dir()

@@ -25,7 +25,7 @@ catalogue = Catalogue(*map(Path, sys.argv[1:3]))
 for round in range(8):
     for name in sys.argv[3:]:
         try:
-            promotion.promote(catalogue, name, "someone", override=f"round {round}")
+            promotion.promote_model(catalogue, name, "someone", override=f"round {round}")
             print(name)
         except InputError as error:
             assert "in use already" in str(error), error
@@ -45,7 +45,7 @@ def candidates(catalogue, copy_bundle, tmp_path: Path) -> None:
         card = json.loads((source / "card.json").read_text())
         card["weights"]["sha256"] = bundle._sha256(path)
         (source / "card.json").write_text(json.dumps(card))
-        bundle_exchange.bring_in(source, catalogue)
+        bundle_exchange.import_bundle(source, catalogue)
 
 
 @pytest.fixture
@@ -89,18 +89,20 @@ def compare(catalogue, tmp_path: Path):
 def test_a_better_model_takes_the_place_and_gives_it_back(catalogue, compare) -> None:
     shipped = catalogue.folder("random").parent
     before = sorted(path.stat().st_mtime_ns for path in shipped.rglob("*"))
-    change = promotion.promote(catalogue, "first", "ada", compare("first", "random"))
+    change = promotion.promote_model(catalogue, "first", "ada", compare("first", "random"))
     assert catalogue.default() == "first"
     assert (change.user, change.before.name, change.after.name) == ("ada", "random", "first")
     assert change.comparison.verdict == "better"
-    assert promotion.locked(promotion.history(catalogue)).name == "Site test set"
-    promotion.promote(catalogue, "second", "ada", compare("second", "first", verdict="not worse"))
-    assert promotion.roll_back(catalogue, "bob").after.name == "first"
-    assert promotion.roll_back(catalogue, "bob").after.name == "random"
+    assert promotion.find_locked_test_set(promotion.read_history(catalogue)).name == "Site test set"
+    promotion.promote_model(
+        catalogue, "second", "ada", compare("second", "first", verdict="not worse")
+    )
+    assert promotion.roll_back_model(catalogue, "bob").after.name == "first"
+    assert promotion.roll_back_model(catalogue, "bob").after.name == "random"
     assert catalogue.default() == "random"
     with pytest.raises(InputError, match="no model to go back to"):
-        promotion.roll_back(catalogue, "bob")
-    history = promotion.history(catalogue)
+        promotion.roll_back_model(catalogue, "bob")
+    history = promotion.read_history(catalogue)
     assert [one.action for one in history] == ["promote", "promote", "rollback", "rollback"]
     assert [one.user for one in history] == ["ada", "ada", "bob", "bob"]
     lines = (catalogue.own / "history.jsonl").read_text().splitlines()
@@ -132,9 +134,9 @@ def test_a_better_model_takes_the_place_and_gives_it_back(catalogue, compare) ->
 )
 def test_the_gate(catalogue, compare, changes, words) -> None:
     with pytest.raises(InputError, match=words):
-        promotion.promote(catalogue, "first", "ada", compare("first", "random", **changes))
+        promotion.promote_model(catalogue, "first", "ada", compare("first", "random", **changes))
     assert catalogue.default() == "random"
-    assert promotion.history(catalogue) == ()
+    assert promotion.read_history(catalogue) == ()
 
 
 def test_a_candidate_that_forgets_a_class_is_refused(catalogue, compare) -> None:
@@ -144,7 +146,7 @@ def test_a_candidate_that_forgets_a_class_is_refused(catalogue, compare) -> None
     changed = {"classes": left, "labels": {name: name for name in left}, "no_tumour": None}
     path.write_text(json.dumps(card | changed))
     with pytest.raises(InputError, match="cannot answer"):
-        promotion.promote(catalogue, "first", "ada", compare("first", "random"))
+        promotion.promote_model(catalogue, "first", "ada", compare("first", "random"))
 
 
 def test_a_candidate_whose_trust_nobody_measured_is_refused(catalogue, compare) -> None:
@@ -152,90 +154,90 @@ def test_a_candidate_whose_trust_nobody_measured_is_refused(catalogue, compare) 
     card = json.loads(path.read_text()) | {"trust": {"items": 300, "groups": 120}}
     path.write_text(json.dumps(card))
     with pytest.raises(InputError, match="may be trusted was not measured"):
-        promotion.promote(catalogue, "first", "ada", compare("first", "random"))
+        promotion.promote_model(catalogue, "first", "ada", compare("first", "random"))
 
 
 def test_the_test_set_is_locked_by_the_first_comparison(catalogue, compare) -> None:
-    promotion.promote(catalogue, "first", "ada", compare("first", "random"))
+    promotion.promote_model(catalogue, "first", "ada", compare("first", "random"))
     other = compare("second", "first", data__sha256="e" * 64, data__name="An easier set")
     with pytest.raises(InputError, match="An easier set, not on the locked test set Site test set"):
-        promotion.promote(catalogue, "second", "ada", other)
-    promotion.promote(catalogue, "third", "ada", override="the second site's scanner")
-    assert promotion.locked(promotion.history(catalogue)).name == "Site test set"
+        promotion.promote_model(catalogue, "second", "ada", other)
+    promotion.promote_model(catalogue, "third", "ada", override="the second site's scanner")
+    assert promotion.find_locked_test_set(promotion.read_history(catalogue)).name == "Site test set"
     other = compare("second", "third", data__sha256="e" * 64, data__name="A larger set")
-    promotion.promote(catalogue, "second", "ada", other, "the test set grew")
-    assert promotion.locked(promotion.history(catalogue)).name == "A larger set"
+    promotion.promote_model(catalogue, "second", "ada", other, "the test set grew")
+    assert promotion.find_locked_test_set(promotion.read_history(catalogue)).name == "A larger set"
 
 
 def test_an_override_is_a_reason_on_record(catalogue) -> None:
     for reason in ("", "  "):
         with pytest.raises(InputError, match="no comparison"):
-            promotion.promote(catalogue, "first", "ada", override=reason)
-    promotion.promote(catalogue, "first", "ada", override=" urgent:\nold one fails ")
-    (change,) = promotion.history(catalogue)
+            promotion.promote_model(catalogue, "first", "ada", override=reason)
+    promotion.promote_model(catalogue, "first", "ada", override=" urgent:\nold one fails ")
+    (change,) = promotion.read_history(catalogue)
     assert change.override == "urgent:\nold one fails"
     with pytest.raises(InputError, match="in use already"):
-        promotion.promote(catalogue, "first", "ada", override="again")
+        promotion.promote_model(catalogue, "first", "ada", override="again")
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 50_000, b'{"schema": 1}'])
 def test_what_is_no_comparison(catalogue, tmp_path, content) -> None:
     (tmp_path / "c.json").write_bytes(content)
     with pytest.raises(InputError):
-        promotion.promote(catalogue, "first", "ada", tmp_path / "c.json", "all the same")
+        promotion.promote_model(catalogue, "first", "ada", tmp_path / "c.json", "all the same")
     with pytest.raises(InputError, match="cannot be read"):
-        promotion.promote(catalogue, "first", "ada", tmp_path / "none.json")
+        promotion.promote_model(catalogue, "first", "ada", tmp_path / "none.json")
 
 
 def test_a_damaged_or_unknown_candidate_is_refused(catalogue, compare) -> None:
     evidence = compare("first", "random")
     (catalogue.folder("first") / "model.safetensors").write_bytes(b"rot")
     with pytest.raises(InputError, match="bytes"):
-        promotion.promote(catalogue, "first", "ada", evidence)
+        promotion.promote_model(catalogue, "first", "ada", evidence)
     with pytest.raises(InputError, match="no model of that name"):
-        promotion.promote(catalogue, "nonesuch", "ada", evidence)
+        promotion.promote_model(catalogue, "nonesuch", "ada", evidence)
     assert catalogue.default() == "random"
 
 
 def test_no_way_back_to_what_is_no_longer_what_it_was(catalogue, compare, tmp_path) -> None:
-    promotion.promote(catalogue, "first", "ada", override="a")
-    promotion.promote(catalogue, "second", "ada", override="b")
+    promotion.promote_model(catalogue, "first", "ada", override="a")
+    promotion.promote_model(catalogue, "second", "ada", override="b")
     kept = shutil.move(catalogue.folder("first"), tmp_path / "kept")
     with pytest.raises(InputError, match="no model of that name"):
-        promotion.roll_back(catalogue, "ada")
+        promotion.roll_back_model(catalogue, "ada")
     shutil.copytree(catalogue.folder("third"), catalogue.own / "first")
     with pytest.raises(InputError, match="not what it was"):
-        promotion.roll_back(catalogue, "ada")
+        promotion.roll_back_model(catalogue, "ada")
     shutil.rmtree(catalogue.own / "first")
     shutil.move(kept, catalogue.own / "first")
     (catalogue.own / "DEFAULT").write_text("third")
     with pytest.raises(InputError, match="by hand"):
-        promotion.roll_back(catalogue, "ada")
+        promotion.roll_back_model(catalogue, "ada")
     (catalogue.own / "DEFAULT").write_text("second")
-    assert promotion.roll_back(catalogue, "ada").after.name == "first"
+    assert promotion.roll_back_model(catalogue, "ada").after.name == "first"
 
 
 def test_a_model_in_use_that_is_gone_can_be_replaced(catalogue, compare) -> None:
-    promotion.promote(catalogue, "first", "ada", override="a")
+    promotion.promote_model(catalogue, "first", "ada", override="a")
     evidence = compare("second", "first")
     shutil.rmtree(catalogue.folder("first"))
     with pytest.raises(InputError, match="in use is none"):
-        promotion.promote(catalogue, "second", "ada", evidence)
-    assert promotion.promote(catalogue, "second", "ada", override="b").before is None
+        promotion.promote_model(catalogue, "second", "ada", evidence)
+    assert promotion.promote_model(catalogue, "second", "ada", override="b").before is None
     assert catalogue.default() == "second"
     with pytest.raises(InputError, match="no model to go back to"):
-        promotion.roll_back(catalogue, "ada")
+        promotion.roll_back_model(catalogue, "ada")
 
 
 def test_a_promotion_cut_short_is_finished_by_the_next_change(catalogue, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(promotion, "_choose", lambda *_: sys.exit("killed"))
         with pytest.raises(SystemExit):
-            promotion.promote(catalogue, "first", "ada", override="a")
+            promotion.promote_model(catalogue, "first", "ada", override="a")
     assert catalogue.default() == "random"
-    assert promotion.roll_back(catalogue, "ada").before.name == "first"
-    promotion.promote(catalogue, "second", "ada", override="b")
-    before = [(one.before.name, one.after.name) for one in promotion.history(catalogue)]
+    assert promotion.roll_back_model(catalogue, "ada").before.name == "first"
+    promotion.promote_model(catalogue, "second", "ada", override="b")
+    before = [(one.before.name, one.after.name) for one in promotion.read_history(catalogue)]
     assert before == [("random", "first"), ("first", "random"), ("random", "second")]
 
 
@@ -245,16 +247,16 @@ def test_a_full_disk_changes_nothing(catalogue, monkeypatch) -> None:
 
     monkeypatch.setattr("tumorviewer.files.flush_to_disk", full)
     with pytest.raises(InputError, match="No space left"):
-        promotion.promote(catalogue, "first", "ada", override="a")
+        promotion.promote_model(catalogue, "first", "ada", override="a")
     assert catalogue.default() == "random"
-    assert promotion.history(catalogue) == ()
+    assert promotion.read_history(catalogue) == ()
 
 
 def test_a_damaged_history_is_said_and_kept(catalogue) -> None:
     path = catalogue.own / journal.NAME
     path.write_text('{"time": 1}\n')
     with pytest.raises(InputError, match="history of the models is damaged: line"):
-        promotion.promote(catalogue, "first", "ada", override="a")
+        promotion.promote_model(catalogue, "first", "ada", override="a")
     assert path.read_text() == '{"time": 1}\n'
     assert catalogue.default() == "random"
 
@@ -270,7 +272,7 @@ def test_processes_at_once_lose_no_line(catalogue) -> None:
     ]
     done = [name for process in running for name in process.communicate()[0].split()]
     assert [process.returncode for process in running] == [0, 0, 0]
-    history = promotion.history(catalogue)
+    history = promotion.read_history(catalogue)
     assert sorted(done) == sorted(change.after.name for change in history)
     assert len(done) > 20
     links = [change.after for change in history]

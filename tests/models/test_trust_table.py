@@ -10,7 +10,9 @@ def test_every_figure_is_printed_with_its_interval():
     level = CoverageLevel(
         0.9, 0.93, Measured(0.895, 0.84, 0.951), Measured(1, 1, 1), 0.1, 0.9, {"glioma": 0.97}
     )
-    text = "\n".join(trust_table.lines(Trust(1062, 119, sets=PredictionSets("LAC", (level,)))))
+    text = "\n".join(
+        trust_table.trust_lines(Trust(1062, 119, sets=PredictionSets("LAC", (level,))))
+    )
     assert "1,062 held-out items in 119 groups" in text
     assert "0.8950 (0.8400 to 0.9510)" in text
     assert "glioma 0.9700" in text
@@ -18,6 +20,6 @@ def test_every_figure_is_printed_with_its_interval():
 
 
 def test_a_model_without_measures_says_so():
-    assert list(trust_table.lines(None)) == [
+    assert list(trust_table.trust_lines(None)) == [
         "Nobody measured how far this model's answers may be believed."
     ]

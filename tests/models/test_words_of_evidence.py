@@ -48,10 +48,10 @@ COMPARISON = {
 @pytest.fixture
 def turkish(monkeypatch):
     monkeypatch.setenv(language.VARIABLE, "tr")
-    language.current.cache_clear()
+    language.current_language.cache_clear()
     yield
     monkeypatch.undo()
-    language.current.cache_clear()
+    language.current_language.cache_clear()
 
 
 def test_every_caution_of_an_audit_is_a_sentence_with_its_numbers():
@@ -94,7 +94,7 @@ def test_cautions_are_said_in_the_readers_language(turkish):
 
 
 def test_a_comparison_is_said_from_its_numbers():
-    assert evidence.compared(COMPARISON) == (
+    assert evidence.describe_comparison(COMPARISON) == (
         "new 2 is better than old. Accuracy 90.0 % against 85.0 %, +5.0 percentage points (−1.0 to "
         "+11.0). F1 90.0 % against 80.0 %, +10.0 percentage points (+2.0 to +20.0). On 60 items in "
         "12 groups. With so few groups the intervals are themselves uncertain. old: 25.0 % of the "
@@ -103,7 +103,7 @@ def test_a_comparison_is_said_from_its_numbers():
 
 
 def test_a_comparison_is_said_in_the_readers_language(turkish):
-    said = evidence.compared(COMPARISON)
+    said = evidence.describe_comparison(COMPARISON)
     assert said.startswith("new 2, old modelinden daha iyi. Doğruluk %85,0 yerine %90,0: +5,0")
     assert "12 gruptaki 60 öğe üzerinde." in said
 
@@ -123,7 +123,7 @@ def test_a_comparison_is_said_in_the_readers_language(turkish):
     ],
 )
 def test_what_a_training_saw_of_the_judged_items_is_said(changed, words):
-    assert words in evidence.seen(UNSEEN | changed)
+    assert words in evidence.describe_overlap(UNSEEN | changed)
 
 
 @pytest.mark.parametrize(
@@ -142,4 +142,4 @@ def test_what_a_training_saw_of_the_judged_items_is_said(changed, words):
 def test_how_a_model_was_chosen_is_said(split, keep, more, words):
     split = {"validation_items": 9, "test_items": 0, "is_leaky": False} | split
     settings = {"training": {"keep": keep, "monitor": "log_loss"}}
-    assert words in evidence.selection({"split": split, "config": settings} | more)
+    assert words in evidence.describe_selection({"split": split, "config": settings} | more)

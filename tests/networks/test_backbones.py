@@ -52,7 +52,7 @@ def test_logits_are_those_of_torchvision(name, quick):
         nn.init.normal_(theirs.heads.head.weight)
     settle(theirs, 3, side)
     with torch.device("meta"):
-        ours = networks.create(name, 1000).eval()
+        ours = networks.create_network(name, 1000).eval()
     stored = theirs.state_dict()
     assert set(ours.published) == set(stored)
     ours.load_state_dict({ours.published[key]: one for key, one in stored.items()}, assign=True)
@@ -70,7 +70,7 @@ def test_logits_are_those_of_torchvision(name, quick):
 
 
 def test_the_embedding_of_a_vision_transformer_is_torchvisions(small_transformers):
-    ours = networks.create("vit_b_16", 5).eval()
+    ours = networks.create_network("vit_b_16", 5).eval()
     theirs = models.get_model("vit_b_16", num_classes=5).eval()
     theirs.load_state_dict({key: ours.state_dict()[name] for key, name in ours.published.items()})
     theirs.heads = nn.Identity()
@@ -82,7 +82,7 @@ def test_the_embedding_of_a_vision_transformer_is_torchvisions(small_transformer
 
 
 def test_a_vision_transformer_takes_pictures_of_another_size(small_transformers):
-    network = networks.create("vit_b_16", 3).eval()
+    network = networks.create_network("vit_b_16", 3).eval()
     with torch.inference_mode():
         maps = network.trunk(torch.rand(1, 1, 128, 128))
         assert network.shown(maps).shape == (1, 16, 8, 8)
@@ -92,7 +92,7 @@ def test_a_vision_transformer_takes_pictures_of_another_size(small_transformers)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_what_is_trained_of_the_upper_layers_exists_and_is_not_everything(name):
     with torch.device("meta"):
-        network = networks.create(name, 3)
+        network = networks.create_network(name, 3)
     tensors = set(network.state_dict())
     for prefix in network.upper:
         assert any(tensor.startswith(prefix) for tensor in tensors), prefix
@@ -103,7 +103,7 @@ def test_what_is_trained_of_the_upper_layers_exists_and_is_not_everything(name):
 @pytest.mark.parametrize("name", ["resnet18", "convnext_tiny", "vgg16", "inception_v3"])
 def test_dropout_is_of_the_head_and_stands_before_the_classes(name):
     with torch.device("meta"):
-        network = networks.create(name, 3, dropout=0.7)
+        network = networks.create_network(name, 3, dropout=0.7)
     dropouts = [one for one in network.head if isinstance(one, nn.Dropout)]
     assert dropouts
     assert all(one.p == 0.7 for one in dropouts)

@@ -22,7 +22,7 @@ SILENT = (nn.ReLU, nn.Dropout, networks.registry.Normalise)
 
 
 def test_the_small_cnn_is_that_of_the_paper_layer_by_layer():
-    network = networks.create("brain_cnn", 2).eval()
+    network = networks.create_network("brain_cnn", 2).eval()
     seen = []
 
     def note(layer, _inputs, output):
@@ -38,7 +38,7 @@ def test_the_small_cnn_is_that_of_the_paper_layer_by_layer():
 
 
 def test_its_last_pooling_is_the_papers_and_takes_other_sizes():
-    network = networks.create("brain_cnn", 2).eval()
+    network = networks.create_network("brain_cnn", 2).eval()
     maps = network.trunk(torch.rand(3, 1, 64, 64))
     torch.testing.assert_close(network.head[0](maps), nn.MaxPool2d(2)(maps), atol=0, rtol=0)
     assert network(torch.rand(1, 1, 150, 150)).shape == (1, 2)
@@ -46,7 +46,7 @@ def test_its_last_pooling_is_the_papers_and_takes_other_sizes():
 
 @pytest.mark.parametrize("side", [22, 64])
 def test_the_least_side_is_enough(side):
-    network = networks.create("brain_cnn", 2).eval()
+    network = networks.create_network("brain_cnn", 2).eval()
     assert network(torch.rand(1, 1, side, side)).isfinite().all()
     assert not network.objection(22, 0)
     assert "too small" in network.objection(21, 0)

@@ -12,9 +12,9 @@ from tests.networks.made import SIDE, settle
 from tumorviewer import networks
 from tumorviewer.analysis import predict
 from tumorviewer.models import weights
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 
-SINGLE = sorted(set(networks.architectures()) - {"ensemble"})
+SINGLE = sorted(set(networks.list_architectures()) - {"ensemble"})
 QUICK = {
     "brain_cnn": {},
     "light": {"width": 8},
@@ -35,7 +35,7 @@ QUICK = {
 @pytest.fixture(params=QUICK)
 def network(request, small_transformers) -> networks.Classifier:
     torch.manual_seed(0)
-    made = networks.create(request.param, 4, **QUICK[request.param])
+    made = networks.create_network(request.param, 4, **QUICK[request.param])
     return settle(made, 3 if made.takes_neighbours else 1)
 
 
@@ -47,7 +47,7 @@ def test_the_head_is_embedding_and_classification_before_and_after_fusing(networ
     x = pictures(network)
     with torch.inference_mode():
         logits = network(x)
-        fast = predict.optimised(copy.deepcopy(network))
+        fast = predict.optimise_network(copy.deepcopy(network))
         for one in (network, fast):
             maps = one.trunk(x)
             embedding = one.embed(maps)
@@ -58,7 +58,7 @@ def test_the_head_is_embedding_and_classification_before_and_after_fusing(networ
 
 def test_batch_norms_are_folded(network):
     before = [one for one in network.modules() if isinstance(one, nn.BatchNorm2d)]
-    fast = predict.optimised(copy.deepcopy(network))
+    fast = predict.optimise_network(copy.deepcopy(network))
     after = [one for one in fast.modules() if isinstance(one, nn.BatchNorm2d)]
     assert len(after) <= 0.6 * len(before)  # half of DenseNet's have no convolution before them
 
@@ -78,7 +78,7 @@ def test_gradients_reach_every_parameter(network):
 @pytest.mark.parametrize("name", SINGLE)
 def test_it_can_be_laid_out_without_memory(name):
     with torch.device("meta"):
-        network = networks.create(name, 4)
+        network = networks.create_network(name, 4)
     assert all(one.is_meta for one in network.state_dict().values())
     hidden = set(dict(network.named_buffers())) - set(network.state_dict())
     assert all(not network.get_buffer(name).is_meta for name in hidden)
@@ -93,7 +93,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_models_that_ship_answer_as_ever(name):
-    card, network = weights.load(resource("models") / name)
+    card, network = weights.load_weights(resource_path("models") / name)
     line = torch.linspace(-1, 1, card.preprocessing.size)
     inside = line[:, None] ** 2 + line[None] ** 2 < 0.7
     picture = (0.5 + 0.5 * torch.sin(9 * line[:, None] + 4 * line[None] ** 2)) * inside

@@ -8,9 +8,14 @@ import torch
 
 from tumorviewer import networks
 from tumorviewer.analysis import predict
-from tumorviewer.analysis.explain import maps_of_features, maps_of_pictures
+from tumorviewer.analysis.explain import explain_features, explain_images
 from tumorviewer.models import Architecture, ModelCard, Preprocessing, Weights, bundle, weights
-from tumorviewer.networks.ensemble import Ensemble, assemble, describe, disagreement
+from tumorviewer.networks.ensemble import (
+    Ensemble,
+    assemble_ensemble,
+    describe_member,
+    measure_disagreement,
+)
 
 SIZES = (96, 80, 48)
 """Maps of 6, 5 and 3 cells: one finer by a ratio that is no whole number, one by one that is."""
@@ -25,7 +30,7 @@ def finished() -> list[Finished]:
     made = []
     for seed, (size, temperature) in enumerate(zip(SIZES, (1.0, 2.0, 0.5), strict=True)):
         torch.manual_seed(seed)
-        network = networks.create("light", 3, width=8)
+        network = networks.create_network("light", 3, width=8)
         _settle(network, size)
         made.append((size, network.eval(), temperature))
     return made
@@ -44,8 +49,10 @@ def _settle(network: networks.Classifier, size: int) -> None:
 
 @pytest.fixture(scope="module")
 def ensemble(finished) -> Ensemble:
-    members = [describe("light", {"width": 8}, size, 0, network) for size, network, _ in finished]
-    return assemble(3, members, *zip(*(one[1:] for one in finished), strict=True))
+    members = [
+        describe_member("light", {"width": 8}, size, 0, network) for size, network, _ in finished
+    ]
+    return assemble_ensemble(3, members, *zip(*(one[1:] for one in finished), strict=True))
 
 
 def alone(finished: list[Finished], x_N1SS: torch.Tensor) -> list[torch.Tensor]:
@@ -85,10 +92,10 @@ def test_disagreement_is_nothing_when_all_agree_and_one_at_its_largest():
     agree = torch.tensor([[[0.7, 0.2, 0.1]], [[0.7, 0.2, 0.1]]])
     apart = torch.tensor([[[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]])
     some = torch.tensor([[[0.75, 0.25]], [[0.25, 0.75]]])
-    assert disagreement(agree).item() == pytest.approx(0, abs=1e-9)
-    assert disagreement(apart).item() == pytest.approx(1)
+    assert measure_disagreement(agree).item() == pytest.approx(0, abs=1e-9)
+    assert measure_disagreement(apart).item() == pytest.approx(1)
     by_hand = 1 - -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
-    assert disagreement(some).item() == pytest.approx(by_hand)
+    assert measure_disagreement(some).item() == pytest.approx(by_hand)
 
 
 def card_of(ensemble: Ensemble) -> ModelCard:
@@ -117,18 +124,18 @@ def card_of(ensemble: Ensemble) -> ModelCard:
 
 
 def test_a_bundle_of_an_ensemble_loads_answers_and_is_explained(ensemble, tmp_path):
-    bundle.write(tmp_path / "three", card_of(ensemble), ensemble.state_dict())
-    model = predict.load(tmp_path / "three", "cpu")
+    bundle.write_bundle(tmp_path / "three", card_of(ensemble), ensemble.state_dict())
+    model = predict.load_model(tmp_path / "three", "cpu")
     pictures = np.random.default_rng(0).integers(0, 256, (2, 96, 96), dtype=np.uint8)
     features, logits = model.forward(pictures)
     with torch.inference_mode():
         expected = ensemble(torch.from_numpy(pictures)[:, None].float() / 255)
     assert torch.allclose(logits, expected, atol=1e-4)
     for method in ("gradcam", "hirescam", "layercam", "eigencam"):
-        maps = maps_of_features(method, model.network, features, 1)
+        maps = explain_features(method, model.network, features, 1)
         assert maps.shape == (2, 6, 6)
         assert maps.max() > 0
-    assert maps_of_pictures("scorecam", model.network, model.tensor(pictures[:1]), 1).max() > 0
+    assert explain_images("scorecam", model.network, model.tensor(pictures[:1]), 1).max() > 0
 
 
 def test_saliency_is_the_evidence_of_the_members(ensemble):
@@ -136,7 +143,7 @@ def test_saliency_is_the_evidence_of_the_members(ensemble):
     maps = torch.rand(1, 3 * 128, 6, 6)
     with torch.inference_mode():
         there, nothing = ensemble.head(maps), ensemble.head(torch.zeros_like(maps))
-    evidence = maps_of_features("hirescam", ensemble, maps, 2).sum()
+    evidence = explain_features("hirescam", ensemble, maps, 2).sum()
     assert evidence == pytest.approx((there - nothing)[0, 2].item(), rel=1e-3)
 
 
@@ -161,17 +168,17 @@ SIDES = {"channels": 8, "side": 2, "embedding": 8}
 )
 def test_an_ensemble_that_makes_no_sense_is_refused(members, reason):
     with pytest.raises((TypeError, ValueError), match=reason):
-        networks.create("ensemble", 3, members=members)
+        networks.create_network("ensemble", 3, members=members)
 
 
 def test_a_card_holds_members_and_nothing_deeper(ensemble, tmp_path):
     from dataclasses import replace
 
     card = card_of(ensemble)
-    bundle.write(tmp_path / "a", card, ensemble.state_dict())
-    assert weights.load(tmp_path / "a")[0].architecture.options == card.architecture.options
+    bundle.write_bundle(tmp_path / "a", card, ensemble.state_dict())
+    assert weights.load_weights(tmp_path / "a")[0].architecture.options == card.architecture.options
     one = card.architecture.options["members"][0]
     for bad in ([one] * 17, [1, 2], [{**one, "options": {"width": {"deep": 1}}}] * 2, {"a": 1}):
         deeper = replace(card, architecture=Architecture("ensemble", {"members": bad}))
         with pytest.raises(ValueError, match="options"):
-            bundle.write(tmp_path / "b", deeper, ensemble.state_dict())
+            bundle.write_bundle(tmp_path / "b", deeper, ensemble.state_dict())

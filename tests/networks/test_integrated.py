@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from tumorviewer import networks
-from tumorviewer.networks.integrated import sinusoidal
+from tumorviewer.networks.integrated import encode_positions
 
 SMALL = {"backbone": "squeezenet1_1", "hidden": 8, "width": 16, "layers": 1, "heads": 2}
 
 
 def integrated(sequence: str) -> networks.Classifier:
     torch.manual_seed(0)
-    return networks.create("integrated", 3, sequence=sequence, **SMALL).eval()
+    return networks.create_network("integrated", 3, sequence=sequence, **SMALL).eval()
 
 
 @torch.inference_mode()
@@ -49,7 +49,7 @@ def test_any_number_of_neighbours(slices):
 def test_only_a_network_of_slices_takes_neighbours():
     assert integrated("slices").objection(64, 2) == ""
     assert "no neighbouring slices" in integrated("rows").objection(64, 2)
-    assert "no neighbouring slices" in networks.create("light", 3, width=8).objection(64, 1)
+    assert "no neighbouring slices" in networks.create_network("light", 3, width=8).objection(64, 1)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_only_a_network_of_slices_takes_neighbours():
 )
 def test_options_that_make_no_network_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
-        networks.create("integrated", 3, **options)
+        networks.create_network("integrated", 3, **options)
 
 
 def test_positions_are_those_of_the_paper():
-    encoded = sinusoidal(torch.zeros(1, 50, 16))
+    encoded = encode_positions(torch.zeros(1, 50, 16))
     assert encoded.shape == (50, 16)
     place = torch.tensor(7 / 10_000 ** (4 / 16))
     torch.testing.assert_close(encoded[7, 4], place.sin())
@@ -75,7 +75,7 @@ def test_positions_are_those_of_the_paper():
 
 @torch.inference_mode()
 def test_attention_weighs_places():
-    network = networks.create("cnn_attention", 3, backbone="squeezenet1_1", hidden=8).eval()
+    network = networks.create_network("cnn_attention", 3, backbone="squeezenet1_1", hidden=8).eval()
     maps = torch.rand(1, 512, 4, 4)
     pooled = network.embed(maps)[0]
     low, high = maps.flatten(2)[0].min(1)[0], maps.flatten(2)[0].max(1)[0]

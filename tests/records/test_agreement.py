@@ -13,8 +13,8 @@ from sklearn.metrics import cohen_kappa_score
 
 from tumorviewer.analysis.finding import OodAssessment
 from tumorviewer.records import Records, StudyState, drift, site_words
-from tumorviewer.records.agreement import Rate, cohen
-from tumorviewer.records.drift import of_agreement, of_inputs
+from tumorviewer.records.agreement import Rate, cohen_kappa
+from tumorviewer.records.drift import watch_agreement, watch_inputs
 
 
 def answered(shares: int, **changes):
@@ -76,7 +76,9 @@ def test_of_several_classes_each_agrees_and_the_others_do_not(records, picture) 
     found = records.agreement.measure()
     assert (found.rate, found.several, found.unnamed, found.kappa) == (Rate(3, 2), 3, 0, None)
     assert found.pairs == (("notumor", ("glioma", "meningioma"), 1),)
-    lines = list(site_words.summary(found, {"glioma": "Glioma", "meningioma": "Meningioma"}))
+    lines = list(
+        site_words.summarise_agreement(found, {"glioma": "Glioma", "meningioma": "Meningioma"})
+    )
     assert "Reader notumor, model Glioma or Meningioma: 1." in lines
     assert any("left several classes open" in line for line in lines)
 
@@ -164,14 +166,16 @@ def test_wilson(n, agreed, low, high) -> None:
 def test_kappa_is_that_of_another_library() -> None:
     pairs = np.random.default_rng(0).integers(0, 3, (60, 2))
     pairs[:30, 1] = pairs[:30, 0]
-    assert cohen(pairs, 3) == pytest.approx(cohen_kappa_score(*pairs.T))
+    assert cohen_kappa(pairs, 3) == pytest.approx(cohen_kappa_score(*pairs.T))
 
 
 def test_inputs_that_stay_the_same_alarm_as_seldom_as_said() -> None:
     generator = np.random.default_rng(0)
     looks = 400
     false = sum(
-        any(one.alarms for one in of_inputs({key: generator.gamma(4, size=150) for key in "abc"}))
+        any(
+            one.alarms for one in watch_inputs({key: generator.gamma(4, size=150) for key in "abc"})
+        )
         for _ in range(looks)
     )
     assert false <= 2.5 * drift.FALSE_ALARMS * looks
@@ -181,14 +185,14 @@ def test_inputs_that_changed_alarm() -> None:
     generator = np.random.default_rng(1)
     same, changed = generator.normal(size=200), generator.normal(size=200)
     changed[-50:] += 1
-    told = {one.key: one.alarms for one in of_inputs({"distance": changed, "contrast": same})}
+    told = {one.key: one.alarms for one in watch_inputs({"distance": changed, "contrast": same})}
     assert told == {"distance": True, "contrast": False}
 
 
 @pytest.mark.parametrize("usual", [0.02, 0.1, 0.3])
 def test_verdicts_that_stay_the_same_alarm_as_seldom_as_said(usual) -> None:
     drawn = np.random.default_rng(2).random((250, drift.LEARNT + drift.HORIZON)) < usual
-    false = sum(of_agreement(row).alarms for row in drawn)
+    false = sum(watch_agreement(row).alarms for row in drawn)
     assert false <= 2 * drift.MEASURED_FALSE_ALARMS / 100 * len(drawn)
 
 
@@ -197,13 +201,13 @@ def test_readers_who_begin_to_differ_are_seen() -> None:
     drawn = np.concatenate(
         [generator.random((100, 250)) < 0.1, generator.random((100, 250)) < 0.3], 1
     )
-    assert sum(of_agreement(row).alarms for row in drawn) >= 75
+    assert sum(watch_agreement(row).alarms for row in drawn) >= 75
 
 
 def test_few_verdicts_say_that_they_are_few() -> None:
-    said = of_agreement(np.zeros(20, bool))
+    said = watch_agreement(np.zeros(20, bool))
     assert not said.alarms
-    assert f"{said.needed} are needed" in site_words.alarm(said)
+    assert f"{said.needed} are needed" in site_words.describe_alarm(said)
 
 
 def test_the_command_prints_it(records, picture, folder, monkeypatch) -> None:

@@ -64,7 +64,7 @@ def quick(monkeypatch, home) -> list[VolumeItem]:
         shares = np.full((count, 4), 0.25)
         return finding(model=identity, slices=tuple(range(count)), slice_probabilities=shares), None
 
-    monkeypatch.setattr(job, "examine", examine)
+    monkeypatch.setattr(job, "examine_volume", examine)
     monkeypatch.setattr(job._Batch, "model", SimpleNamespace(card=identity))
     return asked
 
@@ -157,38 +157,38 @@ def test_it_goes_on_after_being_killed(studies, capsys) -> None:
 
 
 def test_an_interruption_keeps_what_was_answered(studies, capsys, quick, monkeypatch) -> None:
-    examine = job.examine
+    examine = job.examine_volume
 
     def interrupted(*arguments):
         if len(quick) == 2:
             raise KeyboardInterrupt
         return examine(*arguments)
 
-    monkeypatch.setattr(job, "examine", interrupted)
+    monkeypatch.setattr(job, "examine_volume", interrupted)
     assert cli.main(["classify", "--batch", str(studies)]) == 130
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 2
     assert "same command" in shown.err
-    monkeypatch.setattr(job, "examine", examine)
+    monkeypatch.setattr(job, "examine_volume", examine)
     code, lines = batch(capsys, studies)
     assert (code, len(lines), len(quick)) == (0, 4, 4)
 
 
 def test_a_fault_of_ours_costs_one_volume(studies, capsys, quick, monkeypatch) -> None:
-    examine = job.examine
+    examine = job.examine_volume
 
     def failing(item, *arguments):
         if item.series.source.endswith("0.png"):
             raise ZeroDivisionError("of Doe^Jane")
         return examine(item, *arguments)
 
-    monkeypatch.setattr(job, "examine", failing)
+    monkeypatch.setattr(job, "examine_volume", failing)
     code, lines = batch(capsys, studies)
     assert (code, len(lines)) == (1, 4)
     (error,) = [error for line in lines for error in line["errors"]]
     assert "ZeroDivisionError" in error["message"]
     assert "Doe" not in error["message"]
-    monkeypatch.setattr(job, "examine", examine)
+    monkeypatch.setattr(job, "examine_volume", examine)
     assert batch(capsys, studies)[0] == 0, "it was not noted as refused"
 
 

@@ -97,8 +97,8 @@ def test_states_follow_verdicts(records, study) -> None:
     assert signed.corrects == second.id
     assert signed.reader == "dr. test"
     assert records.verdicts.current(study) == signed
-    assert [verdict.id for verdict in records.verdicts.of(study)] == [3, 2, 1]
-    assert records.verdicts.of(study)[-1] == first, "what was corrected stands as it was"
+    assert [verdict.id for verdict in records.verdicts.on_study(study)] == [3, 2, 1]
+    assert records.verdicts.on_study(study)[-1] == first, "what was corrected stands as it was"
 
 
 def test_only_one_correction_of_a_verdict(records, study, picture) -> None:
@@ -109,7 +109,7 @@ def test_only_one_correction_of_a_verdict(records, study, picture) -> None:
     other = records.worklist.add(picture(1)).id
     with pytest.raises(InputError, match="not one on this study"):
         records.verdicts.give(other, "glioma", before_answer=True, corrects=first.id)
-    assert len(records.verdicts.of(study)) == 2
+    assert len(records.verdicts.on_study(study)) == 2
     assert records.trail.verify() == []
 
 
@@ -135,7 +135,7 @@ def test_marks_come_back_as_they_were(records, study, folder) -> None:
     records.annotations.remove(study, "id-2")
     records.annotations.remove(study, "never there")
     with Records(folder=folder) as other:
-        assert other.annotations.of(study) == [dataclasses.replace(mark, text="moved")]
+        assert other.annotations.on_study(study) == [dataclasses.replace(mark, text="moved")]
     actions = [entry.action for entry in records.trail.entries(study)]
     assert actions == ["removed mark", "marked", "changed mark", "marked", "added"]
 

@@ -55,7 +55,7 @@ def test_900_writes_of_three_processes_all_succeed(folder, picture) -> None:
         for each in writers:
             _, complaints = each.communicate(timeout=120)
             assert (each.returncode, complaints) == (0, "")
-        assert len(records.verdicts.of(study)) == 300
+        assert len(records.verdicts.on_study(study)) == 300
         visits = [entry for entry in records.trail.entries() if entry.action == "opened"]
         assert sorted((entry.who, entry.details["visit"]) for entry in visits) == sorted(
             (name, number) for name in names for number in range(2, 300, 3)
@@ -84,7 +84,9 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_kept(folder, picture)
             assert records.trail.verify() == []
             kept = records.session.kept(f"draft/victim {run}")
             assert kept is None or kept["number"] >= max(n for n in said if n % 3 == 1)
-            mine = [one for one in records.verdicts.of(study) if one.reader == f"victim {run}"]
+            mine = [
+                one for one in records.verdicts.on_study(study) if one.reader == f"victim {run}"
+            ]
             assert len(mine) >= len([number for number in said if number % 3 == 0])
             assert records.worklist.get(study).state is StudyState.READ
     assert done > 20

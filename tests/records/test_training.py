@@ -21,7 +21,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 from tumorviewer.records import Records
 from tumorviewer.records.identity import volume_key
-from tumorviewer.records.training import export
+from tumorviewer.records.training import export_training_data
 from tumorviewer.study import Study
 
 
@@ -45,7 +45,7 @@ def test_deciding_slices_leave_with_the_verdict_and_a_pseudonym(records, dicom, 
     study = dicom(count=5)
     number = judged(records, study, "meningioma", (3, 1))
     other = judged(records, dicom("b", StudyInstanceUID="1.9"), "glioma", (0,))
-    sent = export(records, [number, other], tmp_path / "set")
+    sent = export_training_data(records, [number, other], tmp_path / "set")
     assert (sent.items, sent.patients, sent.left_out) == (3, 1, ())
     rows = rows_of(sent.table)
     assert [row["label"] for row in rows] == ["meningioma", "meningioma", "glioma"]
@@ -70,7 +70,7 @@ def test_slices_that_the_reader_named_come_first(records, dicom, tmp_path) -> No
         number, "glioma", before_answer=False, corrects=before.id,
         volume=key_of(study), slices=(0, 4),
     )  # fmt: skip
-    sent = export(records, [number], tmp_path / "set")
+    sent = export_training_data(records, [number], tmp_path / "set")
     assert [row["path"][-7:] for row in rows_of(sent.table)] == ["001.png", "005.png"]
 
 
@@ -82,15 +82,15 @@ def test_what_nobody_read_or_cannot_be_placed_stays(records, dicom, picture, tmp
     (tmp_path / "2.png").unlink()
     one = records.worklist.add(picture(3)).id
     records.verdicts.give(one, "glioma", before_answer=True)
-    sent = export(records, [unread, unplaced, moved, one], tmp_path / "set")
+    sent = export_training_data(records, [unread, unplaced, moved, one], tmp_path / "set")
     reasons = " ".join(each.reason for each in sent.left_out)
     assert sent.items == 1
     for words in ("Nobody has read it", "not known which slices", "changed or are gone"):
         assert words in reasons
     with pytest.raises(InputError, match="Nobody has read it"):
-        export(records, [unread], tmp_path / "other")
+        export_training_data(records, [unread], tmp_path / "other")
     with pytest.raises(InputError, match="something in it already"):
-        export(records, [one], tmp_path / "set")
+        export_training_data(records, [one], tmp_path / "set")
 
 
 def test_references_to_the_sites_own_files(records, dicom, tmp_path) -> None:
@@ -100,11 +100,11 @@ def test_references_to_the_sites_own_files(records, dicom, tmp_path) -> None:
         judged(records, dicom(count=3), "glioma", (1,)),
         judged(records, opened(tmp_path / "v.nii.gz"), "meningioma", (5, 2)),
     ]
-    sent = export(records, numbers, tmp_path, pictures=False)
+    sent = export_training_data(records, numbers, tmp_path, pictures=False)
     found = [(row["path"], row["slice"]) for row in rows_of(sent.table)]
     assert found == [("study/7.dcm", ""), ("v.nii.gz", "3"), ("v.nii.gz", "6")]
     with pytest.raises(InputError, match="do not lie below"):
-        export(records, numbers, tmp_path / "elsewhere", pictures=False)
+        export_training_data(records, numbers, tmp_path / "elsewhere", pictures=False)
 
 
 def test_the_trainer_audits_it(records, dicom, picture, tmp_path) -> None:
@@ -118,9 +118,9 @@ def test_the_trainer_audits_it(records, dicom, picture, tmp_path) -> None:
         )
         for at in range(3)
     ]
-    referred = export(records, numbers, tmp_path, pictures=False)
+    referred = export_training_data(records, numbers, tmp_path, pictures=False)
     assert dataset.read(referred.table).counts() == {"glioma": 6, "notumor": 3}
-    sent = export(records, numbers, tmp_path / "set")
+    sent = export_training_data(records, numbers, tmp_path / "set")
     audit = [sys.executable, "-m", "trainer", "audit", str(sent.table), "--out", "audit"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     ran = subprocess.run(audit, cwd=tmp_path, env=environment, capture_output=True, text=True)

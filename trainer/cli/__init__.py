@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.command_line = shlex.join(["tumorviewer-train", *given])
     # Before torch is imported: spinning OpenMP threads cost three times the time on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    language.use("en")  # as its reports
+    language.use_language("en")  # as its reports
     _end_as_by_hand()
     try:
         options.run(options)
@@ -236,7 +236,7 @@ def _training(options: argparse.Namespace) -> Iterator[tuple[Run, Progress]]:
     from trainer.training import distributed
     from tumorviewer.analysis import device
 
-    with distributed.joined(device.choose(options.device)) as own:
+    with distributed.joined(device.choose_device(options.device)) as own:
         form = options.progress if distributed.is_first() else "none"
         yield _run(options, own), Progress(form)
 
@@ -257,13 +257,13 @@ def _gather(source: Source, config: Config, progress: Progress) -> Material:
 def _config(options: argparse.Namespace) -> None:
     from trainer.cli import generative
     from trainer.tools.options import described, to_toml
-    from tumorviewer.networks import architectures
+    from tumorviewer.networks import list_architectures
 
     own = generative.settings(options) if options.of != "fit" else _read_config(options)
     if options.json:
-        print(json.dumps({"architectures": architectures(), "options": described(own)}))
+        print(json.dumps({"architectures": list_architectures(), "options": described(own)}))
         return
-    print(f"# architectures: {', '.join(architectures())}")
+    print(f"# architectures: {', '.join(list_architectures())}")
     print(to_toml(own), end="")
 
 

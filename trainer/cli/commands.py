@@ -52,7 +52,7 @@ def _ensemble(options: argparse.Namespace) -> None:
         tuple(Catalogue().find(name) for name in options.models),
         options.method,
         options.out,
-        device.choose(options.device),
+        device.choose_device(options.device),
         options.command_line,
     )
     result = ensemble(order, _source(options), Progress(options.progress))
@@ -87,7 +87,7 @@ def _search(options: argparse.Namespace) -> None:
         options.trials,
         options.pruner,
     )
-    best = search(todo, _run(options, device.choose(options.device)), progress)["best"]
+    best = search(todo, _run(options, device.choose_device(options.device)), progress)["best"]
     print(f"{best['folder']}: {best['value']:.4f}")
     for key, value in best["settings"].items():
         print(f"  {key} = {value}")
@@ -126,7 +126,7 @@ def _trust(options: argparse.Namespace) -> None:
     aids = Aids(options.outlines, aims)
     source, progress = _source(options, settings.data), Progress(options.progress)
     card = measure(options.training, settings, source, aids, options.device, progress)
-    print("\n".join(trust_table.lines(card.trust)))
+    print("\n".join(trust_table.trust_lines(card.trust)))
     print(f"\n{trust_report.write(options.training, card)}")
 
 
@@ -173,7 +173,7 @@ def _site_run(options: argparse.Namespace) -> Run:
 
     return Run(
         options.out,
-        device.choose(options.device),
+        device.choose_device(options.device),
         getattr(options, "resume", False),
         command=options.command_line,
         fetch=getattr(options, "fetch", False),

@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> tuple[Run, Progress]:
     from tumorviewer.analysis import device
 
     cache = options.cache or _default_cache()
-    own = device.choose(options.device)
+    own = device.choose_device(options.device)
     run = Run(options.out, own, options.resume, command=options.command_line, cache=cache)
     return run, Progress(options.progress)
 
@@ -100,7 +100,9 @@ def _open(options: argparse.Namespace) -> tuple[Generator, Progress]:
     from tumorviewer.analysis import device
 
     progress = Progress(options.progress)
-    return Generator.open(options.generator, device.choose(options.device), progress), progress
+    return Generator.open(
+        options.generator, device.choose_device(options.device), progress
+    ), progress
 
 
 def _sample(options: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorviewer.analysis.preprocess import foreground
+from tumorviewer.analysis.preprocess import find_foreground
 from tumorviewer.study import Volume
 from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, recognise_kind
 
@@ -49,7 +49,7 @@ def measure(
         for down in (slice(high_side), slice(-high_side, None))
         for across in (slice(wide), slice(-wide, None))
     ]
-    top, left, bottom, right = foreground(grey_HW, 0.0)
+    top, left, bottom, right = find_foreground(grey_HW, 0.0)
     return np.array(
         [
             _format(path),

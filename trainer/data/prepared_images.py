@@ -27,7 +27,7 @@ from trainer.tools.atomic_files import write_json
 from trainer.tools.parallel import spread
 from trainer.tools.progress import Progress
 from tumorviewer.analysis import preprocess, slices
-from tumorviewer.analysis.slices import seen
+from tumorviewer.analysis.slices import prepare_slice
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.imaging import display
@@ -69,7 +69,7 @@ def load(dataset: Dataset, settings: Preprocessing, folder: Path, progress: Prog
 
 def _prepared(item: Item, settings: Preprocessing) -> NDArray[np.uint8]:
     volume, index = volumes.read(item.path, item.slice), item.slice or 0
-    return seen(volume, index, grey(volume, index), settings)[0]
+    return prepare_slice(volume, index, grey(volume, index), settings)[0]
 
 
 def decoded_once(

@@ -19,7 +19,7 @@ from trainer.data.dataset import Dataset, Item
 from trainer.data.image_measures import MEASURES, measure
 from trainer.data.prepared_images import Pictures
 from trainer.tools.progress import Progress
-from tumorviewer.analysis.preprocess import foreground
+from tumorviewer.analysis.preprocess import find_foreground
 from tumorviewer.imaging.display import grey
 
 SIDE, DETAIL = 64, 128
@@ -95,7 +95,7 @@ def thumbnails(item: Item) -> NDArray[np.uint8]:
 
 
 def _thumbnails(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    top, left, bottom, right = foreground(picture, 0.0)
+    top, left, bottom, right = find_foreground(picture, 0.0)
     whole = Image.fromarray(picture)
     box = whole.crop((left, top, right, bottom))
     made = [

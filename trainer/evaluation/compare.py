@@ -159,7 +159,7 @@ def of_sides(candidate: Side, current: Side) -> dict[str, Any]:
         "seen": {"candidate": candidate.overlap.facts(), "current": current.overlap.facts()},
         "verdict": verdict,
     }
-    return result | {"words": evidence.compared(result)}
+    return result | {"words": evidence.describe_comparison(result)}
 
 
 def _groups_by_class(judged: Judged) -> dict[str, int]:

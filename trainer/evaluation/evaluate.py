@@ -185,12 +185,12 @@ def infer(
     folder: Path, pictures_NSS: NDArray[np.uint8], device: str, progress: Progress
 ) -> NDArray[np.float64]:
     """Probabilities ``(N, K)`` by the very code that the window uses."""
-    model = predict.load(folder, device)
+    model = predict.load_model(folder, device)
     batches, parts = predict.Batches(model), []
     for rows, logits in batches.run(
         list(range(len(pictures_NSS))), lambda rows: model.forward(pictures_NSS[rows])[1]
     ):
-        parts.append(predict.probabilities(logits, model.card))
+        parts.append(predict.softmax_probabilities(logits, model.card))
         progress("judging", rows[-1] + 1, len(pictures_NSS))
     for flag in batches.flags:
         progress.say(flag)

@@ -53,7 +53,7 @@ def worst(
     wrong = np.flatnonzero(judged.predicted != judged.labels)
     confidence = judged.probabilities.max(1)
     order = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
-    model_of = cache(lambda fold: predict.load(folder_of(fold), device))
+    model_of = cache(lambda fold: predict.load_model(folder_of(fold), device))
     return [_mistake(judged, int(at), model_of(int(judged.folds[at]))) for at in order]
 
 
@@ -76,6 +76,6 @@ def _mistake(judged: Judged, at: int, model: Model) -> Mistake:
 
 def _map(model: Model, picture: NDArray[np.uint8], target: int) -> NDArray[np.float32]:
     features, _ = model.forward(picture[None])
-    raw = explain.maps_of_features(DEFAULT_METHOD, model.network, features, target)
-    scaled: NDArray[np.float32] = explain.scaled(raw, picture.shape[-1])[0]
+    raw = explain.explain_features(DEFAULT_METHOD, model.network, features, target)
+    scaled: NDArray[np.float32] = explain.scale_maps(raw, picture.shape[-1])[0]
     return scaled

@@ -35,9 +35,9 @@ class Overlap:
         return self.known is OverlapBasis.VALIDATION
 
     def facts(self) -> dict[str, Any]:
-        """As :func:`tumorviewer.models.evidence.seen` reads them, with what it says."""
+        """As :func:`tumorviewer.models.evidence.describe_overlap` reads them, with what it says."""
         found = asdict(self)
-        return found | {"words": evidence.seen(found)}
+        return found | {"words": evidence.describe_overlap(found)}
 
 
 def find(
@@ -65,7 +65,7 @@ def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
         return Overlap(1.0, OverlapBasis.VALIDATION, is_leaky)
     if own == data.get("sha256"):
         return Overlap(1.0, OverlapBasis.SAME_DATA)
-    if not (seen := bundle.training_items(folder)):
+    if not (seen := bundle.read_training_items(folder)):
         return Overlap(None)
     share = publish.share_in(seen, material, range(len(material.dataset.items)))
     return Overlap(share, OverlapBasis.FILES, in_files=share)

@@ -331,4 +331,4 @@ def _publish(
             **publish.provenance(run.device, run.command),
         },
     )
-    return bundles.write(run.out / "bundle", card, network.state_dict())
+    return bundles.write_bundle(run.out / "bundle", card, network.state_dict())

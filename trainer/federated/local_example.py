@@ -64,7 +64,7 @@ def example(
     for number, rows in enumerate(shares):
         _write_site(material, rows, run.out / f"site-{number}")
     _federate(config, run, todo)
-    networks = {"federated": weights.load(run.out / "server" / "bundle")[1]}
+    networks = {"federated": weights.load_weights(run.out / "server" / "bundle")[1]}
     alone = {f"site {number} alone": rows for number, rows in enumerate(shares)}
     for name, rows in {"pooled": parts.train, **alone}.items():
         progress.say(f"training: {name}, {len(rows)} items")

@@ -29,7 +29,9 @@ def built(config: Config) -> Classifier:
     torch.manual_seed(config.training.seed)
     model = config.model
     try:
-        return networks.create(model.architecture, len(config.data.classes), **model.options)
+        return networks.create_network(
+            model.architecture, len(config.data.classes), **model.options
+        )
     except (TypeError, ValueError) as error:
         raise InputError("[model]", f"The network cannot be built: {error}.") from error
 

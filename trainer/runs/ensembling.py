@@ -30,9 +30,9 @@ from trainer.training.loop import Store
 from tumorviewer.errors import InputError
 from tumorviewer.models import Architecture, ModelCard, Weights
 from tumorviewer.models import bundle as bundles
-from tumorviewer.models.weights import load
+from tumorviewer.models.weights import load_weights
 from tumorviewer.networks import Classifier
-from tumorviewer.networks.ensemble import NAME, Ensemble, assemble, describe
+from tumorviewer.networks.ensemble import NAME, Ensemble, assemble_ensemble, describe_member
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -155,7 +155,7 @@ def ensemble(order: Order, source: Source, progress: Progress) -> dict[str, Any]
     InputError
         If the models do not go together, or were not validated on one part of this data.
     """
-    cards, networks = zip(*(load(folder) for folder in order.members), strict=True)
+    cards, networks = zip(*(load_weights(folder) for folder in order.members), strict=True)
     _check(order.members, cards)
     seen = replace(cards[0].preprocessing, size=max(one.preprocessing.size for one in cards))
     source = replace(source, classes=cards[0].classes)
@@ -206,7 +206,7 @@ def _held_out_by_all(
 
 def _joined(cards: Sequence[ModelCard], networks: Sequence[Classifier]) -> Ensemble:
     members = [
-        describe(
+        describe_member(
             card.architecture.name,
             card.architecture.options,
             card.preprocessing.size,
@@ -215,7 +215,9 @@ def _joined(cards: Sequence[ModelCard], networks: Sequence[Classifier]) -> Ensem
         )
         for card, network in zip(cards, networks, strict=True)
     ]
-    return assemble(len(cards[0].classes), members, networks, [card.temperature for card in cards])
+    return assemble_ensemble(
+        len(cards[0].classes), members, networks, [card.temperature for card in cards]
+    )
 
 
 @torch.inference_mode()
@@ -286,7 +288,7 @@ def _publish(
 ) -> None:
     names = ", ".join(f"{card.name} {card.version}" for card in cards)
     size = max(card.preprocessing.size for card in cards)
-    bundles.write(
+    bundles.write_bundle(
         order.out / "bundle",
         replace(
             cards[0],
@@ -308,7 +310,7 @@ def _publish(
         joined.state_dict(),
         {
             *material.pictures.sha256,
-            *(one for at in order.members for one in bundles.training_items(at)),
+            *(one for at in order.members for one in bundles.read_training_items(at)),
         },
     )
 

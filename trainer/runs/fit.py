@@ -225,7 +225,7 @@ def _network(
 ) -> tuple[Classifier, Start | None]:
     classes, model = material.dataset.classes, config.model
     try:
-        network = networks.create(model.architecture, len(classes), **model.options)
+        network = networks.create_network(model.architecture, len(classes), **model.options)
     except (TypeError, ValueError) as error:
         raise InputError("[model]", f"The network cannot be built: {error}.") from error
     seen = config.preprocessing

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainer.data import volumes
-from tumorviewer.analysis.preprocess import prepare
+from tumorviewer.analysis.preprocess import prepare_image
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.models import ModelCard, weights
 from tumorviewer.models.card import Preprocessing
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 
 if TYPE_CHECKING:
     from torch.onnx import ONNXProgram
@@ -65,7 +65,7 @@ def export(folder: Path, out: Path) -> float:
         answers differ by more than :data:`TOLERANCE`, or ``out`` cannot be written.
     """
     _require()
-    card, network = weights.load(folder)
+    card, network = weights.load_weights(folder)
     model = Calibrated(network, card.temperature).eval().requires_grad_(False)
     examples_NTSS = examples(card.preprocessing)
     try:
@@ -89,8 +89,8 @@ def examples(settings: Preprocessing) -> Tensor:
     side, channels = settings.size, 2 * settings.neighbours + 1
     noise = np.random.default_rng(0).integers(0, 256, (3, channels, side, side), np.uint8)
     flat = np.full((2, channels, side, side), [[[[0]]], [[[255]]]], np.uint8)
-    found = sorted(resource("demonstration", "pictures").iterdir())
-    real = [prepare(volumes.read_grey(path), settings)[0] for path in found]
+    found = sorted(resource_path("demonstration", "pictures").iterdir())
+    real = [prepare_image(volumes.read_grey(path), settings)[0] for path in found]
     parts: list[NDArray[np.uint8]] = [noise, flat]
     parts += [np.broadcast_to(one, (1, channels, side, side)) for one in real]
     return torch.from_numpy(np.concatenate(parts)).float() / 255

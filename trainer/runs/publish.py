@@ -49,7 +49,7 @@ def bundle(
     seen = {
         digest for row in (*parts.train, *parts.validation) for digest in digests(material, row)
     }
-    return bundles.write(
+    return bundles.write_bundle(
         folder, card, weights, seen | initial_weights.items_of(config.model.initial_weights)
     )
 
@@ -132,7 +132,7 @@ def _training(
         **{key: result[key] for key in ("figures_from", "initial_weights") if key in result},
         **provenance(run.device, run.command),
     }
-    return training | {"selection": evidence.selection(training)}
+    return training | {"selection": evidence.describe_selection(training)}
 
 
 def provenance(device: torch.device, command: str) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def provenance(device: torch.device, command: str) -> dict[str, Any]:
         "source_sha256": _source_sha256(),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "device": devices.in_words(device),
+        "device": devices.describe_device(device),
     }
 
 

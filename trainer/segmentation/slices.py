@@ -22,7 +22,7 @@ from trainer.segmentation.table import Outlined
 from trainer.tools.atomic_files import write_json
 from trainer.tools.parallel import spread
 from trainer.tools.progress import Progress
-from tumorviewer.analysis.preprocess import Box, bright, foreground
+from tumorviewer.analysis.preprocess import Box, find_bright, find_foreground
 from tumorviewer.imaging.display import grey
 
 TUMOUR, BRAIN, BRAIN_UNKNOWN, TUMOUR_UNKNOWN = 1, 2, 4, 8
@@ -103,7 +103,7 @@ def cut_squares(item: Outlined, side: int) -> Iterator[Square]:
         apart = max(1, round(_APART_MM / spacing[0])) if item.planes == "all" else 1
         box = head_box(_even(seen.max(0), spacing, up))
         for index in range(apart // 2, len(seen), apart):
-            if np.count_nonzero(bright(seen[index])) < 0.01 * seen[index].size:
+            if np.count_nonzero(find_bright(seen[index])) < 0.01 * seen[index].size:
                 continue
             pair = _even(seen[index], spacing, up), _even(marked[index], spacing, up, nearest=True)
             yield Square(
@@ -121,7 +121,7 @@ def _labels(item: Outlined, images_DHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
         brain, unknown = expert_mask(item.brain, images_DHW.shape) | tumour, np.zeros_like(tumour)
     else:
         brain = tumour
-        head = np.stack([ndimage.binary_fill_holes(bright(image)) for image in images_DHW])
+        head = np.stack([ndimage.binary_fill_holes(find_bright(image)) for image in images_DHW])
         unknown = head & ~tumour
     core = np.stack([ndimage.binary_fill_holes(one) for one in tumour]) & ~tumour
     bits = (tumour, TUMOUR), (brain | core, BRAIN), (unknown & ~core, BRAIN_UNKNOWN)
@@ -182,7 +182,7 @@ def _even(
 
 def head_box(brightest_HW: NDArray[np.uint8]) -> Box:
     """The square around the head, with a margin, from the brightest of all slices."""
-    top, left, bottom, right = foreground(brightest_HW, _MARGIN)
+    top, left, bottom, right = find_foreground(brightest_HW, _MARGIN)
     side = max(bottom - top, right - left)
     return Box((top + bottom - side) // 2, (left + right - side) // 2, side)
 

@@ -35,7 +35,7 @@ def load(
     """
     teachers = []
     for folder in folders:
-        card, network = weights.load(folder)
+        card, network = weights.load_weights(folder)
         theirs = card.preprocessing
         if card.classes != classes:
             raise InputError(str(folder), f"The teacher knows {', '.join(card.classes)}.")

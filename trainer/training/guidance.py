@@ -23,7 +23,7 @@ from trainer.data import prepared_images, volumes
 from trainer.data.items import Dataset, Item
 from trainer.tools.options import option
 from trainer.tools.progress import Progress
-from tumorviewer.analysis.preprocess import prepare
+from tumorviewer.analysis.preprocess import prepare_image
 from tumorviewer.errors import InputError
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.networks import Classifier
@@ -155,7 +155,7 @@ def _drawn(item: Item, settings: Preprocessing) -> NDArray[np.uint8]:
     if inside.shape != picture.shape:
         reason = f"It is {inside.shape}, the slice {picture.shape} (rows, columns)."
         raise InputError(str(item.mask), reason)
-    box = prepare(picture, settings)[1]
+    box = prepare_image(picture, settings)[1]
     mask = Image.fromarray(inside.astype(np.uint8) * 255)
     square = mask.crop((box.left, box.top, box.left + box.side, box.top + box.side))
     return np.asarray(square.resize((settings.size, settings.size), Image.Resampling.BILINEAR))

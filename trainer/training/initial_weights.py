@@ -97,7 +97,7 @@ def begin(
 
 def _from_catalogue(network: Classifier, name: str, classes: Sequence[str]) -> Start:
     folder = Catalogue().find(name)
-    card = bundle.verify(folder)
+    card = bundle.verify_bundle(folder)
     path = folder / card.weights.file
     rows = {
         ours: card.classes.index(each) for ours, each in enumerate(classes) if each in card.classes
@@ -115,10 +115,10 @@ def _from_catalogue(network: Classifier, name: str, classes: Sequence[str]) -> S
 
 def items_of(where: str) -> frozenset[str]:
     """What a model of the catalogue that is started from was trained on, as
-    :func:`bundle.training_items` has it; empty for other starts, and where it does not say."""
+    :func:`bundle.read_training_items` has it; empty for other starts, and where it does not say."""
     if not where.startswith(CATALOGUE):
         return frozenset()
-    return bundle.training_items(Catalogue().find(where.removeprefix(CATALOGUE)))
+    return bundle.read_training_items(Catalogue().find(where.removeprefix(CATALOGUE)))
 
 
 def _urls(network: Classifier) -> dict[str, str]:

@@ -65,7 +65,7 @@ def measure(
     arrays |= found
     outlines = aids.outlines or settings.guidance.masks
     trust = replace(trust, maps=saliency_maps.measure(evidence, outlines, source.cache, progress))
-    return bundle.with_trust(run / BUNDLE, trust, arrays)
+    return bundle.write_trust(run / BUNDLE, trust, arrays)
 
 
 def _of_training(

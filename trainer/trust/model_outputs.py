@@ -74,7 +74,7 @@ def gather(
     if not len(parts.judged):
         reason = "The run held nothing out that could be judged by."
         raise InputError(str(folder), reason, 'Train with validation = "fold 0".')
-    model = predict.load(folder, device)
+    model = predict.load_model(folder, device)
     rows = np.sort(np.concatenate([parts.train, parts.judged]))
     logits_NK, embeddings_ND = answers(model, material.pictures.array, rows, progress)
     return Evidence(model, folder, material, parts, logits_NK, embeddings_ND)

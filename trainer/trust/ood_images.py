@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from tumorviewer.analysis.preprocess import prepare
+from tumorviewer.analysis.preprocess import prepare_image
 from tumorviewer.analysis.slices import prepare_volume
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import list_windows, render_slice
@@ -134,7 +134,7 @@ def _drawn(
     draw: Callable[[np.random.Generator], NDArray[np.uint8]], settings: Preprocessing
 ) -> Pictures:
     generator = np.random.default_rng(0)
-    return np.stack([prepare(draw(generator), settings)[0] for _ in range(_DRAWN)])
+    return np.stack([prepare_image(draw(generator), settings)[0] for _ in range(_DRAWN)])
 
 
 def _white_noise(generator: np.random.Generator) -> NDArray[np.uint8]:
@@ -259,7 +259,7 @@ def _windows(volume: Volume) -> Iterator[NDArray[np.uint8]]:
 def _prepared(pictures: Sequence[NDArray[np.uint8]], settings: Preprocessing) -> Pictures:
     if not pictures:
         return np.zeros((0, settings.size, settings.size), np.uint8)
-    return np.stack([prepare(picture, settings)[0] for picture in pictures])
+    return np.stack([prepare_image(picture, settings)[0] for picture in pictures])
 
 
 def _blurred(picture_SS: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -25,7 +25,13 @@ from trainer.trust.model_outputs import Evidence
 from trainer.trust.separation import Separation
 from trainer.trust.stage_features import CELLS, Features, Looker, Pictures, looker
 from tumorviewer.analysis.trust import quality
-from tumorviewer.analysis.trust.ood_detector import DISTANCES, FeatureSpace, raw, scores, whitened
+from tumorviewer.analysis.trust.ood_detector import (
+    DISTANCES,
+    FeatureSpace,
+    raw_scores,
+    scale_scores,
+    whiten,
+)
 from tumorviewer.models.trust_measures import ExternalSite, OodMeasures, OodTestSet
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -142,7 +148,7 @@ class Known:
             upright=self._upright(),
             usual=np.array([[0, 1], [0, 1]], np.float32),
         )
-        return space._replace(items=whitened(space, standard_NC.astype(np.float32)))
+        return space._replace(items=whiten(space, standard_NC.astype(np.float32)))
 
     def _upright(self) -> NDArray[np.float32]:
         """As :attr:`FeatureSpace.upright`, by multinomial regression, stopped early."""
@@ -176,17 +182,17 @@ class Judge:
     ) -> None:
         self.method, self.stages = method, stages
         self._channels, self._groups = channels, groups
-        raw_2N = np.stack(raw(space, method, held_NCHW[:, channels]))
+        raw_2N = np.stack(raw_scores(space, method, held_NCHW[:, channels]))
         self._space = space._replace(usual=_usual(raw_2N))
-        self._held_N = scores(self._space.usual, raw_2N)
+        self._held_N = scale_scores(self._space.usual, raw_2N)
         self._separation = Separation(self._held_N, groups)
         self.refused, self.marked, beyond = self._cross_fitted(raw_2N)
         self.unusual, self.outside = _thresholds(self._held_N, beyond)
 
     def distances(self, features_NCHW: Features) -> Floats:
         """``(N,)`` of other pictures."""
-        raw_2N = np.stack(raw(self._space, self.method, features_NCHW[:, self._channels]))
-        return scores(self._space.usual, raw_2N)
+        raw_2N = np.stack(raw_scores(self._space, self.method, features_NCHW[:, self._channels]))
+        return scale_scores(self._space.usual, raw_2N)
 
     def separates(self, found: Mapping[str, Features]) -> float:
         """Mean area under the ROC curve of some kinds."""
@@ -246,8 +252,8 @@ class Judge:
             refused, marked = (np.zeros(raw_2N.shape[1], np.bool_) for _ in range(2))
             for others, own in intervals.left_out(self._groups):
                 usual = _usual(raw_2N[:, others])
-                unusual, outside = _thresholds(scores(usual, raw_2N[:, others]), beyond)
-                found = scores(usual, raw_2N[:, own])
+                unusual, outside = _thresholds(scale_scores(usual, raw_2N[:, others]), beyond)
+                found = scale_scores(usual, raw_2N[:, own])
                 refused[own], marked[own] = found > outside, found > unusual
             if refused.mean() <= MOST:
                 break
@@ -306,7 +312,7 @@ def _thresholds(held_N: Floats, beyond: float) -> tuple[float, float]:
 
 
 def _usual_quality(held_NSS: Pictures) -> dict[str, tuple[float, ...]]:
-    measured = np.array([quality.measure(one) for one in held_NSS])
+    measured = np.array([quality.measure_quality(one) for one in held_NSS])
     ends = np.percentile(measured, _USUAL_QUALITY, axis=0).round(6).T.tolist()
     return dict(zip(quality.Quality._fields, map(tuple, ends), strict=True))
 
@@ -316,6 +322,8 @@ def _degraded(
 ) -> tuple[OodTestSet, ...]:
     found = []
     for name, pictures in bad.items():
-        is_bad = np.array([bool(quality.faults(quality.measure(one), usual)) for one in pictures])
+        is_bad = np.array(
+            [bool(quality.find_faults(quality.measure_quality(one), usual)) for one in pictures]
+        )
         found.append(judge.told_apart(name, look.look(name, pictures), is_bad))
     return tuple(found)

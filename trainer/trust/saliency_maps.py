@@ -28,10 +28,10 @@ from tumorviewer.analysis import explain
 from tumorviewer.analysis.explain import ContrastiveTarget
 from tumorviewer.analysis.methods import DEFAULT_METHOD, METHODS, Method
 from tumorviewer.analysis.predict import Model
-from tumorviewer.analysis.trust.map_checks import maps_of, rank_correlation, road
+from tumorviewer.analysis.trust.map_checks import maps_of, measure_road, rank_correlation
 from tumorviewer.models import weights
 from tumorviewer.models.trust_measures import MapMeasures, MapScores
-from tumorviewer.networks import Classifier, create
+from tumorviewer.networks import Classifier, create_network
 from tumorviewer.networks.ensemble import Ensemble
 
 SOME = 40
@@ -190,7 +190,7 @@ def fitted(model: Model, method: str, cases: Cases) -> Hits:
     hits = Hits(np.zeros(count, bool), np.zeros(count), np.zeros((count, len(_THRESHOLDS))))
     for rows, target in cases.batches():
         raw = maps_of(model, method, cases.pictures[rows], ContrastiveTarget(target))
-        for row, map_SS in zip(rows, explain.scaled(raw, side), strict=True):
+        for row, map_SS in zip(rows, explain.scale_maps(raw, side), strict=True):
             if map_SS.any() and not cases.missed[row]:
                 _fit(hits, row, map_SS, cases.inside[row])
     return hits
@@ -212,8 +212,8 @@ def _faithful(model: Model, method: str, few: Cases) -> NDArray[np.float64]:
     for rows, target in few.batches():
         question = ContrastiveTarget(target)
         raw = maps_of(model, method, few.pictures[rows], question)
-        for row, map_SS in zip(rows, explain.scaled(raw, few.inside.shape[-1]), strict=True):
-            deletion, insertion = road(model, few.pictures[row], map_SS, question)
+        for row, map_SS in zip(rows, explain.scale_maps(raw, few.inside.shape[-1]), strict=True):
+            deletion, insertion = measure_road(model, few.pictures[row], map_SS, question)
             found[row] = deletion - insertion
     return found
 
@@ -243,10 +243,12 @@ def cascaded(
 def randomised(folder: Path) -> list[Classifier]:
     """A bundle's network with random weights in the head, then in quarters of the trunk from the
     top down, to the whole."""
-    card, network = weights.load(folder)
+    card, network = weights.load_weights(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        fresh = create(card.architecture.name, len(card.classes), **card.architecture.options)
+        fresh = create_network(
+            card.architecture.name, len(card.classes), **card.architecture.options
+        )
     network.eval().requires_grad_(False)
     fresh.eval().requires_grad_(False)
     if isinstance(network, Ensemble):

@@ -16,7 +16,7 @@ from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 from trainer.data import volumes
 from trainer.trust import intervals
 from trainer.trust.model_outputs import Evidence
-from tumorviewer.analysis.trust.similar_cases import MOST, SimilarCaseIndex, projected
+from tumorviewer.analysis.trust.similar_cases import MOST, SimilarCaseIndex, project_embeddings
 from tumorviewer.models import bundle
 from tumorviewer.models.trust_measures import SimilarityIndex
 
@@ -90,7 +90,7 @@ def _reduced(embeddings_ND: NDArray[np.float32]) -> Arrays:
     return {
         "mean": mean,
         "components": components,
-        "embeddings": projected(embeddings_ND, mean, components).astype(np.float16),
+        "embeddings": project_embeddings(embeddings_ND, mean, components).astype(np.float16),
     }
 
 
@@ -98,7 +98,7 @@ def _whole(evidence: Evidence, rows: NDArray[np.int64]) -> Arrays:
     """In place of :func:`_reduced`: nothing is left out."""
     embeddings_ND = evidence.embeddings[rows]
     mean, components = embeddings_ND.mean(0), np.eye(embeddings_ND.shape[1], dtype=np.float32)
-    unit = projected(embeddings_ND, mean, components)
+    unit = project_embeddings(embeddings_ND, mean, components)
     return {"mean": mean, "components": components, "embeddings": unit}
 
 

@@ -16,7 +16,7 @@ from trainer.evaluation.bootstrap import Floats, Integers
 from trainer.evaluation.metrics import Scorer
 from trainer.trust import intervals
 from trainer.trust.held_out import Held
-from tumorviewer.analysis.pooling import pool
+from tumorviewer.analysis.pooling import pool_slices
 from tumorviewer.models.trust_measures import Abstention, Pooling
 
 LEAST_PICTURES = 5
@@ -38,7 +38,7 @@ def measure(held: Held, abstention: Abstention | None) -> Pooling | None:
         rows = order[(held.groups[order] == group) & (held.labels[order] == label)]
         if len(rows) >= LEAST_PICTURES:
             slices, areas = held.probabilities[rows], np.ones(len(rows))
-            pooled.append(pool(slices, areas, held.no_tumour, ordered=True).probabilities)
+            pooled.append(pool_slices(slices, areas, held.no_tumour, ordered=True).probabilities)
             labels.append(label)
             groups.append(group)
     if len(pooled) < _LEAST_SERIES or len(set(groups)) < 2:

@@ -15,7 +15,12 @@ from trainer.data import volumes
 from trainer.data.items import Item
 from trainer.tools.parallel import spread
 from trainer.tools.progress import Progress
-from tumorviewer.analysis.trust.training_cohort import PERCENTILES, Facts, facts, intensities
+from tumorviewer.analysis.trust.training_cohort import (
+    PERCENTILES,
+    Facts,
+    collect_facts,
+    measure_intensities,
+)
 from tumorviewer.errors import InputError
 from tumorviewer.models.trust_measures import Cohort
 from tumorviewer.study.sniffing import FileKind, guess_kind_by_name
@@ -34,7 +39,7 @@ def describe(evidence: Evidence, progress: Progress) -> Cohort:
     paths = list(dict.fromkeys(item.path for item in items))
     found = dict(zip(paths, spread(_facts, paths, "headers", progress), strict=True))
     cohort = summary([found[item.path] for item in items])
-    measured = intensities(evidence.material.pictures.array[np.sort(rows)])
+    measured = measure_intensities(evidence.material.pictures.array[np.sort(rows)])
     of_pictures = {key: _percentiles(values) for key, values in measured.items()}
     sources = _shares(_sources(items))
     return Cohort(
@@ -81,8 +86,8 @@ def _facts(path: Path) -> Facts:
     try:
         if guess_kind_by_name(path.name) is FileKind.PICTURE:
             with Image.open(path) as picture:
-                return facts({}, None, (1, picture.height, picture.width))
+                return collect_facts({}, None, (1, picture.height, picture.width))
         study, volume = volumes.only_volume(path)
     except (InputError, OSError):
         return Facts()
-    return facts(study.series[0].tags, volume.affine, volume.shape)
+    return collect_facts(study.series[0].tags, volume.affine, volume.shape)

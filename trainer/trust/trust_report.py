@@ -28,7 +28,7 @@ def write(folder: Path, card: ModelCard) -> Path:
     InputError
         If it cannot be written.
     """
-    lead, *table = trust_table.lines(card.trust)
+    lead, *table = trust_table.trust_lines(card.trust)
     shown = list(_charts(card.trust)) if card.trust else []
     page = html.page(
         "trust.html",

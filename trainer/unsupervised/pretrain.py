@@ -197,7 +197,7 @@ def pretrain(
 def _classifier(config: PretrainConfig) -> Classifier:
     model = config.model
     try:
-        return networks.create(model.architecture, 2, **model.options)
+        return networks.create_network(model.architecture, 2, **model.options)
     except (TypeError, ValueError) as error:
         raise InputError("[model]", f"The network cannot be built: {error}.") from error
 

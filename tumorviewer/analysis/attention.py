@@ -18,7 +18,7 @@ from torch.nn import functional
 from tumorviewer.networks import Classifier
 
 
-def weights(network: Classifier, features_NCHW: Tensor) -> NDArray[np.float32]:
+def attention_weights(network: Classifier, features_NCHW: Tensor) -> NDArray[np.float32]:
     """What attention pooling gives each place of the map, ``(N, H, W)`` with sum 1 (Ilse et al.,
     ICML 2018); the same whatever the class."""
     with torch.inference_mode():
@@ -29,7 +29,7 @@ def weights(network: Classifier, features_NCHW: Tensor) -> NDArray[np.float32]:
     return answer
 
 
-def stitched(
+def stitch_maps(
     network: Classifier, pictures_NTSS: Tensor, map_of: Callable[[Tensor], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """Maps of twice the feature map's resolution, ``(N, 2H, 2W)``.
@@ -61,7 +61,7 @@ def stitched(
     return np.asarray(four / 4, np.float32)
 
 
-def rollout(network: Classifier, pictures_N1SS: Tensor) -> NDArray[np.float32]:
+def attention_rollout(network: Classifier, pictures_N1SS: Tensor) -> NDArray[np.float32]:
     """How much of each patch reaches the class token of a vision transformer, ``(N, H, W)``.
 
     Attention rollout (Abnar and Zuidema, ACL 2020, section 3): the product over all layers of

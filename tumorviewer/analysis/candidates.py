@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 from scipy import ndimage  # type: ignore[import-untyped]
 from torch import Tensor
 
-from tumorviewer.analysis.preprocess import Box, bright, foreground, restore
+from tumorviewer.analysis.preprocess import Box, find_bright, find_foreground, restore_map
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 from tumorviewer.language import tr
@@ -107,7 +107,7 @@ class Finder:
         InputError
             If the bundle is damaged, or is none of a segmenter.
         """
-        card = bundle.verify(folder)
+        card = bundle.verify_bundle(folder)
         if card.segmentation is None:
             raise InputError(card.name, tr("This model names images; it does not outline."))
         try:
@@ -151,7 +151,7 @@ def find_candidates(volume: Volume, finder: Finder, progress: Progress | None = 
 
 def head_square(images_DHW: NDArray[np.uint8]) -> Box:
     """The square around the head in the brightest projection of all slices, with a margin."""
-    top, left, bottom, right = foreground(images_DHW.max(0), _MARGIN)
+    top, left, bottom, right = find_foreground(images_DHW.max(0), _MARGIN)
     side = max(bottom - top, right - left)
     return Box((top + bottom - side) // 2, (left + right - side) // 2, side)
 
@@ -171,7 +171,7 @@ def cut_square(image_HW: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.u
 def _look(volume: Volume, finder: Finder, progress: Progress | None) -> _Seen:
     images = np.stack([grey(volume, index) for index in range(len(volume.array))])
     box, side = head_square(images), finder.card.preprocessing.size
-    shown = [index for index, one in enumerate(images) if bright(one).mean() > _LEAST_BRIGHT]
+    shown = [index for index, one in enumerate(images) if find_bright(one).mean() > _LEAST_BRIGHT]
     answers = np.zeros((2, len(images), side, side), np.float32)
     maps: dict[int, Tensor] = {}
     for start in range(0, len(shown), _BATCH):
@@ -279,5 +279,5 @@ def _on_volume(
     mask = np.zeros((len(map_DSS), *shape), np.bool_)
     for index, one in enumerate(map_DSS):
         if one.max() > threshold:
-            mask[index] = restore(np.asarray(one, np.float32), box, shape) > threshold
+            mask[index] = restore_map(np.asarray(one, np.float32), box, shape) > threshold
     return mask

@@ -17,7 +17,7 @@ _MOST_THREADS = 8
 """Small networks gain nothing from more."""
 
 
-def choose(requested: str = "auto") -> torch.device:
+def choose_device(requested: str = "auto") -> torch.device:
     """The device of that name; for ``auto`` the first of cuda, mps and cpu that works.
 
     Raises
@@ -32,14 +32,16 @@ def choose(requested: str = "auto") -> torch.device:
             tr("Known are {known}.", known=", ".join(CHOICES)),
         )
     if requested == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if not problem(kind)))
-    if reason := problem(requested):
+        return torch.device(
+            next(kind for kind in ("cuda", "mps", "cpu") if not describe_problem(kind))
+        )
+    if reason := describe_problem(requested):
         raise InputError(requested, reason, tr("Choose the device auto or cpu."))
     return torch.device(requested)
 
 
 @cache
-def problem(kind: str) -> str:
+def describe_problem(kind: str) -> str:
     """Why a kind of device cannot be used, in words; empty if a convolution ran on it."""
     if kind == "cpu":
         return ""
@@ -73,7 +75,7 @@ def _first_line(error: object) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def in_words(device: torch.device) -> str:
+def describe_device(device: torch.device) -> str:
     """As a finding states it: ``"cpu (2 threads)"``, ``"cuda: NVIDIA H100"``."""
     if device.type == "cuda":
         return f"cuda: {torch.cuda.get_device_name(device)}"

@@ -15,7 +15,7 @@ from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.predict import Batches, Model
 from tumorviewer.analysis.slices import PreparedVolume, ReportProgress
 from tumorviewer.language import tr
-from tumorviewer.networks.ensemble import Ensemble, disagreement
+from tumorviewer.networks.ensemble import Ensemble, measure_disagreement
 
 # Shape suffixes: N slices, C channels, H W feature map, K classes.
 
@@ -57,7 +57,7 @@ class Examination:
         if self._probabilities is None:
             every = list(range(len(self.prepared.slices)))
             logits = self._each(self._predict, every, tr("Looking at slices"), progress)
-            self._probabilities = predict.probabilities(torch.cat(logits), self.model.card)
+            self._probabilities = predict.softmax_probabilities(torch.cat(logits), self.model.card)
         return self._probabilities
 
     def embedding(self, position: int) -> NDArray[np.float32]:
@@ -91,7 +91,7 @@ class Examination:
 
         def of_features(part: list[int]) -> NDArray[np.float32]:
             features = self._features_of(part)
-            return explain.maps_of_features(method, network, features, target, against)
+            return explain.explain_features(method, network, features, target, against)
 
         def of_pictures(part: list[int]) -> NDArray[np.float32]:
             def tick() -> None:
@@ -99,7 +99,7 @@ class Examination:
                     progress(positions.index(part[0]), len(positions), text)
 
             pictures = self.model.tensor(self.prepared.pictures[part])
-            return explain.maps_of_pictures(method, network, pictures, target, tick, against)
+            return explain.explain_images(method, network, pictures, target, tick, against)
 
         if method in explain.NEEDS_PICTURE:
             most = 1 if METHODS[method].is_slow else None
@@ -131,7 +131,7 @@ class Examination:
             self._room -= features.nbytes
             self._features.update(zip(part, features, strict=True))
         if isinstance(network := self.model.network, Ensemble) and self.disagreement is not None:
-            self.disagreement[part] = disagreement(network.opinions(features)).cpu().numpy()
+            self.disagreement[part] = measure_disagreement(network.opinions(features)).cpu().numpy()
         return logits.cpu()
 
     def _forward(self, part: list[int]) -> tuple[Tensor, Tensor]:

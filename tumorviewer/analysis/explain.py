@@ -73,7 +73,7 @@ class _Cut(nn.Module):
         return logits
 
 
-def maps_of_features(
+def explain_features(
     method: str,
     network: Classifier,
     features_NCHW: Tensor,
@@ -102,7 +102,7 @@ def maps_of_features(
         return _raw(method, cut, network.shown, features_NCHW, ContrastiveTarget(target, against))
 
 
-def maps_of_pictures(
+def explain_images(
     method: str,
     network: Classifier,
     pictures_N1SS: Tensor,
@@ -110,31 +110,31 @@ def maps_of_pictures(
     tick: Callable[[], None] | None = None,
     against: int | None = None,
 ) -> NDArray[np.float32]:
-    """As :func:`maps_of_features`, for methods that need the pictures themselves.
+    """As :func:`explain_features`, for methods that need the pictures themselves.
 
     ``tick`` is called before each forward pass and may raise to stop.
     """
     question = ContrastiveTarget(target, against)
 
     def attended(features_NCHW: Tensor) -> NDArray[np.float32]:
-        weights = attention.weights(network, features_NCHW)
+        weights = attention.attention_weights(network, features_NCHW)
         if METHODS[method].class_agnostic:
             return weights
-        evidence = maps_of_features("hirescam", network, features_NCHW, target, against)
+        evidence = explain_features("hirescam", network, features_NCHW, target, against)
         return weights * np.maximum(evidence, 0)
 
     if METHODS[method].architectures == ATTENDING:
-        return attention.stitched(network, pictures_N1SS, attended)
+        return attention.stitch_maps(network, pictures_N1SS, attended)
     if method == "rollout":
-        return attention.rollout(network, pictures_N1SS)
+        return attention.attention_rollout(network, pictures_N1SS)
     if method == "occlusion":
-        return occlusion.maps(network, pictures_N1SS, question, tick)
+        return occlusion.occlusion_maps(network, pictures_N1SS, question, tick)
     with torch.inference_mode(mode=False), torch.enable_grad():
         cut = _Cut(network.trunk, network.head, tick)
         return _raw(method, cut, network.shown, pictures_N1SS, question)
 
 
-def scaled(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+def scale_maps(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """Maps as they are shown, ``(N, side, side)``: negative evidence dropped, resized by cubic
     interpolation, which finds a peak between two places, and divided by their maximum."""
     positive = torch.from_numpy(np.maximum(raw_NHW, 0))[:, None]

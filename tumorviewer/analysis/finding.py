@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorviewer.analysis.methods import METHODS
-from tumorviewer.analysis.preprocess import Box, restore
+from tumorviewer.analysis.preprocess import Box, restore_map
 from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.language import tr, trn
 
@@ -60,7 +60,7 @@ class Saliency:
         if index not in self.slices:
             return None
         at = self.slices.index(index)
-        restored = restore(self.maps[at], self.boxes[at], self.shape)
+        restored = restore_map(self.maps[at], self.boxes[at], self.shape)
         restored *= self.strength[at]
         return restored
 
@@ -70,10 +70,10 @@ class Saliency:
             return None
         at = self.slices.index(index)
         levels = np.rint(255 * self.maps[at] * self.strength[at]).astype(np.uint8)
-        return restore(levels, self.boxes[at], self.shape)
+        return restore_map(levels, self.boxes[at], self.shape)
 
 
-def join(first: Saliency, second: Saliency, label: str) -> Saliency:
+def join_saliency(first: Saliency, second: Saliency, label: str) -> Saliency:
     """The maps of both, which are of one volume, method and class.
 
     Parameters
@@ -95,11 +95,11 @@ def join(first: Saliency, second: Saliency, label: str) -> Saliency:
         peaks=peaks,
         strength=np.concatenate([first.strength[kept], second.strength])[order],
         boxes=tuple(boxes[at] for at in order),
-        notes=notes_on_maps(second.method, label, peaks),
+        notes=describe_maps(second.method, label, peaks),
     )
 
 
-def notes_on_maps(method: str, label: str, peaks: NDArray[np.float32]) -> tuple[str, ...]:
+def describe_maps(method: str, label: str, peaks: NDArray[np.float32]) -> tuple[str, ...]:
     """:attr:`Saliency.notes` of maps with these peaks, for the class with this label."""
     chosen, notes = METHODS[method], []
     if chosen.class_agnostic:
@@ -229,7 +229,7 @@ class Finding:
     """To the most telling slice; None for a model without an index of its training items."""
     inputs: dict[str, float] = field(default_factory=dict)
     """Medians over the deciding slices of what
-    :func:`tumorviewer.analysis.trust.training_cohort.intensities` answers."""
+    :func:`tumorviewer.analysis.trust.training_cohort.measure_intensities` answers."""
 
     @property
     def named_class(self) -> str | None:

@@ -13,7 +13,7 @@ ATTENDING = frozenset({"cnn_attention", "light_guided"})
 TRANSFORMERS = frozenset({"vit_b_16"})
 """Architectures of tokens that attend to each other from the first layer to the last."""
 BEST = "best"
-"""Stands for the method that a model's card names, see :func:`chosen`."""
+"""Stands for the method that a model's card names, see :func:`choose_method`."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ METHODS: dict[str, Method] = {
 them on."""
 
 
-def method_named(key: str) -> Method:
+def find_method(key: str) -> Method:
     """The method of that key.
 
     Raises
@@ -103,7 +103,7 @@ def method_named(key: str) -> Method:
 DEFAULT_METHOD = next(iter(METHODS))
 
 
-def chosen(card: ModelCard, key: str) -> Method:
+def choose_method(card: ModelCard, key: str) -> Method:
     """The method of that key, or for :data:`BEST` the one that points best for a model.
 
     Raises
@@ -114,7 +114,7 @@ def chosen(card: ModelCard, key: str) -> Method:
     if key == BEST:
         maps = card.trust.maps if card.trust else None
         return METHODS.get(maps.default if maps else "", METHODS[DEFAULT_METHOD])
-    method = method_named(key)
+    method = find_method(key)
     if not method.suits(card):
         reason = tr("{name} has no attention that could be shown.", name=card.name)
         raise InputError(key, reason, tr("Choose another saliency method."))

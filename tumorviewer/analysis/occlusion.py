@@ -20,7 +20,7 @@ GRID = 16
 _BATCH = 16
 
 
-def maps(
+def occlusion_maps(
     network: Classifier,
     pictures_NTSS: Tensor,
     score: Callable[[Tensor], Tensor],

@@ -18,10 +18,10 @@ from tumorviewer.analysis.finding import (
     Saliency,
     SimilarCases,
     Variation,
-    notes_on_maps,
+    describe_maps,
 )
-from tumorviewer.analysis.methods import BEST, Method, chosen
-from tumorviewer.analysis.pooling import PooledAnswer, pool
+from tumorviewer.analysis.methods import BEST, Method, choose_method
+from tumorviewer.analysis.pooling import PooledAnswer, pool_slices
 from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import ReportProgress, prepare_volume
 from tumorviewer.analysis.trust import conformal, out_of_distribution, training_cohort, variation
@@ -31,7 +31,7 @@ from tumorviewer.models import ModelCard
 from tumorviewer.study.types import Volume
 
 
-def analyse(
+def analyse_volume(
     volume: Volume,
     model: Model,
     *,
@@ -68,9 +68,9 @@ def analyse(
     """
     prepared = prepare_volume(volume, model.card.preprocessing, progress)
     examination = Examination(prepared, model)
-    finding = find(examination, method, target, slices, progress)
+    finding = make_finding(examination, method, target, slices, progress)
     if varies and finding.variation is None:
-        finding = replace(finding, variation=variation_of(examination, finding.key_slices[0]))
+        finding = replace(finding, variation=measure_variation(examination, finding.key_slices[0]))
     if checks_map and finding.saliency is not None:
         return _with_check(examination, finding, finding.saliency, progress)
     return finding
@@ -84,23 +84,25 @@ def _with_check(
     asked = map_checks.CheckedMap(
         saliency.method, saliency.target, saliency.against, finding.key_slices[0]
     )
-    checked = (map_checks.check(examination, asked, progress),)
+    checked = (map_checks.check_map(examination, asked, progress),)
     return replace(finding, saliency=replace(saliency, checks=checked))
 
 
-def find(
+def make_finding(
     examination: Examination,
     method: str | None = BEST,
     target: str | None = None,
     slices: Sequence[int] | None = None,
     progress: ReportProgress | None = None,
 ) -> Finding:
-    """As :func:`analyse`, for a volume that is prepared."""
+    """As :func:`analyse_volume`, for a volume that is prepared."""
     card, prepared = examination.model.card, examination.prepared
     _check(card, method, target)
     probabilities_NK = examination.probabilities(progress)
     pooled = _pooled(examination, probabilities_NK)
-    openness = conformal.judge(card, pooled.probabilities, is_volume=len(prepared.slices) > 1)
+    openness = conformal.apply_thresholds(
+        card, pooled.probabilities, is_volume=len(prepared.slices) > 1
+    )
     predicted = card.classes[int(np.argmax(pooled.probabilities))]
     saliency = (
         explain_slices(examination, method, target or predicted, slices, progress)
@@ -125,12 +127,12 @@ def find(
         + _split(card, pooled.probabilities)
         + openness.flags
         + examination.flags,
-        device=devices.in_words(examination.model.device),
+        device=devices.describe_device(examination.model.device),
         disagreement=examination.disagreement,
         sets=openness.sets,
         abstains=openness.abstains,
         candidates=openness.candidates,
-        variation=variation.vary(examination, pooled.key[0])
+        variation=variation.vary_slice(examination, pooled.key[0])
         if variation.is_cheap(examination)
         else None,
         kind=_kind(examination, pooled.key),
@@ -143,15 +145,17 @@ def _kind(examination: Examination, key: Sequence[int]) -> OodAssessment | None:
     familiar, distances_N = examination.model.familiar, examination.distances
     if familiar is None or distances_N is None:
         return None
-    return out_of_distribution.judge(examination.prepared, familiar.known, distances_N, key)
+    return out_of_distribution.assess_distribution(
+        examination.prepared, familiar.known, distances_N, key
+    )
 
 
 def _inputs(pictures: NDArray[np.uint8]) -> dict[str, float]:
-    measured = training_cohort.intensities(pictures)
+    measured = training_cohort.measure_intensities(pictures)
     return {key: float(np.median(values)) for key, values in measured.items()}
 
 
-def variation_of(examination: Examination, index: int) -> Variation:
+def measure_variation(examination: Examination, index: int) -> Variation:
     """What small changes do to the answer of one slice of a volume, by its index in it.
 
     Raises
@@ -160,10 +164,10 @@ def variation_of(examination: Examination, index: int) -> Variation:
         If the slice was not judged, or cannot be judged again.
     """
     (position,) = _positions(examination.prepared.slices, [index])
-    return variation.vary(examination, position)
+    return variation.vary_slice(examination, position)
 
 
-def similar_cases(examination: Examination, index: int) -> SimilarCases:
+def find_similar_cases(examination: Examination, index: int) -> SimilarCases:
     """The training items most like one slice of a volume, by its index in it.
 
     Raises
@@ -197,7 +201,7 @@ def explain_slices(
 ) -> Saliency:
     """Saliency maps of a volume for one class; what prediction computed is not computed again.
 
-    Parameters and errors as for :func:`analyse`.
+    Parameters and errors as for :func:`analyse_volume`.
 
     Parameters
     ----------
@@ -206,7 +210,7 @@ def explain_slices(
     """
     card, prepared = examination.model.card, examination.prepared
     _check(card, method, target)
-    made_by = chosen(card, method)
+    made_by = choose_method(card, method)
     other = _other(card, made_by, target, against)
     probabilities_NK = examination.probabilities(progress)
     if slices is not None:
@@ -223,19 +227,19 @@ def explain_slices(
         target=target,
         class_agnostic=made_by.class_agnostic,
         slices=tuple(prepared.slices[position] for position in positions),
-        maps=explain.scaled(raw, prepared.settings.size),
+        maps=explain.scale_maps(raw, prepared.settings.size),
         peaks=peaks,
         strength=_strength(card, probabilities_NK[positions]),
         boxes=tuple(prepared.boxes[position] for position in positions),
         shape=prepared.shape,
-        notes=notes_on_maps(made_by.key, card.labels.get(target, target), peaks),
+        notes=describe_maps(made_by.key, card.labels.get(target, target), peaks),
         against=against,
     )
 
 
 def _check(card: ModelCard, method: str | None, target: str | None) -> None:
     if method is not None:
-        chosen(card, method)
+        choose_method(card, method)
     if target is not None and target not in card.classes:
         raise InputError(
             target,
@@ -259,7 +263,7 @@ def _other(card: ModelCard, method: Method, target: str, against: str) -> int | 
 def _pooled(examination: Examination, probabilities_NK: NDArray[np.float64]) -> PooledAnswer:
     card, prepared = examination.model.card, examination.prepared
     no_tumour = card.classes.index(card.no_tumour) if card.no_tumour else None
-    return pool(probabilities_NK, prepared.areas, no_tumour, ordered=prepared.ordered)
+    return pool_slices(probabilities_NK, prepared.areas, no_tumour, ordered=prepared.ordered)
 
 
 def _split(card: ModelCard, probabilities_K: NDArray[np.float64]) -> tuple[str, ...]:

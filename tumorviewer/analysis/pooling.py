@@ -30,7 +30,7 @@ class PooledAnswer:
     """How it was done, in words."""
 
 
-def pool(
+def pool_slices(
     probabilities_NK: NDArray[np.float64],
     areas_N: NDArray[np.float64],
     no_tumour: int | None,

@@ -39,7 +39,7 @@ class Model:
     network: Classifier
     device: torch.device
     arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
-    """As :func:`tumorviewer.models.bundle.trust_arrays` answers."""
+    """As :func:`tumorviewer.models.bundle.read_trust_arrays` answers."""
 
     @cached_property
     def familiar(self) -> OodDetector | None:
@@ -78,7 +78,7 @@ class Model:
         self.device = device
 
 
-def load(folder: Path, device: str = "auto") -> Model:
+def load_model(folder: Path, device: str = "auto") -> Model:
     """Load a bundle, made fast for inference.
 
     Raises
@@ -86,12 +86,14 @@ def load(folder: Path, device: str = "auto") -> Model:
     InputError
         If the bundle is refused or the device cannot be used.
     """
-    chosen = devices.choose(device)
-    card, network = weights.load(folder)
-    return Model(card, optimised(network).to(chosen), chosen, bundle.trust_arrays(folder))
+    chosen = devices.choose_device(device)
+    card, network = weights.load_weights(folder)
+    return Model(
+        card, optimise_network(network).to(chosen), chosen, bundle.read_trust_arrays(folder)
+    )
 
 
-def optimised(network: Classifier) -> Classifier:
+def optimise_network(network: Classifier) -> Classifier:
     """Freeze a network for inference and, where its graph can be traced, fold each batch
     normalisation of the trunk into the convolution before it; the answers are the same to rounding.
 
@@ -110,7 +112,7 @@ def _fused(part: nn.Module) -> nn.Module:
         return part
 
 
-def probabilities(logits_NK: Tensor, card: ModelCard) -> NDArray[np.float64]:
+def softmax_probabilities(logits_NK: Tensor, card: ModelCard) -> NDArray[np.float64]:
     """Softmax of the logits over the card's temperature (Guo et al., ICML 2017).
 
     Raises
@@ -173,7 +175,7 @@ class Batches:
             self._size = tried // 2
             self._say(tr("Memory ran short; the slices were computed in smaller batches."))
         elif self.model.device.type != "cpu":
-            name = devices.in_words(self.model.device)
+            name = devices.describe_device(self.model.device)
             self._say(tr("{name} ran out of memory; the rest was computed on the CPU.", name=name))
             self.model.to(torch.device("cpu"))
             self._size = BATCH["cpu"]

@@ -1,6 +1,7 @@
 """The one preprocessing: a grey picture as it is on the screen to what a network sees.
 
-Training and inference both call :func:`prepare`; a model's card records its parameters. No torch.
+Training and inference both call :func:`prepare_image`; a model's card records its parameters.
+No torch.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ class Box(NamedTuple):
     side: int
 
 
-def bright(picture_HW: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def find_bright(picture_HW: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which pixels are brighter than the background: than a tenth of the 99th percentile."""
     return picture_HW > max(8.0, 0.1 * float(np.percentile(picture_HW, 99)))
 
 
-def foreground(picture_HW: NDArray[np.uint8], margin: float) -> tuple[int, int, int, int]:
+def find_foreground(picture_HW: NDArray[np.uint8], margin: float) -> tuple[int, int, int, int]:
     """Top, left, bottom, right of what is brighter than the background, with a margin.
 
-    A row or column belongs to the foreground if at least 1 % of its pixels are :func:`bright`;
+    A row or column belongs to the foreground if at least 1 % of its pixels are :func:`find_bright`;
     the whole picture is answered where nothing is.
     """
     rows, columns = picture_HW.shape
-    inside = bright(picture_HW)
+    inside = find_bright(picture_HW)
     inside_rows = np.flatnonzero(inside.mean(axis=1) > 0.01)
     inside_columns = np.flatnonzero(inside.mean(axis=0) > 0.01)
     if not len(inside_rows) or not len(inside_columns):
@@ -52,7 +53,7 @@ def foreground(picture_HW: NDArray[np.uint8], margin: float) -> tuple[int, int, 
     )
 
 
-def prepare(
+def prepare_image(
     picture_HW: NDArray[np.uint8], settings: Preprocessing
 ) -> tuple[NDArray[np.uint8], Box]:
     """Crop to the head, pad to a square with black, resize with antialiasing.
@@ -76,14 +77,14 @@ def prepare(
 def prepare_series(
     pictures_THW: NDArray[np.uint8], settings: Preprocessing
 ) -> tuple[NDArray[np.uint8], Box]:
-    """As :func:`prepare`, for a slice in the middle of its neighbours.
+    """As :func:`prepare_image`, for a slice in the middle of its neighbours.
 
     All are cropped as the middle one is, so that a place in one is the same place in the others.
 
     Parameters
     ----------
     pictures_THW
-        ``2 · settings.neighbours + 1`` slices, as :func:`neighbourhood` lists them.
+        ``2 · settings.neighbours + 1`` slices, as :func:`list_neighbours` lists them.
 
     Returns
     -------
@@ -95,7 +96,7 @@ def prepare_series(
     return np.stack(seen), _around(window)
 
 
-def neighbourhood(index: int, count: int, neighbours: int) -> tuple[int, ...]:
+def list_neighbours(index: int, count: int, neighbours: int) -> tuple[int, ...]:
     """Indices of a slice and of so many neighbours on each side; the edge slices are repeated."""
     every = range(index - neighbours, index + neighbours + 1)
     return tuple(min(max(one, 0), count - 1) for one in every)
@@ -112,7 +113,7 @@ class _Window(NamedTuple):
 
 def _window(picture_HW: NDArray[np.uint8], settings: Preprocessing) -> _Window:
     if settings.crop:
-        return _Window(*foreground(picture_HW, settings.margin))
+        return _Window(*find_foreground(picture_HW, settings.margin))
     return _Window(0, 0, *picture_HW.shape)
 
 
@@ -132,7 +133,7 @@ def _cut(picture_HW: NDArray[np.uint8], window: _Window, size: int) -> NDArray[n
     return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def restore(map_SS: NDArray[_Level], box: Box, shape: tuple[int, int]) -> NDArray[_Level]:
+def restore_map(map_SS: NDArray[_Level], box: Box, shape: tuple[int, int]) -> NDArray[_Level]:
     """Put a map over a network's input back on the slice that it came from.
 
     Returns

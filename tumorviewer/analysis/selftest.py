@@ -12,7 +12,7 @@ LIBRARIES = {"torch": "torch", "torchvision": "torchvision", "grad-cam": "pytorc
 """Distribution to module, of what an analysis cannot do without."""
 
 
-def run() -> SelfTest:
+def run_selftest() -> SelfTest:
     """Import every library, and compute something on the GPU if there is one. Never raises."""
     versions: dict[str, str] = {}
     problems: list[str] = []
@@ -37,13 +37,13 @@ def _try_devices(versions: dict[str, str]) -> SelfTest:
     try:
         from tumorviewer.analysis import device
 
-        chosen = device.choose("auto")
+        chosen = device.choose_device("auto")
         problems = (
-            (tr("No GPU is used. {problem}", problem=device.problem("cuda")),)
+            (tr("No GPU is used. {problem}", problem=device.describe_problem("cuda")),)
             if chosen.type == "cpu"
             else ()
         )
-        return SelfTest(True, versions, device.in_words(chosen), problems)
+        return SelfTest(True, versions, device.describe_device(chosen), problems)
     except Exception as error:  # noqa: BLE001 - a broken driver may raise anything
         return SelfTest(
             False, versions, "", (tr("torch cannot compute: {reason}", reason=_reason(error)),)

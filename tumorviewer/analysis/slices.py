@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from tumorviewer.analysis.preprocess import (
     Box,
-    bright,
-    neighbourhood,
-    prepare,
+    find_bright,
+    list_neighbours,
+    prepare_image,
     prepare_series,
 )
-from tumorviewer.analysis.trust.origin import Origin, of_volume
+from tumorviewer.analysis.trust.origin import Origin, find_origin
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 from tumorviewer.language import tr, trn
@@ -84,8 +84,8 @@ def prepare_volume(
     areas: list[float] = []
     for index, picture in _pictures(volume, progress):
         judged.append(index)
-        prepared.append(seen(volume, index, picture, settings))
-        areas.append(float(np.count_nonzero(bright(picture))))
+        prepared.append(prepare_slice(volume, index, picture, settings))
+        areas.append(float(np.count_nonzero(find_bright(picture))))
     if not judged:
         raise _nothing_to_judge(volume)
     return PreparedVolume(
@@ -101,11 +101,11 @@ def prepare_volume(
         boxes=tuple(box for _, box in prepared),
         areas=np.array(areas),
         flags=_flags(volume, len(judged)),
-        origin=of_volume(volume),
+        origin=find_origin(volume),
     )
 
 
-def seen(
+def prepare_slice(
     volume: Volume, index: int, picture: NDArray[np.uint8], settings: Preprocessing
 ) -> tuple[NDArray[np.uint8], Box]:
     """What a network sees of one slice, whose grey levels are ``picture``: alone, or in a series.
@@ -116,10 +116,10 @@ def seen(
         ``(S, S)``, or ``(2k + 1, S, S)`` with k neighbours, uint8, and the square that it shows.
     """
     if not settings.neighbours:
-        return prepare(picture, settings)
+        return prepare_image(picture, settings)
     around = (index,) * (2 * settings.neighbours + 1)
     if volume.placement is not Placement.NONE:
-        around = neighbourhood(index, len(volume.array), settings.neighbours)
+        around = list_neighbours(index, len(volume.array), settings.neighbours)
     shown = [picture if one == index else grey(volume, one) for one in around]
     return prepare_series(np.stack(shown), settings)
 

@@ -54,7 +54,7 @@ def main(tasks: Connection, cancellations: Connection) -> NoReturn:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads must not spin
     from tumorviewer.analysis import selftest
 
-    tested = selftest.run()
+    tested = selftest.run_selftest()
     if tested.ok:
         from tumorviewer.analysis import device
 
@@ -134,23 +134,23 @@ class _Desk:
         progress(0, 1, tr("Loading the model"))
         examination = self._examine(task)
         if task.similar_to is not None:
-            return pipeline.similar_cases(examination, task.similar_to)
+            return pipeline.find_similar_cases(examination, task.similar_to)
         if task.varied is not None:
-            return pipeline.variation_of(examination, task.varied)
+            return pipeline.measure_variation(examination, task.varied)
         if task.checked is not None:
             from tumorviewer.analysis.trust import map_checks
 
             assert task.method
             assert task.target
             asked = map_checks.CheckedMap(task.method, task.target, task.against, task.checked)
-            return map_checks.check(examination, asked, progress)
+            return map_checks.check_map(examination, asked, progress)
         if task.maps_only:
             assert task.method
             assert task.target
             return pipeline.explain_slices(
                 examination, task.method, task.target, task.slices, progress, task.against
             )
-        return pipeline.find(examination, task.method, task.target, task.slices, progress)
+        return pipeline.make_finding(examination, task.method, task.target, task.slices, progress)
 
     def _examine(self, task: Task) -> Examination:
         from tumorviewer.analysis.examination import Examination
@@ -168,11 +168,11 @@ class _Desk:
 
         kept, self._model = self._model, None
         key = task.model, task.device, bundle.read_card(task.model).weights.sha256
-        wanted = device.choose(task.device)
+        wanted = device.choose_device(task.device)
         if kept and key == self._model_key and kept.device == wanted:
             self._model = kept
             return kept
         kept = self._examination = None
-        self._model = predict.load(task.model, task.device)
+        self._model = predict.load_model(task.model, task.device)
         self._model_key = key
         return self._model

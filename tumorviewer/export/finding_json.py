@@ -19,7 +19,7 @@ from tumorviewer.analysis.finding import (
     SimilarCases,
     Variation,
 )
-from tumorviewer.analysis.trust.map_verdict import MapCheck, reasons
+from tumorviewer.analysis.trust.map_verdict import MapCheck, failure_reasons
 from tumorviewer.export.wording import explain_finding
 from tumorviewer.study.types import Volume
 
@@ -79,7 +79,7 @@ def finding_to_json(
 
 
 def _check(check: MapCheck) -> dict[str, Any]:
-    return {"verdict": check.verdict, "reasons": list(reasons(check)), **asdict(check)}
+    return {"verdict": check.verdict, "reasons": list(failure_reasons(check)), **asdict(check)}
 
 
 def _by_class(finding: Finding, probabilities_K: np.ndarray[Any, Any]) -> dict[str, float]:

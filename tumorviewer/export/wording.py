@@ -173,7 +173,7 @@ def _map(finding: Finding, volume: Volume | None, check: MapCheck | None) -> Ite
         return
     if check is not None and check.verdict != "passes":
         yield tr(check.nothing) or tr("The map failed its checks; where it points says little.")
-        yield from map_verdict.reasons(check)
+        yield from map_verdict.failure_reasons(check)
         return
     directions = _place(finding, volume)
     if directions is not None:

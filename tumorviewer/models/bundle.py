@@ -33,7 +33,7 @@ CARD = "card.json"
 TRUST = "trust.safetensors"
 """Arrays of :mod:`tumorviewer.models.trust_measures`."""
 TRAINING_ITEMS = "training-items.txt"
-"""What the model was made from: a digest a line, sorted; see :func:`training_items`."""
+"""What the model was made from: a digest a line, sorted; see :func:`read_training_items`."""
 PLAIN_DATA = frozenset(
     [".csv", ".jpeg", ".jpg", ".json", ".jsonl", ".md", ".pdf", ".png", ".safetensors", ".txt"]
 )
@@ -79,7 +79,7 @@ def read_card(folder: Path) -> ModelCard:
         ) from error
 
 
-def verify(folder: Path) -> ModelCard:
+def verify_bundle(folder: Path) -> ModelCard:
     """Read the card, and check everything that the weights can be checked for without torch.
 
     Raises
@@ -99,7 +99,7 @@ def verify(folder: Path) -> ModelCard:
     return card
 
 
-def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors in a safetensors file, from its header.
 
     Raises
@@ -117,11 +117,11 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def item_digest(sha256: str) -> str:
-    """A training item in :func:`training_items`: 64 bits, from the SHA-256 of its file's bytes."""
+    """A training item in :func:`read_training_items`: 64 bits of the SHA-256 of its file."""
     return sha256[:16]
 
 
-def training_items(folder: Path) -> frozenset[str]:
+def read_training_items(folder: Path) -> frozenset[str]:
     """What the training saw, validation part included: it chose the epoch and the temperature.
 
     Returns
@@ -153,7 +153,7 @@ def training_items(folder: Path) -> frozenset[str]:
     return items
 
 
-def write(
+def write_bundle(
     folder: Path, card: ModelCard, tensors: Mapping[str, Tensor], items: Iterable[str] = ()
 ) -> ModelCard:
     """Write a bundle, complete or not at all; one that stands there is replaced.
@@ -167,7 +167,7 @@ def write(
     tensors
         A state dict; each tensor keeps its dtype.
     items
-        SHA-256 of what the training saw, for :func:`training_items`.
+        SHA-256 of what the training saw, for :func:`read_training_items`.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def write(
     return card
 
 
-def with_trust(folder: Path, trust: Trust, arrays: Mapping[str, NDArray[np.generic]]) -> ModelCard:
+def write_trust(folder: Path, trust: Trust, arrays: Mapping[str, NDArray[np.generic]]) -> ModelCard:
     """Put measures of trust into a bundle that stands there; what was measured before goes.
 
     Parameters
@@ -229,7 +229,7 @@ def with_trust(folder: Path, trust: Trust, arrays: Mapping[str, NDArray[np.gener
     return card
 
 
-def trust_arrays(folder: Path) -> dict[str, NDArray[np.generic]]:
+def read_trust_arrays(folder: Path) -> dict[str, NDArray[np.generic]]:
     """What :data:`TRUST` holds; nothing if there is none.
 
     Raises
@@ -311,7 +311,7 @@ def _check_weights(path: Path, weights: Weights) -> None:
     if _sha256(path) != weights.sha256:
         reason = tr("The weights are not those of the card: the SHA-256 differs.")
         raise InputError(str(path), reason, tr(_AGAIN))
-    shapes(path)
+    read_shapes(path)
 
 
 def _check_trust(path: Path, sha256: str) -> None:
@@ -320,7 +320,7 @@ def _check_trust(path: Path, sha256: str) -> None:
     if _sha256(path) != sha256:
         reason = tr("The model's measures of trust are not those of the card: the SHA-256 differs.")
         raise InputError(str(path), reason, tr(_AGAIN))
-    shapes(path)
+    read_shapes(path)
 
 
 def _sha256(path: Path) -> str:

@@ -23,11 +23,11 @@ _SAME_TIME = (1980, 1, 1, 0, 0, 0)
 """The oldest that a zip archive can tell: equal models make equal archives."""
 
 
-def bring_in(
+def import_bundle(
     source: Path,
     catalogue: Catalogue,
     name: str = "",
-    check: Callable[[Path], ModelCard] = bundle.verify,
+    check: Callable[[Path], ModelCard] = bundle.verify_bundle,
 ) -> tuple[ModelCard, bool]:
     """Copy a bundle into the user's own models, wholly or not at all.
 
@@ -41,7 +41,8 @@ def bring_in(
     name
         To take in the place of the card's own.
     check
-        What must pass on the copy; :func:`tumorviewer.models.weights.load` builds the network too.
+        What must pass on the copy; :func:`tumorviewer.models.weights.load_weights` builds the
+        network too.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def bring_in(
         return card, known is None
 
 
-def send_out(folder: Path, out: Path) -> ModelCard:
+def export_bundle(folder: Path, out: Path) -> ModelCard:
     """Copy a bundle out, byte for byte the same each time.
 
     Parameters
@@ -83,7 +84,7 @@ def send_out(folder: Path, out: Path) -> ModelCard:
     InputError
         If the bundle is refused, or ``out`` is there already or cannot be written.
     """
-    card = bundle.verify(folder)
+    card = bundle.verify_bundle(folder)
     if out.exists():
         raise InputError(
             str(out), tr("It is there already."), tr("Name a new folder or .zip file.")
@@ -125,7 +126,7 @@ def _contents(folder: Path) -> list[Path]:
 
 
 def _copy(folder: Path, target: Path) -> Path:
-    bundle.verify(folder)
+    bundle.verify_bundle(folder)
     for path in _contents(folder):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / path, target / path)
@@ -185,6 +186,6 @@ def _flush_all(folder: Path) -> Path:
 def _is_same(folder: Path, card: ModelCard) -> bool:
     """Whether that model stands there, in order."""
     try:
-        return bundle.verify(folder) == card
+        return bundle.verify_bundle(folder) == card
     except InputError:
         return False

@@ -25,13 +25,13 @@ class Architecture:
     """Which network the weights fit."""
 
     name: str
-    """As in :func:`tumorviewer.networks.architectures`."""
+    """As in :func:`tumorviewer.networks.list_architectures`."""
     options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Parameters of :func:`tumorviewer.analysis.preprocess.prepare`, kept with the weights."""
+    """Parameters of :func:`~tumorviewer.analysis.preprocess.prepare_image`, kept with weights."""
 
     size: int = _setting(224, "side of the square that the network sees, pixels")
     crop: bool = _setting(True, "whether a picture is first cropped to its foreground, the head")

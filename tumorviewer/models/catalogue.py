@@ -13,7 +13,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.models import bundle, schema
 from tumorviewer.models.card import ModelCard
-from tumorviewer.resources import HOME_VARIABLE, home, resource
+from tumorviewer.resources import HOME_VARIABLE, home_path, resource_path
 
 DEFAULT = "DEFAULT"
 """Plain file beside the bundles: one line, the name of the model that is used unasked."""
@@ -42,7 +42,7 @@ class Catalogue:
     """
 
     def __init__(self, *folders: Path) -> None:
-        self._folders = folders or (home("models"), resource("models"))
+        self._folders = folders or (home_path("models"), resource_path("models"))
 
     @property
     def own(self) -> Path:

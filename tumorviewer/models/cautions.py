@@ -141,10 +141,10 @@ def _balance(found: _Audit) -> list[str]:
 
 
 def _shortcuts(found: _Audit) -> list[str]:
-    return [shortcut(one) for one in found.get("shortcuts", ()) if one["is_telling"]]
+    return [describe_shortcut(one) for one in found.get("shortcuts", ()) if one["is_telling"]]
 
 
-def shortcut(found: Mapping[str, Any]) -> str:
+def describe_shortcut(found: Mapping[str, Any]) -> str:
     """How well the class is told by something other than the head."""
     by = str(found["by"])  # one of those that trainer.audit.shortcuts marks
     values = {

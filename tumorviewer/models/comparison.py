@@ -69,7 +69,7 @@ class Comparison:
     """By model: the share of the test set that its training saw; null if that is not known."""
 
 
-def read(path: Path) -> Comparison:
+def read_comparison(path: Path) -> Comparison:
     """Read a comparison; what a promotion does not need of it is left out.
 
     Raises

@@ -51,7 +51,7 @@ _SEEN = {
 }
 
 
-def seen(overlap: Mapping[str, Any]) -> str:
+def describe_overlap(overlap: Mapping[str, Any]) -> str:
     """Whether a model has seen what it is judged on.
 
     Parameters
@@ -87,7 +87,7 @@ def _by_card(overlap: Mapping[str, Any]) -> str:
               "temperature: the figures are slightly optimistic.")  # fmt: skip
 
 
-def compared(found: Mapping[str, Any]) -> str:
+def describe_comparison(found: Mapping[str, Any]) -> str:
     """The verdict of a comparison and what it rests on, from what ``compare`` writes."""
     names = {side: _name(found[side]) for side in ("candidate", "current")}
     figures, data = found["figures"], found["data"]
@@ -97,7 +97,9 @@ def compared(found: Mapping[str, Any]) -> str:
     said.append(tr("On {items} items in {groups} groups.", items=data["n"], groups=data["groups"]))
     if data["groups"] < FEW_GROUPS:
         said.append(tr("With so few groups the intervals are themselves uncertain."))
-    notes = {side: seen(one) for side, one in found["seen"].items() if one["share"] != 0}
+    notes = {
+        side: describe_overlap(one) for side, one in found["seen"].items() if one["share"] != 0
+    }
     if len(notes) == 2 and len(set(notes.values())) == 1:
         return " ".join([*said, tr("For both: {words}", words=notes["current"])])
     return " ".join([*said, *(f"{names[side]}: {words}" for side, words in notes.items())])
@@ -130,7 +132,7 @@ def _signed(value: float, form: str) -> str:
     return number(value, f"+{form}").replace("-", "−")
 
 
-def selection(training: Mapping[str, Any]) -> str:
+def describe_selection(training: Mapping[str, Any]) -> str:
     """How epoch and temperature of a model were chosen, from the ``training`` of its card."""
     said = [_chosen(training)]
     if share := training.get("initial_weights", {}).get("held_out_seen"):

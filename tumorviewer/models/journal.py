@@ -44,7 +44,7 @@ class Change:
         return f"{line}  {why}".rstrip()
 
 
-def read(root: Path) -> tuple[Change, ...]:
+def read_journal(root: Path) -> tuple[Change, ...]:
     """Every change of a user's default model, oldest first.
 
     Raises
@@ -64,14 +64,14 @@ def read(root: Path) -> tuple[Change, ...]:
         raise InputError(str(path), reason, tr("Move it aside to begin a new one.")) from error
 
 
-def append(root: Path, changes: Sequence[Change], change: Change) -> None:
+def append_change(root: Path, changes: Sequence[Change], change: Change) -> None:
     """Write the journal with one more line, wholly or not at all."""
     text = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in (*changes, change))
     with replace_atomically(root / NAME) as beside:
         beside.write_text(text, "utf-8")
 
 
-def now() -> str:
+def current_time() -> str:
     """The time as the journal keeps it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 

@@ -29,7 +29,7 @@ from tumorviewer.models.comparison import (
 from tumorviewer.models.journal import PROMOTE, ROLL_BACK, Change
 
 
-def promote(
+def promote_model(
     catalogue: Catalogue,
     name: str,
     user: str,
@@ -55,25 +55,25 @@ def promote(
     """
     with catalogue.changing() as root:
         changes = _settled(catalogue, root)
-        card, known = bundle.verify(catalogue.folder(name)), card_in_use(catalogue)
+        card, known = bundle.verify_bundle(catalogue.folder(name)), read_card_in_use(catalogue)
         candidate, current = ComparedModel.of(card), ComparedModel.of(known) if known else None
         if candidate == current:
             raise InputError(name, tr("It is the model in use already."))
-        evidence = comparisons.read(comparison) if comparison else None
-        reasons = list(objections(evidence, card, known, locked(changes)))
+        evidence = comparisons.read_comparison(comparison) if comparison else None
+        reasons = list(list_objections(evidence, card, known, find_locked_test_set(changes)))
         if reasons and not override.strip():
             remedy = tr("Mend that, or override it with a reason, which is recorded.")
             raise InputError(
                 name, tr("It was not promoted. {reasons}", reasons=" ".join(reasons)), remedy
             )
         change = Change(
-            journal.now(), user, PROMOTE, current, candidate, evidence, override.strip()
+            journal.current_time(), user, PROMOTE, current, candidate, evidence, override.strip()
         )
         _make(root, changes, change)
         return change
 
 
-def roll_back(catalogue: Catalogue, user: str) -> Change:
+def roll_back_model(catalogue: Catalogue, user: str) -> Change:
     """Return to the model that was in use before the one in use now.
 
     Raises
@@ -83,21 +83,21 @@ def roll_back(catalogue: Catalogue, user: str) -> Change:
     """
     with catalogue.changing() as root:
         changes = _settled(catalogue, root)
-        current, before = in_use(catalogue), _before(changes)
+        current, before = find_model_in_use(catalogue), _before(changes)
         if before is None:
             raise InputError("rollback", tr("There is no model to go back to."))
         if current is not None and current.name != changes[-1].after.name:
             reason = tr("{current} was put in use by hand, not by a promotion.", current=current)
             raise InputError("rollback", reason, tr("Promote the model that you want."))
-        if ComparedModel.of(bundle.verify(catalogue.folder(before.name))) != before:
+        if ComparedModel.of(bundle.verify_bundle(catalogue.folder(before.name))) != before:
             reason = tr("It is not what it was when it was in use.")
             raise InputError(before.name, reason, tr("Promote the model that you want."))
-        change = Change(journal.now(), user, ROLL_BACK, current, before)
+        change = Change(journal.current_time(), user, ROLL_BACK, current, before)
         _make(root, changes, change)
         return change
 
 
-def objections(
+def list_objections(
     comparison: Comparison | None,
     candidate: ModelCard,
     current: ModelCard | None,
@@ -179,12 +179,12 @@ def _shortcomings(data: TestSet, candidate: ModelCard) -> Iterator[str]:
             yield tr("It was made on no case of {name}.", name=tr(candidate.labels.get(name, name)))
 
 
-def locked(changes: Sequence[Change]) -> TestSet | None:
+def find_locked_test_set(changes: Sequence[Change]) -> TestSet | None:
     """The test set that a comparison must be made on."""
     return next((one.comparison.data for one in reversed(changes) if one.comparison), None)
 
 
-def history(catalogue: Catalogue) -> tuple[Change, ...]:
+def read_history(catalogue: Catalogue) -> tuple[Change, ...]:
     """Every change of the default model, oldest first.
 
     Raises
@@ -192,16 +192,16 @@ def history(catalogue: Catalogue) -> tuple[Change, ...]:
     InputError
         If the journal cannot be read.
     """
-    return journal.read(catalogue.own)
+    return journal.read_journal(catalogue.own)
 
 
-def in_use(catalogue: Catalogue) -> ComparedModel | None:
+def find_model_in_use(catalogue: Catalogue) -> ComparedModel | None:
     """The model that is used unasked; None if it is missing or its card cannot be read."""
-    card = card_in_use(catalogue)
+    card = read_card_in_use(catalogue)
     return ComparedModel.of(card) if card else None
 
 
-def card_in_use(catalogue: Catalogue) -> ModelCard | None:
+def read_card_in_use(catalogue: Catalogue) -> ModelCard | None:
     """The card of the model that is used unasked; None if it is missing or cannot be read."""
     try:
         return bundle.read_card(catalogue.folder(catalogue.default()))
@@ -222,15 +222,15 @@ def _before(changes: Sequence[Change]) -> ComparedModel | None:
 
 def _settled(catalogue: Catalogue, root: Path) -> tuple[Change, ...]:
     """The journal, after its last change is made true if that was cut short."""
-    changes = journal.read(root)
-    if changes and changes[-1].before and in_use(catalogue) == changes[-1].before:
+    changes = journal.read_journal(root)
+    if changes and changes[-1].before and find_model_in_use(catalogue) == changes[-1].before:
         _choose(root, changes[-1].after.name)
     return changes
 
 
 def _make(root: Path, changes: Sequence[Change], change: Change) -> None:
     """First the journal: a change that is cut short between the two is then known."""
-    journal.append(root, changes, change)
+    journal.append_change(root, changes, change)
     _choose(root, change.after.name)
 
 

@@ -12,7 +12,7 @@ _WIDTH = 34
 _INDENT = "  "
 
 
-def lines(trust: Trust | None) -> Iterator[str]:
+def trust_lines(trust: Trust | None) -> Iterator[str]:
     """A readable table; intervals are of 95 %, over groups."""
     if trust is None:
         yield "Nobody measured how far this model's answers may be believed."

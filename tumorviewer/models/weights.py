@@ -17,7 +17,7 @@ from tumorviewer.networks import Classifier
 _MISMATCH = later("The card and the weights do not belong together; copy the bundle again.")
 
 
-def load(folder: Path) -> tuple[ModelCard, Classifier]:
+def load_weights(folder: Path) -> tuple[ModelCard, Classifier]:
     """Verify a bundle and build its network, in evaluation mode on the CPU, in float32.
 
     The network is laid out without memory first, so that a card that asks for more than its file
@@ -28,7 +28,7 @@ def load(folder: Path) -> tuple[ModelCard, Classifier]:
     InputError
         If the bundle is refused, or its weights do not fit its architecture.
     """
-    card = bundle.verify(folder)
+    card = bundle.verify_bundle(folder)
     network = _lay_out(folder, card)
     _check_pictures(folder, card, network)
     path = folder / card.weights.file
@@ -45,7 +45,9 @@ def _lay_out(folder: Path, card: ModelCard) -> Classifier:
     architecture = card.architecture
     try:
         with torch.device("meta"):
-            return networks.create(architecture.name, len(card.classes), **architecture.options)
+            return networks.create_network(
+                architecture.name, len(card.classes), **architecture.options
+            )
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
         reason = tr("Its architecture cannot be built: {error}.", error=error)
         raise InputError(str(folder), reason, tr("A newer TumorViewer may know it.")) from error
@@ -58,7 +60,7 @@ def _check_pictures(folder: Path, card: ModelCard, network: Classifier) -> None:
 
 
 def _check_shapes(path: Path, network: Classifier) -> None:
-    stored = bundle.shapes(path)
+    stored = bundle.read_shapes(path)
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     for name, shape in wanted.items():
         if name not in stored:

@@ -17,22 +17,22 @@ from tumorviewer.networks import (
     unet,
     unet3d,
 )
-from tumorviewer.networks.registry import Classifier, architectures, create
+from tumorviewer.networks.registry import Classifier, create_network, list_architectures
 from tumorviewer.networks.segmenter import Segmenter, create_segmenter, segmenters
 
 __all__ = [
     "Classifier",
     "Segmenter",
-    "architectures",
     "backbones",
     "brain_cnn",
-    "create",
+    "create_network",
     "create_segmenter",
     "ensemble",
     "guided",
     "integrated",
     "light",
     "light_unet",
+    "list_architectures",
     "mobilenet",
     "segmenters",
     "unet",

@@ -19,8 +19,8 @@ from tumorviewer.networks.registry import (
     IMAGENET,
     Classifier,
     Normalise,
-    register,
-    same_tensors,
+    match_tensors,
+    register_architecture,
 )
 from tumorviewer.networks.tokens import LastBlock, Tokens
 
@@ -158,7 +158,7 @@ class Backbone(Classifier):
         steps = [("normalise", Normalise(*family.normalisation)), *_steps(whole, family.trunk)]
         self.trunk = nn.Sequential(OrderedDict(steps))
         self.head = nn.Sequential(*_head(whole, family, dropout))
-        self.published = same_tensors(whole, self)
+        self.published = match_tensors(whole, self)
         self.torchvision = name
         self.embedding, self.channels = family.embedding, family.channels
         self.input_size, self.smallest = family.size, family.smallest
@@ -195,4 +195,4 @@ def _builder(name: str) -> Callable[..., Classifier]:
 
 
 for _name in FAMILIES:
-    register(_name)(_builder(_name))
+    register_architecture(_name)(_builder(_name))

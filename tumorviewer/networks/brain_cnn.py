@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from tumorviewer.networks.registry import Classifier, Normalise, register
+from tumorviewer.networks.registry import Classifier, Normalise, register_architecture
 
 
 class BrainCNN(Classifier):
@@ -59,7 +59,7 @@ class BrainCNN(Classifier):
         )
 
 
-@register("brain_cnn")
+@register_architecture("brain_cnn")
 def brain_cnn(classes: int, dropout: float = 0.5) -> Classifier:
     """Build the small CNN of the second paper."""
     return BrainCNN(classes, dropout)

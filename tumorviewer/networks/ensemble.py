@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tumorviewer.networks.registry import Classifier, create, register
+from tumorviewer.networks.registry import Classifier, create_network, register_architecture
 
 # Shape suffixes: M members, N pictures, T slices of a series, C channels, S input side,
 # H W feature map, D embedding, K classes.
@@ -56,7 +56,7 @@ class Ensemble(Classifier):
         super().__init__()
         self.parts = tuple(members)
         self.members = nn.ModuleList(
-            create(one.architecture, classes, **one.options) for one in members
+            create_network(one.architecture, classes, **one.options) for one in members
         )
         self.register_buffer("temperatures", torch.ones(len(members)))
         self.trunk = _Step(self._maps)
@@ -122,7 +122,7 @@ class Ensemble(Classifier):
         return (tempered - tempered.mean(2, keepdim=True)).flatten(1)
 
 
-def disagreement(opinions_MNK: Tensor) -> Tensor:
+def measure_disagreement(opinions_MNK: Tensor) -> Tensor:
     """``(N,)``: Jensen-Shannon divergence of the members' probabilities (Lin, IEEE Trans. Inf.
     Theory 1991), as a share of the largest that is possible: 0 if all say the same, 1 if each is
     sure of another class.
@@ -180,8 +180,8 @@ def _gathered(maps_NCHW: Tensor, side: int) -> Tensor:
     return torch.einsum("nchw,ha,wb->ncab", maps_NCHW, share, share)
 
 
-@register(NAME)
-def ensemble(classes: int, members: Sequence[dict[str, Any]]) -> Classifier:
+@register_architecture(NAME)
+def build_ensemble(classes: int, members: Sequence[dict[str, Any]]) -> Classifier:
     """Build an ensemble; ``members`` are tables of :class:`Member`'s fields."""
     parts = [Member(**one) for one in members]
     if len(parts) < 2:
@@ -191,7 +191,7 @@ def ensemble(classes: int, members: Sequence[dict[str, Any]]) -> Classifier:
     return Ensemble(classes, parts)
 
 
-def describe(
+def describe_member(
     architecture: str, options: dict[str, Any], size: int, neighbours: int, network: Classifier
 ) -> Member:
     """The member that a finished network becomes, by one look at an empty picture."""
@@ -201,14 +201,14 @@ def describe(
     return Member(architecture, size, maps.shape[1], maps.shape[3], embedding.shape[1], options)
 
 
-def assemble(
+def assemble_ensemble(
     classes: int,
     members: Sequence[Member],
     networks: Sequence[Classifier],
     temperatures: Sequence[float],
 ) -> Ensemble:
     """The average of finished networks."""
-    built = create(NAME, classes, members=[asdict(one) for one in members])
+    built = create_network(NAME, classes, members=[asdict(one) for one in members])
     assert isinstance(built, Ensemble)
     for part, network in zip(built.members, networks, strict=True):
         part.load_state_dict(network.state_dict())

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tumorviewer.networks.mobilenet import LightTransfer
-from tumorviewer.networks.registry import Classifier, register
+from tumorviewer.networks.registry import Classifier, register_architecture
 
 # Shape suffixes: N pictures, C channels, H W feature map, K classes.
 
@@ -51,7 +51,7 @@ class LightGuided(LightTransfer):
         return scores
 
 
-@register("light_guided")
+@register_architecture("light_guided")
 def light_guided(classes: int, width: int = 320, dropout: float = 0.3) -> Classifier:
     """Build the light CNN that is taught where to look."""
     return LightGuided(classes, width, dropout)

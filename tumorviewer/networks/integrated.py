@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from tumorviewer.networks.backbones import FAMILIES, Backbone
-from tumorviewer.networks.registry import Classifier, register
+from tumorviewer.networks.registry import Classifier, register_architecture
 
 # Shape suffixes: N pictures, T slices, C channels, S input side, H W feature map, L tokens,
 # D embedding.
@@ -78,11 +78,11 @@ class TransformerBranch(nn.Module):
     def forward(self, tokens_NLC: Tensor) -> Tensor:
         """``(N, hidden)``."""
         tokens = self.project(tokens_NLC)
-        answer: Tensor = self.norm(self.encoder(tokens + sinusoidal(tokens)).mean(1))
+        answer: Tensor = self.norm(self.encoder(tokens + encode_positions(tokens)).mean(1))
         return answer
 
 
-def sinusoidal(tokens_NLC: Tensor) -> Tensor:
+def encode_positions(tokens_NLC: Tensor) -> Tensor:
     """Position encoding ``(L, C)`` of Vaswani et al., NeurIPS 2017, section 3.5; C is even."""
     length, channels = tokens_NLC.shape[1:]
     place = torch.arange(length, dtype=torch.float32, device=tokens_NLC.device)[:, None]
@@ -173,8 +173,8 @@ class AttentionClassifier(OnBackbone):
         return scores
 
 
-@register("integrated")
-def integrated(
+@register_architecture("integrated")
+def build_integrated(
     classes: int,
     backbone: str = "resnet50",
     sequence: str = "rows",
@@ -199,7 +199,7 @@ def integrated(
     return network
 
 
-@register("cnn_attention")
+@register_architecture("cnn_attention")
 def cnn_attention(
     classes: int, backbone: str = "resnet50", hidden: int = 128, dropout: float = 0.3
 ) -> Classifier:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tumorviewer.networks.registry import Classifier, Normalise, register
+from tumorviewer.networks.registry import Classifier, Normalise, register_architecture
 
 
 class SqueezeExcitation(nn.Module):
@@ -35,7 +35,7 @@ class SqueezeExcitation(nn.Module):
         return scaled
 
 
-def separable(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def separable_convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     """Depthwise 3×3, pointwise 1×1, each with batch normalisation; ReLU at the end."""
     return nn.Sequential(
         nn.Conv2d(inputs, inputs, 3, stride, padding=1, groups=inputs, bias=False),
@@ -55,7 +55,7 @@ def convolution(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     )
 
 
-def pooled(channels: int, classes: int, dropout: float) -> nn.Sequential:
+def pooling_head(channels: int, classes: int, dropout: float) -> nn.Sequential:
     """Global average, dropout, linear: ``(N, C, H, W)`` to ``(N, K)``."""
     return nn.Sequential(
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, classes)
@@ -63,8 +63,8 @@ def pooled(channels: int, classes: int, dropout: float) -> nn.Sequential:
 
 
 class PooledClassifier(Classifier):
-    """Ends in :func:`pooled`, so that its class activation maps (Zhou et al., CVPR 2016) are one
-    linear step away and their mean, with the bias, is the logit."""
+    """Ends in :func:`pooling_head`, so that its class activation maps (Zhou et al., CVPR 2016) are
+    one linear step away and their mean, with the bias, is the logit."""
 
     is_guidable = True
 
@@ -88,8 +88,8 @@ class LightCNN(PooledClassifier):
         for stage in range(4):
             outputs = width * 2 ** (stage + 1)
             stages += [
-                separable(channels, outputs),
-                separable(outputs, outputs),
+                separable_convolution(channels, outputs),
+                separable_convolution(outputs, outputs),
                 SqueezeExcitation(outputs),
             ]
             if stage < 3:
@@ -97,7 +97,7 @@ class LightCNN(PooledClassifier):
             stages.append(nn.Dropout2d(dropout / 4))
             channels = outputs
         self.trunk = nn.Sequential(*stages)
-        self.head = pooled(channels, classes, dropout)
+        self.head = pooling_head(channels, classes, dropout)
 
 
 class ResidualBlock(nn.Module):
@@ -106,8 +106,8 @@ class ResidualBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            separable(inputs, outputs, stride),
-            *list(separable(outputs, outputs))[:-1],
+            separable_convolution(inputs, outputs, stride),
+            *list(separable_convolution(outputs, outputs))[:-1],
             SqueezeExcitation(outputs),
         )
         self.shortcut = (
@@ -146,16 +146,16 @@ class LightResidual(PooledClassifier):
             channels = outputs
         self.trunk = nn.Sequential(*stages)
         self.upper = (*(f"trunk.{len(stages) - depth + i}." for i in range(depth)), "head.")
-        self.head = pooled(channels, classes, dropout)
+        self.head = pooling_head(channels, classes, dropout)
 
 
-@register("light")
-def light(classes: int, width: int = 32, dropout: float = 0.3) -> Classifier:
+@register_architecture("light")
+def build_light(classes: int, width: int = 32, dropout: float = 0.3) -> Classifier:
     """Build the light CNN of the paper."""
     return LightCNN(classes, width, dropout)
 
 
-@register("light_residual")
+@register_architecture("light_residual")
 def light_residual(
     classes: int, width: int = 32, depth: int = 2, dropout: float = 0.3
 ) -> Classifier:

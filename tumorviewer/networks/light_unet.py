@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tumorviewer.networks.light import SqueezeExcitation, separable
-from tumorviewer.networks.registry import HALF, Normalise, same_tensors
+from tumorviewer.networks.light import SqueezeExcitation, separable_convolution
+from tumorviewer.networks.registry import HALF, Normalise, match_tensors
 from tumorviewer.networks.segmenter import Segmented, Segmenter, register_segmenter
 
 _STAGES = (2, 4, 7, 14)
@@ -30,7 +30,10 @@ class Expand(nn.Module):
 
     def __init__(self, inputs: int, skipped: int, outputs: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(separable(inputs + skipped, outputs), separable(outputs, outputs))
+        self.body = nn.Sequential(
+            separable_convolution(inputs + skipped, outputs),
+            separable_convolution(outputs, outputs),
+        )
 
     def forward(self, x_NCHW: Tensor, skipped_NCHW: Tensor) -> Tensor:
         """Features of the side of ``skipped_NCHW``."""
@@ -57,7 +60,9 @@ class LightUNet(Segmenter):
             whole.features[first:last] for first, last in zip(ends, _STAGES, strict=False)
         )
         self.context = nn.Sequential(
-            separable(_CHANNELS[3], width), SqueezeExcitation(width), separable(width, width)
+            separable_convolution(_CHANNELS[3], width),
+            SqueezeExcitation(width),
+            separable_convolution(width, width),
         )
         sides = (width, 96, 64, 32)
         self.expanding = nn.ModuleList(
@@ -65,7 +70,7 @@ class LightUNet(Segmenter):
         )
         self.outline = nn.Conv2d(sides[3], 2, 1)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(3 * width, classes))
-        self.published = same_tensors(whole, self)
+        self.published = match_tensors(whole, self)
 
     def features(self, x_N1SS: Tensor) -> list[Tensor]:
         """Feature maps at a 2nd, 4th, 8th and 16th of the side; the last with its context."""

@@ -10,14 +10,14 @@ from typing import Any
 
 from torch import nn
 
-from tumorviewer.networks.light import SqueezeExcitation, pooled, separable
+from tumorviewer.networks.light import SqueezeExcitation, pooling_head, separable_convolution
 from tumorviewer.networks.registry import (
     HALF,
     IMAGENET,
     Classifier,
     Normalise,
-    register,
-    same_tensors,
+    match_tensors,
+    register_architecture,
 )
 
 _STRIDE_16 = 14
@@ -36,8 +36,8 @@ class MobileNetV2(Classifier):
         super().__init__()
         whole = _published_layout()
         self.trunk = nn.Sequential(Normalise(*(IMAGENET if imagenet else HALF)), whole.features)
-        self.head = pooled(1280, classes, dropout)
-        self.published = same_tensors(whole, self)
+        self.head = pooling_head(1280, classes, dropout)
+        self.published = match_tensors(whole, self)
         self.normalises_as_torchvision = imagenet
 
 
@@ -60,12 +60,12 @@ class LightTransfer(Classifier):
         self.trunk = nn.Sequential(
             Normalise(*(IMAGENET if imagenet else HALF)),
             whole.features[:_STRIDE_16],
-            separable(96, width),
+            separable_convolution(96, width),
             SqueezeExcitation(width),
-            separable(width, width),
+            separable_convolution(width, width),
         )
-        self.head = pooled(width, classes, dropout)
-        self.published = same_tensors(whole, self)
+        self.head = pooling_head(width, classes, dropout)
+        self.published = match_tensors(whole, self)
         self.normalises_as_torchvision = imagenet
 
 
@@ -75,13 +75,13 @@ def _published_layout() -> Any:
     return mobilenet_v2(weights=None)
 
 
-@register("mobilenet_v2")
+@register_architecture("mobilenet_v2")
 def mobilenet_v2(classes: int, dropout: float = 0.2, imagenet: bool = False) -> Classifier:
     """Build MobileNetV2."""
     return MobileNetV2(classes, dropout, imagenet)
 
 
-@register("light_transfer")
+@register_architecture("light_transfer")
 def light_transfer(
     classes: int, width: int = 320, dropout: float = 0.3, imagenet: bool = False
 ) -> Classifier:

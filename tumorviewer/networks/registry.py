@@ -97,7 +97,7 @@ class Classifier(nn.Module):
         return ""
 
 
-def same_tensors(theirs: nn.Module, ours: nn.Module) -> dict[str, str]:
+def match_tensors(theirs: nn.Module, ours: nn.Module) -> dict[str, str]:
     """Names in ``theirs`` to names in ``ours`` of the tensors that both share."""
     names = {id(tensor): name for name, tensor in ours.state_dict(keep_vars=True).items()}
     return {
@@ -112,7 +112,7 @@ _B = TypeVar("_B", bound=Builder)
 _builders: dict[str, Builder] = {}
 
 
-def register(name: str) -> Callable[[_B], _B]:
+def register_architecture(name: str) -> Callable[[_B], _B]:
     """Enter a builder ``(classes: int, **options) -> Classifier`` under ``name``."""
 
     def enter(builder: _B) -> _B:
@@ -122,12 +122,12 @@ def register(name: str) -> Callable[[_B], _B]:
     return enter
 
 
-def architectures() -> tuple[str, ...]:
-    """The names that :func:`create` knows."""
+def list_architectures() -> tuple[str, ...]:
+    """The names that :func:`create_network` knows."""
     return tuple(sorted(_builders))
 
 
-def create(name: str, classes: int, **options: Any) -> Classifier:
+def create_network(name: str, classes: int, **options: Any) -> Classifier:
     """Build an untrained network.
 
     Raises
@@ -136,7 +136,7 @@ def create(name: str, classes: int, **options: Any) -> Classifier:
         If the name or an option is unknown.
     """
     if name not in _builders:
-        msg = f"unknown architecture {name!r}; known are {', '.join(architectures())}"
+        msg = f"unknown architecture {name!r}; known are {', '.join(list_architectures())}"
         raise ValueError(msg)
     known = set(inspect.signature(_builders[name]).parameters) - {"classes"}
     if unknown := set(options) - known:

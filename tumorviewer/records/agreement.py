@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Row
 
 from tumorviewer.records import drift
 from tumorviewer.records.drift import Alarm
-from tumorviewer.records.states import agrees, deciding, said
+from tumorviewer.records.states import find_deciding, find_named_classes, verdict_agrees
 from tumorviewer.records.store import RecordStore
 from tumorviewer.records.tables import findings, observations, studies, verdicts
 
@@ -114,7 +114,7 @@ class _Reading:
 
     @property
     def agrees(self) -> bool | None:
-        return agrees(self.verdict, self.said)
+        return verdict_agrees(self.verdict, self.said)
 
 
 class Agreements:
@@ -146,7 +146,7 @@ class Agreements:
             months=tuple(_by(named, lambda one: one.time[:7]).items()),
             groups=tuple(_groups(named)),
             pairs=_pairs(named),
-            alarms=(*drift.of_inputs(inputs), drift.of_agreement(disagreed)),
+            alarms=(*drift.watch_inputs(inputs), drift.watch_agreement(disagreed)),
         )
 
     def labels(self) -> dict[str, str]:
@@ -185,12 +185,14 @@ def _readings(connection: Connection, sha256: str) -> list[_Reading]:
 def _reading(connection: Connection, row: Row[Any], sha256: str) -> _Reading | None:
     number = row.finding
     if number is None:
-        shown = deciding(connection, row.study)
+        shown = find_deciding(connection, row.study)
         number = shown.id if shown else None
     ours = (findings.c.id == number, findings.c.model_sha256 == sha256)
     if number is None or connection.execute(sa.select(findings.c.id).where(*ours)).first() is None:
         return None
-    return _Reading(row.time, row.label, said(connection, number), row.before_answer, _traits(row))
+    return _Reading(
+        row.time, row.label, find_named_classes(connection, number), row.before_answer, _traits(row)
+    )
 
 
 def _traits(row: Row[Any]) -> dict[str, str]:
@@ -250,12 +252,12 @@ def _kappa(readings: Sequence[_Reading]) -> Kappa | None:
     pairs = np.array([(place[one.verdict], place[one.said[0]]) for one in readings])
     generator = np.random.default_rng(0)
     drawn = generator.integers(0, len(pairs), (_RESAMPLES, len(pairs)))
-    values = [cohen(pairs[rows], len(names)) for rows in drawn]
+    values = [cohen_kappa(pairs[rows], len(names)) for rows in drawn]
     low, high = np.nanpercentile(values, (2.5, 97.5))
-    return Kappa(cohen(pairs, len(names)), float(low), float(high))
+    return Kappa(cohen_kappa(pairs, len(names)), float(low), float(high))
 
 
-def cohen(pairs_N2: NDArray[np.integer], classes: int) -> float:
+def cohen_kappa(pairs_N2: NDArray[np.integer], classes: int) -> float:
     """Cohen's kappa of two raters; NaN where both name one class only."""
     table = np.zeros((classes, classes))
     np.add.at(table, (pairs_N2[:, 0], pairs_N2[:, 1]), 1 / len(pairs_N2))

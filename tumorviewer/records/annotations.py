@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Row
 
-from tumorviewer.records.entries import Annotation, digest
-from tumorviewer.records.store import RecordStore, key_of, now
+from tumorviewer.records.entries import Annotation, digest_json
+from tumorviewer.records.store import RecordStore, current_time, key_of
 from tumorviewer.records.tables import annotation_table
 
 
@@ -24,7 +24,7 @@ class Annotations:
     def save(self, study: int, mark: Annotation) -> None:
         """Keep a mark, in place of the one of the same id."""
         document = asdict(mark)
-        values = {"study": study, "time": now(), "document": json.dumps(document)}
+        values = {"study": study, "time": current_time(), "document": json.dumps(document)}
         with self._store.writing() as connection:
             key = key_of(connection, study)
             changed = connection.execute(
@@ -35,7 +35,7 @@ class Annotations:
             if not changed.rowcount:
                 connection.execute(annotation_table.insert().values(id=mark.id, **values))
             action = "changed mark" if changed.rowcount else "marked"
-            self._store.note(connection, action, key, mark=mark.id, sha256=digest(document))
+            self._store.note(connection, action, key, mark=mark.id, sha256=digest_json(document))
 
     def remove(self, study: int, identifier: str) -> None:
         """Delete a mark; nothing happens if there is none."""
@@ -49,7 +49,7 @@ class Annotations:
             if gone.rowcount:
                 self._store.note(connection, "removed mark", key, mark=identifier)
 
-    def of(self, study: int) -> list[Annotation]:
+    def on_study(self, study: int) -> list[Annotation]:
         """The marks of a study, in no order that means something."""
         query = (
             sa.select(annotation_table)

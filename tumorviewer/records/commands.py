@@ -60,11 +60,11 @@ def _verify(records: Records, options: argparse.Namespace) -> int:
 
 
 def _send(records: Records, options: argparse.Namespace) -> int:
-    from tumorviewer.records.training import export
+    from tumorviewer.records.training import export_training_data
 
     states = (StudyState.SIGNED,) if options.signed else _READ
     entries = records.worklist.find(WorklistQuery(states=states, order=WorklistOrder.ADDED))
-    sent = export(
+    sent = export_training_data(
         records,
         [entry.id for entry in entries],
         options.folder,
@@ -88,7 +88,7 @@ def _agree(records: Records, _options: argparse.Namespace) -> int:
     from tumorviewer.records import site_words
 
     labels = records.agreement.labels()
-    for line in site_words.lines(records.agreement.measure(), labels):
+    for line in site_words.agreement_lines(records.agreement.measure(), labels):
         sys.stdout.write(f"{line}\n")
     return 0
 

@@ -129,10 +129,10 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        refuse(error)
+        refuse_access(error)
 
 
-def refuse(error: DBAPIError) -> NoReturn:
+def refuse_access(error: DBAPIError) -> NoReturn:
     """Raise a database's error so that its reader can act; what is a fault of ours stays itself."""
     code = getattr(error.orig, "sqlite_errorcode", -1) & 0xFF
     if code in _TOLD:

@@ -47,7 +47,7 @@ class Alarm:
     """So many are enough."""
 
 
-def of_inputs(inputs: Mapping[str, NDArray[np.float64]]) -> Iterator[Alarm]:
+def watch_inputs(inputs: Mapping[str, NDArray[np.float64]]) -> Iterator[Alarm]:
     """One for each quantity; the chance of a false alarm is shared among them (Bonferroni)."""
     for key, values in inputs.items():
         yield _of_input(key, values, FALSE_ALARMS / len(inputs))
@@ -65,7 +65,7 @@ def _of_input(key: str, values: NDArray[np.float64], level: float) -> Alarm:
     return Alarm(key, alarms, *medians, len(values), needed)
 
 
-def of_agreement(disagreed: NDArray[np.bool_]) -> Alarm:
+def watch_agreement(disagreed: NDArray[np.bool_]) -> Alarm:
     """Whether reader and model differ more often than they did in the first verdicts.
 
     Parameters
@@ -77,8 +77,8 @@ def of_agreement(disagreed: NDArray[np.bool_]) -> Alarm:
         return Alarm("disagreement", False, np.nan, np.nan, 0, LEARNT + 1)
     usual = float(usual_rate(disagreed[None, :LEARNT])[0])
     later = disagreed[LEARNT:][-HORIZON:]
-    sums = cumulative(later[None], np.array([usual]))[0]
-    alarms = bool(sums.max() > threshold(round(usual, 3)))
+    sums = cumulative_sums(later[None], np.array([usual]))[0]
+    alarms = bool(sums.max() > alarm_threshold(round(usual, 3)))
     return Alarm(
         "disagreement", alarms, usual, float(later[-LATEST:].mean()), len(later), LEARNT + 1
     )
@@ -91,7 +91,7 @@ def usual_rate(disagreed_RN: NDArray[np.bool_]) -> NDArray[np.float64]:
     return rates
 
 
-def cumulative(
+def cumulative_sums(
     disagreed_RN: NDArray[np.bool_], usual_R: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Page's sums of log likelihood ratios, never below zero, along each row of verdicts."""
@@ -106,9 +106,9 @@ def cumulative(
 
 
 @cache
-def threshold(usual: float) -> float:
+def alarm_threshold(usual: float) -> float:
     """What the sum passes in :data:`FALSE_ALARMS` of series of :data:`HORIZON` verdicts without
     change, by simulation of learning the usual rate and of watching."""
     drawn = np.random.default_rng(0).random((_RUNS, LEARNT + HORIZON)) < usual
-    highest = cumulative(drawn[:, LEARNT:], usual_rate(drawn[:, :LEARNT])).max(axis=1)
+    highest = cumulative_sums(drawn[:, LEARNT:], usual_rate(drawn[:, :LEARNT])).max(axis=1)
     return float(np.quantile(highest, 1 - FALSE_ALARMS))

@@ -187,7 +187,7 @@ class AuditEntry:
     @property
     def hash(self) -> str:
         """SHA-256 of the previous hash and of everything else as canonical JSON."""
-        return digest(asdict(self))
+        return digest_json(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -199,11 +199,11 @@ class Fault:
     reason: str
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """JSON with sorted keys, without spaces, ASCII only: the same text for the same value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def digest(value: Any) -> str:
-    """SHA-256 of :func:`canonical`."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+def digest_json(value: Any) -> str:
+    """SHA-256 of :func:`canonical_json`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()

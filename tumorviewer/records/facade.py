@@ -17,11 +17,11 @@ from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.findings import Findings
 from tumorviewer.records.queue import JudgingQueue
 from tumorviewer.records.session import Session
-from tumorviewer.records.store import RecordStore, user
+from tumorviewer.records.store import RecordStore, user_name
 from tumorviewer.records.trail import Trail
 from tumorviewer.records.verdicts import Verdicts
 from tumorviewer.records.worklist import Worklist
-from tumorviewer.resources import home
+from tumorviewer.resources import home_path
 
 _log = logging.getLogger(__name__)
 
@@ -55,14 +55,16 @@ class Records:
         patience_s: float = 10.0,
         folder: Path | None = None,
     ) -> None:
-        self.folder = folder or home("records")
+        self.folder = folder or home_path("records")
         self.notices: tuple[str, ...] = ()
         """What the user must be told about the opening: that a damaged database was replaced."""
         keeping.make_private(self.folder)
         own = sa.URL.create("sqlite", database=str((self.folder / keeping.FILE).absolute()))
         self._database = Database(sa.make_url(url) if url else own, patience_s)
         self._is_own = url is None
-        self._store = RecordStore(self._database, self.folder / keeping.HEADS, reader or user())
+        self._store = RecordStore(
+            self._database, self.folder / keeping.HEADS, reader or user_name()
+        )
         self.worklist = Worklist(self._store)
         self.findings = Findings(self._store)
         self.verdicts = Verdicts(self._store)
@@ -97,7 +99,7 @@ class Records:
                 reason = tr("They are being opened by another program, which does not finish.")
                 raise InputError(tr(NAME), reason, tr("Close it and try again."))
             rescued = self._rescue(patience_s)
-            keeping.migrate(self._database)
+            keeping.migrate_database(self._database)
             if rescued:
                 self._say_rescued(*rescued)
             if self._is_own:
@@ -105,7 +107,7 @@ class Records:
 
     def _copy(self, *, only_daily: bool) -> None:
         try:
-            keeping.copy(self.folder, only_daily=only_daily)
+            keeping.copy_database(self.folder, only_daily=only_daily)
         except InputError as error:
             self.notices += (
                 tr("The records could not be copied: {message}", message=error.message),
@@ -115,7 +117,7 @@ class Records:
     def _rescue(self, patience_s: float) -> tuple[Path, Path | None] | None:
         if not self._is_own or keeping.is_sound(self.folder / keeping.FILE, patience_s):
             return None
-        return keeping.rescue(self.folder)
+        return keeping.rescue_database(self.folder)
 
     def _say_rescued(self, aside: Path, copy: Path | None) -> None:
         source = (

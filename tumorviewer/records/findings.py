@@ -13,10 +13,10 @@ from tumorviewer.analysis.finding import Finding, ModelIdentity
 from tumorviewer.export.finding_json import finding_from_json, finding_to_json
 from tumorviewer.export.saliency_file import pack_saliency, unpack_saliency
 from tumorviewer.records.entries import FindingEntry
-from tumorviewer.records.states import deciding, refresh
-from tumorviewer.records.store import RecordStore, key_of, now
+from tumorviewer.records.states import find_deciding, refresh_worklist
+from tumorviewer.records.store import RecordStore, current_time, key_of
 from tumorviewer.records.tables import findings, observations, volumes
-from tumorviewer.records.trail import guarded
+from tumorviewer.records.trail import guard_row
 from tumorviewer.study.types import Volume
 
 _SHOWN = [column for column in findings.c if column is not findings.c.saliency]
@@ -86,7 +86,7 @@ class Findings:
         """The answer that the worklist shows: of the model asked last, on the volume where a tumour
         is most probable."""
         with self._store.reading() as connection:
-            chosen = deciding(connection, study)
+            chosen = find_deciding(connection, study)
             if chosen is None:
                 return None
             query = sa.select(*_SHOWN).where(findings.c.id == chosen.id)
@@ -111,7 +111,7 @@ class Findings:
         values |= {
             "study": study,
             "volume": volume,
-            "time": now(),
+            "time": current_time(),
             "model_name": model.name,
             "model_version": model.version,
             "model_sha256": model.sha256,
@@ -122,14 +122,14 @@ class Findings:
             inserted = connection.execute(findings.insert().values(values)).inserted_primary_key
             assert inserted
             number = int(inserted[0])
-            sha256 = guarded(connection, findings, number)
+            sha256 = guard_row(connection, findings, number)
             self._store.note(
                 connection, "answered", key, finding=number, sha256=sha256, model=model.sha256
             )
             if observed is not None:
                 keys = {"finding": number, "study": study}
                 connection.execute(observations.insert().values(keys | observed))
-            refresh(connection, study)
+            refresh_worklist(connection, study)
             row = connection.execute(sa.select(*_SHOWN).where(findings.c.id == number)).one()
         return _entry(row)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tumorviewer.archives import SEPARATOR
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.records.entries import OnDisk, digest
+from tumorviewer.records.entries import OnDisk, digest_json
 from tumorviewer.study.types import Series, SourceFile, Study, VolumeReader
 
 
@@ -22,16 +22,16 @@ def volume_key(series: Series, volume: VolumeReader) -> str:
     return f"{series.uid or series.title}#{volume.label}"
 
 
-def pseudonym(secret: str, study: Study, key: str) -> str:
+def make_pseudonym(secret: str, study: Study, key: str) -> str:
     """The patient as a keyed hash (HMAC-SHA256), 16 hexadecimal digits.
 
     By patient id; by name where there is none; a study of nobody known is a patient of its own.
     """
-    who = study.patient_id.strip() or folded_name(study.patient_name) or key
+    who = study.patient_id.strip() or fold_name(study.patient_name) or key
     return hmac.new(secret.encode(), who.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def folded_name(name: str) -> str:
+def fold_name(name: str) -> str:
     """A name without what different systems write differently: case, order of signs, spaces."""
     letters = "".join(each if each.isalnum() else " " for each in name.casefold())
     return " ".join(letters.split())
@@ -50,7 +50,7 @@ class VolumeFiles:
     @cached_property
     def stamp(self) -> str:
         """Changes when a file does; not when all of them are moved."""
-        return digest([[Path(path).name, size, time] for path, size, time in self.files])
+        return digest_json([[Path(path).name, size, time] for path, size, time in self.files])
 
     @property
     def document(self) -> str:
@@ -58,7 +58,7 @@ class VolumeFiles:
         return json.dumps(self.files)
 
 
-def volumes_of(study: Study) -> list[VolumeFiles]:
+def list_volumes(study: Study) -> list[VolumeFiles]:
     """What is to be kept of each volume.
 
     Raises
@@ -89,7 +89,7 @@ def _on_disk(file: SourceFile) -> Path:
     return path.absolute()
 
 
-def compare(files: Iterable[tuple[str, int, int]]) -> OnDisk:
+def compare_files(files: Iterable[tuple[str, int, int]]) -> OnDisk:
     """What became of some files since they were noted down."""
     answer = OnDisk.THERE
     for path, size, time in files:
@@ -114,9 +114,11 @@ def study_key(study: Study) -> str:
         If a file cannot be read.
     """
     if study.uid:
-        return digest(["dicom", study.uid, study.patient_id or folded_name(study.patient_name)])
+        return digest_json(["dicom", study.uid, study.patient_id or fold_name(study.patient_name)])
     files = (file for series in study.series for one in series.volumes for file in one.files)
-    return digest(["content", *(_sha256(path) for path in dict.fromkeys(f.path for f in files))])
+    return digest_json(
+        ["content", *(_sha256(path) for path in dict.fromkeys(f.path for f in files))]
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -17,7 +17,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME, Database
-from tumorviewer.records.states import refresh
+from tumorviewer.records.states import refresh_worklist
 from tumorviewer.records.tables import REVISION, studies
 
 FILE = "records.sqlite"
@@ -69,7 +69,7 @@ def is_sound(path: Path, patience_s: float) -> bool:
         return False
 
 
-def rescue(folder: Path) -> tuple[Path, Path | None]:
+def rescue_database(folder: Path) -> tuple[Path, Path | None]:
     """Put a damaged database aside, and the newest sound copy in its place.
 
     Returns
@@ -82,7 +82,7 @@ def rescue(folder: Path) -> tuple[Path, Path | None]:
     for name in (*(FILE + part for part in _PARTS), HEADS):
         if (folder / name).exists():
             (folder / name).rename(aside / name)
-    copy = next((copy for copy in copies(folder) if is_sound(copy, 1)), None)
+    copy = next((copy for copy in list_copies(folder) if is_sound(copy, 1)), None)
     if copy is not None:
         with replace_atomically(folder / FILE) as beside:
             shutil.copyfile(copy, beside)
@@ -90,12 +90,12 @@ def rescue(folder: Path) -> tuple[Path, Path | None]:
     return aside, copy
 
 
-def copies(folder: Path) -> list[Path]:
+def list_copies(folder: Path) -> list[Path]:
     """Copies of the database, the newest first."""
     return sorted((folder / COPIES).glob("????-??-??.sqlite"), reverse=True)
 
 
-def copy(folder: Path, *, only_daily: bool) -> None:
+def copy_database(folder: Path, *, only_daily: bool) -> None:
     """Keep today's copy, and of earlier days the last few.
 
     Parameters
@@ -119,7 +119,7 @@ def copy(folder: Path, *, only_daily: bool) -> None:
         raise InputError(
             tr(NAME), tr("They could not be copied: {error}.", error=error), tr("Make room.")
         ) from error
-    for old in copies(folder)[_KEPT_COPIES:]:
+    for old in list_copies(folder)[_KEPT_COPIES:]:
         old.unlink(missing_ok=True)
 
 
@@ -130,7 +130,7 @@ def _back_up(path: Path, copy: Path) -> None:
         raise sqlite3.DatabaseError("the copy is damaged")
 
 
-def migrate(database: Database) -> None:
+def migrate_database(database: Database) -> None:
     """Bring the tables to this version, and work out anew what the worklist shows.
 
     Raises
@@ -139,20 +139,20 @@ def migrate(database: Database) -> None:
         If they are of a later version.
     """
     with database.reading() as connection:
-        current = revision(connection)
+        current = read_revision(connection)
     if current == REVISION:
         return
     _check_is_known(current)
     if database.is_sqlite:
         _switch_to_wal(database)
     with database.writing() as connection:
-        if revision(connection) != REVISION:
+        if read_revision(connection) != REVISION:
             _upgrade(connection)
             for study in connection.execute(sa.select(studies.c.id)).scalars().all():
-                refresh(connection, study)
+                refresh_worklist(connection, study)
 
 
-def revision(connection: Connection) -> str | None:
+def read_revision(connection: Connection) -> str | None:
     """The migration that the tables are at; None if there are none."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tumorviewer.records import locks
-from tumorviewer.records.store import RecordStore, now
+from tumorviewer.records.store import RecordStore, current_time
 from tumorviewer.records.tables import session
 
 _NAME = "batch"
@@ -74,7 +74,7 @@ class JudgingQueue:
             connection.execute(session.delete().where(session.c.name == _NAME))
             if new.studies:
                 document = json.dumps({"studies": sorted(new.studies), "paused": new.is_paused})
-                row = {"name": _NAME, "time": now(), "document": document}
+                row = {"name": _NAME, "time": current_time(), "document": document}
                 connection.execute(session.insert().values(row))
             return new
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tumorviewer.records import locks
-from tumorviewer.records.store import RecordStore, now
+from tumorviewer.records.store import RecordStore, current_time
 from tumorviewer.records.tables import session
 
 _WINDOW = "window/"
@@ -33,7 +33,7 @@ class Session:
 
     def keep(self, name: str, document: Mapping[str, Any]) -> None:
         """Keep a document, in place of the one of that name; it is durable when this returns."""
-        values = {"time": now(), "document": json.dumps(document)}
+        values = {"time": current_time(), "document": json.dumps(document)}
         with self._store.writing() as connection:
             where = session.c.name == name
             changed = connection.execute(session.update().where(where).values(values))

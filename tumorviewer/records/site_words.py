@@ -27,7 +27,7 @@ FEW = 10
 """A share of fewer studies is said to be of few."""
 
 
-def summary(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
+def summarise_agreement(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
     """How reader and model agree, a sentence each.
 
     Parameters
@@ -45,7 +45,7 @@ def summary(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
     if not said.rate.n:
         yield tr("Nobody has given a verdict on any of them yet.")
         return
-    yield tr("Reader and model agree on {rate}.", rate=rate(said.rate))
+    yield tr("Reader and model agree on {rate}.", rate=format_rate(said.rate))
     if said.unnamed:
         yield trn(
             "On {count} study more that was read the model named no class.",
@@ -62,7 +62,7 @@ def summary(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
         )
     if said.before.n:
         yield tr("Where the verdict came before the answer was shown, on {rate}.",
-                 rate=rate(said.before))  # fmt: skip
+                 rate=format_rate(said.before))  # fmt: skip
     if said.kappa is not None:
         yield tr(
             "Beyond chance: kappa {value} ({low} to {high}); 0 is chance, 1 is always.",
@@ -77,7 +77,7 @@ def summary(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
         )  # fmt: skip
 
 
-def rate(said: Rate) -> str:
+def format_rate(said: Rate) -> str:
     """``17 of 20 (85 %; 64 to 95)``."""
     low, high = said.interval
     return tr(
@@ -87,7 +87,7 @@ def rate(said: Rate) -> str:
     )  # fmt: skip
 
 
-def alarm(one: Alarm) -> str:
+def describe_alarm(one: Alarm) -> str:
     """What was looked at, and what came of it."""
     watched = tr(_WATCHED[one.key])
     if not one.n:
@@ -100,7 +100,7 @@ def alarm(one: Alarm) -> str:
               what=watched, before=form(one.before), now=form(one.now))  # fmt: skip
 
 
-def how() -> Iterator[str]:
+def describe_watch() -> Iterator[str]:
     """How change is looked for, and how often it is seen where there is none."""
     yield tr(
         "The latest {latest} answers are compared with the first {first} (Kolmogorov–Smirnov); "
@@ -114,16 +114,16 @@ def how() -> Iterator[str]:
     )  # fmt: skip
 
 
-def lines(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
+def agreement_lines(said: Agreement, labels: Mapping[str, str]) -> Iterator[str]:
     """Everything, as the command line prints it."""
-    yield from summary(said, labels)
+    yield from summarise_agreement(said, labels)
     for month, of_month in said.months:
-        yield f"  {month}: {rate(of_month)}"
+        yield f"  {month}: {format_rate(of_month)}"
     for group in said.groups:
-        yield f"  {tr(GROUPS[group.key])} {group.name}: {rate(group.rate)}"
+        yield f"  {tr(GROUPS[group.key])} {group.name}: {format_rate(group.rate)}"
     if said.model:
-        yield from map(alarm, said.alarms)
-        yield from how()
+        yield from map(describe_alarm, said.alarms)
+        yield from describe_watch()
 
 
 def _share(value: float) -> str:

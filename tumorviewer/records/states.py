@@ -15,10 +15,14 @@ from tumorviewer.records.tables import findings, studies, verdicts
 _SHOWN = ("volume", "predicted_class", "tumour", "doubt")
 
 
-def refresh(connection: Connection, study: int) -> None:
+def refresh_worklist(connection: Connection, study: int) -> None:
     """Bring the columns of the worklist up to date with a new finding or verdict."""
-    finding, verdict = deciding(connection, study), current_verdict(connection, study)
-    agreed = agrees(verdict.label, said(connection, finding.id)) if finding and verdict else None
+    finding, verdict = find_deciding(connection, study), find_current_verdict(connection, study)
+    agreed = (
+        verdict_agrees(verdict.label, find_named_classes(connection, finding.id))
+        if finding and verdict
+        else None
+    )
     values = {
         "predicted_class": finding.predicted_class if finding else None,
         "tumour": finding.tumour if finding else None,
@@ -31,7 +35,7 @@ def refresh(connection: Connection, study: int) -> None:
     connection.execute(studies.update().where(studies.c.id == study).values(values))
 
 
-def said(connection: Connection, finding: int) -> tuple[str, ...]:
+def find_named_classes(connection: Connection, finding: int) -> tuple[str, ...]:
     """The classes that the reader of a finding is shown as its answer: the one that it names, or
     those that it leaves open; none where that rules nothing out, or it is not the model's kind."""
     chosen = sa.select(findings.c.predicted_class, findings.c.document)
@@ -44,13 +48,13 @@ def said(connection: Connection, finding: int) -> tuple[str, ...]:
     return () if is_outside else tuple(document.get("candidates", ()))
 
 
-def agrees(verdict: str, said: Sequence[str]) -> bool | None:
+def verdict_agrees(verdict: str, said: Sequence[str]) -> bool | None:
     """Whether a verdict is among the classes that a model named; None if it named none, so that
     there is nothing to agree with."""
     return verdict in said if said else None
 
 
-def current_verdict(connection: Connection, study: int) -> Row[Any] | None:
+def find_current_verdict(connection: Connection, study: int) -> Row[Any] | None:
     """The last verdict that none corrects."""
     correction = verdicts.alias()
     corrected = sa.exists().where(correction.c.corrects == verdicts.c.id)
@@ -58,7 +62,7 @@ def current_verdict(connection: Connection, study: int) -> Row[Any] | None:
     return connection.execute(query.order_by(verdicts.c.id.desc()).limit(1)).first()
 
 
-def deciding(connection: Connection, study: int) -> Row[Any] | None:
+def find_deciding(connection: Connection, study: int) -> Row[Any] | None:
     """Among the volumes, as the model asked last judged them, the one most like a tumour."""
     judged = (findings.c.study == study, findings.c.predicted_class.is_not(None))
     latest_first = findings.c.id.desc()

@@ -19,18 +19,18 @@ from sqlalchemy import Connection, Row
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME, Database
-from tumorviewer.records.entries import AuditEntry, canonical
+from tumorviewer.records.entries import AuditEntry, canonical_json
 from tumorviewer.records.tables import head, studies, trail
 
 _HEAD = "tumorviewer_head"
 
 
-def now() -> str:
+def current_time() -> str:
     """The time as it is kept."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def user() -> str:
+def user_name() -> str:
     """Who is logged in."""
     try:
         return getpass.getuser()
@@ -48,7 +48,7 @@ class RecordStore:
     database: Database
     heads: Path
     """Text file outside the database: number and hash of the last entry of each transaction."""
-    who: str = field(default_factory=user)
+    who: str = field(default_factory=user_name)
     host: str = field(default_factory=socket.gethostname)
 
     def __post_init__(self) -> None:
@@ -80,7 +80,9 @@ class RecordStore:
         """
         latest = sa.select(head.c.number, head.c.hash).with_for_update()
         number, previous = connection.execute(latest).one()
-        entry = AuditEntry(number + 1, now(), self.who, self.host, action, study, details, previous)
+        entry = AuditEntry(
+            number + 1, current_time(), self.who, self.host, action, study, details, previous
+        )
         connection.execute(trail.insert().values(_row(entry)))
         connection.execute(head.update().values(number=entry.number, hash=entry.hash))
         connection.info[_HEAD] = f"{entry.number} {entry.hash}\n"
@@ -100,7 +102,7 @@ class RecordStore:
 
 def _row(entry: AuditEntry) -> dict[str, Any]:
     row = {name: getattr(entry, name) for name in trail.c.keys()}  # noqa: SIM118 - not a dict
-    return row | {"details": canonical(entry.details)}
+    return row | {"details": canonical_json(entry.details)}
 
 
 def entry_of(row: Row[Any]) -> AuditEntry:

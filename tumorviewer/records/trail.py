@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Table
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
-from tumorviewer.records.entries import AuditEntry, Fault, digest
+from tumorviewer.records.entries import AuditEntry, Fault, digest_json
 from tumorviewer.records.store import RecordStore, entry_of, key_of
 from tumorviewer.records.tables import findings, head, studies, trail, verdicts
 
@@ -185,14 +185,14 @@ def _stated_digests(
 def row_digest(row: Row[Any]) -> str:
     """Of a whole row; of large binary values only that they are there."""
     content = row._asdict()
-    return digest({name: _plain(value) for name, value in content.items()})
+    return digest_json({name: _plain(value) for name, value in content.items()})
 
 
 def _plain(value: Any) -> Any:
     return len(value) if isinstance(value, bytes) else value
 
 
-def guarded(connection: Connection, table: Table, identifier: int) -> str:
+def guard_row(connection: Connection, table: Table, identifier: int) -> str:
     """The digest that the trail keeps of a row that was just written."""
     row = connection.execute(sa.select(table).where(table.c.id == identifier)).one()
     return row_digest(row)

@@ -52,7 +52,7 @@ class _Shown:
     slices: tuple[int, ...]
 
 
-def export(
+def export_training_data(
     records: Records,
     studies: Sequence[int],
     folder: Path,

@@ -13,10 +13,10 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records.database import NAME
 from tumorviewer.records.entries import Verdict
-from tumorviewer.records.states import current_verdict, refresh
-from tumorviewer.records.store import RecordStore, key_of, now
+from tumorviewer.records.states import find_current_verdict, refresh_worklist
+from tumorviewer.records.store import RecordStore, current_time, key_of
 from tumorviewer.records.tables import verdicts
-from tumorviewer.records.trail import guarded
+from tumorviewer.records.trail import guard_row
 
 
 class Verdicts:
@@ -55,7 +55,7 @@ class Verdicts:
             "confidence": confidence,
             "comment": comment,
             "reader": self._store.who,
-            "time": now(),
+            "time": current_time(),
             "before_answer": before_answer,
             "signed": signed,
             "corrects": corrects,
@@ -87,10 +87,10 @@ class Verdicts:
     def current(self, study: int) -> Verdict | None:
         """The last verdict on a study that none corrects."""
         with self._store.reading() as connection:
-            row = current_verdict(connection, study)
+            row = find_current_verdict(connection, study)
         return _verdict(row) if row else None
 
-    def of(self, study: int) -> list[Verdict]:
+    def on_study(self, study: int) -> list[Verdict]:
         """All verdicts on a study, the last first, the corrected ones included."""
         query = sa.select(verdicts).where(verdicts.c.study == study)
         with self._store.reading() as connection:
@@ -101,13 +101,13 @@ class Verdicts:
         inserted = connection.execute(verdicts.insert().values(values)).inserted_primary_key
         assert inserted
         number = int(inserted[0])
-        sha256 = guarded(connection, verdicts, number)
+        sha256 = guard_row(connection, verdicts, number)
         action = "signed" if values["signed"] else "verdict"
         self._store.note(
             connection, action, key,
             verdict=number, sha256=sha256, corrects=values["corrects"],
         )  # fmt: skip
-        refresh(connection, values["study"])
+        refresh_worklist(connection, values["study"])
         query = sa.select(verdicts).where(verdicts.c.id == number)
         return _verdict(connection.execute(query).one())
 

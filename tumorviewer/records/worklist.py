@@ -24,13 +24,13 @@ from tumorviewer.records.entries import (
 )
 from tumorviewer.records.identity import (
     VolumeFiles,
-    compare,
-    folded_name,
-    pseudonym,
+    compare_files,
+    fold_name,
+    list_volumes,
+    make_pseudonym,
     study_key,
-    volumes_of,
 )
-from tumorviewer.records.store import RecordStore, key_of, now
+from tumorviewer.records.store import RecordStore, current_time, key_of
 from tumorviewer.records.tables import (
     annotation_table,
     findings,
@@ -73,7 +73,7 @@ class Worklist:
         InputError
             If its files cannot be read, or the records cannot be written.
         """
-        key, found = study_key(study), volumes_of(study)
+        key, found = study_key(study), list_volumes(study)
         with self._store.writing() as connection:
             known = connection.execute(sa.select(studies.c.id).where(studies.c.key == key)).scalar()
             number = known or self._insert(connection, study, key)
@@ -120,11 +120,11 @@ class Worklist:
             .where(studies.c.pseudonym == entry.pseudonym, studies.c.id != study)
             .order_by(studies.c.date.desc(), studies.c.id.desc())
         )
-        name = folded_name(entry.patient_name)
+        name = fold_name(entry.patient_name)
         return [
             other
             for other in self._entries(chosen)
-            if not name or folded_name(other.patient_name) in ("", name)
+            if not name or fold_name(other.patient_name) in ("", name)
         ]
 
     def paths(self, study: int) -> tuple[Path, ...]:
@@ -176,7 +176,7 @@ class Worklist:
             numbers = chosen or connection.execute(sa.select(studies.c.id)).scalars().all()
             before = {number: _one(connection, number).on_disk for number in numbers}
             files = {number: _files(connection, number) for number in numbers}
-        found = {number: _worst(map(compare, each)) for number, each in files.items()}
+        found = {number: _worst(map(compare_files, each)) for number, each in files.items()}
         changed = [number for number in numbers if found[number] is not before[number]]
         if not changed:
             return []
@@ -221,7 +221,7 @@ class Worklist:
             "title": study.title,
             "patient_name": study.patient_name,
             "patient_id": study.patient_id,
-            "pseudonym": pseudonym(str(secret.scalar_one()), study, key),
+            "pseudonym": make_pseudonym(str(secret.scalar_one()), study, key),
             "description": study.description,
             "modality": "/".join(sorted({one.modality for one in study.series if one.modality})),
             "date": study.date,
@@ -229,7 +229,7 @@ class Worklist:
             "state": StudyState.NEW.value,
             "priority": 0,
             "on_disk": OnDisk.THERE.value,
-            "added": now(),
+            "added": current_time(),
         }
         words = (str(value) for name, value in row.items() if name in _SEARCHED)
         row["words"] = "\n".join(words).casefold()
@@ -247,7 +247,7 @@ _SEARCHED = ("title", "patient_name", "patient_id", "description", "modality", "
 
 def _described(study: Study) -> dict[str, str | float | None]:
     """Scanner and patient as the first series that says them does; None where none does."""
-    known = [training_cohort.facts(series.tags, None, (0, 0, 0)) for series in study.series]
+    known = [training_cohort.collect_facts(series.tags, None, (0, 0, 0)) for series in study.series]
     said = [one.numbers | one.words for one in known]
     return {
         key: next((one[key] for one in said if key in one), None)
@@ -329,4 +329,4 @@ def _keep_volumes(connection: Connection, study: int, found: list[VolumeFiles]) 
 
 
 def _is_part(volume: VolumeFiles, known: list[tuple[str, int, int]]) -> bool:
-    return len(volume.files) < len(known) and compare(known) is not OnDisk.GONE
+    return len(volume.files) < len(known) and compare_files(known) is not OnDisk.GONE

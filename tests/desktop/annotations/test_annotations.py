@@ -431,7 +431,7 @@ def test_marks_come_back_from_the_records_without_the_window_having_closed(
     pump(qtbot, room)
     with Records() as records:
         entry = room.register.entries()[0]
-        assert sorted(records.annotations.of(entry.id), key=lambda mark: mark.type) == left
+        assert sorted(records.annotations.on_study(entry.id), key=lambda mark: mark.type) == left
     window.marking.copy_text()
     window.marking.copy_picture()
     pump(qtbot, room)

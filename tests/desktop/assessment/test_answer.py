@@ -177,9 +177,9 @@ def test_a_model_that_nobody_measured_says_so(qtbot, monkeypatch):
 
 def _card():
     from tumorviewer.models import bundle
-    from tumorviewer.resources import resource
+    from tumorviewer.resources import resource_path
 
-    return replace(bundle.read_card(resource("models") / "head-mr-4"), trust=None)
+    return replace(bundle.read_card(resource_path("models") / "head-mr-4"), trust=None)
 
 
 def test_two_answers_of_the_same_numbers_are_not_taken_for_one(panel):

@@ -205,7 +205,7 @@ def measured(random_bundle, tmp_path, data):
             ),
         ),
     )
-    card = bundle.with_trust(folder, trust, {})
+    card = bundle.write_trust(folder, trust, {})
     figures = {
         "n": 100, "groups": 12, "accuracy": 0.93, "intervals": {"accuracy": [0.88, 0.97]},
         "per_class": {"glioma": {"n": 25, "recall": 0.9}},

@@ -17,7 +17,7 @@ from tests.desktop.shell.test_window import drop, mime, visible_text
 from tests.records.made import slice_file
 from tumorviewer.models import bundle
 from tumorviewer.records import Records
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_a_dropped_folder_is_judged_in_order_paused_and_gone_on_with(
 
 
 def bundle_card():
-    card = bundle.read_card(resource("models") / "light")
+    card = bundle.read_card(resource_path("models") / "light")
     weights = replace(card.weights, sha256="0123456789abcdef" * 4)
     return replace(card, name="light-se", version="1.0", weights=weights, labels=LABELS, trust=None)
 

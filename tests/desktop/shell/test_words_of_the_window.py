@@ -132,6 +132,6 @@ def test_turkish_capitals_are_found_by_small_letters(monkeypatch):
     from tumorviewer.desktop.shell.actions import TABLE
 
     monkeypatch.undo()
-    monkeypatch.setattr(language, "current", lambda: "tr")
+    monkeypatch.setattr(language, "current_language", lambda: "tr")
     assert matching("iş lis", TABLE)[0].name == "worklist"
     assert {entry.top_menu for entry in matching("işaret sil", TABLE)} == {"Marks"}

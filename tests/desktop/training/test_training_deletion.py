@@ -181,5 +181,5 @@ def test_the_loss_of_the_locked_test_set_is_said(tmp_path, monkeypatch):
     item = deleting.Item(data)
     assert not any("locked" in one for one in deleting.sentences(item, Shelf(), 0))
     locked = comparison.TestSet("kept", "1" * 64, 60, 40)
-    monkeypatch.setattr(deleting.promotion, "locked", lambda _: locked)
+    monkeypatch.setattr(deleting.promotion, "find_locked_test_set", lambda _: locked)
     assert any("It is the locked test set" in one for one in deleting.sentences(item, Shelf(), 0))

@@ -44,12 +44,12 @@ def test_every_field_says_what_it_means_to_the_eye_and_to_a_screen_reader(form):
 
 def test_the_meanings_are_translated(qtbot, said, monkeypatch):
     monkeypatch.setenv(language.VARIABLE, "tr")
-    language.current.cache_clear()
+    language.current_language.cache_clear()
     try:
         meanings = {one.name: one.meaning for one in options(said)}
     finally:
         monkeypatch.undo()
-        language.current.cache_clear()
+        language.current_language.cache_clear()
     assert meanings["preprocessing.size"] == "Ağın gördüğü karenin kenarı, piksel"
     english = {one.name: one.meaning for one in options(said)}
     assert [name for name in english if english[name] == meanings[name]] == []

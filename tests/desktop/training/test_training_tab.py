@@ -286,7 +286,7 @@ def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
     prepare(qtbot, workspace)
     click(workspace.settings.start)
     qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
-    before = promotion.in_use(Catalogue())
+    before = promotion.find_model_in_use(Catalogue())
     workspace.steps.setCurrentWidget(workspace.result)
     assert "the gate stays closed to it" in visible_text(workspace.result)
     click(workspace.result.trust.measure)
@@ -307,12 +307,12 @@ def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
     assert trained_on[3] == str(read.data)
     click(page.promote)
     qtbot.waitUntil(lambda: "random 1 is in use now." in visible_text(page), **PATIENCE)
-    assert promotion.in_use(Catalogue()).name == "random"
+    assert promotion.find_model_in_use(Catalogue()).name == "random"
     qtbot.waitUntil(lambda: "better · kept" in page.journal.toPlainText(), **PATIENCE)
     qtbot.waitUntil(page.roll_back.isEnabled, **PATIENCE)
     click(page.roll_back)
     qtbot.waitUntil(lambda: str(before) in page.done.text(), **PATIENCE)
-    assert promotion.in_use(Catalogue()) == before
+    assert promotion.find_model_in_use(Catalogue()) == before
     qtbot.waitUntil(lambda: "rolled back" in page.journal.toPlainText(), **PATIENCE)
 
 
@@ -339,7 +339,7 @@ def test_an_override_needs_a_reason_which_is_kept(qtbot, window, room, workspace
     QTest.keyClicks(page.reason, "The old one was trained elsewhere.")
     click(page.override)
     qtbot.waitUntil(lambda: "is in use now." in visible_text(page), **PATIENCE)
-    (change,) = promotion.history(Catalogue())
+    (change,) = promotion.read_history(Catalogue())
     assert change.override == "The old one was trained elsewhere."
 
 

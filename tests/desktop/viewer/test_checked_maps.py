@@ -16,7 +16,7 @@ from tumorviewer.desktop.viewer import map_checks
 from tumorviewer.desktop.viewer.map_controls import MapControls
 from tumorviewer.models import bundle
 from tumorviewer.models.trust_measures import MapMeasures, MapScores, Measured, Trust
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 from tumorviewer.study.types import Opened
 
 SCAN = Path("/scans/one")
@@ -116,7 +116,7 @@ def test_the_best_method_is_named_with_what_it_reaches(qtbot):
         for method, passes in (("eigencam", True), ("gradcam", False), ("layercam", True))
     ]
     card = replace(
-        bundle.read_card(resource("models") / "light"),
+        bundle.read_card(resource_path("models") / "light"),
         trust=Trust(90, 9, maps=MapMeasures("eigencam", 90, 9, tuple(scores))),
     )
     controls = MapControls()

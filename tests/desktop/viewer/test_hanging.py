@@ -27,7 +27,7 @@ from tumorviewer.desktop.viewer.layouts import (
 )
 from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.errors import InputError
-from tumorviewer.resources import home
+from tumorviewer.resources import home_path
 from tumorviewer.study.types import Opened, Series, Study
 
 SCAN = Path("/scans/one")
@@ -88,7 +88,7 @@ def test_few_series_and_ct_have_their_own_rules() -> None:
 
 
 def write(text: str) -> Path:
-    path = home(hanging_protocols.FILE)
+    path = home_path(hanging_protocols.FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
     return path

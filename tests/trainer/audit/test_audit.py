@@ -176,7 +176,7 @@ def test_a_frame_of_one_class_is_a_shortcut_that_is_named_with_numbers(tmp_path)
     )
     assert framed["dark margins"].is_telling
     assert framed["dark margins"].balanced_accuracy > 0.9
-    words = cautions.shortcut(asdict(framed["dark margins"]))
+    words = cautions.describe_shortcut(asdict(framed["dark margins"]))
     assert words.startswith("By dark margins alone the class is told in 100 % (chance 50 %)")
     assert "picture size" not in framed
 

@@ -32,7 +32,7 @@ def test_fit_as_a_process_ends_in_a_bundle_that_loads(shapes, cache, tmp_path):
     epochs = [line for line in lines if line["stage"] == "epoch"]
     assert [line["done"] for line in epochs] == [1, 2]
     assert epochs[0]["log_loss"] > 0
-    card, network = weights.load(out / "bundle")
+    card, network = weights.load_weights(out / "bundle")
     assert card.classes == ("disc", "ring", "square")
     assert card.training["command"].startswith("tumorviewer-train fit")
     assert card.training["data"]["items"] == 36
@@ -107,7 +107,7 @@ def test_a_model_of_all_data_takes_its_figures_from_a_crossval(crossval, shapes,
     arguments += ["--set=training.epochs=2", "--set=training.keep=last"]
     arguments += ["--set=split.validation=none", f"--figures-from={crossval}"]
     assert cli.main(arguments) == 0
-    card, _ = weights.load(tmp_path / "all" / "bundle")
+    card, _ = weights.load_weights(tmp_path / "all" / "bundle")
     assert card.figures["grouped_crossval"]["n"] == 36
     assert card.training["split"]["train_items"] == 36
     assert "out-of-fold" in card.training["selection"]

@@ -22,7 +22,7 @@ def measured(shapes, cache, tmp_path_factory):
 
 
 def test_the_bundle_carries_what_was_measured_and_is_in_order(measured):
-    trust = bundle.verify(measured / "bundle").trust
+    trust = bundle.verify_bundle(measured / "bundle").trust
     assert trust is not None
     assert (trust.items, trust.groups) == (12, 12)
     assert trust.calibration is not None

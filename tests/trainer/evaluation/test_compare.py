@@ -92,7 +92,7 @@ def test_a_promotion_reads_what_compare_writes(shapes, cache, tmp_path):
     one = _table(tmp_path / "new" / "p.csv", shapes, 1.0)
     other = _table(tmp_path / "old" / "p.csv", shapes, 0.5)
     assert _compare(one, other, shapes, cache, tmp_path / "c.json") == 0
-    read = comparison.read(tmp_path / "c.json")
+    read = comparison.read_comparison(tmp_path / "c.json")
     assert (read.candidate.name, read.current.name) == ("new", "old")
     assert read.verdict == comparison.BETTER
     assert read.data.n == 36

@@ -155,7 +155,7 @@ def test_two_sites_on_loopback_beside_pooled_and_single_training(shapes, cache, 
     assert list(result["figures"]) == ["federated", "pooled", "site 0 alone", "site 1 alone"]
     assert {figures["n"] for figures in result["figures"].values()} == {12}
     assert sum(result["site_items"]) == 24
-    card, network = weights.load(tmp_path / "server" / "bundle")
+    card, network = weights.load_weights(tmp_path / "server" / "bundle")
     assert [site["items"] for site in card.training["data"]["sites"]] == result["site_items"]
     assert not torch.equal(network.state_dict()["head.3.weight"], built(CONFIG).head[3].weight)
     seen = {path.name for path in (tmp_path / "server").iterdir()}

@@ -26,7 +26,7 @@ def test_the_commands_of_the_papers() -> None:
 
 @pytest.mark.parametrize(("paper", "label", "config"), ALL, ids=[f"{a}: {b}" for a, b, _ in ALL])
 def test_every_network_of_a_paper_takes_its_pictures(paper, label, config) -> None:
-    network = networks.create(config.model.architecture, 4, **config.model.options)
+    network = networks.create_network(config.model.architecture, 4, **config.model.options)
     assert not network.objection(config.preprocessing.size, config.preprocessing.neighbours)
     assert config.training.keep == "last", "nothing may be chosen on what is judged"
 

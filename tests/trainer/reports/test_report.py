@@ -139,14 +139,14 @@ def test_worst_mistakes_come_first_under_the_window_s_own_map(run, cache):
         (one.probability for one in found), reverse=True
     )
     assert all(one.predicted != one.label and one.of_label < one.probability for one in found)
-    model = predict.load(out / "bundle", "cpu")
+    model = predict.load_model(out / "bundle", "cpu")
     at = judged.names.index(found[0].name)
     picture = np.array(judged.material.pictures.array[judged.rows[at]])
     target = found[0].predicted
     mine = mistake_gallery._map(model, picture, card.classes.index(target))
     (study,) = open_paths([data / found[0].name]).studies
     volume = study.series[0].volumes[0].load()
-    theirs = pipeline.analyse(volume, model, target=target).saliency.maps[0]
+    theirs = pipeline.analyse_volume(volume, model, target=target).saliency.maps[0]
     assert np.abs(mine - theirs).max() < 1e-4
 
 

@@ -85,7 +85,7 @@ def join(trained, shapes, cache, out, method, *names) -> int:
 @pytest.mark.parametrize("method", ["average", "weighted", "stacked"])
 def test_members_become_a_bundle_that_loads(method, trained, shapes, cache, tmp_path):
     assert join(trained, shapes, cache, tmp_path, method, "a", "b") == 0
-    card, network = weights.load(tmp_path / "bundle")
+    card, network = weights.load_weights(tmp_path / "bundle")
     assert isinstance(network, Ensemble)
     assert card.preprocessing.size == 48
     assert [one["name"] for one in card.training["members"]] == ["a", "b"]

@@ -22,10 +22,10 @@ from tumorviewer.models import Architecture, Preprocessing, bundle, weights
 @pytest.fixture(scope="module")
 def warm(random_bundle: Path, tmp_path_factory) -> Path:
     """The random bundle with a temperature and small pictures."""
-    card, network = weights.load(random_bundle)
+    card, network = weights.load_weights(random_bundle)
     card = dataclasses.replace(card, temperature=2.5, preprocessing=Preprocessing(size=48))
     folder = tmp_path_factory.mktemp("warm") / "random"
-    bundle.write(folder, card, network.state_dict())
+    bundle.write_bundle(folder, card, network.state_dict())
     return folder
 
 
@@ -45,7 +45,7 @@ def test_any_number_of_pictures_has_the_bundles_calibrated_answers(exported, war
     pictures = np.random.default_rng(count).random((count, 1, 48, 48), np.float32)
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     (answers,) = session.run(["probabilities"], {"pictures": pictures})
-    card, network = weights.load(warm)
+    card, network = weights.load_weights(warm)
     with torch.inference_mode():
         expected = torch.softmax(network(torch.from_numpy(pictures)) / card.temperature, 1)
     np.testing.assert_allclose(answers, expected.numpy(), atol=1e-5)
@@ -70,13 +70,13 @@ def test_the_file_says_what_another_program_must_know(exported, warm) -> None:
 def test_slices_with_neighbours_and_recurrence_export_too(random_bundle, tmp_path) -> None:
     options = {"backbone": "resnet18", "sequence": "slices", "hidden": 8, "width": 16, "layers": 1}
     torch.manual_seed(0)
-    network = networks.create("integrated", 4, **options)
+    network = networks.create_network("integrated", 4, **options)
     card = dataclasses.replace(
         bundle.read_card(random_bundle),
         architecture=Architecture("integrated", options),
         preprocessing=Preprocessing(size=64, neighbours=1),
     )
-    bundle.write(tmp_path / "slices", card, network.state_dict())
+    bundle.write_bundle(tmp_path / "slices", card, network.state_dict())
     assert onnx_export.export(tmp_path / "slices", tmp_path / "s.onnx") < 1e-5
     session = onnxruntime.InferenceSession(tmp_path / "s.onnx")
     assert session.get_inputs()[0].shape[1:] == [3, 64, 64]
@@ -106,7 +106,7 @@ def test_what_cannot_be_exported_is_said(warm, tmp_path, monkeypatch) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.flatten(1)[:, :4] if x.sum() > 0 else x.flatten(1)[:, 4:8]
 
-    card, _ = weights.load(warm)
-    monkeypatch.setattr(weights, "load", lambda _: (card, Branching()))
+    card, _ = weights.load_weights(warm)
+    monkeypatch.setattr(weights, "load_weights", lambda _: (card, Branching()))
     with pytest.raises(InputError, match="architecture cannot be exported"):
         onnx_export.export(warm, tmp_path / "out.onnx")

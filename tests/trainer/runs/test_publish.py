@@ -42,7 +42,7 @@ def digest(path: Path) -> str:
 )
 def test_a_bundle_lists_what_it_saw(shapes, cache, tmp_path, validation, seen, words) -> None:
     folder = fit(shapes, cache, tmp_path / "run", f"--set=split.validation={validation}")
-    card, items = bundle.verify(folder), bundle.training_items(folder)
+    card, items = bundle.verify_bundle(folder), bundle.read_training_items(folder)
     files = {digest(path) for path in shapes.rglob("*.png")}
     assert items <= files
     assert len(items) == seen
@@ -61,7 +61,7 @@ def test_a_slice_is_known_by_its_volume_too(tmp_path) -> None:
             image = nibabel.Nifti1Image(volume, np.eye(4))
             nibabel.save(image, tmp_path / "data" / kind / f"{number}.nii.gz")
     folder = fit(tmp_path / "data", tmp_path / "cache", tmp_path / "run", "--slices=all")
-    items = bundle.training_items(folder)
+    items = bundle.read_training_items(folder)
     volumes = {digest(path) for path in (tmp_path / "data").rglob("*.nii.gz")}
     assert volumes < items
     assert len(items) == 6 + 18

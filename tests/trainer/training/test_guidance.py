@@ -65,7 +65,7 @@ def pointing(data: Path, config: Config, out: Path) -> float:
     torch.set_num_threads(1)
     material = gather(source(data), config.preprocessing, QUIET)
     fit(material, config, Run(out, torch.device("cpu")), QUIET)
-    _, network = weights.load(out / "bundle")
+    _, network = weights.load_weights(out / "bundle")
     outlines = guidance.load(
         guidance.outlined(material.dataset, "outlines"), config.preprocessing, data / "cache", QUIET
     )
@@ -90,7 +90,7 @@ def test_attention_learns_to_point_at_the_outline(spots: Path, tmp_path: Path) -
 def test_class_maps_learn_to_point_at_the_outline() -> None:
     """The place is not told by the class: only guidance can teach it."""
     torch.manual_seed(0)
-    network = networks.create("light_residual", 2, width=8, depth=1, dropout=0.0).eval()
+    network = networks.create_network("light_residual", 2, width=8, depth=1, dropout=0.0).eval()
     pictures = torch.rand(8, 1, SIDE, SIDE) * 0.2
     masks = torch.zeros(8, 1, SIDE, SIDE)
     labels, known = torch.arange(8) % 2, torch.arange(8) < 6

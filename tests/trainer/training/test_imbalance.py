@@ -70,7 +70,7 @@ def weights_after_an_epoch(**changes: object) -> dict[str, torch.Tensor]:
     pictures = chance.integers(0, 256, (26, 62, 62), dtype=np.uint8)
     labels = chance.integers(0, 3, 26)
     torch.manual_seed(0)
-    network = networks.create("brain_cnn", 3, dropout=0.0)
+    network = networks.create_network("brain_cnn", 3, dropout=0.0)
     settings = TrainingSettings(
         batch=13, optimiser="sgd", lr=0.1, class_weights="balanced", **changes
     )

@@ -42,7 +42,7 @@ def hub(tmp_path, monkeypatch):
 
 
 def fresh() -> networks.Classifier:
-    return networks.create("squeezenet1_1", 3)
+    return networks.create_network("squeezenet1_1", 3)
 
 
 def is_started(network, published) -> bool:
@@ -156,15 +156,15 @@ def test_a_download_is_checked_and_shown(published, tmp_path, hub, monkeypatch, 
 @pytest.mark.parametrize("name", ["light", "brain_cnn"])
 def test_families_that_torchvision_does_not_have_are_refused(name, hub):
     with pytest.raises(InputError, match="publishes no weights"):
-        initial_weights.begin(networks.create(name, 3), "torchvision", fetch=True)
+        initial_weights.begin(networks.create_network(name, 3), "torchvision", fetch=True)
 
 
 def test_torchvisions_mobilenet_wants_its_own_normalisation(tmp_path):
     name = "mobilenet_v2-7ebf99e0.pth"
     torch.save(models.mobilenet_v2(weights=None).state_dict(), tmp_path / name)
     with pytest.raises(InputError, match="imagenet = true"):
-        initial_weights.begin(networks.create("light_transfer", 3), str(tmp_path))
-    network = networks.create("light_transfer", 3, imagenet=True)
+        initial_weights.begin(networks.create_network("light_transfer", 3), str(tmp_path))
+    network = networks.create_network("light_transfer", 3, imagenet=True)
     assert initial_weights.begin(network, str(tmp_path)).source == "torchvision"
 
 
@@ -176,7 +176,7 @@ OLD = {
 
 @pytest.mark.parametrize("name", OLD)
 def test_names_of_old_files_are_understood(name, tmp_path, small_transformers):
-    donor, network = networks.create(name, 3), networks.create(name, 5)
+    donor, network = networks.create_network(name, 3), networks.create_network(name, 5)
     own = donor.state_dict()
     stored = {}
     for theirs, ours in donor.published.items():
@@ -194,7 +194,7 @@ def test_names_of_old_files_are_understood(name, tmp_path, small_transformers):
 
 def catalogue_model(folder, items=()):
     torch.manual_seed(1)
-    network = networks.create("brain_cnn", 4)
+    network = networks.create_network("brain_cnn", 4)
     card = ModelCard(
         name="before",
         version="3",
@@ -214,7 +214,7 @@ def catalogue_model(folder, items=()):
         figures={},
     )
     folder = folder / "models" / "before"
-    return bundle.write(folder, card, network.state_dict(), items), network
+    return bundle.write_bundle(folder, card, network.state_dict(), items), network
 
 
 def test_classes_that_a_model_of_the_catalogue_knows_are_told_as_it_tells_them(
@@ -228,7 +228,7 @@ def test_classes_that_a_model_of_the_catalogue_knows_are_told_as_it_tells_them(
         (("d", "new", "b"), {0: 3, 2: 1}),
         (("d", "a", "c", "new"), {0: 3, 1: 0}),
     ):
-        network = networks.create("brain_cnn", len(classes))
+        network = networks.create_network("brain_cnn", len(classes))
         initial_weights.begin(network, "catalogue:before", classes)
         network.eval()
         for ours, theirs in same.items():
@@ -271,7 +271,7 @@ def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(shapes, cache,
         "held_out_seen": pytest.approx(1 / 3),
     }
     assert "had been trained on 33 % of the part judged" in training["selection"]
-    assert bundle.item_digest(elsewhere) in bundle.training_items(out / "bundle")
+    assert bundle.item_digest(elsewhere) in bundle.read_training_items(out / "bundle")
 
 
 @pytest.mark.shared
@@ -284,5 +284,5 @@ def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(shapes, cache,
     ],
 )
 def test_the_starts_that_are_at_hand_load(name, options, tensors, shared_data):
-    network = networks.create(name, 4, **options)
+    network = networks.create_network(name, 4, **options)
     assert initial_weights.begin(network, str(shared_data / "weights")).tensors == tensors

@@ -15,7 +15,7 @@ from tumorviewer.errors import InputError
 def folded(seed: int = 0) -> networks.Classifier:
     """A network whose batch normalisations only add a bias."""
     torch.manual_seed(seed)
-    network = networks.create("light", 3, width=8).eval()
+    network = networks.create_network("light", 3, width=8).eval()
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.bias, std=0.3)
@@ -39,13 +39,13 @@ def test_restored_norms_keep_the_function_in_both_modes():
 
 
 def test_an_untrained_network_has_no_folded_norms():
-    assert not initial_weights.has_folded_norms(networks.create("light", 3, width=8))
+    assert not initial_weights.has_folded_norms(networks.create_network("light", 3, width=8))
 
 
 def test_weights_of_ours_fit_with_another_number_of_classes(tmp_path):
     donor = folded()
     save_file(donor.state_dict(), tmp_path / "w.safetensors")
-    network = networks.create("light", 5, width=8)
+    network = networks.create_network("light", 5, width=8)
     load_weights(network, tmp_path / "w.safetensors")
     assert torch.equal(network.trunk[1][0].weight, donor.trunk[1][0].weight)
 
@@ -53,7 +53,7 @@ def test_weights_of_ours_fit_with_another_number_of_classes(tmp_path):
 def test_other_weights_are_refused(tmp_path):
     save_file(folded().state_dict(), tmp_path / "w.safetensors")
     with pytest.raises(InputError, match="another architecture"):
-        load_weights(networks.create("light", 3, width=16), tmp_path / "w.safetensors")
+        load_weights(networks.create_network("light", 3, width=16), tmp_path / "w.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"not tensors")
     with pytest.raises(InputError, match="cannot be read"):
         load_weights(folded(), tmp_path / "bad.safetensors")
@@ -61,7 +61,7 @@ def test_other_weights_are_refused(tmp_path):
 
 @pytest.mark.shared
 def test_the_imagenet_start_loads_and_is_recognised(shared_data):
-    network = networks.create("mobilenet_v2", 4)
+    network = networks.create_network("mobilenet_v2", 4)
     path = shared_data / "weights" / "mobilenet_v2-imagenet-fp16.safetensors"
     load_weights(network, path)
     assert initial_weights.has_folded_norms(network)

@@ -48,8 +48,10 @@ def trained(material: Material, out: Path, **model: object) -> Config:
 def changed(out: Path, config: Config) -> set[str]:
     """Names of the bundle's tensors that are not those the training began with."""
     torch.manual_seed(config.training.seed)
-    began = networks.create(config.model.architecture, 3, **config.model.options).state_dict()
-    _, network = weights.load(out / "bundle")
+    began = networks.create_network(
+        config.model.architecture, 3, **config.model.options
+    ).state_dict()
+    _, network = weights.load_weights(out / "bundle")
     return {name for name, one in network.state_dict().items() if not torch.equal(one, began[name])}
 
 
@@ -58,7 +60,7 @@ def test_frozen_trains_the_classifier_and_gives_an_ordinary_bundle(material, tmp
     assert changed(tmp_path, config) == {"head.3.weight", "head.3.bias"}
     stored = checkpoint.read(tmp_path / "last.safetensors")
     assert not [name for name in stored.tensors if "trunk" in name]
-    _, network = weights.load(tmp_path / "bundle")
+    _, network = weights.load_weights(tmp_path / "bundle")
     held = predict(network, Store(material.pictures.array, CPU), torch.arange(36))
     (embeddings,) = (tmp_path / "cache").glob("embeddings-*.npy")
     cached = network.classify(torch.from_numpy(np.load(embeddings)))
@@ -80,7 +82,7 @@ def test_upper_leaves_the_lower_layers_and_their_statistics_alone(material, tmp_
 
 def embeddings_of(array: np.ndarray, seed: int = 0, copies: int = 0) -> Embeddings:
     torch.manual_seed(seed)
-    network = networks.create("light", 3, width=8)
+    network = networks.create_network("light", 3, width=8)
     remainder = Remainder(network, Store(array, CPU).batch(torch.arange(1)))
     return Embeddings(network, remainder.trained(), array, Augmentation(), copies, 0, CPU)
 

@@ -88,7 +88,7 @@ def evidence(heads: np.ndarray) -> Any:
     import torch
 
     torch.manual_seed(0)
-    network = predict.optimised(networks.create("light_residual", 3, width=8))
+    network = predict.optimise_network(networks.create_network("light_residual", 3, width=8))
     card = ModelCard(
         name="m", version="1", title="M", architecture=Architecture("light_residual"),
         classes=("a", "b", "c"), labels={}, no_tumour=None, preprocessing=SETTINGS,

@@ -24,13 +24,13 @@ SIDE, COUNT = 64, 24
 def folder(random_bundle: Path, tmp_path: Path) -> Path:
     """A bundle of a small network."""
     torch.manual_seed(3)
-    network = networks.create("light", 4, width=8)
+    network = networks.create_network("light", 4, width=8)
     card = replace(
         bundle.read_card(random_bundle),
         architecture=Architecture("light", {"width": 8}),
         preprocessing=Preprocessing(SIDE),
     )
-    bundle.write(tmp_path / "small", card, network.state_dict())
+    bundle.write_bundle(tmp_path / "small", card, network.state_dict())
     return tmp_path / "small"
 
 
@@ -63,7 +63,7 @@ def maps_by(cases, learned):
 
 
 def test_the_best_of_those_that_depend_on_what_was_learned_wins(folder, cases, monkeypatch):
-    model = predict.load(folder, "cpu")
+    model = predict.load_model(folder, "cpu")
     monkeypatch.setattr(saliency_maps, "maps_of", maps_by(cases, model.network))
     monkeypatch.setattr(saliency_maps, "SOME", 6)
     found = saliency_maps.compared(model, folder, cases, Progress("none"))
@@ -85,7 +85,7 @@ def test_the_best_of_those_that_depend_on_what_was_learned_wins(folder, cases, m
 
 def test_weights_become_random_from_the_head_down(folder):
     stages = saliency_maps.randomised(folder)
-    _, learned = saliency_maps.weights.load(folder)
+    _, learned = saliency_maps.weights.load_weights(folder)
 
     def changed(network):
         kept = learned.state_dict()

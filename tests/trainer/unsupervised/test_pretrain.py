@@ -145,7 +145,9 @@ def test_a_linear_probe_reads_more_from_it_than_from_random_weights(gratings, ca
     assert [files[0] for files in read.files] == [f"{number:03d}.png" for number in range(192)]
     pictures = torch.from_numpy(np.array(read.array)).unsqueeze(1).float() / 255
     torch.manual_seed(0)
-    random, started = (networks.create("light_residual", 8, width=8, depth=1) for _ in range(2))
+    random, started = (
+        networks.create_network("light_residual", 8, width=8, depth=1) for _ in range(2)
+    )
     before = probe(random, pictures, labels)
     started.load_state_dict(load_file(tmp_path / "start.safetensors"), strict=False)
     assert probe(started, pictures, labels) > before + 0.1
@@ -210,12 +212,12 @@ def test_what_is_held_out_is_not_learned_nor_are_its_mirrored_twins(cache, tmp_p
 def test_other_architectures_are_pretrained_through_their_trunk(
     shapes, cache, tmp_path, architecture
 ):
-    if architecture not in networks.architectures():
+    if architecture not in networks.list_architectures():
         pytest.skip("not in the registry")
     training = replace(CONFIG.training, epochs=1)
     model = ModelSettings(architecture)
     run(shapes, tmp_path, cache, replace(CONFIG, model=model, training=training))
-    network = networks.create(architecture, 3)
+    network = networks.create_network(architecture, 3)
     stored = load_file(tmp_path / "start.safetensors")
     missing, unexpected = network.load_state_dict(stored, strict=False)
     assert not unexpected

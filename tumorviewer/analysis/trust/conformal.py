@@ -30,7 +30,9 @@ class Openness:
     flags: tuple[str, ...] = ()
 
 
-def judge(card: ModelCard, probabilities_K: NDArray[np.float64], *, is_volume: bool) -> Openness:
+def apply_thresholds(
+    card: ModelCard, probabilities_K: NDArray[np.float64], *, is_volume: bool
+) -> Openness:
     """Apply a card's thresholds to an answer.
 
     A class is named if it is probable enough (selective classification; Geifman and El-Yaniv,

@@ -30,7 +30,7 @@ from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.explain import ContrastiveTarget
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.predict import Model
-from tumorviewer.analysis.preprocess import bright
+from tumorviewer.analysis.preprocess import find_bright
 from tumorviewer.analysis.slices import ReportProgress
 from tumorviewer.analysis.trust.map_verdict import NO_EVIDENCE, NO_TUMOUR, MapCheck
 from tumorviewer.errors import InputError
@@ -57,7 +57,7 @@ class CheckedMap:
     """Of the slice in the volume."""
 
 
-def check(
+def check_map(
     examination: Examination, asked: CheckedMap, progress: ReportProgress | None = None
 ) -> MapCheck:
     """Check the map of one slice.
@@ -115,8 +115,8 @@ def _checked(
         for name in others
     ]
     tick(2)
-    map_SS = explain.scaled(raw_NHW[:1], picture.shape[-1])[0]
-    deletion, insertion = road(model, picture, map_SS, question)
+    map_SS = explain.scale_maps(raw_NHW[:1], picture.shape[-1])[0]
+    deletion, insertion = measure_road(model, picture, map_SS, question)
     tick(3)
     return replace(
         found,
@@ -124,7 +124,7 @@ def _checked(
         insertion=insertion,
         agreement=float(np.mean(agreements)),
         others=tuple(others),
-        stability=None if is_slow else stability(raw_NHW),
+        stability=None if is_slow else measure_stability(raw_NHW),
         inside=inside_head(picture, map_SS),
     )
 
@@ -136,10 +136,10 @@ def maps_of(
     x = model.tensor(pictures)
     target, against = question.target, question.against
     if method in explain.NEEDS_PICTURE:
-        return explain.maps_of_pictures(method, model.network, x, target, against=against)
+        return explain.explain_images(method, model.network, x, target, against=against)
     with torch.inference_mode():
         features_NCHW = model.network.trunk(x)
-    return explain.maps_of_features(method, model.network, features_NCHW, target, against)
+    return explain.explain_features(method, model.network, features_NCHW, target, against)
 
 
 def variants_of(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -149,7 +149,7 @@ def variants_of(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([picture, noisy, picture[..., ::-1]])
 
 
-def stability(raw_3HW: NDArray[np.float32]) -> float:
+def measure_stability(raw_3HW: NDArray[np.float32]) -> float:
     """Lower rank correlation of a map with those of the other two :func:`variants_of`."""
     plain, noisy, mirrored = raw_3HW
     return min(rank_correlation(plain, noisy), rank_correlation(plain, mirrored[:, ::-1]))
@@ -173,7 +173,7 @@ def _resized(map_HW: NDArray[np.float32]) -> NDArray[np.float32]:
     return answer
 
 
-def road(
+def measure_road(
     model: Model,
     picture: NDArray[np.uint8],
     map_SS: NDArray[np.float32],
@@ -212,5 +212,5 @@ def _probability(logits_NK: Tensor, question: ContrastiveTarget) -> Tensor:
 def inside_head(picture: NDArray[np.uint8], map_SS: NDArray[np.float32]) -> float:
     """Share of a map inside what is brighter than the background, its holes filled."""
     seen_SS = picture if picture.ndim == 2 else picture[len(picture) // 2]
-    head_SS = binary_fill_holes(binary_closing(bright(seen_SS), iterations=2))
+    head_SS = binary_fill_holes(binary_closing(find_bright(seen_SS), iterations=2))
     return float(map_SS[head_SS].sum() / map_SS.sum())

@@ -62,10 +62,10 @@ class MapCheck:
         """Whether the map may be shown as evidence."""
         if self.nothing:
             return "nothing"
-        return "fails" if reasons(self) else "passes"
+        return "fails" if failure_reasons(self) else "passes"
 
 
-def reasons(check: MapCheck) -> tuple[str, ...]:
+def failure_reasons(check: MapCheck) -> tuple[str, ...]:
     """Why a map fails, in sentences; none if it passes."""
     failed = (
         (
@@ -80,7 +80,7 @@ def reasons(check: MapCheck) -> tuple[str, ...]:
     return tuple(tr(words) for value, least, words in failed if value is not None and value < least)
 
 
-def line(check: MapCheck) -> str:
+def describe_check(check: MapCheck) -> str:
     """The verdict and its figures in a line or two, as the window shows them."""
     if check.nothing:
         return tr(check.nothing)

@@ -87,7 +87,7 @@ class FeatureSpace(NamedTuple):
         return cls(*(arrays[f"familiarity.{name}"].astype(np.float32) for name in cls._fields))
 
 
-def scores(usual_22: Floats, raw_2N: Floats) -> NDArray[np.float64]:
+def scale_scores(usual_22: Floats, raw_2N: Floats) -> NDArray[np.float64]:
     """``(N,)`` of both ways together: 0 for the median held-out item, 1 where its outermost
     hundredth begins.
 
@@ -96,20 +96,20 @@ def scores(usual_22: Floats, raw_2N: Floats) -> NDArray[np.float64]:
     usual_22
         As :attr:`FeatureSpace.usual`.
     raw_2N
-        As :func:`raw` answers.
+        As :func:`raw_scores` answers.
     """
     middle, above = usual_22.T[:, :, None]
     louder: Floats = ((raw_2N - middle) / above).max(0)
     return louder.astype(np.float64)
 
 
-def raw(space: FeatureSpace, method: str, features_NCHW: Floats) -> tuple[Floats, Floats]:
+def raw_scores(space: FeatureSpace, method: str, features_NCHW: Floats) -> tuple[Floats, Floats]:
     """Distance, and how improbable it is that the picture is upright, ``(N,)`` each."""
     standard_NC: Floats = (features_NCHW.mean((2, 3)) - space.mean) / space.scale
     return DISTANCES[method](space, standard_NC), _turned(space, features_NCHW)
 
 
-def whitened(space: FeatureSpace, standard_NC: Floats) -> Floats:
+def whiten(space: FeatureSpace, standard_NC: Floats) -> Floats:
     """``(N, P)``: of unit variance in the training data."""
     projected: Floats = standard_NC @ space.components.T / space.spread
     return projected
@@ -126,7 +126,7 @@ def _turned(space: FeatureSpace, features_NCHW: Floats) -> Floats:
 def _mahalanobis(space: FeatureSpace, standard_NC: Floats) -> Floats:
     """From the mean of the training data (Lee et al., NeurIPS 2018; without classes, as the
     background of Ren et al., 2021)."""
-    distances_N: Floats = np.linalg.norm(whitened(space, standard_NC), axis=1)
+    distances_N: Floats = np.linalg.norm(whiten(space, standard_NC), axis=1)
     return distances_N
 
 
@@ -140,7 +140,7 @@ def _residual(space: FeatureSpace, standard_NC: Floats) -> Floats:
 
 def _neighbour(space: FeatureSpace, standard_NC: Floats) -> Floats:
     """To the :data:`NEIGHBOUR`-th nearest training item (Sun et al., ICML 2022), whitened."""
-    query_NP = whitened(space, standard_NC)
+    query_NP = whiten(space, standard_NC)
     products_NB = query_NP @ space.items.T
     squares_NB = np.square(space.items).sum(1) - 2 * products_NB
     at = min(NEIGHBOUR, len(space.items)) - 1
@@ -168,6 +168,6 @@ class OodDetector:
         return FeatureWatch(network, self.known.stages, self.known.cells)
 
     def distances(self, features_NCHW: Floats) -> NDArray[np.float64]:
-        """``(N,)``, as :func:`scores`."""
-        raw_2N = np.stack(raw(self._space, self.known.method, features_NCHW))
-        return scores(self._space.usual, raw_2N)
+        """``(N,)``, as :func:`scale_scores`."""
+        raw_2N = np.stack(raw_scores(self._space, self.known.method, features_NCHW))
+        return scale_scores(self._space.usual, raw_2N)

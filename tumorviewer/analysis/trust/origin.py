@@ -39,7 +39,7 @@ _ELSEWHERE = re.compile(
 )
 
 
-def of_volume(volume: Volume) -> Origin:
+def find_origin(volume: Volume) -> Origin:
     """Read it from the tags of a volume's series; its sequence, without tags, from its name."""
     tags = volume.tags
     series = Series(Path(volume.source).name, (), volume.source, modality="", tags=tags)

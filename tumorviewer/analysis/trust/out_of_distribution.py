@@ -32,7 +32,7 @@ class _Reason(NamedTuple):
     text: str
 
 
-def judge(
+def assess_distribution(
     prepared: PreparedVolume,
     known: OodMeasures,
     distances_N: NDArray[np.float64],
@@ -111,6 +111,6 @@ def _of_distance(
 def _of_quality(pictures: NDArray[np.uint8], known: OodMeasures) -> Iterator[_Reason]:
     """Of single slices, or of those in the middle of their neighbours."""
     alone = pictures if pictures.ndim == 3 else pictures[:, pictures.shape[1] // 2]
-    found = np.median([quality.measure(picture) for picture in alone], axis=0)
-    for fault in quality.faults(quality.Quality(*map(float, found)), known.quality):
+    found = np.median([quality.measure_quality(picture) for picture in alone], axis=0)
+    for fault in quality.find_faults(quality.Quality(*map(float, found)), known.quality):
         yield _Reason("unusual", tr(fault))

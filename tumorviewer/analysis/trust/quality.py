@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorviewer.analysis.preprocess import bright
+from tumorviewer.analysis.preprocess import find_bright
 from tumorviewer.language import later
 
 
@@ -33,9 +33,9 @@ class Quality(NamedTuple):
     wholly shown touches them at a point each."""
 
 
-def measure(picture_SS: NDArray[np.uint8]) -> Quality:
+def measure_quality(picture_SS: NDArray[np.uint8]) -> Quality:
     """Measure a picture as the network sees it."""
-    inside = bright(picture_SS)
+    inside = find_bright(picture_SS)
     if not inside.any():
         return Quality(0, 0, 0, 1, 0)
     grey = picture_SS.astype(np.float32)
@@ -73,7 +73,7 @@ def _cut(picture_SS: NDArray[np.uint8], inside_SS: NDArray[np.bool_]) -> float:
     return float(np.mean([side.mean() for side in sides]))
 
 
-def faults(found: Quality, usual: Mapping[str, Sequence[float]]) -> list[str]:
+def find_faults(found: Quality, usual: Mapping[str, Sequence[float]]) -> list[str]:
     """What is the matter with a picture, in sentences to be translated.
 
     Parameters

@@ -56,7 +56,9 @@ class SimilarCaseIndex:
         embedding_D
             As the network gives it.
         """
-        query_1P = projected(embedding_D[None], self._arrays["mean"], self._arrays["components"])
+        query_1P = project_embeddings(
+            embedding_D[None], self._arrays["mean"], self._arrays["components"]
+        )
         wanted = min(_FIRST, self._count)
         while True:
             distances, rows = self._neighbours.kneighbors(query_1P, wanted)
@@ -79,7 +81,7 @@ class SimilarCaseIndex:
         )
 
 
-def projected(
+def project_embeddings(
     embeddings_ND: NDArray[np.floating],
     mean_D: NDArray[np.generic],
     components_PD: NDArray[np.generic],

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorviewer.analysis.preprocess import bright
-from tumorviewer.language import current, later, number, percent, tr
+from tumorviewer.analysis.preprocess import find_bright
+from tumorviewer.language import current_language, later, number, percent, tr
 from tumorviewer.models.trust_measures import Cohort
 
 PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
@@ -53,7 +53,7 @@ class Facts:
     words: dict[str, str] = field(default_factory=dict)
 
 
-def facts(
+def collect_facts(
     tags: Mapping[str, str], affine: NDArray[np.float64] | None, shape: tuple[int, ...]
 ) -> Facts:
     """What headers say of a scan.
@@ -73,7 +73,7 @@ def facts(
             numbers[key] = value
     if numbers.get("field_strength", 0) > _HIGHEST_FIELD_T:
         numbers["field_strength"] /= 1e4  # given in gauss by some old scanners
-    if (years := age(tags.get("PatientAge", ""))) is not None:
+    if (years := parse_age(tags.get("PatientAge", ""))) is not None:
         numbers["age"] = years
     if affine is not None:
         between, *within = np.linalg.norm(affine[:3, :3], axis=0)
@@ -84,13 +84,13 @@ def facts(
     return Facts(numbers, {key: text for key, text in words.items() if text})
 
 
-def age(text: str) -> float | None:
+def parse_age(text: str) -> float | None:
     """Years of an Age String such as ``045Y`` (PS3.5 6.2); None if it is none."""
     match = re.fullmatch(r"(\d{1,3})([DWMY])", text.strip().upper())
     return int(match[1]) * _YEARS[match[2]] if match else None
 
 
-def intensities(pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+def measure_intensities(pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
     """Median and standard deviation of the grey levels of each picture's foreground.
 
     Parameters
@@ -99,7 +99,7 @@ def intensities(pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
         ``(N, S, S)``, or ``(N, T, S, S)`` with neighbours, as the network sees them.
     """
     seen = pictures if pictures.ndim == 3 else pictures[:, pictures.shape[1] // 2]
-    inside = [picture[bright(picture)] for picture in seen]
+    inside = [picture[find_bright(picture)] for picture in seen]
     levels = [some if some.size else np.zeros(1) for some in inside]
     return {
         "brightness": np.array([float(np.median(some)) for some in levels]),
@@ -107,7 +107,7 @@ def intensities(pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def compare(scan: Facts, cohort: Cohort) -> tuple[str, ...]:
+def compare_with_cohort(scan: Facts, cohort: Cohort) -> tuple[str, ...]:
     """Where a scan is unlike the training data, and what these do not say; a sentence each."""
     said = [
         sentence
@@ -115,41 +115,48 @@ def compare(scan: Facts, cohort: Cohort) -> tuple[str, ...]:
         if (sentence := _number_beside(key, value, cohort.numbers.get(key)))
     ]
     said += [
-        tr("{what}: {value}; none of the training data.", what=capital(title(key)), value=value)
+        tr(
+            "{what}: {value}; none of the training data.",
+            what=capital(quantity_title(key)),
+            value=value,
+        )
         for key, value in scan.words.items()
         if key in cohort.shares and value not in cohort.shares[key]
     ]
     if unsaid := [key for key in _ASKED if key not in cohort.numbers and key not in cohort.shares]:
         said.append(
-            tr("The training data say nothing of: {what}.", what=", ".join(map(title, unsaid)))
+            tr(
+                "The training data say nothing of: {what}.",
+                what=", ".join(map(quantity_title, unsaid)),
+            )
         )
     return tuple(said)
 
 
-def title(key: str) -> str:
+def quantity_title(key: str) -> str:
     """What a key stands for, in the user's language."""
     return tr(NUMBERS[key].title if key in NUMBERS else SHARES[key])
 
 
 def capital(text: str) -> str:
     """A text as a sentence or a cell begins with it; Turkish has an i of its own."""
-    first = "İ" if current() == "tr" and text[:1] == "i" else text[:1].upper()
+    first = "İ" if current_language() == "tr" and text[:1] == "i" else text[:1].upper()
     return first + text[1:]
 
 
-def written(key: str, value: float) -> str:
+def format_quantity(key: str, value: float) -> str:
     """A number with its unit."""
     quantity = NUMBERS[key]
     return f"{number(value, quantity.form)} {tr(quantity.unit)}".strip()
 
 
-def range_of(key: str, percentiles: tuple[float, ...]) -> str:
+def format_range(key: str, percentiles: tuple[float, ...]) -> str:
     """Where the middle 98 % of the training data lie: ``1.0–5.0 mm``."""
     low, high = percentiles[1], percentiles[-2]
-    return f"{number(low, NUMBERS[key].form)}–{written(key, high)}"
+    return f"{number(low, NUMBERS[key].form)}–{format_quantity(key, high)}"
 
 
-def distribution(shares: Mapping[str, float], most: int = 4) -> str:
+def format_shares(shares: Mapping[str, float], most: int = 4) -> str:
     """The most frequent values: ``SIEMENS 60 %, GE 40 %``."""
     first = sorted(shares.items(), key=lambda pair: -pair[1])[:most]
     return ", ".join(f"{name} {percent(share)}" for name, share in first)
@@ -160,9 +167,9 @@ def _number_beside(key: str, value: float, known: tuple[float, ...] | None) -> s
         return ""
     return tr(
         "{what}: {value}; training data {range}.",
-        what=capital(title(key)),
-        value=written(key, value),
-        range=range_of(key, known),
+        what=capital(quantity_title(key)),
+        value=format_quantity(key, value),
+        range=format_range(key, known),
     )
 
 

@@ -24,12 +24,12 @@ _SHIFT = 0.04
 """Of the side; training shifts by as much."""
 
 
-def mirrored(picture: Picture) -> Picture:
+def mirror(picture: Picture) -> Picture:
     """Left for right."""
     return picture[..., ::-1]
 
 
-def shifted(picture: Picture) -> Picture:
+def shift(picture: Picture) -> Picture:
     """Down and to the right; what comes in is dark."""
     by = round(_SHIFT * picture.shape[-1])
     moved = np.zeros_like(picture)
@@ -37,17 +37,17 @@ def shifted(picture: Picture) -> Picture:
     return moved
 
 
-def brighter(picture: Picture) -> Picture:
+def brighten(picture: Picture) -> Picture:
     """Gamma 0.8."""
     return _gamma(picture, 0.8)
 
 
-def darker(picture: Picture) -> Picture:
+def darken(picture: Picture) -> Picture:
     """Gamma 1.25."""
     return _gamma(picture, 1.25)
 
 
-CHANGES: tuple[Callable[[Picture], Picture], ...] = (mirrored, shifted, brighter, darker)
+CHANGES: tuple[Callable[[Picture], Picture], ...] = (mirror, shift, brighten, darken)
 
 
 def is_cheap(examination: Examination) -> bool:
@@ -55,7 +55,7 @@ def is_cheap(examination: Examination) -> bool:
     return len(CHANGES) * 20 <= len(examination.prepared.slices)
 
 
-def vary(examination: Examination, position: int) -> Variation:
+def vary_slice(examination: Examination, position: int) -> Variation:
     """Ask about one of the prepared slices, changed in each way.
 
     Raises
@@ -84,7 +84,7 @@ def _answers(examination: Examination, changed_VSS: Picture) -> NDArray[np.float
     parts = Batches(model).run(
         list(range(len(changed_VSS))), lambda part: model.forward(changed_VSS[part])[1].cpu()
     )
-    return predict.probabilities(torch.cat([logits for _, logits in parts]), model.card)
+    return predict.softmax_probabilities(torch.cat([logits for _, logits in parts]), model.card)
 
 
 def _gamma(picture: Picture, gamma: float) -> Picture:

@@ -39,7 +39,7 @@ class Keeper(QObject):
         self._retry.setSingleShot(True)
         self._retry.setInterval(_RETRY_MS)
         self._retry.timeout.connect(self._write_again)
-        clerk.ask(lambda records: records.annotations.of(study), book.load)
+        clerk.ask(lambda records: records.annotations.on_study(study), book.load)
         for mark in book.marks():
             self._write(mark.id, mark)
         book.saved.connect(lambda mark: self._write(mark.id, mark))

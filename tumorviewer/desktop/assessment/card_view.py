@@ -235,7 +235,7 @@ def _write(painter: QPainter, cell: QRectF, text: str, *, centred: bool) -> None
 
 
 def _pictures(model: Path, folder: str, mistakes: Sequence[ConfidentMistake], job: Job) -> Pictures:
-    shipped = bundle.trust_arrays(model).get("mistakes.pictures")
+    shipped = bundle.read_trust_arrays(model).get("mistakes.pictures")
     if shipped is not None:
         return {at: one.astype(np.uint8) for at, one in enumerate(shipped)}
     if not folder:

@@ -283,23 +283,23 @@ def _cohort(card: ModelCard) -> Section:
         return _measured("cohort", title, ())
     rows = tuple(
         (
-            training_cohort.capital(training_cohort.title(key)),
-            training_cohort.range_of(key, values),
-            training_cohort.written(key, values[4]),
+            training_cohort.capital(training_cohort.quantity_title(key)),
+            training_cohort.format_range(key, values),
+            training_cohort.format_quantity(key, values[4]),
         )
         for key, values in known.numbers.items()
         if key in training_cohort.NUMBERS
     )
     rows += tuple(
         (
-            training_cohort.capital(training_cohort.title(key)),
-            training_cohort.distribution(shares),
+            training_cohort.capital(training_cohort.quantity_title(key)),
+            training_cohort.format_shares(shares),
             "",
         )
         for key, shares in known.shares.items()
         if key in training_cohort.SHARES
     )
-    unsaid = training_cohort.compare(training_cohort.Facts(), known)
+    unsaid = training_cohort.compare_with_cohort(training_cohort.Facts(), known)
     headings = ("", tr("98 % of the training data"), tr("Half below"))
     return Section("cohort", title, unsaid, Table(tr("Training data"), headings, rows))
 

@@ -31,7 +31,7 @@ class _Chart(QWidget):
 
     def show_rates(self, rates: Rates) -> None:
         self._rates = rates
-        spoken = (f"{name}: {site_words.rate(one)}" for name, one in rates)
+        spoken = (f"{name}: {site_words.format_rate(one)}" for name, one in rates)
         self.setAccessibleDescription("; ".join(spoken) or self._empty)
         self.updateGeometry()
         self.update()
@@ -117,7 +117,7 @@ class Bars(_Chart):
             _paint_bar(painter, bar, one)
             painter.setPen(QColor(colours.text))
             beside = QRectF(bar.right() + 8, top, words - 8, step - 8)
-            painter.drawText(beside, Qt.AlignmentFlag.AlignVCenter, site_words.rate(one))
+            painter.drawText(beside, Qt.AlignmentFlag.AlignVCenter, site_words.format_rate(one))
 
 
 def _paint_grid(painter: QPainter, inside: QRectF) -> None:

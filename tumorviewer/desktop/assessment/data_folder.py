@@ -16,7 +16,7 @@ from tumorviewer.files import replace_atomically
 from tumorviewer.imaging.thumbnails import draw_thumbnail
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
-from tumorviewer.resources import home
+from tumorviewer.resources import home_path
 
 Check = Callable[[], None]
 """Raises :class:`tumorviewer.errors.Cancelled` once nobody wants the answer."""
@@ -38,7 +38,7 @@ class DataFolder:
 
     def __init__(self, folder: Path, kept: Path | None = None) -> None:
         self.folder = folder
-        self._kept = kept or home("cache", "data-folder.json")
+        self._kept = kept or home_path("cache", "data-folder.json")
 
     def find(self, digests: Collection[str], check: Check = lambda: None) -> dict[str, Path]:
         """The files with some of these digests

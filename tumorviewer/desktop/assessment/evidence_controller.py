@@ -65,7 +65,9 @@ class EvidenceDesk(QObject):
         shown = self._reading.shown
         sentences: tuple[str, ...] = ()
         if known is not None and self._volume is not None and shown is not None:
-            sentences = training_cohort.compare(_facts(shown, self._volume, finding), known)
+            sentences = training_cohort.compare_with_cohort(
+                _facts(shown, self._volume, finding), known
+            )
         self._panel.show_cohort(sentences)
 
     def set_slice(self, index: int) -> None:
@@ -186,7 +188,7 @@ def _missing(count: int) -> str:
 
 def _pictures(model: Path, folder: str, found: SimilarCases, job: Job) -> Pictures:
     """Of each case whose picture can be had, by its place."""
-    shipped = bundle.trust_arrays(model).get("similar.pictures")
+    shipped = bundle.read_trust_arrays(model).get("similar.pictures")
     if shipped is not None:
         return {at: shipped[case.row].astype(np.uint8) for at, case in enumerate(found.cases)}
     if not folder:
@@ -202,5 +204,5 @@ def _pictures(model: Path, folder: str, found: SimilarCases, job: Job) -> Pictur
 
 def _facts(shown: Shown, volume: Volume, finding: Finding) -> training_cohort.Facts:
     affine = None if volume.placement is Placement.NONE else volume.affine
-    known = training_cohort.facts(shown.series.tags, affine, volume.array.shape)
+    known = training_cohort.collect_facts(shown.series.tags, affine, volume.array.shape)
     return training_cohort.Facts(known.numbers | finding.inputs, known.words)

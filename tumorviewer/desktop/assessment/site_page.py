@@ -53,12 +53,16 @@ class SitePage(Page):
 
     def show_agreement(self, found: Agreement) -> None:
         """What was measured."""
-        self._summary.show_texts(list(site_words.summary(found, self._labels)))
+        self._summary.show_texts(list(site_words.summarise_agreement(found, self._labels)))
         self.months.show_rates(found.months)
         self._show_groups(found)
-        self._alarms.show_texts([site_words.alarm(one) for one in found.alarms if one.alarms])
-        self._quiet.show_texts([site_words.alarm(one) for one in found.alarms if not one.alarms])
-        self._how.show_texts(list(site_words.how()))
+        self._alarms.show_texts(
+            [site_words.describe_alarm(one) for one in found.alarms if one.alarms]
+        )
+        self._quiet.show_texts(
+            [site_words.describe_alarm(one) for one in found.alarms if not one.alarms]
+        )
+        self._how.show_texts(list(site_words.describe_watch()))
 
     def show_problem(self, error: InputError) -> None:
         self._summary.show_texts([error.message])

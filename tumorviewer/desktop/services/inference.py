@@ -11,7 +11,7 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from tumorviewer.analysis.finding import Finding, Saliency, join
+from tumorviewer.analysis.finding import Finding, Saliency, join_saliency
 from tumorviewer.analysis.messages import (
     Analyse,
     Died,
@@ -335,7 +335,7 @@ def _with_maps(finding: Finding, new: Saliency) -> Finding:
     """Maps of the same method and class join those that are there; others replace them."""
     old = finding.saliency
     if old is not None and _question(old) == _question(new):
-        new = join(old, new, finding.labels.get(new.target, new.target))
+        new = join_saliency(old, new, finding.labels.get(new.target, new.target))
     return replace(finding, saliency=new)
 
 

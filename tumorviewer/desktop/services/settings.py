@@ -12,7 +12,7 @@ from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 from tumorviewer.desktop.services import preferences
 from tumorviewer.desktop.services.preferences import Scheme, Value
 from tumorviewer.language import tr
-from tumorviewer.resources import home
+from tumorviewer.resources import home_path
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Settings(QObject):
 
     def __init__(self, file: Path | None = None) -> None:
         super().__init__()
-        self.file = file or home("settings.toml")
+        self.file = file or home_path("settings.toml")
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         places = self.file.with_name("window.ini")
         places.touch(mode=0o600)

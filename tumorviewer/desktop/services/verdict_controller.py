@@ -57,7 +57,7 @@ def load_case(study: int, records: Records) -> Case:
     kept = records.session.kept(_name(entry))
     return Case(
         entry=entry,
-        history=tuple(records.verdicts.of(study)),
+        history=tuple(records.verdicts.on_study(study)),
         current=records.verdicts.current(study),
         draft=Draft() if kept is None else _draft(kept),
         answer_seen=any(one.action == ANSWER_SHOWN for one in records.trail.entries(study)),

@@ -95,9 +95,9 @@ def leave_at_once(code: int) -> None:
 def _scale() -> None:
     """Let Qt draw everything larger; what is said outside the program goes first."""
     from tumorviewer.desktop.services import preferences
-    from tumorviewer.resources import home
+    from tumorviewer.resources import home_path
 
-    scale = preferences.read(home("settings.toml")).values["scale"]
+    scale = preferences.read(home_path("settings.toml")).values["scale"]
     os.environ.setdefault("QT_SCALE_FACTOR", str(int(scale) / 100))
 
 
@@ -108,10 +108,12 @@ def _speak(application: QApplication, chosen: str) -> None:
     from tumorviewer import language
 
     named = os.environ.get(language.VARIABLE) or chosen
-    language.use(QLocale.system().uiLanguages()[0][:2] if named == language.SYSTEM else named)
-    spoken = QLocale(language.current())
+    language.use_language(
+        QLocale.system().uiLanguages()[0][:2] if named == language.SYSTEM else named
+    )
+    spoken = QLocale(language.current_language())
     QLocale.setDefault(spoken)
-    if language.current() != "en":
+    if language.current_language() != "en":
         from tumorviewer.desktop.shell.qt_words import QtWords
 
         application.installTranslator(QtWords(spoken, application))

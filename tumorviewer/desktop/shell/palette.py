@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop.shell.actions import TABLE, Actions, Entry
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.controls import label
-from tumorviewer.language import folded, later, tr
+from tumorviewer.language import fold_case, later, tr
 
 _HINT = later("Enter runs it, Up and Down choose, Esc closes.")
 _MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
@@ -110,10 +110,10 @@ class Palette(QDialog):
 
 def matching(query: str, entries: Sequence[Entry]) -> list[Entry]:
     """The entries that have every word of a query, the likeliest first, else in their order."""
-    words = folded(query).split()
+    words = fold_case(query).split()
     found = []
     for entry in entries:
-        costs = [_cost(word, folded(f"{entry.title} {tr(entry.menu)}")) for word in words]
+        costs = [_cost(word, fold_case(f"{entry.title} {tr(entry.menu)}")) for word in words]
         if None not in costs:
             found.append((sum(cost or 0 for cost in costs), entry))
     return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from tumorviewer.desktop.services.records_executor import Clerk
 from tumorviewer.desktop.shell.tabs import StudyTabs
 from tumorviewer.records import WorklistEntry
-from tumorviewer.resources import home
+from tumorviewer.resources import home_path
 
 if TYPE_CHECKING:
     from tumorviewer.desktop.training.workspace import Workspace
@@ -99,7 +99,7 @@ class Door(QObject):
         window.close()
 
     def _is_training(self) -> bool:
-        if not home("training").is_dir():
+        if not home_path("training").is_dir():
             return False
         from tumorviewer.desktop.training.run_store import Shelf
 

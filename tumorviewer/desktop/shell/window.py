@@ -47,7 +47,7 @@ from tumorviewer.desktop.worklist.study_list import study_text
 from tumorviewer.desktop.worklist.study_panel import StudyPanel
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 from tumorviewer.study.types import Opened, Volume
 
 _OPACITY_STEP = 0.1
@@ -244,7 +244,7 @@ class MainWindow(QMainWindow):
 
     def open_demonstration(self) -> None:
         """Open the study that ships with the program."""
-        self.open([resource("demonstration")])
+        self.open([resource_path("demonstration")])
 
     def _choose_files(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, tr("Open files"))

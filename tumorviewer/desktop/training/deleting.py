@@ -167,7 +167,7 @@ def sentences(item: Item, shelf: Shelf, size: int) -> list[str]:
 def _is_locked(data: DataSet) -> bool:
     """Whether models are to be compared on it."""
     try:
-        locked = promotion.locked(promotion.history(Catalogue()))
+        locked = promotion.find_locked_test_set(promotion.read_history(Catalogue()))
     except InputError:  # said where models are promoted
         return False
     return locked is not None and locked.name == data.name

@@ -86,7 +86,7 @@ class Promoter(QObject):
     def roll_back(self) -> None:
         """`changed` or `failed` follows."""
         self._start(
-            lambda: promotion.roll_back(Catalogue(), journal.user_name()), self.changed.emit
+            lambda: promotion.roll_back_model(Catalogue(), journal.user_name()), self.changed.emit
         )
 
     def close(self) -> bool:
@@ -108,7 +108,7 @@ def standing(candidate: Candidate | None) -> Standing:
         If the journal cannot be read.
     """
     catalogue = Catalogue()
-    history = promotion.history(catalogue)
+    history = promotion.read_history(catalogue)
     card, title = _in_use(catalogue)
     current = ComparedModel.of(card) if card else None
     models = tuple(
@@ -116,7 +116,7 @@ def standing(candidate: Candidate | None) -> Standing:
         for one in catalogue.entries()
         if one.card and ComparedModel.of(one.card) != current
     )
-    found = Standing(current, title, history, promotion.locked(history), models)
+    found = Standing(current, title, history, promotion.find_locked_test_set(history), models)
     if candidate is None:
         return found
     return _judged(found, card, candidate)
@@ -134,12 +134,14 @@ def _judged(found: Standing, current: ModelCard | None, candidate: Candidate) ->
     card = bundle.read_card(candidate.folder)
     if current is not None and card.weights.sha256 == current.weights.sha256:
         return replace(found, is_in_use=True)
-    said = promotion.objections(_evidence(candidate), card, current, found.locked)
+    said = promotion.list_objections(_evidence(candidate), card, current, found.locked)
     return replace(found, objections=tuple(said))
 
 
 def _evidence(candidate: Candidate) -> comparison.Comparison | None:
-    return comparison.read(candidate.comparison) if candidate.comparison.is_file() else None
+    return (
+        comparison.read_comparison(candidate.comparison) if candidate.comparison.is_file() else None
+    )
 
 
 def promote(candidate: Candidate, override: str) -> Change:
@@ -152,9 +154,11 @@ def promote(candidate: Candidate, override: str) -> Change:
     """
     catalogue = Catalogue()
     card = bundle.read_card(candidate.folder)
-    card, _ = bundle_exchange.bring_in(candidate.folder, catalogue, _free_name(catalogue, card))
+    card, _ = bundle_exchange.import_bundle(
+        candidate.folder, catalogue, _free_name(catalogue, card)
+    )
     evidence = candidate.comparison if candidate.comparison.is_file() else None
-    return promotion.promote(catalogue, card.name, journal.user_name(), evidence, override)
+    return promotion.promote_model(catalogue, card.name, journal.user_name(), evidence, override)
 
 
 def _free_name(catalogue: Catalogue, card: ModelCard) -> str:

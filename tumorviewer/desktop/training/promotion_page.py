@@ -236,7 +236,9 @@ class PromotionPage(Page):
         for part in (self.words, self.figures, self.open):
             part.setVisible(found is not None)
         if found is not None:
-            self.words.setText(evidence.compared(found) if "seen" in found else found["words"])
+            self.words.setText(
+                evidence.describe_comparison(found) if "seen" in found else found["words"]
+            )
             self.figures.show_rows(
                 _headings(found),
                 [_figure_row(key, words, found) for key, words in _FIGURES.items()],

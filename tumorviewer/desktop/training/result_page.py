@@ -157,7 +157,7 @@ def figure_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _selection(card: ModelCard) -> str:
     if "split" in card.training:
-        return evidence.selection(card.training)
+        return evidence.describe_selection(card.training)
     return str(card.training.get("selection", ""))  # of a trainer of before
 
 

@@ -16,7 +16,7 @@ from tumorviewer.desktop.training.job import Job
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.language import later, tr
-from tumorviewer.resources import home
+from tumorviewer.resources import home_path
 
 _SET, _CHOICES, _PROTOCOL = "set.json", "choices.json", "protocol.json"
 BUNDLE, FIGURES, LOG, LAST, CONFIG, REPORT = (
@@ -224,7 +224,7 @@ class Shelf:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = root or home("training")
+        self.root = root or home_path("training")
 
     def sets(self) -> tuple[DataSet, ...]:
         """By name."""

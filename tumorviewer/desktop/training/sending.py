@@ -107,14 +107,14 @@ class Sender(QObject):
 def _export(
     order: Order, records: Records, job: Job, tell: Callable[[int, int], object]
 ) -> Exported:
-    from tumorviewer.records.training import export
+    from tumorviewer.records.training import export_training_data
 
     def progress(done: int, total: int) -> None:
         job.check()
         job.tell(tell, done, total)
 
     studies = [one.id for one in order.choice.entries]
-    return export(records, studies, order.folder, progress=progress)
+    return export_training_data(records, studies, order.folder, progress=progress)
 
 
 @contextmanager

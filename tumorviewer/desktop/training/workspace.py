@@ -313,7 +313,7 @@ def _page_of(workspace: Workspace, state: State) -> QWidget:
 def suggestions(run: Run) -> dict[str, object]:
     """Names for the model; where the model in use knows some of the classes, its words for them,
     and itself to start from."""
-    card = promotion.card_in_use(Catalogue())
+    card = promotion.read_card_in_use(Catalogue())
     known = run.data.findings() or {}
     classes = list(known.get("classes", {}))
     labels = {name: card.labels[name] for name in classes if card and name in card.labels}

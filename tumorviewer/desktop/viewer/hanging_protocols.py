@@ -17,7 +17,7 @@ from tumorviewer.imaging.geometry import name_plane_across
 from tumorviewer.imaging.sequences import Sequence as Kind
 from tumorviewer.imaging.sequences import find_case_name, find_modality, recognise_sequence
 from tumorviewer.language import later, tr
-from tumorviewer.resources import home, resource
+from tumorviewer.resources import home_path, resource_path
 from tumorviewer.study.types import Series, Study, Window
 
 FILE = "hanging.toml"
@@ -95,13 +95,13 @@ def load() -> Protocols:
     InputError
         If the user's file cannot be understood.
     """
-    own = home(FILE)
+    own = home_path(FILE)
     return read(own) if own.exists() else shipped()
 
 
 def shipped() -> Protocols:
     """The protocols that ship."""
-    return read(resource(FILE))
+    return read(resource_path(FILE))
 
 
 def read(path: Path) -> Protocols:

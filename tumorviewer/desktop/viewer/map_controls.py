@@ -7,7 +7,12 @@ from PySide6.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.methods import METHODS, Method
-from tumorviewer.analysis.trust.map_verdict import WHAT_IS_CHECKED, MapCheck, line, reasons
+from tumorviewer.analysis.trust.map_verdict import (
+    WHAT_IS_CHECKED,
+    MapCheck,
+    describe_check,
+    failure_reasons,
+)
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.controls import Choice, button, heading, label, plain_tip
 from tumorviewer.language import later, percent, tr
@@ -108,8 +113,8 @@ class MapControls(QWidget):
         said = [tr("The map is being checked…")] if is_running else []
         if check is not None:
             failed = check.verdict == "fails"
-            why = (tr("Do not rely on this map."), *reasons(check)) if failed else ()
-            said = [*why, line(check)]
+            why = (tr("Do not rely on this map."), *failure_reasons(check)) if failed else ()
+            said = [*why, describe_check(check)]
         theme.set_role(self._check, "warning" if check and check.verdict == "fails" else "small")
         self._check.setText("\n".join(said))
         self._check.setVisible(bool(said))

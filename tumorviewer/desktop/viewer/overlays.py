@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage
 
 from tumorviewer.analysis.finding import Finding, Saliency
 from tumorviewer.analysis.methods import METHODS
-from tumorviewer.analysis.trust.map_verdict import MapCheck, reasons
+from tumorviewer.analysis.trust.map_verdict import MapCheck, failure_reasons
 from tumorviewer.desktop.viewer.link import share_frame
 from tumorviewer.desktop.viewer.view_state import ViewState
 from tumorviewer.imaging.colormap import colour_map
@@ -99,7 +99,7 @@ class SaliencyView:
         check = self._checks.get(index)
         if check is None or check.verdict == "passes":
             return ()
-        return (tr(check.nothing),) if check.nothing else reasons(check)
+        return (tr(check.nothing),) if check.nothing else failure_reasons(check)
 
     def _question(self) -> str:
         """The class; and the one against which it is explained."""

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QP
 from PySide6.QtWidgets import QApplication, QWidget
 
 from tumorviewer.desktop.services.preferences import Scheme
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ def apply(scheme: Scheme) -> None:
     colours = _colours(scheme)
     it = application()
     it.setPalette(_palette(colours))
-    sheet = Template(resource("desktop", "style.qss").read_text("utf-8"))
-    icons = resource("desktop", "icons").as_posix()
+    sheet = Template(resource_path("desktop", "style.qss").read_text("utf-8"))
+    icons = resource_path("desktop", "icons").as_posix()
     focus = "2px" if colours is HIGH_CONTRAST else "1px"
     tick = "white" if colours is LIGHT else "black"
     it.setStyleSheet(sheet.substitute(asdict(colours), icons=icons, focus=focus, tick=tick))
@@ -140,7 +140,7 @@ def drawing(name: str, colour: str, side: int = 20) -> QPixmap:
     """One of our own line drawings, `side` pixels wide."""
     from PySide6.QtSvg import QSvgRenderer
 
-    lines = resource("desktop", "icons", f"{name}.svg").read_text("utf-8")
+    lines = resource_path("desktop", "icons", f"{name}.svg").read_text("utf-8")
     renderer = QSvgRenderer(QByteArray(lines.replace("currentColor", colour).encode()))
     ratio = application().devicePixelRatio()
     pixmap = QPixmap(QSize(side, side) * ratio)
