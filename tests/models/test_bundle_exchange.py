@@ -23,7 +23,7 @@ from tumorviewer.models.catalogue import Catalogue
 IMPORT = """
 import sys
 from pathlib import Path
-from tumorviewer.models import exchange
+from tumorviewer.models import bundle_exchange
 from tumorviewer.models.catalogue import Catalogue
 source, root = map(Path, sys.argv[1:3])
 assert "torch" not in sys.modules
