@@ -31,7 +31,8 @@ from trainer.data.split import Split
 from trainer.tools.progress import Progress
 from trainer.training.augment import Augmentation
 from trainer.training.frozen_features import Remainder
-from trainer.training.loop import Store, Trainer
+from trainer.training.image_store import ImageStore
+from trainer.training.loop import Trainer
 from trainer.training.optimise import TrainingSettings
 from tumorviewer import networks
 
@@ -68,7 +69,7 @@ def ours(array: np.ndarray, precision: str) -> Timed:
     split = Split(np.arange(len(array)), np.arange(0))
     settings = TrainingSettings(batch=BATCH, precision=precision)
     network = networks.create_network("light", CLASSES)
-    return Timed(network, Store(array, CPU), labels, split, settings, Augmentation(), CPU)
+    return Timed(network, ImageStore(array, CPU), labels, split, settings, Augmentation(), CPU)
 
 
 def now() -> tuple[float, float]:
@@ -212,7 +213,7 @@ def frozen() -> None:
     labels = np.arange(count) % CLASSES
     split = Split(np.arange(count)[: count * 4 // 5], np.arange(count)[count * 4 // 5 :])
     settings = TrainingSettings(epochs=6, keep="last")
-    loop = Trainer(remainder, Store(embeddings, CPU), labels, split, settings, None, CPU)
+    loop = Trainer(remainder, ImageStore(embeddings, CPU), labels, split, settings, None, CPU)
     with tempfile.TemporaryDirectory() as scratch:
         loop.run(Path(scratch), Progress("none"))
     epoch = float(np.median([entry["seconds"] for entry in loop.log[1:]]))
@@ -239,7 +240,7 @@ def read_all(count: int) -> None:
         np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
         array = np.load(path, mmap_mode="r")
         ours(array[: 2 * BATCH], "fp32")._train_epoch()
-        for _ in Store(array, CPU).batches(torch.randperm(count).split(BATCH)):
+        for _ in ImageStore(array, CPU).batches(torch.randperm(count).split(BATCH)):
             pass
     status = Path("/proc/self/status").read_text()
     highest = int(status.split("VmHWM:")[1].split()[0]) // 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data import dataset as datasets
-from trainer.data import grouping, near_duplicates, prepared_images, synthetic, thumbnails
+from trainer.data import grouping, near_duplicates, prepared_images, synthetic, thumbnails, volumes
 from trainer.data.dataset import Dataset
 from trainer.data.prepared_images import Pictures
 from trainer.data.thumbnails import Views
@@ -18,6 +18,7 @@ from trainer.tools.atomic_files import secret, write_csv
 from trainer.tools.progress import Progress
 from tumorviewer.errors import InputError
 from tumorviewer.language import later
+from tumorviewer.models.bundle import item_digest
 from tumorviewer.models.card import Preprocessing
 
 
@@ -58,6 +59,21 @@ class Material:
     """``(M, 3)`` near-duplicates, as :func:`trainer.data.near_duplicates.find` answers."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """Names of items that were left out with consent, with the reason."""
+
+    def count_groups(self) -> int:
+        """How many groups the rows fall into."""
+        return len(np.unique(self.groups))
+
+    def digests(self, row: int) -> tuple[str, ...]:
+        """SHA-256 by which an item is known again; a slice by its volume's too, whose other
+        slices show the same patient."""
+        own, item = self.pictures.sha256[row], self.dataset.items[row]
+        return (own,) if item.slice is None else (own, volumes.sha256(item.path))
+
+    def share_in(self, seen: frozenset[str], rows: Iterable[int]) -> float:
+        """Share (0–1) of some rows that are among a bundle's training items."""
+        known = [any(item_digest(one) in seen for one in self.digests(row)) for row in rows]
+        return float(np.mean(known))
 
     def write_groups(self, path: Path) -> None:
         """As a table ``path,group`` that ``--groups`` reads."""

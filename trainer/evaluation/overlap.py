@@ -9,7 +9,6 @@ from typing import Any
 from trainer.data import near_duplicates
 from trainer.data.material import Material
 from trainer.data.near_duplicates import Views
-from trainer.runs import publish
 from tumorviewer.models import ModelCard, bundle, evidence
 from tumorviewer.models.evidence import OverlapBasis
 
@@ -67,5 +66,5 @@ def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
         return Overlap(1.0, OverlapBasis.SAME_DATA)
     if not (seen := bundle.read_training_items(folder)):
         return Overlap(None)
-    share = publish.share_in(seen, material, range(len(material.dataset.items)))
+    share = material.share_in(seen, range(len(material.dataset.items)))
     return Overlap(share, OverlapBasis.FILES, in_files=share)

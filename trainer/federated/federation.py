@@ -24,13 +24,18 @@ import numpy as np
 
 from trainer.audit import audit
 from trainer.data.material import Material
-from trainer.federated.rounds import Arrays, built, load_arrays, to_arrays, train_round
+from trainer.federated.rounds import (
+    Arrays,
+    build_initial_network,
+    load_arrays,
+    to_arrays,
+    train_round,
+)
 from trainer.runs import publish
 from trainer.runs.config import Config
-from trainer.runs.fit import Run, claim
+from trainer.runs.run_context import RunContext
 from trainer.tools.atomic_files import write_json
 from trainer.tools.options import build, plain, to_toml
-from trainer.tools.progress import Progress
 from trainer.training import checkpoint, initial_weights
 from trainer.training.checkpoint import Checkpoint
 from tumorviewer.errors import InputError
@@ -75,7 +80,7 @@ class _State:
     problem: str = ""
 
 
-def serve(todo: Federation, config: Config, run: Run, progress: Progress) -> ModelCard:
+def serve_federation(todo: Federation, config: Config, run: RunContext) -> ModelCard:
     """Lead a federation to its last round and publish the common weights; no data are read.
 
     Raises
@@ -90,13 +95,13 @@ def serve(todo: Federation, config: Config, run: Run, progress: Progress) -> Mod
     _check_address(todo)
     if not config.data.classes:
         raise InputError("[data]", "The sites must agree on classes.", "Give --classes A,B,…")
-    claim(run, config, ROUND, "federation")
+    run.claim(config, ROUND, "federation")
     network, state = _begun(config, run)
     if left := max(0, todo.rounds - state.finished):
         start_server(
             server_address=todo.address,
             config=ServerConfig(num_rounds=left),
-            strategy=_strategy(network, state, todo, config, run, progress),
+            strategy=_strategy(network, state, todo, config, run),
             certificates=todo.tls and tuple(path.read_bytes() for path in todo.tls),
         )
     if state.problem:
@@ -104,9 +109,9 @@ def serve(todo: Federation, config: Config, run: Run, progress: Progress) -> Mod
     return _publish(network, state, todo, config, run)
 
 
-def _begun(config: Config, run: Run) -> tuple[Classifier, _State]:
+def _begun(config: Config, run: RunContext) -> tuple[Classifier, _State]:
     """The start, or the last whole round."""
-    network = built(config)
+    network = build_initial_network(config)
     if run.resume and (run.out / ROUND).is_file():
         stored = checkpoint.read(run.out / ROUND)
         network.load_state_dict(stored.tensors)
@@ -121,11 +126,10 @@ def _begun(config: Config, run: Run) -> tuple[Classifier, _State]:
     return network, _State()
 
 
-def join(
+def join_federation(
     gathered: Callable[[Config], Material],
     address: str,
-    run: Run,
-    progress: Progress,
+    run: RunContext,
     authority: Path | None = None,
 ) -> None:
     """Take part with a site's own items until the server ends the federation.
@@ -148,7 +152,7 @@ def join(
     from grpc import RpcError  # type: ignore[import-untyped]
 
     contact = _Contact()
-    site = _site(_once(gathered), run, progress, contact)
+    site = _site(_once(gathered), run, contact)
     while not contact.is_over:
         try:
             start_client(
@@ -214,8 +218,7 @@ def _check_address(todo: Federation) -> None:
 
 def _site(
     gathered: Callable[[Config], Material],
-    run: Run,
-    progress: Progress,
+    run: RunContext,
     contact: _Contact,
 ) -> Any:
     from flwr.client import NumPyClient
@@ -227,7 +230,7 @@ def _site(
             self, parameters: Arrays, config: dict[str, Scalar]
         ) -> tuple[Arrays, int, dict[str, Scalar]]:
             contact.heard = time.monotonic()
-            answer = _answer(gathered, parameters, config, run, progress)
+            answer = _answer(gathered, parameters, config, run)
             contact.heard = time.monotonic()
             return answer
 
@@ -238,8 +241,7 @@ def _answer(
     gathered: Callable[[Config], Material],
     arrays: Arrays,
     asked: dict[str, Scalar],
-    run: Run,
-    progress: Progress,
+    run: RunContext,
 ) -> tuple[Arrays, int, dict[str, Scalar]]:
     """What a site sends back in a round: weights, the number of items, and of groups."""
     number, rounds = int(asked["round"]), int(asked["rounds"])
@@ -247,10 +249,10 @@ def _answer(
     material = gathered(config)
     if not (run.out / AUDIT).is_file():
         write_json(run.out / AUDIT, audit.summary(material))
-    network, items = built(config), len(material.dataset.items)
+    network, items = build_initial_network(config), len(material.dataset.items)
     load_arrays(network, arrays)
     train_round(network, material, np.arange(items), config, (number, rounds), run)
-    progress("round", number + 1, rounds)
+    run.progress("round", number + 1, rounds)
     groups = len(np.unique(material.groups))
     return to_arrays(network), items, {"items": items, "groups": groups}
 
@@ -260,8 +262,7 @@ def _strategy(
     state: _State,
     todo: Federation,
     config: Config,
-    run: Run,
-    progress: Progress,
+    run: RunContext,
 ) -> Any:
     """Averaging weighted by items; a round that is not whole ends the federation."""
     from flwr.common import ndarrays_to_parameters, parameters_to_ndarrays
@@ -294,7 +295,7 @@ def _strategy(
             state.sites = [dict(answer.metrics) for _, answer in results]
             notes = {"round": state.finished, "sites": state.sites}
             checkpoint.write(run.out / ROUND, Checkpoint(network.state_dict(), notes))
-            progress("round", state.finished, todo.rounds)
+            run.progress("round", state.finished, todo.rounds)
             return averaged, metrics
 
     text, before = to_toml(config), state.finished
@@ -315,7 +316,7 @@ def _strategy(
 
 
 def _publish(
-    network: Classifier, state: _State, todo: Federation, config: Config, run: Run
+    network: Classifier, state: _State, todo: Federation, config: Config, run: RunContext
 ) -> ModelCard:
     named = f"federated-{config.model.architecture}"
     card = replace(

@@ -23,11 +23,11 @@ from trainer.evaluation import evaluate, metrics
 from trainer.evaluation.predictions import Judged
 from trainer.federated import rounds
 from trainer.runs.config import Config
-from trainer.runs.fit import Run
+from trainer.runs.run_context import RunContext
 from trainer.tools.atomic_files import write_csv, write_json, write_text
 from trainer.tools.options import to_toml
-from trainer.tools.progress import Progress
-from trainer.training.loop import Store, predict
+from trainer.training.image_store import ImageStore
+from trainer.training.loop import predict
 from tumorviewer.errors import InputError
 from tumorviewer.models import weights
 from tumorviewer.networks import Classifier
@@ -43,8 +43,8 @@ class Example:
     rounds: int
 
 
-def example(
-    material: Material, config: Config, run: Run, todo: Example, progress: Progress
+def run_local_example(
+    material: Material, config: Config, run: RunContext, todo: Example
 ) -> dict[str, Any]:
     """Hold out the validation fold, give each site a share of the other groups, and compare.
 
@@ -67,8 +67,8 @@ def example(
     networks = {"federated": weights.load_weights(run.out / "server" / "bundle")[1]}
     alone = {f"site {number} alone": rows for number, rows in enumerate(shares)}
     for name, rows in {"pooled": parts.train, **alone}.items():
-        progress.say(f"training: {name}, {len(rows)} items")
-        networks[name] = _alone(material, rows, config, run, todo.rounds, progress)
+        run.progress.say(f"training: {name}, {len(rows)} items")
+        networks[name] = _alone(material, rows, config, run, todo.rounds)
     known = material.views.rows(parts.train), material.dataset.labels()[parts.train]
     held = material.views.rows(parts.validation), material.dataset.labels()[parts.validation]
     result = {
@@ -111,7 +111,7 @@ def _write_site(material: Material, rows: NDArray[np.int64], folder: Path) -> No
     write_csv(folder / "groups.csv", ("path", "group"), lines)
 
 
-def _federate(config: Config, run: Run, todo: Example) -> None:
+def _federate(config: Config, run: RunContext, todo: Example) -> None:
     address = f"127.0.0.1:{_free_port()}"
     settings = run.out / "federation.toml"
     write_text(settings, to_toml(config))
@@ -154,23 +154,22 @@ def _alone(
     material: Material,
     rows: NDArray[np.int64],
     config: Config,
-    run: Run,
+    run: RunContext,
     count: int,
-    progress: Progress,
 ) -> Classifier:
     """The same rounds by one who has all these rows."""
-    network, own = rounds.built(config), replace(run, out=run.out / "alone")
+    network, own = rounds.build_initial_network(config), replace(run, out=run.out / "alone")
     for number in range(count):
         rounds.train_round(network, material, rows, config, (number, count), own)
-        progress("round", number + 1, count)
+        run.progress("round", number + 1, count)
     return network
 
 
 def _judged(
-    material: Material, rows: NDArray[np.int64], network: Classifier, run: Run
+    material: Material, rows: NDArray[np.int64], network: Classifier, run: RunContext
 ) -> dict[str, Any]:
     """Figures on the held-out groups, which nobody has fitted a temperature on."""
-    store = Store(material.pictures.array, run.device)
+    store = ImageStore(material.pictures.array, run.device)
     logits = predict(network.to(run.device), store, torch.from_numpy(rows))
     folds = np.full(len(rows), -1)
     classes = material.dataset.classes

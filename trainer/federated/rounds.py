@@ -13,27 +13,22 @@ from torch import nn
 from trainer.data.material import Material
 from trainer.data.split import Split
 from trainer.runs.config import Config
-from trainer.runs.fit import Run
+from trainer.runs.network import create_network
+from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
-from trainer.training.loop import Store, Trainer
+from trainer.training.image_store import ImageStore
+from trainer.training.loop import Trainer
 from trainer.training.optimise import TrainingSettings, learning_rate
-from tumorviewer import networks
 from tumorviewer.errors import InputError
 from tumorviewer.networks import Classifier
 
 Arrays = list[NDArray[Any]]
 
 
-def built(config: Config) -> Classifier:
+def build_initial_network(config: Config) -> Classifier:
     """The network that all sites begin with, the same for the same seed."""
     torch.manual_seed(config.training.seed)
-    model = config.model
-    try:
-        return networks.create_network(
-            model.architecture, len(config.data.classes), **model.options
-        )
-    except (TypeError, ValueError) as error:
-        raise InputError("[model]", f"The network cannot be built: {error}.") from error
+    return create_network(config.model, len(config.data.classes))
 
 
 def to_arrays(network: nn.Module) -> Arrays:
@@ -87,7 +82,7 @@ def train_round(
     rows: NDArray[np.int64],
     config: Config,
     place: tuple[int, int],
-    run: Run,
+    run: RunContext,
 ) -> None:
     """Train a network on some rows for the epochs of one round, in place, by ``fit``'s own loop.
 
@@ -98,7 +93,7 @@ def train_round(
     """
     trainer = Trainer(
         network,
-        Store(material.pictures.array, run.device),
+        ImageStore(material.pictures.array, run.device),
         material.dataset.labels(),
         Split(rows, rows[:0]),
         local_settings(config.training, *place),

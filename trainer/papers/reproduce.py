@@ -13,9 +13,9 @@ from typing import Any
 
 from trainer.data.material import Source, gather
 from trainer.papers.protocol import Protocol
-from trainer.runs.fit import Run, fit
+from trainer.runs.fit import fit_run
+from trainer.runs.run_context import RunContext
 from trainer.tools.atomic_files import write_json
-from trainer.tools.progress import Progress
 from tumorviewer.errors import InputError
 
 SPLITS = {"random": "random 5", "grouped": "fold 0"}
@@ -23,12 +23,11 @@ SPLITS = {"random": "random 5", "grouped": "fold 0"}
 RESULT = "reproduction.json"
 
 
-def reproduce(
+def reproduce_paper(
     paper: Protocol,
     source: Source,
-    run: Run,
+    run: RunContext,
     overrides: Mapping[str, Any],
-    progress: Progress,
 ) -> dict[str, Any]:
     """Run every network of a protocol on both splits; finished runs are not repeated.
 
@@ -46,10 +45,10 @@ def reproduce(
         for split, validation in SPLITS.items():
             settings = replace(config, split=replace(config.split, validation=validation))
             folder = run.out / f"{_slug(label)}-{split}"
-            progress.say(f"{label}, {split} split")
+            run.progress.say(f"{label}, {split} split")
             try:
-                material = gather(source, settings.preprocessing, progress)
-                result = fit(material, settings, replace(run, out=folder, resume=True), progress)
+                material = gather(source, settings.preprocessing, run.progress)
+                result = fit_run(material, settings, replace(run, out=folder, resume=True))
             except InputError as problem:
                 row["not_run"] = f"{problem.message} {problem.remedy}".strip()
                 break

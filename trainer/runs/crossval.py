@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from trainer.data.material import Material
-from trainer.evaluation import evaluate
+from trainer.runs import crossval_results
 from trainer.runs.config import Config
-from trainer.runs.fit import FIGURES, PREDICTIONS, Run, claim, fit
+from trainer.runs.fit import fit_run
+from trainer.runs.run_context import FIGURES, RunContext
 from trainer.tools.atomic_files import write_json, write_text
 from trainer.tools.options import plain, to_toml
-from trainer.tools.progress import Progress
 from trainer.training import distributed
 from trainer.training.loop import LAST
 from tumorviewer.errors import InputError
@@ -24,11 +24,10 @@ from tumorviewer.errors import InputError
 GROUPS = "groups.csv"
 
 
-def crossval(
+def crossval_run(
     material: Material,
     config: Config,
-    run: Run,
-    progress: Progress,
+    run: RunContext,
     jobs: int,
     arguments: Sequence[str],
 ) -> dict[str, Any]:
@@ -42,7 +41,7 @@ def crossval(
         Of the command line that each such process shares: the data and where its cache is.
     """
     if distributed.is_first():
-        claim(run, config, f"fold-*/{LAST}", "cross-validation")
+        run.claim(config, f"fold-*/{LAST}", "cross-validation")
         material.write_groups(run.out / GROUPS)
     distributed.wait()
     folds = [run.out / f"fold-{number}" for number in range(config.split.folds)]
@@ -56,20 +55,20 @@ def crossval(
     ]
     if jobs == 1:
         for folder, one in todo:
-            progress("fold", folds.index(folder), len(folds))
-            fit(material, one, replace(run, out=folder, resume=True), progress)
+            run.progress("fold", folds.index(folder), len(folds))
+            fit_run(material, one, replace(run, out=folder, resume=True))
     else:
         _in_processes(todo, run, jobs, arguments)
     if not distributed.is_first():
         return {"figures": {}}
-    result = evaluate.pool(run.out, folds, material, PREDICTIONS, FIGURES)
+    result = crossval_results.pool_folds(run.out, folds, material)
     result |= {"config": plain(config), "classes": list(material.dataset.classes)}
     write_json(run.out / FIGURES, result)
     return result
 
 
 def _in_processes(
-    todo: Sequence[tuple[Path, Config]], run: Run, jobs: int, arguments: Sequence[str]
+    todo: Sequence[tuple[Path, Config]], run: RunContext, jobs: int, arguments: Sequence[str]
 ) -> None:
     def start(one: tuple[Path, Config]) -> int:
         folder, config = one

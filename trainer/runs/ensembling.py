@@ -7,7 +7,7 @@ log-probabilities after its own temperature (``Ensemble.evidence``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from trainer.evaluation.temperature_scaling import fit_temperature
 from trainer.runs import publish
 from trainer.tools.atomic_files import write_json
 from trainer.tools.progress import Progress
-from trainer.training.loop import Store
+from trainer.training.image_store import ImageStore
 from tumorviewer.errors import InputError
 from tumorviewer.models import Architecture, ModelCard, Weights
 from tumorviewer.models import bundle as bundles
@@ -134,17 +134,18 @@ def _temperature(
 
 
 @dataclass(frozen=True)
-class Order:
+class EnsembleRequest:
     """What to make of which models."""
 
     members: tuple[Path, ...]
     method: str
     out: Path
     device: torch.device
+    progress: Progress = field(default_factory=Progress)
     command: str = ""
 
 
-def ensemble(order: Order, source: Source, progress: Progress) -> dict[str, Any]:
+def build_ensemble(order: EnsembleRequest, source: Source) -> dict[str, Any]:
     """Join models to a bundle in ``order.out``; answers what ``figures.json`` there holds.
 
     The coefficients are fitted on the validation part that all members held out; the figures come
@@ -159,10 +160,10 @@ def ensemble(order: Order, source: Source, progress: Progress) -> dict[str, Any]
     _check(order.members, cards)
     seen = replace(cards[0].preprocessing, size=max(one.preprocessing.size for one in cards))
     source = replace(source, classes=cards[0].classes)
-    material = gather(source, seen, progress)
+    material = gather(source, seen, order.progress)
     rows = _held_out_by_all(order.members, cards, material)
     joined = _joined(cards, networks)
-    evidence = _evidence(joined, material, rows, order.device, progress)
+    evidence = _evidence(order, joined, material, rows)
     labels = material.dataset.labels()[rows]
     result = _judged(order, material, rows, evidence, cards)
     mixing = METHODS[order.method](evidence, labels)
@@ -222,20 +223,20 @@ def _joined(cards: Sequence[ModelCard], networks: Sequence[Classifier]) -> Ensem
 
 @torch.inference_mode()
 def _evidence(
-    joined: Ensemble, material: Material, rows: Integers, device: torch.device, progress: Progress
+    order: EnsembleRequest, joined: Ensemble, material: Material, rows: Integers
 ) -> Floats:
     """``(N, M, K)`` of some rows."""
-    store, parts = Store(material.pictures.array, device), []
-    joined = joined.to(device)
+    store, parts = ImageStore(material.pictures.array, order.device), []
+    joined = joined.to(order.device)
     for pictures in store.batches(torch.from_numpy(rows).split(64)):
         parts.append(joined.evidence(joined.trunk(pictures)).double().cpu())
-        progress("judging", sum(map(len, parts)), len(rows))
+        order.progress("judging", sum(map(len, parts)), len(rows))
     joined.cpu()
     return torch.cat(parts).numpy()
 
 
 def _judged(
-    order: Order,
+    order: EnsembleRequest,
     material: Material,
     rows: Integers,
     evidence_NMK: Floats,
@@ -279,7 +280,7 @@ def _folds(material: Material, rows: Integers) -> Integers:
 
 
 def _publish(
-    order: Order,
+    order: EnsembleRequest,
     material: Material,
     rows: Integers,
     cards: Sequence[ModelCard],
@@ -316,7 +317,7 @@ def _publish(
 
 
 def _training(
-    order: Order,
+    order: EnsembleRequest,
     rows: Integers,
     cards: Sequence[ModelCard],
     result: dict[str, Any],

@@ -5,21 +5,17 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from trainer.audit import audit
-from trainer.data import volumes
-from trainer.data.material import Material
-from trainer.data.split import Split
 from trainer.runs.config import Config
+from trainer.runs.run_context import TrainingContext
 from trainer.tools.options import plain
 from trainer.training import initial_weights
 from tumorviewer.analysis import device as devices
@@ -27,31 +23,29 @@ from tumorviewer.models import Architecture, ModelCard, Weights, evidence
 from tumorviewer.models import bundle as bundles
 
 if TYPE_CHECKING:
-    from trainer.runs.fit import Run
+    pass
 
 
-def bundle(
-    folder: Path,
-    material: Material,
-    config: Config,
-    parts: Split,
-    result: dict[str, Any],
-    weights: dict[str, Tensor],
-    run: Run,
+def write_bundle(
+    folder: Path, context: TrainingContext, result: dict[str, Any], weights: dict[str, Tensor]
 ) -> ModelCard:
-    """Write ``card.json`` and ``model.safetensors``."""
+    """Write ``card.json`` and ``model.safetensors`` of a finished run.
+
+    Parameters
+    ----------
+    result
+        What ``figures.json`` holds.
+    """
+    config, material, parts = context.config, context.material, context.parts
     card = replace(
         blank(config, material.dataset.classes, config.model.architecture),
-        training=_training(material, config, parts, result, run),
+        training=_training(context, result),
         figures=result["figures"],
         temperature=result["temperature"],
     )
-    seen = {
-        digest for row in (*parts.train, *parts.validation) for digest in digests(material, row)
-    }
-    return bundles.write_bundle(
-        folder, card, weights, seen | initial_weights.items_of(config.model.initial_weights)
-    )
+    seen = {digest for row in (*parts.train, *parts.validation) for digest in material.digests(row)}
+    before = initial_weights.items_of(config.model.initial_weights)
+    return bundles.write_bundle(folder, card, weights, seen | before)
 
 
 def blank(config: Config, classes: tuple[str, ...], name: str) -> ModelCard:
@@ -84,31 +78,15 @@ def blank(config: Config, classes: tuple[str, ...], name: str) -> ModelCard:
     )
 
 
-def digests(material: Material, row: int) -> tuple[str, ...]:
-    """SHA-256 by which an item is known again; a slice by its volume's too, whose other slices
-    show the same patient."""
-    own, item = material.pictures.sha256[row], material.dataset.items[row]
-    return (own,) if item.slice is None else (own, volumes.sha256(item.path))
-
-
-def share_in(seen: frozenset[str], material: Material, rows: Iterable[int]) -> float:
-    """Of some items, those that are among a bundle's training items."""
-    known = [
-        any(bundles.item_digest(one) in seen for one in digests(material, row)) for row in rows
-    ]
-    return float(np.mean(known))
-
-
-def _training(
-    material: Material, config: Config, parts: Split, result: dict[str, Any], run: Run
-) -> dict[str, Any]:
+def _training(context: TrainingContext, result: dict[str, Any]) -> dict[str, Any]:
+    run, config, material, parts = context.run, context.config, context.material, context.parts
     rows = range(len(material.dataset.items))
     held = parts.validation.tolist()
     training: dict[str, Any] = {
         "data": {
             "name": config.data.name or material.dataset.root.name,
             "items": len(rows),
-            "groups": len(np.unique(material.groups)),
+            "groups": material.count_groups(),
             "classes": material.dataset.counts(),
             "licence": config.data.licence,
             "sha256": material.pictures.fingerprint(rows),

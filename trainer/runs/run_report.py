@@ -15,7 +15,7 @@ from trainer.evaluation import mistake_gallery, performance_curves
 from trainer.evaluation.evaluate import LEAKY
 from trainer.evaluation.predictions import Judged
 from trainer.reports import html, plots
-from trainer.runs.fit import BUNDLE, FIGURES, PREDICTIONS
+from trainer.runs.run_context import BUNDLE, FIGURES, PREDICTIONS
 from trainer.tools.atomic_files import write_text
 from trainer.training.loop import LOG
 from tumorviewer.analysis.methods import DEFAULT_METHOD, METHODS

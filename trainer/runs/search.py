@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from trainer.data.material import Material
 from trainer.reports.html import COLOURS, FAINT, drawn, page, svg
 from trainer.runs.config import Config
-from trainer.runs.fit import Run, claim, fit
+from trainer.runs.fit import fit_run
+from trainer.runs.run_context import RunContext
 from trainer.runs.search_ranges import Range, Scalar
 from trainer.tools.atomic_files import write_csv, write_json, write_text
 from trainer.tools.options import to_toml
@@ -54,7 +55,7 @@ class Search:
     pruner: str = "median"
 
 
-def search(todo: Search, run: Run, progress: Progress) -> dict[str, Any]:
+def search_settings(todo: Search, run: RunContext) -> dict[str, Any]:
     """Run trials until so many have ended; answers what ``search.json`` holds.
 
     A trial that was killed is marked failed and taken up where it stopped.
@@ -68,15 +69,15 @@ def search(todo: Search, run: Run, progress: Progress) -> dict[str, Any]:
     if base.split.validation == "none":
         raise InputError("[split]", "A search needs a validation part.", 'Use "fold 0".')
     _check(todo)
-    claim(run, base, JOURNAL, "search")
+    run.claim(base, JOURNAL, "search")
     _claim_ranges(todo, run.out)
     study = _study(todo, base, run.out)
     _repeat_killed(study)
     while (ended := len(_ended(study))) < todo.trials:
         study.sampler = _sampler(base.training.seed + ended)
-        _one(study, todo, run, progress)
+        _one(study, todo, run)
         _report(study, base, todo, run.out)
-        progress("trial", ended + 1, todo.trials, **_best(study))
+        run.progress("trial", ended + 1, todo.trials, **_best(study))
     if not _best(study):
         raise InputError(str(run.out), "No trial came to its end.", "Its messages are above.")
     return _report(study, base, todo, run.out)
@@ -165,7 +166,7 @@ def _ended(study: Study) -> list[FrozenTrial]:
     return list({_folder(trial): trial for trial in ended}.values())
 
 
-def _one(study: Study, todo: Search, run: Run, progress: Progress) -> None:
+def _one(study: Study, todo: Search, run: RunContext) -> None:
     from optuna import TrialPruned
     from optuna.trial import TrialState
 
@@ -173,15 +174,15 @@ def _one(study: Study, todo: Search, run: Run, progress: Progress) -> None:
     values = {one.key: one.suggest(trial) for one in todo.ranges}
     config = todo.configured([_override(key, value) for key, value in values.items()])
     folder = run.out / _folder(trial)
-    told = _Told(trial, config.training.monitor, progress)
+    told = _Told(trial, config.training.monitor, run.progress)
     try:
         told.again(folder / LOG)
         material = todo.gathered(config.preprocessing)
-        fit(material, config, replace(run, out=folder, resume=True), told)
+        fit_run(material, config, replace(run, out=folder, resume=True, progress=told))
     except TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
     except InputError as error:
-        progress.say(f"{folder.name} failed: {error.reason}")
+        run.progress.say(f"{folder.name} failed: {error.reason}")
         study.tell(trial, state=TrialState.FAIL)
     else:
         study.tell(trial, _value(folder / LOG, config))

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainer.training.loop import SoftTargets
 from tumorviewer.errors import InputError
 from tumorviewer.models import Preprocessing, weights
+
+SoftTargets = Callable[[Tensor], Tensor]
+"""Pictures ``(N, 1, S, S)`` to a teacher's probabilities ``(N, K)``."""
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """How much a teacher counts beside the labels."""
+
+    teacher: SoftTargets
+    weight: float
+    temperature: float
 
 
 def load(

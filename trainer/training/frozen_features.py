@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from trainer.tools.progress import Progress
 from trainer.training.augment import Augment, Augmentation
-from trainer.training.loop import Store
+from trainer.training.image_store import ImageStore
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.networks import Classifier
@@ -139,7 +139,7 @@ class Embeddings:
 
     def _computed(self) -> Iterator[NDArray[np.float32]]:
         network = self.network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        store = Store(self.pictures, self.device)
+        store = ImageStore(self.pictures, self.device)
         augment = Augment(self.augmentation, self.device)
         augment.seed(self.seed)
         rows = torch.arange(len(self.pictures)).split(_BATCH)

@@ -9,12 +9,9 @@ import contextlib
 import ctypes
 import json
 import math
-import mmap
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,73 +29,13 @@ from trainer.tools.progress import Progress
 from trainer.training import checkpoint, distributed, imbalance
 from trainer.training.augment import Augment, Augmentation
 from trainer.training.checkpoint import Checkpoint
+from trainer.training.distillation import Distillation
 from trainer.training.guidance import Guidance, Guided, Masked
+from trainer.training.image_store import ImageStore
 from trainer.training.optimise import MovingAverage, TrainingSettings, learning_rate, make_optimiser
 from tumorviewer.errors import InputError
 
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "log.jsonl"
-_SHARE_OF_GPU = 0.5
-
-SoftTargets = Callable[[Tensor], Tensor]
-"""Pictures ``(N, 1, S, S)`` to a teacher's probabilities ``(N, K)``."""
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """How much a teacher counts beside the labels."""
-
-    teacher: SoftTargets
-    weight: float
-    temperature: float
-
-
-class Store:
-    """Pictures or embeddings, on the device where they fit, else in the memory map."""
-
-    def __init__(
-        self, array: NDArray[np.uint8] | NDArray[np.float32], device: torch.device
-    ) -> None:
-        self._device = device
-        self._array = array
-        base: Any = array.base
-        self._map = base if isinstance(base, mmap.mmap) else None
-        self._on_device: Tensor | None = None
-        if device.type == "cuda" and array.nbytes < _SHARE_OF_GPU * _free_memory(device):
-            self._on_device = torch.from_numpy(np.array(array)).to(device)
-
-    def batch(self, rows_N: Tensor) -> Tensor:
-        """Pictures ``(N, C, S, S)`` in 0–1, or embeddings ``(N, D)``; float, on the device."""
-        return self._made(self._gathered(rows_N))
-
-    def batches(self, rows: Sequence[Tensor]) -> Iterator[Tensor]:
-        """One batch after the other; the next is fetched from the disk meanwhile."""
-        with ThreadPoolExecutor(1) as beside:
-            coming = [beside.submit(self._gathered, one) for one in rows[:1]]
-            for number in range(len(rows)):
-                gathered = coming.pop().result()
-                coming += [
-                    beside.submit(self._gathered, one) for one in rows[number + 1 : number + 2]
-                ]
-                yield self._made(gathered)
-
-    def _gathered(self, rows_N: Tensor) -> Tensor:
-        if self._on_device is not None:
-            return self._on_device[rows_N.to(self._device)]
-        gathered = torch.from_numpy(self._array[rows_N.cpu().numpy()])
-        if self._map and hasattr(mmap, "MADV_DONTNEED"):
-            # else every page of the map that was ever read counts as this process's memory
-            self._map.madvise(mmap.MADV_DONTNEED)
-        return gathered
-
-    def _made(self, gathered: Tensor) -> Tensor:
-        values = gathered.to(self._device)
-        if values.dtype != torch.uint8:
-            return values
-        return (values if values.ndim == 4 else values.unsqueeze(1)).float().div_(255)
-
-
-def _free_memory(device: torch.device) -> int:
-    return int(torch.cuda.mem_get_info(device)[0])
 
 
 def _laid_out(x: Tensor) -> Tensor:
@@ -130,7 +67,7 @@ class Trainer:
     def __init__(
         self,
         network: nn.Module,
-        store: Store,
+        store: ImageStore,
         labels: NDArray[np.int64],
         split: Split,
         settings: TrainingSettings,
@@ -383,7 +320,9 @@ class Trainer:
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, store: Store, rows: Tensor, batch: int = 64) -> NDArray[np.float64]:
+def predict(
+    network: nn.Module, store: ImageStore, rows: Tensor, batch: int = 64
+) -> NDArray[np.float64]:
     """Logits ``(N, K)`` in float32 arithmetic, as inference computes them."""
     network.eval()
     parts = [network(_laid_out(some)) for some in store.batches(rows.split(batch))]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainer.data.material import Source
 from trainer.data.material import gather as gather_material
 from trainer.runs.config import Config, DataSettings
-from trainer.runs.fit import BUNDLE
+from trainer.runs.run_context import BUNDLE
 from trainer.tools.progress import Progress
 from trainer.trust import (
     abstention,

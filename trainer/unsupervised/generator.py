@@ -23,13 +23,14 @@ from trainer.data import split, synthetic
 from trainer.data.material import Material, Source, gather
 from trainer.data.split import Split, SplitSettings
 from trainer.runs.config import DataSettings, tables
-from trainer.runs.fit import CONFIG, Run, claim
 from trainer.runs.publish import provenance
+from trainer.runs.run_context import CONFIG, RunContext
 from trainer.tools.atomic_files import read_json, write_bytes, write_json
 from trainer.tools.options import build
 from trainer.tools.progress import Progress
 from trainer.training.augment import Augmentation
-from trainer.training.loop import LAST, Store
+from trainer.training.image_store import ImageStore
+from trainer.training.loop import LAST
 from trainer.training.optimise import TrainingSettings
 from trainer.unsupervised import data_copying, diffusion
 from trainer.unsupervised.diffusion import Denoiser, DiffusionLoss, DiffusionSettings
@@ -74,7 +75,7 @@ class GeneratorConfig:
             raise ValueError("data.synthetic must be empty: a generator learns from real pictures")
 
 
-def fit(source: Source, config: GeneratorConfig, run: Run, progress: Progress) -> dict[str, Any]:
+def fit_generator(source: Source, config: GeneratorConfig, run: RunContext) -> dict[str, Any]:
     """Train on the training part of the split; answers what ``generator.json`` holds.
 
     Raises
@@ -82,15 +83,15 @@ def fit(source: Source, config: GeneratorConfig, run: Run, progress: Progress) -
     InputError
         If the folder holds another run, or anything that the user brought cannot be used.
     """
-    claim(run, config, LAST, "generator")
+    run.claim(config, LAST, "generator")
     write_json(run.out / SOURCE, _plain(source))
-    material = gather(source, config.preprocessing, progress)
+    material = gather(source, config.preprocessing, run.progress)
     parts = split.choose(material.dataset, material.groups, config.split)
     torch.manual_seed(config.training.seed)
     trainer = Unsupervised(
         Denoiser(len(material.dataset.classes), config.generator.width),
         DiffusionLoss(config.generator.unconditional),
-        Store(material.pictures.array, run.device),
+        ImageStore(material.pictures.array, run.device),
         torch.from_numpy(parts.train),
         torch.from_numpy(material.dataset.labels()),
         config.training,
@@ -98,8 +99,8 @@ def fit(source: Source, config: GeneratorConfig, run: Run, progress: Progress) -
         run.device,
     )
     trainer.resume(run.out)
-    progress.say(f"learning to draw from {len(parts.train)} pictures, on {run.device}")
-    weights = trainer.run(run.out, progress).state_dict()
+    run.progress.say(f"learning to draw from {len(parts.train)} pictures, on {run.device}")
+    weights = trainer.run(run.out, run.progress).state_dict()
     tensors = {name: one.cpu().contiguous() for name, one in weights.items()}
     write_bytes(run.out / WEIGHTS, save(tensors))
     record = _record(material, parts, run) | {
@@ -118,7 +119,7 @@ def _plain(source: Source) -> dict[str, Any]:
     return named | paths | {"also": [str(one.resolve()) for one in source.also]}
 
 
-def _record(material: Material, parts: Split, run: Run) -> dict[str, Any]:
+def _record(material: Material, parts: Split, run: RunContext) -> dict[str, Any]:
     return {
         "method": _METHOD,
         "classes": list(material.dataset.classes),
@@ -142,7 +143,7 @@ class Generator:
 
     @classmethod
     def open(cls, folder: Path, device: torch.device, progress: Progress) -> Generator:
-        """A folder of :func:`fit`, with its data.
+        """A folder of :func:`fit_generator`, with its data.
 
         Raises
         ------

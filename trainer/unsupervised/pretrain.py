@@ -22,17 +22,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.runs.config import ModelSettings
-from trainer.runs.fit import Run, claim
+from trainer.runs.network import create_network
 from trainer.runs.publish import provenance
+from trainer.runs.run_context import RunContext
 from trainer.tools.atomic_files import write_bytes, write_json
 from trainer.tools.options import option
-from trainer.tools.progress import Progress
 from trainer.training.augment import Augment, Augmentation
-from trainer.training.loop import LAST, Store
+from trainer.training.image_store import ImageStore
+from trainer.training.loop import LAST
 from trainer.training.optimise import TrainingSettings
 from trainer.unsupervised import unlabelled
 from trainer.unsupervised.unsupervised_loop import Unsupervised
-from tumorviewer import networks
 from tumorviewer.errors import InputError
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.networks import Classifier
@@ -129,13 +129,12 @@ def spread(projection_NP: Tensor) -> Tensor:
     return unit.std(0).mean() * math.sqrt(unit.shape[1])
 
 
-def pretrain(
+def pretrain_network(
     data: Path,
     exclude: Path | None,
     skip_unreadable: bool,
     config: PretrainConfig,
-    run: Run,
-    progress: Progress,
+    run: RunContext,
 ) -> dict[str, Any]:
     """Write ``start.safetensors``, which ``[model] initial_weights`` takes, and ``start.json``.
 
@@ -150,18 +149,21 @@ def pretrain(
         If the folder holds another run, the embeddings collapsed, or anything that the user
         brought cannot be used.
     """
-    claim(run, config, LAST, "pretraining")
-    cache = run.cache or run.out
-    studies = unlabelled.read(data, config.preprocessing, cache, skip_unreadable, progress)
+    run.claim(config, LAST, "pretraining")
+    studies = unlabelled.read(
+        data, config.preprocessing, run.cache_folder, skip_unreadable, run.progress
+    )
     rows = unlabelled.rows_apart_from(studies, exclude)
     if len(rows) < 2:
         raise InputError(str(data), "There are fewer than two pictures to learn from.")
     torch.manual_seed(config.training.seed)
-    network = SimSiam(_classifier(config), config.preprocessing.size, config.pretraining)
+    network = SimSiam(
+        create_network(config.model, 2), config.preprocessing.size, config.pretraining
+    )
     trainer = Unsupervised(
         network,
         objective,
-        Store(studies.array, run.device),
+        ImageStore(studies.array, run.device),
         torch.from_numpy(rows),
         torch.zeros(len(studies.array), dtype=torch.long),
         config.training,
@@ -169,8 +171,8 @@ def pretrain(
         run.device,
     )
     trainer.resume(run.out)
-    progress.say(f"learning from {len(rows)} of {len(studies.array)} pictures, on {run.device}")
-    trained = trainer.run(run.out, progress)
+    run.progress.say(f"learning from {len(rows)} of {len(studies.array)} pictures, on {run.device}")
+    trained = trainer.run(run.out, run.progress)
     _refuse_collapse(trainer, run)
     kept = trained.state_dict().items()
     tensors = {name: one.cpu().contiguous() for name, one in kept if name.startswith("trunk.")}
@@ -194,15 +196,7 @@ def pretrain(
     return record
 
 
-def _classifier(config: PretrainConfig) -> Classifier:
-    model = config.model
-    try:
-        return networks.create_network(model.architecture, 2, **model.options)
-    except (TypeError, ValueError) as error:
-        raise InputError("[model]", f"The network cannot be built: {error}.") from error
-
-
-def _refuse_collapse(trainer: Unsupervised, run: Run) -> None:
+def _refuse_collapse(trainer: Unsupervised, run: RunContext) -> None:
     found = trainer.log[-1]["spread"]
     if found < COLLAPSED:
         reason = f"All pictures have the same embedding (spread {found:.3f}, healthy is near 1)."

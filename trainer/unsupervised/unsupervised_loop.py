@@ -21,7 +21,8 @@ from trainer.tools.progress import Progress
 from trainer.training import checkpoint
 from trainer.training.augment import Augment, Augmentation
 from trainer.training.checkpoint import Checkpoint
-from trainer.training.loop import LAST, LOG, Store
+from trainer.training.image_store import ImageStore
+from trainer.training.loop import LAST, LOG
 from trainer.training.optimise import MovingAverage, TrainingSettings, learning_rate, make_optimiser
 from tumorviewer.errors import InputError
 
@@ -46,7 +47,7 @@ class Unsupervised:
         self,
         network: nn.Module,
         objective: Objective,
-        store: Store,
+        store: ImageStore,
         rows: Tensor,
         labels: Tensor,
         settings: TrainingSettings,

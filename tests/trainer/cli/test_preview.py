@@ -8,8 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from trainer import cli
-from trainer.cli import main
+from trainer.cli import data_commands, main
 from trainer.data import dataset
 
 SMALL = ("--set", "preprocessing.size=64", "--progress", "none")
@@ -70,7 +69,7 @@ def test_what_a_window_or_a_scheduler_ends_says_how_it_goes_on(capsys, monkeypat
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)
 
-    monkeypatch.setattr(cli, "_config", train)
+    monkeypatch.setattr(data_commands, "_config", train)
     try:
         assert main(["config"]) == 130
     finally:

@@ -18,10 +18,10 @@ import pytest
 import torch
 
 from trainer import cli
-from trainer.federated.federation import Federation, _begun, _flower, _strategy, serve
-from trainer.federated.rounds import built, load_arrays, local_settings, to_arrays
+from trainer.federated.federation import Federation, _begun, _flower, _strategy, serve_federation
+from trainer.federated.rounds import build_initial_network, load_arrays, local_settings, to_arrays
 from trainer.runs.config import Config, DataSettings, ModelSettings
-from trainer.runs.fit import Run
+from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
 from trainer.training import checkpoint
 from trainer.training.optimise import TrainingSettings
@@ -54,10 +54,10 @@ def answer(arrays, items):
 @pytest.fixture
 def strategy(tmp_path):
     _flower()
-    run = Run(tmp_path, torch.device("cpu"))
+    run = RunContext(tmp_path, torch.device("cpu"), QUIET)
     network, state = _begun(CONFIG, run)
     todo = Federation("127.0.0.1:1", 2, 5)
-    return network, state, _strategy(network, state, todo, CONFIG, run, QUIET)
+    return network, state, _strategy(network, state, todo, CONFIG, run)
 
 
 def test_the_average_is_weighted_by_items_and_kept(strategy, tmp_path):
@@ -69,7 +69,7 @@ def test_the_average_is_weighted_by_items_and_kept(strategy, tmp_path):
     stored = checkpoint.read(tmp_path / "round.safetensors")
     assert stored.notes["round"] == state.finished == 1
     assert [site["items"] for site in stored.notes["sites"]] == [30, 10]
-    resumed, again = _begun(CONFIG, Run(tmp_path, torch.device("cpu"), resume=True))
+    resumed, again = _begun(CONFIG, RunContext(tmp_path, torch.device("cpu"), QUIET, resume=True))
     assert again.finished == 1
     assert all((array == 2).all() for array in to_arrays(resumed))
 
@@ -90,7 +90,7 @@ def test_weights_that_are_not_finite_or_of_another_network_are_refused(strategy)
     bad = [array * np.nan if array.dtype.kind == "f" else array for array in good]
     averaging.aggregate_fit(1, [answer(good, 30), answer(bad, 10)], [])
     assert "not finite" in state.problem
-    other = built(replace(CONFIG, model=ModelSettings("light", {"width": 16})))
+    other = build_initial_network(replace(CONFIG, model=ModelSettings("light", {"width": 16})))
     with pytest.raises(InputError, match="another network"):
         load_arrays(network, to_arrays(other))
 
@@ -107,7 +107,7 @@ def test_the_rate_of_a_round_follows_the_schedule_over_the_rounds():
 def test_no_listening_beyond_loopback_without_certificates(tmp_path):
     todo = Federation("0.0.0.0:0", 2, 1)
     with pytest.raises(InputError, match="unencrypted"):
-        serve(todo, CONFIG, Run(tmp_path, torch.device("cpu")), QUIET)
+        serve_federation(todo, CONFIG, RunContext(tmp_path, torch.device("cpu"), QUIET))
 
 
 def free_port() -> int:
@@ -157,11 +157,17 @@ def test_two_sites_on_loopback_beside_pooled_and_single_training(shapes, cache, 
     assert sum(result["site_items"]) == 24
     card, network = weights.load_weights(tmp_path / "server" / "bundle")
     assert [site["items"] for site in card.training["data"]["sites"]] == result["site_items"]
-    assert not torch.equal(network.state_dict()["head.3.weight"], built(CONFIG).head[3].weight)
+    assert not torch.equal(
+        network.state_dict()["head.3.weight"], build_initial_network(CONFIG).head[3].weight
+    )
     seen = {path.name for path in (tmp_path / "server").iterdir()}
     assert seen == {"bundle", "config.toml", "round.safetensors"}
 
 
 def test_the_server_needs_classes(tmp_path):
     with pytest.raises(InputError, match="agree on classes"):
-        serve(Federation("127.0.0.1:0", 2, 1), Config(), Run(tmp_path, torch.device("cpu")), QUIET)
+        serve_federation(
+            Federation("127.0.0.1:0", 2, 1),
+            Config(),
+            RunContext(tmp_path, torch.device("cpu"), QUIET),
+        )

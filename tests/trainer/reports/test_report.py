@@ -11,6 +11,7 @@ import pytest
 from pages import assert_stands_alone
 
 from trainer import cli
+from trainer.cli.printing import print_summary
 from trainer.data.material import Source, gather
 from trainer.evaluation import mistake_gallery
 from trainer.evaluation.predictions import Judged
@@ -68,7 +69,7 @@ def test_fit_ends_in_a_page_that_calls_a_random_split_leaky(run):
 
 def test_the_summary_calls_a_random_split_leaky(run, capsys):
     _, out = run
-    cli._print_summary(json.loads((out / "figures.json").read_text()))
+    print_summary(json.loads((out / "figures.json").read_text()))
     said = capsys.readouterr().out
     assert said.startswith("leaky random split n ")
     assert "twin_share" in said

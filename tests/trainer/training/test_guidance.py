@@ -13,7 +13,8 @@ from PIL import Image
 from trainer.data.material import Source, gather
 from trainer.data.split import SplitSettings
 from trainer.runs.config import Config, ModelSettings
-from trainer.runs.fit import Run, fit
+from trainer.runs.fit import fit_run
+from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
 from trainer.training import guidance
 from trainer.training.augment import Augment, Augmentation
@@ -64,7 +65,7 @@ def pointing(data: Path, config: Config, out: Path) -> float:
     """Share of pictures whose highest attention lies inside the outline."""
     torch.set_num_threads(1)
     material = gather(source(data), config.preprocessing, QUIET)
-    fit(material, config, Run(out, torch.device("cpu")), QUIET)
+    fit_run(material, config, RunContext(out, torch.device("cpu"), QUIET))
     _, network = weights.load_weights(out / "bundle")
     outlines = guidance.load(
         guidance.outlined(material.dataset, "outlines"), config.preprocessing, data / "cache", QUIET
@@ -147,11 +148,11 @@ def test_what_cannot_be_guided_is_refused(
     config = replace(CONFIG, **change)  # type: ignore[arg-type]
     material = gather(source(spots), config.preprocessing, QUIET)
     with pytest.raises(InputError, match=said):
-        fit(material, config, Run(tmp_path / "run", torch.device("cpu")), QUIET)
+        fit_run(material, config, RunContext(tmp_path / "run", torch.device("cpu"), QUIET))
 
 
 def test_an_outline_of_another_shape_is_named(spots: Path, tmp_path: Path) -> None:
     Image.new("L", (5, 5), 255).save(spots / "outlines" / "dark3.png")
     material = gather(source(spots), CONFIG.preprocessing, QUIET)
     with pytest.raises(InputError, match=r"dark3.*shape|\(5, 5\)"):
-        fit(material, CONFIG, Run(tmp_path / "run", torch.device("cpu")), QUIET)
+        fit_run(material, CONFIG, RunContext(tmp_path / "run", torch.device("cpu"), QUIET))

@@ -12,7 +12,8 @@ from torch.nn import functional
 from trainer.data.split import Split
 from trainer.training import imbalance
 from trainer.training.augment import Augmentation
-from trainer.training.loop import Store, Trainer
+from trainer.training.image_store import ImageStore
+from trainer.training.loop import Trainer
 from trainer.training.optimise import TrainingSettings
 from tumorviewer import networks
 
@@ -75,7 +76,9 @@ def weights_after_an_epoch(**changes: object) -> dict[str, torch.Tensor]:
         batch=13, optimiser="sgd", lr=0.1, class_weights="balanced", **changes
     )
     split = Split(np.arange(26), np.arange(0))
-    trainer = Trainer(network, Store(pictures, CPU), labels, split, settings, Augmentation(), CPU)
+    trainer = Trainer(
+        network, ImageStore(pictures, CPU), labels, split, settings, Augmentation(), CPU
+    )
     trainer._train_epoch()
     return network.state_dict()
 

@@ -18,7 +18,8 @@ import torch
 from trainer.data.material import Source, gather
 from trainer.data.split import SplitSettings
 from trainer.runs.config import Config, ModelSettings
-from trainer.runs.fit import Run, fit
+from trainer.runs.fit import fit_run
+from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
 from trainer.training import checkpoint
 from trainer.training.checkpoint import Checkpoint
@@ -45,7 +46,7 @@ def train(
 ) -> None:
     torch.set_num_threads(1)  # two that spin take minutes on a busy machine
     material = gather(Source(data, cache), config.preprocessing, QUIET)
-    fit(material, config, Run(out, torch.device("cpu"), resume, cache=embeddings), QUIET)
+    fit_run(material, config, RunContext(out, torch.device("cpu"), QUIET, resume, cache=embeddings))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -106,7 +107,7 @@ def train_until_epoch(data: Path, cache: Path, out: Path, epoch: int) -> None:
 
     torch.set_num_threads(1)
     material = gather(Source(data, cache), CONFIG.preprocessing, QUIET)
-    fit(material, CONFIG, Run(out, torch.device("cpu"), True), Killer("none"))
+    fit_run(material, CONFIG, RunContext(out, torch.device("cpu"), Killer("none"), True))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

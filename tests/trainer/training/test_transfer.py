@@ -13,12 +13,14 @@ import torch
 from trainer.data.material import Material, Source, gather
 from trainer.data.split import SplitSettings
 from trainer.runs.config import Config, DistillationSettings, ModelSettings
-from trainer.runs.fit import Run, fit
+from trainer.runs.fit import fit_run
+from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
 from trainer.training import checkpoint
 from trainer.training.augment import Augmentation
 from trainer.training.frozen_features import Embeddings, Remainder
-from trainer.training.loop import Store, predict
+from trainer.training.image_store import ImageStore
+from trainer.training.loop import predict
 from trainer.training.optimise import TrainingSettings
 from tumorviewer import networks
 from tumorviewer.errors import InputError
@@ -41,7 +43,7 @@ def material(shapes, cache) -> Material:
 
 def trained(material: Material, out: Path, **model: object) -> Config:
     config = replace(CONFIG, model=replace(CONFIG.model, **model))
-    fit(material, config, Run(out, CPU, cache=out / "cache"), QUIET)
+    fit_run(material, config, RunContext(out, CPU, QUIET, cache=out / "cache"))
     return config
 
 
@@ -61,7 +63,7 @@ def test_frozen_trains_the_classifier_and_gives_an_ordinary_bundle(material, tmp
     stored = checkpoint.read(tmp_path / "last.safetensors")
     assert not [name for name in stored.tensors if "trunk" in name]
     _, network = weights.load_weights(tmp_path / "bundle")
-    held = predict(network, Store(material.pictures.array, CPU), torch.arange(36))
+    held = predict(network, ImageStore(material.pictures.array, CPU), torch.arange(36))
     (embeddings,) = (tmp_path / "cache").glob("embeddings-*.npy")
     cached = network.classify(torch.from_numpy(np.load(embeddings)))
     np.testing.assert_allclose(cached.detach().numpy(), held, rtol=1e-4, atol=1e-5)
@@ -83,7 +85,7 @@ def test_upper_leaves_the_lower_layers_and_their_statistics_alone(material, tmp_
 def embeddings_of(array: np.ndarray, seed: int = 0, copies: int = 0) -> Embeddings:
     torch.manual_seed(seed)
     network = networks.create_network("light", 3, width=8)
-    remainder = Remainder(network, Store(array, CPU).batch(torch.arange(1)))
+    remainder = Remainder(network, ImageStore(array, CPU).batch(torch.arange(1)))
     return Embeddings(network, remainder.trained(), array, Augmentation(), copies, 0, CPU)
 
 
@@ -119,14 +121,14 @@ def test_teachers_have_nothing_to_teach_a_frozen_network(material, tmp_path):
     config = replace(CONFIG, distillation=DistillationSettings(("teacher",)))
     config = replace(config, model=replace(config.model, mode="frozen"))
     with pytest.raises(InputError, match="no pictures for its teachers"):
-        fit(material, config, Run(tmp_path, CPU), QUIET)
+        fit_run(material, config, RunContext(tmp_path, CPU, QUIET))
 
 
 def test_live_curves_are_what_the_log_says(material, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     config = replace(CONFIG, model=replace(CONFIG.model, mode="frozen"))
-    fit(material, config, Run(tmp_path, CPU, tensorboard=True), QUIET)
+    fit_run(material, config, RunContext(tmp_path, CPU, QUIET, tensorboard=True))
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     log = checkpoint.read(tmp_path / "last.safetensors").notes["log"]
     assert set(events.Tags()["scalars"]) == {*log[0]} - {"epoch"}
@@ -138,4 +140,4 @@ def test_live_curves_are_what_the_log_says(material, tmp_path):
 def test_without_tensorboard_it_says_how_to_get_it(material, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match=r"tumorviewer\[train\]"):
-        fit(material, CONFIG, Run(tmp_path, CPU, tensorboard=True), QUIET)
+        fit_run(material, CONFIG, RunContext(tmp_path, CPU, QUIET, tensorboard=True))

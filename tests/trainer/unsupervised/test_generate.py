@@ -16,9 +16,9 @@ from trainer.cli import main
 from trainer.data import split, synthetic
 from trainer.data.material import Source, gather
 from trainer.data.split import SplitSettings
-from trainer.runs.fit import Run
+from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
-from trainer.training.loop import Store
+from trainer.training.image_store import ImageStore
 from trainer.training.optimise import TrainingSettings
 from trainer.unsupervised import data_copying, diffusion, generator
 from trainer.unsupervised.data_copying import Known
@@ -91,7 +91,7 @@ def test_it_learns_to_draw_each_class(tmp_path):
     trainer = Unsupervised(
         Denoiser(2, 8),
         DiffusionLoss(0.1),
-        Store(pictures, CPU),
+        ImageStore(pictures, CPU),
         torch.arange(64),
         labels,
         settings,
@@ -123,7 +123,7 @@ def heads(tmp_path_factory):
 def made(heads, cache, tmp_path_factory):
     """A generator that hardly learned: what it draws is noise, and no copy."""
     out = tmp_path_factory.mktemp("generator") / "run"
-    generator.fit(Source(heads, cache), CONFIG, Run(out, CPU, cache=cache), QUIET)
+    generator.fit_generator(Source(heads, cache), CONFIG, RunContext(out, CPU, QUIET, cache=cache))
     return out
 
 
@@ -134,10 +134,10 @@ class Stopping(Progress):
 
 
 def test_stopped_and_resumed_it_ends_the_same(heads, cache, made, tmp_path):
-    source, run = Source(heads, cache), Run(tmp_path / "run", CPU, cache=cache)
+    source, run = Source(heads, cache), RunContext(tmp_path / "run", CPU, QUIET, cache=cache)
     with pytest.raises(KeyboardInterrupt):
-        generator.fit(source, CONFIG, run, Stopping("none"))
-    generator.fit(source, CONFIG, replace(run, resume=True), QUIET)
+        generator.fit_generator(source, CONFIG, replace(run, progress=Stopping("none")))
+    generator.fit_generator(source, CONFIG, replace(run, resume=True))
     weights = [folder / "generator.safetensors" for folder in (made, tmp_path / "run")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
@@ -299,7 +299,7 @@ def test_without_its_data_nothing_is_drawn(heads, cache, tmp_path):
         copied.write_bytes(path.read_bytes())
     config = replace(CONFIG, training=replace(CONFIG.training, epochs=1))
     out = tmp_path / "run"
-    generator.fit(Source(data, cache), config, Run(out, CPU, cache=cache), QUIET)
+    generator.fit_generator(Source(data, cache), config, RunContext(out, CPU, QUIET, cache=cache))
     for path in data.rglob("0[0-9].png"):
         with Image.open(path) as picture:
             inverted = ImageOps.invert(picture)

@@ -17,12 +17,12 @@ from safetensors.torch import load_file
 
 from trainer.cli import main
 from trainer.runs.config import ModelSettings
-from trainer.runs.fit import Run
+from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
 from trainer.training.augment import Augmentation
 from trainer.training.optimise import TrainingSettings
 from trainer.unsupervised import unlabelled
-from trainer.unsupervised.pretrain import PretrainConfig, SimSiamSettings, pretrain
+from trainer.unsupervised.pretrain import PretrainConfig, SimSiamSettings, pretrain_network
 from tumorviewer import networks
 from tumorviewer.errors import InputError
 from tumorviewer.models.card import Preprocessing
@@ -38,7 +38,9 @@ CONFIG = PretrainConfig(
 
 
 def run(data: Path, out: Path, cache: Path, config: PretrainConfig = CONFIG) -> dict:
-    return pretrain(data, None, False, config, Run(out, CPU, resume=True, cache=cache), QUIET)
+    return pretrain_network(
+        data, None, False, config, RunContext(out, CPU, QUIET, resume=True, cache=cache)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -62,11 +64,11 @@ class Stopping(Progress):
 
 def test_stopped_and_resumed_it_ends_the_same(shapes, cache, tmp_path):
     whole = run(shapes, tmp_path / "whole", cache)
-    parted = Run(tmp_path / "parted", CPU, cache=cache)
+    parted = RunContext(tmp_path / "parted", CPU, QUIET, cache=cache)
     with pytest.raises(KeyboardInterrupt):
-        pretrain(shapes, None, False, CONFIG, parted, Stopping())
+        pretrain_network(shapes, None, False, CONFIG, replace(parted, progress=Stopping()))
     with pytest.raises(InputError, match="holds a pretraining already"):
-        pretrain(shapes, None, False, CONFIG, parted, QUIET)
+        pretrain_network(shapes, None, False, CONFIG, parted)
     resumed = run(shapes, tmp_path / "parted", cache)
     starts = [(tmp_path / one / "start.safetensors").read_bytes() for one in ("whole", "parted")]
     assert starts[0] == starts[1]

@@ -7,11 +7,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from trainer.cli import _add_device, _add_run, _add_training, _default_cache, _source
+from trainer.cli.arguments import add_device, add_run, add_training, make_run, make_source
 from tumorviewer.errors import InputError
 
 if TYPE_CHECKING:
-    from trainer.runs.fit import Run
     from trainer.tools.progress import Progress
     from trainer.unsupervised.generator import Generator, GeneratorConfig
     from trainer.unsupervised.pretrain import PretrainConfig
@@ -19,15 +18,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def add(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Enter the commands' parsers."""
     pretrain = commands.add_parser("pretrain", help="a start from pictures without labels")
     pretrain.add_argument("data", type=Path, help="folder of pictures, DICOM and NIfTI")
     pretrain.add_argument("--exclude", type=Path, metavar="CSV", help="held-out paths, not learned")
     pretrain.add_argument("--cache", type=Path, metavar="DIR", help="decoded pictures")
     pretrain.add_argument("--skip-unreadable", action="store_true")
-    _add_run(pretrain)
-    _add_device(pretrain)
+    add_run(pretrain)
+    add_device(pretrain)
     pretrain.set_defaults(run=_pretrain)
     generate = commands.add_parser("generate", help="synthetic pictures for augmentation")
     _add_generate(generate.add_subparsers(required=True, metavar="STEP"))
@@ -35,13 +34,13 @@ def add(commands: Any) -> None:
 
 def _add_generate(steps: Any) -> None:
     fit = steps.add_parser("fit", help="learn to draw from the training part of a split")
-    _add_training(fit)
+    add_training(fit)
     fit.set_defaults(run=_fit)
     sample = steps.add_parser("sample", help="draw pictures that copy no training picture")
     check = steps.add_parser("check", help="are samples copies of training pictures?")
     for step in (sample, check):
         step.add_argument("generator", type=Path, help="folder of generate fit")
-        _add_device(step)
+        add_device(step)
     sample.add_argument("--per-class", type=int, required=True, metavar="N")
     sample.add_argument("--out", type=Path, required=True, metavar="DIR")
     sample.add_argument("--seed", type=int, default=0)
@@ -50,26 +49,15 @@ def _add_generate(steps: Any) -> None:
     check.set_defaults(run=_check)
 
 
-def _run(options: argparse.Namespace) -> tuple[Run, Progress]:
-    from trainer.runs.fit import Run
-    from trainer.tools.progress import Progress
-    from tumorviewer.analysis import device
-
-    cache = options.cache or _default_cache()
-    own = device.choose_device(options.device)
-    run = Run(options.out, own, options.resume, command=options.command_line, cache=cache)
-    return run, Progress(options.progress)
-
-
-def settings(options: argparse.Namespace) -> PretrainConfig | GeneratorConfig:
+def read_own_config(options: argparse.Namespace) -> PretrainConfig | GeneratorConfig:
     """The configuration that ``options.of`` names, with the user's changes."""
     from trainer.unsupervised import generator, pretrain
 
     kinds = {"pretrain": pretrain.PretrainConfig, "generate": generator.GeneratorConfig}
-    return _settings(kinds[options.of], options)
+    return _build_config(kinds[options.of], options)
 
 
-def _settings(kind: type[T], options: argparse.Namespace) -> T:
+def _build_config(kind: type[T], options: argparse.Namespace) -> T:
     from trainer.runs.config import tables
     from trainer.tools.options import build
 
@@ -80,18 +68,17 @@ def _settings(kind: type[T], options: argparse.Namespace) -> T:
 def _pretrain(options: argparse.Namespace) -> None:
     from trainer.unsupervised import pretrain
 
-    config = _settings(pretrain.PretrainConfig, options)
-    run, progress = _run(options)
-    skip = options.skip_unreadable
-    _print(pretrain.pretrain(options.data, options.exclude, skip, config, run, progress))
+    config = _build_config(pretrain.PretrainConfig, options)
+    skip, run = options.skip_unreadable, make_run(options)
+    _print(pretrain.pretrain_network(options.data, options.exclude, skip, config, run))
 
 
 def _fit(options: argparse.Namespace) -> None:
     from trainer.unsupervised import generator
 
-    config = _settings(generator.GeneratorConfig, options)
-    run, progress = _run(options)
-    _print(generator.fit(_source(options, config.data), config, run, progress))
+    config = _build_config(generator.GeneratorConfig, options)
+    source = make_source(options, config.data)
+    _print(generator.fit_generator(source, config, make_run(options)))
 
 
 def _open(options: argparse.Namespace) -> tuple[Generator, Progress]:
