@@ -26,6 +26,14 @@ PLANTED = {
         "import tumorviewer.study.types",
     ),
     "The trainer stands alone": ("tumorviewer/cli.py", "import trainer"),
+    "A wing of the trainer imports only wings below it": (
+        "trainer/data/items.py",
+        "import trainer.runs.config",
+    ),
+    "No modules of the trainer import each other": (
+        "trainer/tools/progress.py",
+        "import trainer.tools.parallel",
+    ),
     "The trainer has no window": ("trainer/__init__.py", "import tumorviewer.cli"),
     "Only networks, weights and the worker need torch": (
         "tumorviewer/models/bundle.py",
