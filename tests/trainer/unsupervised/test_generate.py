@@ -180,9 +180,9 @@ def test_samples_say_that_they_are_made(samples, capsys, made, tmp_path):
 
 
 def test_samples_are_the_same_each_time_and_others_with_another_seed(made, samples, tmp_path):
-    generator = Generator.open(made, CPU, QUIET)
+    drawing = Generator.open(made, CPU, QUIET)
     for seed, same in ((0, True), (1, False)):
-        generator.sample(generator, 5, tmp_path / str(seed), seed, QUIET)
+        generator.sample(drawing, 5, tmp_path / str(seed), seed, QUIET)
         paths = sorted(samples.rglob("*.png"))
         others = [tmp_path / str(seed) / path.relative_to(samples) for path in paths]
         alike = [
@@ -190,7 +190,7 @@ def test_samples_are_the_same_each_time_and_others_with_another_seed(made, sampl
         ]
         assert alike == [same] * 10
     with pytest.raises(InputError, match="not empty"):
-        generator.sample(generator, 5, tmp_path / "0", 0, QUIET)
+        generator.sample(drawing, 5, tmp_path / "0", 0, QUIET)
 
 
 def copies(generator: Generator, label: int, seed: int):
@@ -233,10 +233,10 @@ def test_single_copies_are_drawn_anew(made, tmp_path, monkeypatch):
             yield np.concatenate((copied[:1], fresh))
 
     monkeypatch.setattr(Generator, "drawn", seldom)
-    generator = Generator.open(made, CPU, QUIET)
-    record = generator.sample(generator, 40, tmp_path / "out", 0, QUIET)
+    drawing = Generator.open(made, CPU, QUIET)
+    record = generator.sample(drawing, 40, tmp_path / "out", 0, QUIET)
     assert record["refused_near_duplicates"] == 4
-    assert generator.check(generator, tmp_path / "out")["near_duplicates"] == []
+    assert generator.check(drawing, tmp_path / "out")["near_duplicates"] == []
 
 
 def test_the_check_finds_copies_and_acquits_real_pictures_that_were_not_seen():
