@@ -1,9 +1,9 @@
 """Seconds of an audit of ten thousand pictures.
 
 Run as ``python tests/benchmarks/audit.py``. The pictures are 12,036 of the three public sets in
-``shared/data`` beside the checkout, where that is, else 10,000 JPEGs of 256×256 pixels that are drawn first. Nothing
-is cached before. Prints one JSON object: the wall clock, the processor seconds of all processes
-(which tell more on a busy machine), and the largest memory of one process.
+``shared/data`` beside the checkout, where that is, else 10,000 JPEGs of 256×256 pixels that are
+drawn first. Nothing is cached before. Prints one JSON object: the wall clock, the processor seconds
+of all processes (which tell more on a busy machine), and the largest memory of one process.
 """
 
 from __future__ import annotations
