@@ -20,6 +20,7 @@ class Module:
 
     name: str
     path: Path
+    source: str
     tree: ast.Module
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
@@ -41,7 +42,8 @@ class Code:
             for path in sorted((self.root / package).rglob("*.py")):
                 parts = path.relative_to(self.root).with_suffix("").parts
                 name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-                found[name] = Module(name, path, ast.parse(path.read_text("utf-8")))
+                source = path.read_text("utf-8")
+                found[name] = Module(name, path, source, ast.parse(source))
         return found
 
     @cached_property
