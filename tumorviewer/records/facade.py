@@ -94,7 +94,7 @@ class Records:
 
     def _open(self, patience_s: float) -> None:
         """Two windows that start together wait for each other."""
-        with locks.holding(self.folder / "opening.lock", patience_s) as is_held:
+        with locks.hold_lock(self.folder / "opening.lock", patience_s) as is_held:
             if not is_held:
                 reason = tr("They are being opened by another program, which does not finish.")
                 raise InputError(tr(NAME), reason, tr("Close it and try again."))

@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 _PAUSE_S = 0.02
 
 
-def take(path: Path) -> int | None:
-    """Hold a file until :func:`release`; None if somebody else does."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def take_lock(path: Path, patience_s: float = 0.0) -> FileLock | None:
+    """Hold a file until the lock's ``release``; None if somebody else does for longer than
+    ``patience_s``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be made or locked at all.
+    """
+    lock = FileLock(path, timeout=patience_s, mode=0o600, thread_local=False)
     try:
-        _lock(handle)
-    except OSError:
-        os.close(handle)
+        lock.acquire(poll_interval=_PAUSE_S)
+    except Timeout:
         return None
-    return handle
-
-
-def release(handle: int) -> None:
-    """Let go of what :func:`take` answered."""
-    os.close(handle)
+    return lock
 
 
 @contextmanager
-def holding(path: Path, patience_s: float) -> Iterator[bool]:
-    """Hold a file; False within if it could not be had in time."""
-    end = time.monotonic() + patience_s
-    while (handle := take(path)) is None and time.monotonic() < end:
-        time.sleep(_PAUSE_S)
+def hold_lock(path: Path, patience_s: float) -> Iterator[bool]:
+    """Hold a file within; False if it could not be had in time."""
+    lock = take_lock(path, patience_s)
     try:
-        yield handle is not None
+        yield lock is not None
     finally:
-        if handle is not None:
-            release(handle)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if lock is not None:
+            lock.release()

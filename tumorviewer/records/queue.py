@@ -65,7 +65,7 @@ class JudgingQueue:
     @contextmanager
     def judging(self, study: int) -> Iterator[bool]:
         """Keep a study from the others within; False if one of them has it."""
-        with locks.holding(self._folder / f"judging-{study % _SLOTS}.lock", 0) as is_ours:
+        with locks.hold_lock(self._folder / f"judging-{study % _SLOTS}.lock", 0) as is_ours:
             yield is_ours
 
     def _change(self, change: Callable[[Wanted], Wanted]) -> Wanted:

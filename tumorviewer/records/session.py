@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from filelock import FileLock
 
 from tumorviewer.records import locks
 from tumorviewer.records.store import RecordStore, current_time
@@ -67,9 +68,9 @@ class Session:
         kept = self.names(_WINDOW)
         new = (name for number in count(1) if (name := f"{_WINDOW}{number}") not in kept)
         for name in chain(kept, new):
-            handle = locks.take(self._folder / f"{name.replace('/', '-')}.lock")
-            if handle is not None:
-                return WindowState(self, name, self.kept(name), handle)
+            lock = locks.take_lock(self._folder / f"{name.replace('/', '-')}.lock")
+            if lock is not None:
+                return WindowState(self, name, self.kept(name), lock)
         raise AssertionError  # there are always more numbers
 
 
@@ -81,7 +82,7 @@ class WindowState:
     name: str
     document: dict[str, Any] | None
     """What was kept last; None for a new window."""
-    handle: int
+    lock: FileLock
 
     def keep(self, document: Mapping[str, Any]) -> None:
         """Keep the window's state."""
@@ -91,4 +92,4 @@ class WindowState:
         """The window is closed; the next one takes its state up, or not."""
         if forget:
             self.session.drop(self.name)
-        locks.release(self.handle)
+        self.lock.release()
