@@ -30,6 +30,7 @@ from tumorviewer.study.nifti_pixels import (
     open_maybe_gzip,
     order_from_middle,
 )
+from tumorviewer.study.notes import Note, make_note
 from tumorviewer.study.stamps import Stamp
 from tumorviewer.study.types import (
     LoadingProgress,
@@ -188,7 +189,7 @@ class _Image:
     """Of the array in display layout, to LPS+ mm."""
     placement: Placement
     windows: tuple[Window, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def _image(header: Any, data: Path, compressed: bool, source: str) -> _Image:
@@ -222,13 +223,16 @@ def _stored_dtype(header: Any, source: str) -> np.dtype[Any]:
     return dtype
 
 
-def _dtype_notes(stored: np.dtype[Any]) -> tuple[str, ...]:
+def _dtype_notes(stored: np.dtype[Any]) -> tuple[Note, ...]:
     if stored.kind == "c":
-        return (tr("Complex values are shown as their magnitudes."),)
+        text = later("Complex values are shown as their magnitudes.")
+        return (make_note("magnitudes", text),)
     if len(stored.names or ()) == 4:
-        return (tr("Colours are shown without their transparency."),)
+        text = later("Colours are shown without their transparency.")
+        return (make_note("no_transparency", text),)
     if stored.kind == "f" and stored.itemsize > 8:
-        return (tr("Extended-precision values are shown in double precision."),)
+        text = later("Extended-precision values are shown in double precision.")
+        return (make_note("double_precision", text),)
     return ()
 
 
@@ -342,7 +346,7 @@ class NiftiVolume:
         return tuple(SourceFile(path, voxels.source, voxels.stamp) for path in paths)
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What is known before loading."""
         return self.image.notes
 
@@ -365,7 +369,7 @@ class NiftiVolume:
         notes = self._fill(volume, progress or (lambda _volume, _index: None))
         return replace(volume, array=narrow_dtype(array), notes=image.notes + notes)
 
-    def _fill(self, volume: Volume, progress: LoadingProgress) -> tuple[str, ...]:
+    def _fill(self, volume: Volume, progress: LoadingProgress) -> tuple[Note, ...]:
         image, slices = self.image, len(volume.array)
         extent = image.voxels.shape[2]
         stored_IJK = image.layout.stored(volume.array)
@@ -383,10 +387,10 @@ class NiftiVolume:
         return _not_finite_notes(nan, infinite)
 
 
-def _not_finite_notes(nan: int, infinite: int) -> tuple[str, ...]:
+def _not_finite_notes(nan: int, infinite: int) -> tuple[Note, ...]:
     notes = []
     if nan:
-        notes.append(tr("{n} voxels are not a number (NaN).", n=nan))
+        notes.append(make_note("not_a_number", later("{n} voxels are not a number (NaN)."), n=nan))
     if infinite:
-        notes.append(tr("{n} voxels are infinite.", n=infinite))
+        notes.append(make_note("infinite", later("{n} voxels are infinite."), n=infinite))
     return tuple(notes)

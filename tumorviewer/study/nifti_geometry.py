@@ -10,8 +10,9 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from tumorviewer.language import later, number, tr
+from tumorviewer.language import later, number
 from tumorviewer.study.limits import MAX_SPACING_MM, MIN_SPACING_MM
+from tumorviewer.study.notes import Note, make_note
 from tumorviewer.study.types import Placement
 
 _DISAGREEMENT_MM = 0.1
@@ -24,7 +25,7 @@ class Placed(NamedTuple):
     affine: NDArray[np.float64]
     """4×4, ``(i, j, k, 1)`` to LPS+ mm."""
     placement: Placement
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def has_spacing(header: Any) -> bool:
@@ -53,11 +54,11 @@ def locate_voxels(header: Any, shape: tuple[int, int, int]) -> Placed:
         notes += _shear(affine)
     else:
         affine, placement = _spacing_affine(header, shape)
-        notes.append(tr(_UNPLACED[placement]))
+        notes.append(make_note("not_placed", _UNPLACED[placement]))
     unit = _unit(header) if placement is not Placement.NONE else ""
     factor = _TO_MM.get(unit, 1.0)
     if factor != 1:
-        notes.append(tr(_UNITS[unit]))
+        notes.append(make_note("units", _UNITS[unit]))
     if len(stated) == 2:
         notes += _disagreement(stated["sform"], stated["qform"], shape, factor)
     return Placed(np.diag([-factor, -factor, factor, 1.0]) @ affine, placement, tuple(notes))
@@ -73,10 +74,10 @@ _UNPLACED = {
 }
 
 
-def _stated_affines(header: Any) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+def _stated_affines(header: Any) -> tuple[dict[str, NDArray[np.float64]], list[Note]]:
     """sform and qform, RAS, as far as they are set and usable."""
     stated: dict[str, NDArray[np.float64]] = {}
-    notes = []
+    notes: list[Note] = []
     for name in ("sform", "qform"):
         if not hasattr(header, f"get_{name}") or not int(header[f"{name}_code"]):
             continue
@@ -87,7 +88,8 @@ def _stated_affines(header: Any) -> tuple[dict[str, NDArray[np.float64]], list[s
         if _is_invertible(affine):
             stated[name] = affine
         else:
-            notes.append(tr("Its {name} is not a usable position and was ignored.", name=name))
+            text = later("Its {name} is not a usable position and was ignored.")
+            notes.append(make_note("position_ignored", text, name=name))
     return stated, notes
 
 
@@ -100,15 +102,16 @@ def _is_invertible(affine: NDArray[np.float64]) -> bool:
     return bool(abs(np.linalg.det(affine[:3, :3] / steps)) > 1e-3)
 
 
-def _shear(affine: NDArray[np.float64]) -> list[str]:
+def _shear(affine: NDArray[np.float64]) -> list[Note]:
     directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     cosine = float(np.abs(np.triu(directions.T @ directions, 1)).max())
     if cosine < 1e-3:
         return []
     degrees = 90 - math.degrees(math.acos(min(1.0, cosine)))
     return [
-        tr(
-            "Its axes are {degrees}° from perpendicular: shapes look sheared.",
+        make_note(
+            "sheared",
+            later("Its axes are {degrees}° from perpendicular: shapes look sheared."),
             degrees=number(degrees, ".1f"),
         )
     ]
@@ -139,15 +142,18 @@ def _disagreement(
     qform: NDArray[np.float64],
     shape: tuple[int, int, int],
     factor: float,
-) -> list[str]:
+) -> list[Note]:
     corners = np.array([(*c, 1) for c in itertools.product(*((0, n - 1) for n in shape))])
     apart = np.linalg.norm((corners @ (sform - qform).T)[:, :3], axis=1).max() * factor
     if apart < _DISAGREEMENT_MM:
         return []
     return [
-        tr(
-            "It states two positions (sform and qform) that differ by up to {apart} mm; "
-            "the sform is used.",
+        make_note(
+            "two_positions",
+            later(
+                "It states two positions (sform and qform) that differ by up to {apart} mm; "
+                "the sform is used."
+            ),
             apart=number(apart, ".1f"),
         )
     ]

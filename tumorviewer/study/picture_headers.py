@@ -13,8 +13,9 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from tumorviewer.errors import InputError
-from tumorviewer.language import tr
+from tumorviewer.language import later, tr
 from tumorviewer.study import limits
+from tumorviewer.study.notes import Note, make_note
 
 _DECODER_BYTES = 4
 """What Pillow holds for a pixel at most, while it decodes."""
@@ -66,7 +67,7 @@ class PicturePage:
     """EXIF's, 1 to 8, where it is left to us."""
     least_bytes: int
     """That its file must have for it."""
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -250,15 +251,17 @@ def _late_exif(stream: IO[bytes]) -> bytes:
         stream.seek(position)
 
 
-def _notes(image: Image.Image, orientation: int | None, is_colour: bool) -> Iterator[str]:
+def _notes(image: Image.Image, orientation: int | None, is_colour: bool) -> Iterator[Note]:
     if orientation is None:
-        yield tr("Its EXIF data are damaged: it is shown as it is stored.")
+        yield make_note(
+            "damaged_exif", later("Its EXIF data are damaged: it is shown as it is stored.")
+        )
     elif orientation != 1:
-        yield tr("It is turned as its EXIF orientation says.")
+        yield make_note("turned", later("It is turned as its EXIF orientation says."))
     if getattr(image, "n_frames", 1) > 1 and not isinstance(image, TiffImagePlugin.TiffImageFile):
-        yield tr("Only the first picture of the file is shown.")
+        yield make_note("first_picture_only", later("Only the first picture of the file is shown."))
     if "16" in _raw_mode(image) and (is_colour or image.mode == "LA"):
-        yield tr("Colours of 16 bits are shown with 8.")
+        yield make_note("colours_of_16_bits", later("Colours of 16 bits are shown with 8."))
 
 
 def _raw_mode(image: Image.Image) -> str:

@@ -20,6 +20,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, tr
 from tumorviewer.study import limits
+from tumorviewer.study.notes import Note, make_note
 from tumorviewer.study.picture_headers import PicturePage, describe_page, describe_too_large
 from tumorviewer.study.stamps import Stamp
 from tumorviewer.study.types import LoadingProgress, Placement, Series, SourceFile, Study, Volume
@@ -267,7 +268,7 @@ class PictureVolume:
         return (SourceFile(self.path, self.source, self.stamp),)
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What is known before loading."""
         return tuple(dict.fromkeys(note for page in self.pages for note in page.notes))
 
@@ -287,7 +288,7 @@ class PictureVolume:
         notes = self._fill(volume, progress or (lambda _volume, _index: None))
         return replace(volume, array=_without_colour(array), notes=self.notes + notes)
 
-    def _fill(self, volume: Volume, progress: LoadingProgress) -> tuple[str, ...]:
+    def _fill(self, volume: Volume, progress: LoadingProgress) -> tuple[Note, ...]:
         self.stamp.check(self.path, self.source)
         self._verify()
         transparent = False
@@ -301,7 +302,8 @@ class PictureVolume:
                     stored = _AS_STORED[page.orientation](volume.array[index])
                     transparent |= _decode(image, stored)
                 progress(volume, index)
-        return (tr("Transparent parts are shown on black."),) if transparent else ()
+        text = later("Transparent parts are shown on black.")
+        return (make_note("transparent", text),) if transparent else ()
 
     def _verify(self) -> None:
         """Check what the format has of checksums: PNG's."""

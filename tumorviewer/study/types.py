@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorviewer.study.notes import Note
 from tumorviewer.study.stamps import Stamp
 
 
@@ -65,7 +66,7 @@ class Volume:
     """MONOCHROME1: low values are white."""
     units: str = ""
     """``"HU"`` and the like where the file states it."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     """What a reader must know: gaps, uneven spacing, doubled slices, disagreeing sform, …"""
     positions: NDArray[np.float64] | None = None
     """``(slice, 3)`` LPS+ mm of each slice's first voxel, where slices are not evenly spaced and
@@ -135,7 +136,7 @@ class VolumeReader(Protocol):
         ...
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What is known before loading, as :attr:`Volume.notes`."""
         ...
 

@@ -58,6 +58,17 @@ def read_value(dataset: Dataset, keyword: str) -> Any:
     return None if isinstance(found, str | bytes) and not found else found
 
 
+def is_stated(dataset: Dataset, keyword: str) -> bool:
+    """Whether an element has a value, readable or not."""
+    tag = _tag(keyword)
+    if tag not in dataset.keys():  # noqa: SIM118 - several times quicker
+        return False
+    stated: Any = dataset.get_item(tag, keep_deferred=True)
+    if isinstance(stated.value, bytes):
+        return bool(stated.value.strip(b" \0"))
+    return stated.value not in (None, "")
+
+
 def read_text(dataset: Dataset, keyword: str) -> str:
     """The value as text, several values joined by a backslash as DICOM writes them."""
     found = read_value(dataset, keyword)
@@ -111,3 +122,22 @@ def read_first_item(dataset: Dataset, keyword: str) -> Dataset | None:
     """The first item of a sequence."""
     found = read_items(dataset, keyword)
     return found[0] if found else None
+
+
+def read_private(dataset: Dataset, creator: str, tag: int) -> Any:
+    """The value of a private element (PS3.5 7.8.1), None if it is missing or malformed.
+
+    Parameters
+    ----------
+    creator
+        Who reserved its block.
+    tag
+        Its group, and the last two digits of its element: ``0x0019000A``.
+    """
+    group = tag >> 16
+    if not any(known >> 16 == group for known in dataset.keys()):  # noqa: SIM118
+        return None
+    try:
+        return dataset.private_block(group, creator)[tag & 0xFF].value
+    except PARSER_ERRORS:
+        return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from tumorviewer.language import later
 from tumorviewer.study.dicom.elements import (
     PARSER_ERRORS,
     read_first_item,
@@ -16,6 +18,7 @@ from tumorviewer.study.dicom.elements import (
     read_items,
     read_number,
     read_numbers,
+    read_private,
     read_text,
     read_value,
 )
@@ -27,10 +30,24 @@ from tumorviewer.study.dicom.values import (
     read_windows,
 )
 from tumorviewer.study.limits import MAX_SPACING_MM, MIN_SPACING_MM
+from tumorviewer.study.notes import Note, make_note
 from tumorviewer.study.types import Window
 
 _UNIT_TOLERANCE = 0.01
+_RAW_VALUES = later(
+    "Its rescale slope or intercept cannot be used: values are shown as they are stored, without a "
+    "unit."
+)
 _NOT_STATED: tuple[Hashable, ...] = (None, "", ())
+
+
+class Tile(NamedTuple):
+    """A slice of a mosaic: its first row and column, and its size."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -54,6 +71,23 @@ class Frame:
     voi_lut: tuple[float, NDArray[np.float32]] | None
     attributes: Mapping[str, Hashable]
     """What tells stacks of one series apart, by name; absent where not stated."""
+    location: float | None = None
+    """Slice Location (PS3.3 C.7.6.2.1.2), mm from a point that is not stated."""
+    aspect: float = 1.0
+    """Height of a pixel over its width where no spacing is stated (PS3.3 C.7.6.3.1.7)."""
+    tile: Tile | None = None
+    """Where it lies in its image, if that is a mosaic."""
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Its height in pixels."""
+        return self.tile.rows if self.tile else self.image.format.rows
+
+    @property
+    def columns(self) -> int:
+        """Its width in pixels."""
+        return self.tile.columns if self.tile else self.image.format.columns
 
     @property
     def is_placed(self) -> bool:
@@ -127,24 +161,28 @@ def _frame(image: Image, index: int, dataset: Dataset, macros: dict[str, Dataset
 
     image_type = _image_type(dataset, macros)
     spacing, in_patient = _spacing(of("PixelMeasuresSequence"), dataset)
-    is_mosaic = "MOSAIC" in image_type
+    pixels = image.format
+    transform = read_modality_transform(
+        of("PixelValueTransformationSequence"), _units(dataset, image_type), pixels.signed
+    )
     attributes = _attributes(dataset, of) | {"image_type": image_type}
     return Frame(
         image=image,
         index=index,
-        position=None if is_mosaic else _triple(of("PlanePositionSequence")),
+        position=_triple(of("PlanePositionSequence")),
         orientation=_orientation(of("PlaneOrientationSequence")),
         spacing=spacing,
         in_patient=in_patient,
         thickness=read_number(of("PixelMeasuresSequence"), "SliceThickness"),
-        rescale=read_modality_transform(
-            of("PixelValueTransformationSequence"), _units(dataset, image_type)
-        ),
+        rescale=transform,
         windows=read_windows(of("FrameVOILUTSequence")),
-        voi_lut=read_voi_lut(of("FrameVOILUTSequence")),
+        voi_lut=read_voi_lut(of("FrameVOILUTSequence"), transform.can_be_negative(*pixels.span)),
         attributes={
             name: stated for name, stated in attributes.items() if stated not in _NOT_STATED
         },
+        location=read_number(dataset, "SliceLocation"),
+        aspect=_aspect(dataset),
+        notes=() if transform.is_usable else (make_note("rescale_not_usable", _RAW_VALUES),),
     )
 
 
@@ -174,6 +212,12 @@ def _spacing(measures: Dataset, dataset: Dataset) -> tuple[tuple[float, float] |
         if len(found) == 2 and MIN_SPACING_MM < min(found) <= max(found) < MAX_SPACING_MM:
             return (found[0], found[1]), keyword == "PixelSpacing"
     return None, False
+
+
+def _aspect(dataset: Dataset) -> float:
+    """Height of a pixel over its width by Pixel Aspect Ratio (PS3.3 C.7.6.3.1.7)."""
+    found = read_numbers(dataset, "PixelAspectRatio")
+    return found[0] / found[1] if len(found) == 2 and min(found) > 0 else 1.0
 
 
 def _image_type(dataset: Dataset, macros: dict[str, Dataset]) -> tuple[str, ...]:
@@ -206,8 +250,9 @@ def _attributes(dataset: Dataset, of: Callable[[str], Dataset]) -> dict[str, Has
         "echo_number": read_integer(dataset, "EchoNumbers"),
         "b_value": _b_value(dataset, diffusion),
         "gradient": _gradient(diffusion),
-        "inversion_time": read_numbers(modifier, "InversionTimes")
-        or read_numbers(modifier, "InversionTime"),
+        "inversion_time": _first(
+            read_number(modifier, "InversionTimes"), read_number(modifier, "InversionTime")
+        ),
         "temporal_position": _first(
             read_integer(temporal, "TemporalPositionIdentifier"),
             read_integer(content, "TemporalPositionIndex"),
@@ -261,10 +306,8 @@ def _b_value(dataset: Dataset, diffusion: Dataset) -> float | None:
     if stated is not None:
         return stated
     for creator, tag in _PRIVATE_B_VALUES:
-        if tag not in dataset.keys():  # noqa: SIM118 - several times quicker
-            continue
+        found = read_private(dataset, creator, tag)
         try:
-            found = dataset.private_block(tag >> 16, creator)[tag & 0xFF].value
             first = found if isinstance(found, int | float | str) else found[0]
             return float(first) % 1e9
         except PARSER_ERRORS:
@@ -273,9 +316,9 @@ def _b_value(dataset: Dataset, diffusion: Dataset) -> float | None:
 
 
 _PRIVATE_B_VALUES = (
-    ("SIEMENS MR HEADER", 0x0019100C),
-    ("GEMS_PARM_01", 0x00431039),
-    ("Philips Imaging DD 001", 0x20011003),
+    ("SIEMENS MR HEADER", 0x0019000C),
+    ("GEMS_PARM_01", 0x00430039),
+    ("Philips Imaging DD 001", 0x20010003),
 )
 
 

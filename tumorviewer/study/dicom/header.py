@@ -27,6 +27,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.study import limits
 from tumorviewer.study.dicom.elements import PARSER_ERRORS, read_text
+from tumorviewer.study.notes import Note, make_note
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 NOT_DICOM = later("It is damaged, or it is not a DICOM image.")
@@ -37,6 +38,9 @@ _PIXEL_KEYWORDS = {
     0x7FE00010: "PixelData",
 }
 _PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
+_PREAMBLE = 128
+_PROGRAMS = (b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!", b"<", b"%PDF")
+"""What a preamble (PS3.10 7.1) begins with that something else than a viewer would run."""
 _LARGE_ELEMENT = 256 << 10
 """Larger ones, mostly private, are left in the file."""
 _INFLATED_HEADER = 16 << 20
@@ -71,7 +75,7 @@ class Header:
     syntax: UID
     """Transfer syntax; of the encoding that was found if the file does not state one."""
     pixels: PixelElement | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def read_header(path: Path, source: str) -> Header:
@@ -90,6 +94,8 @@ def read_header(path: Path, source: str) -> Header:
     size = limits.check_regular_file(path, source)
     try:
         with path.open("rb") as file:
+            preamble = file.read(_PREAMBLE)
+            file.seek(0)
             meta, start = _read_meta(file)
             stated = UID(read_text(meta, "TransferSyntaxUID"))
             stream, end = _data_set(file, start, size, stated)
@@ -104,9 +110,11 @@ def read_header(path: Path, source: str) -> Header:
         raise _not_readable(source, error) from error
     if not len(dataset):
         raise InputError(source, tr(NOT_DICOM), tr(COPY_AGAIN))
-    notes = (
-        () if stated else (tr("The file does not state its transfer syntax; it was recognised."),)
-    )
+    text = later("The file does not state its transfer syntax; it was recognised.")
+    notes: tuple[Note, ...] = () if stated else (make_note("transfer_syntax_recognised", text),)
+    if preamble.lstrip().startswith(_PROGRAMS):
+        text = later("The file is also a program or a page: what stands before its DICOM part.")
+        notes += (make_note("preamble", text),)
     return Header(path, source, dataset, meta, stated or _found_syntax(dataset), pixels, notes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,25 @@ from pydicom.uid import (
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import format_size
-from tumorviewer.language import tr
+from tumorviewer.language import later, tr
 from tumorviewer.study import limits
 from tumorviewer.study.dicom import codestream
-from tumorviewer.study.dicom.elements import read_integer, read_text, read_value
+from tumorviewer.study.dicom.elements import (
+    read_integer,
+    read_private,
+    read_text,
+    read_value,
+)
 from tumorviewer.study.dicom.header import COPY_AGAIN, UNDEFINED_LENGTH, Header, PixelElement
+from tumorviewer.study.notes import Note, make_note
 from tumorviewer.study.stamps import Stamp
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 PALETTE = "PALETTE COLOR"
+_OVERLAYS, _OVERLAY_ROWS = range(0x6000, 0x6020, 2), 0x0010
+"""Groups of overlay planes, and the element that each of them has (PS3.3 C.9.2)."""
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_GE = "GEMS_ACQU_01"
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422")
 Spans = tuple[tuple[int, int], ...]
 """Offsets and lengths of the pieces of one encoded frame in its file."""
@@ -46,6 +57,8 @@ class PixelFormat:
     planar: int
     keyword: str
     vr: str
+    low_bit: int = 0
+    """Of the stored bits in those that are allocated (PS3.5 8.1.1): High Bit + 1 - Bits Stored."""
 
     @property
     def is_colour(self) -> bool:
@@ -78,7 +91,7 @@ class PixelFormat:
             "samples_per_pixel": self.samples,
             "photometric_interpretation": self.photometric,
             "bits_allocated": self.bits_allocated,
-            "bits_stored": self.bits_stored,
+            "bits_stored": self.bits_stored + self.low_bit,
             "pixel_representation": int(self.signed),
             "planar_configuration": self.planar,
             "pixel_keyword": self.keyword,
@@ -106,7 +119,7 @@ class Image:
     """The pieces of each frame if the pixel data are encapsulated, else empty."""
     padding: tuple[int, int] | None
     """Stored values that stand for no pixel (PS3.3 C.7.5.1.1.2)."""
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def read_image(header: Header) -> Image:
@@ -134,14 +147,14 @@ def read_image(header: Header) -> Image:
         offset=element.offset,
         frames=frames,
         encoded=encoded,
-        padding=_padding(dataset),
-        notes=header.notes + notes + found,
+        padding=_padding(dataset, pixels),
+        notes=header.notes + notes + found + tuple(_content_notes(dataset)),
     )
 
 
 def _pixel_format(
     dataset: Dataset, source: str, element: PixelElement
-) -> tuple[PixelFormat, tuple[str, ...]]:
+) -> tuple[PixelFormat, tuple[Note, ...]]:
     notes = []
     rows, columns = _required(dataset, source, "Rows"), _required(dataset, source, "Columns")
     allocated = _required(dataset, source, "BitsAllocated")
@@ -151,23 +164,26 @@ def _pixel_format(
         if samples != 1:
             raise InputError(source, tr("It does not say how its colours are stored."))
         photometric = "MONOCHROME2"
-        notes.append(tr("The file does not say whether high values are bright; it is assumed."))
+        text = later("The file does not say whether high values are bright; it is assumed.")
+        notes.append(make_note("photometric_assumed", text))
     signed = read_integer(dataset, "PixelRepresentation")
     if signed is None and element.keyword == "PixelData" and samples == 1:
-        notes.append(
-            tr("The file does not say whether its values are signed; unsigned is assumed.")
-        )
+        text = later("The file does not say whether its values are signed; unsigned is assumed.")
+        notes.append(make_note("unsigned_assumed", text))
+    stored = read_integer(dataset, "BitsStored") or allocated
+    high_bit = read_integer(dataset, "HighBit")
     found = PixelFormat(
         rows,
         columns,
         samples,
         photometric,
         allocated,
-        read_integer(dataset, "BitsStored") or allocated,
+        stored,
         signed == 1,
         read_integer(dataset, "PlanarConfiguration") or 0,
         element.keyword,
         element.vr,
+        0 if high_bit is None or element.keyword != "PixelData" else high_bit + 1 - stored,
     )
     _check_format(found, source)
     return found, tuple(notes)
@@ -204,6 +220,14 @@ def _check_format(pixels: PixelFormat, source: str) -> None:
             allocated=pixels.bits_allocated,
         )
         raise InputError(source, reason)
+    if not 0 <= pixels.low_bit <= pixels.bits_allocated - pixels.bits_stored:
+        reason = tr(
+            "It states {stored} bits up to bit {high} of {allocated}, which is not possible.",
+            stored=pixels.bits_stored,
+            high=pixels.low_bit + pixels.bits_stored - 1,
+            allocated=pixels.bits_allocated,
+        )
+        raise InputError(source, reason)
     if pixels.rows * pixels.columns > limits.MAX_PICTURE_PIXELS:
         size = f"{pixels.columns} × {pixels.rows}"
         raise InputError(
@@ -220,18 +244,42 @@ def _frame_count(dataset: Dataset, source: str) -> int:
     return max(1, frames)
 
 
-def _padding(dataset: Dataset) -> tuple[int, int] | None:
+def _content_notes(dataset: Dataset) -> Iterator[Note]:
+    """What else than an image as it was measured is in the pixels, or beside them."""
+    if any(tag >> 16 in _OVERLAYS and tag & 0xFFFF == _OVERLAY_ROWS for tag in dataset.keys()):  # noqa: SIM118
+        text = later("The file holds marks (overlay planes), which are not shown.")
+        yield make_note("overlays_not_shown", text)
+    if read_text(dataset, "BurnedInAnnotation").upper() == "YES":
+        text = later("The file says that writing or drawings are burned into its pixels.")
+        yield make_note("burned_in_annotation", text)
+    if read_text(dataset, "SOPClassUID").startswith(_SECONDARY_CAPTURE):
+        text = later("It is a secondary capture: a picture of a screen or of a program's result.")
+        yield make_note("secondary_capture", text)
+    protocol = str(read_private(dataset, _GE, 0x0019009C) or "")
+    polarity = str(read_private(dataset, _GE, 0x001900B3) or "")
+    if "pepolar" in protocol.lower() and polarity.split(".")[0] in ("1", "2", "3"):
+        text = later(
+            "Some or all of its volumes were acquired with reversed phase encoding: they are "
+            "distorted the other way."
+        )
+        yield make_note("reversed_phase_encoding", text)
+
+
+def _padding(dataset: Dataset, pixels: PixelFormat) -> tuple[int, int] | None:
+    """Ends of the padding's range, with the sign of the pixels whatever the VR (US or SS) says."""
     ends = [
         read_integer(dataset, keyword)
         for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
     ]
-    stated = [end for end in ends if end is not None]
+    span = 1 << pixels.bits_allocated
+    top = span >> 1 if pixels.signed else span
+    stated = [end - span if end >= top else end for end in ends if end is not None]
     return (min(stated), max(stated)) if ends[0] is not None else None
 
 
 def _encoding(
     header: Header, element: PixelElement, pixels: PixelFormat, frames: int
-) -> tuple[UID, tuple[Spans, ...], tuple[str, ...]]:
+) -> tuple[UID, tuple[Spans, ...], tuple[Note, ...]]:
     """The transfer syntax that holds, where the encoded frames are, and what had to be mended."""
     syntax, source = header.syntax, header.source
     if syntax in MPEGTransferSyntaxes:
@@ -241,8 +289,8 @@ def _encoding(
         _check_native(source, native_bytes, element)
         if syntax.is_private or not _is_encapsulated(syntax):
             return syntax, (), ()
-        note = tr("It claims to be compressed but is not; it is read as uncompressed.")
-        return ExplicitVRLittleEndian, (), (note,)
+        text = later("It claims to be compressed but is not; it is read as uncompressed.")
+        return ExplicitVRLittleEndian, (), (make_note("not_compressed", text),)
     spans = codestream.find_frame_spans(header.path, source, header.dataset, element, frames)
     ratio = limits.RLE_RATIO if syntax == RLELossless else math.inf
     stored = sum(length for frame in spans for _, length in frame)
@@ -252,11 +300,8 @@ def _encoding(
     found = codestream.recognise_syntax(header.path, spans[0])
     if found is None:
         raise InputError(source, tr("It does not say how its pixels are compressed."))
-    return (
-        found,
-        spans,
-        (tr("How its pixels are compressed was recognised: {name}.", name=found.name),),
-    )
+    text = later("How its pixels are compressed was recognised: {name}.")
+    return found, spans, (make_note("compression_recognised", text, name=found.name),)
 
 
 def _holds_items(header: Header, element: PixelElement, syntax: UID) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import io
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -48,6 +49,8 @@ class PixelReader:
     def __init__(self) -> None:
         self._image: Image | None = None
         self._stream: BinaryIO = io.BytesIO()
+        self._last: tuple[tuple[Image, int], NDArray[Any]] | None = None
+        """The frame that was decoded last: a mosaic is many slices."""
 
     def __enter__(self) -> Self:
         return self
@@ -74,8 +77,18 @@ class PixelReader:
             If it cannot be decoded.
         """
         image = frame.image
+        if self._last is None or self._last[0] != (image, frame.index):
+            self._last = (image, frame.index), self.read_stored(image, frame.index)
+        whole = self._last[1]
+        if frame.tile is None:
+            return whole
+        row, column, rows, columns = frame.tile
+        return whole[row : row + rows, column : column + columns]
+
+    def read_stored(self, image: Image, index: int) -> NDArray[Any]:
+        """As :meth:`read`, of a whole frame of an image, which may be a mosaic."""
         try:
-            stored = self._decode(image, frame.index)
+            stored = self._decode(image, index)
             if image.format.photometric == PALETTE:
                 stored = _through_palette(image, stored)
         except PARSER_ERRORS as error:
@@ -93,12 +106,15 @@ class PixelReader:
         if not image.encoded:
             stream.seek(image.offset)
             options["number_of_frames"] = image.frames
-            return decoder.as_array(stream, index=index, **options)[0]
+            return _shift_down(decoder.as_array(stream, index=index, **options)[0], image)
         encoded = codestream.read_spans(stream, image.encoded[index])
-        _check_stream(encoded, image)
+        is_shifted = _check_stream(encoded, image)
+        if not is_shifted:
+            options["bits_stored"] = image.format.bits_stored
         source = encapsulate([encoded], has_bot=False)
         plugin = _PLUGINS[decoder.UID]
-        return decoder.as_array(source, index=0, decoding_plugin=plugin, **options)[0]
+        stored = decoder.as_array(source, index=0, decoding_plugin=plugin, **options)[0]
+        return _shift_down(stored, image) if is_shifted else stored
 
     def _open(self, image: Image) -> BinaryIO:
         if image is not self._image:
@@ -111,6 +127,20 @@ class PixelReader:
         return self._stream
 
 
+def is_same_image(one: Image, other: Image) -> bool:
+    """Whether two files are equal, or their pixels decode to the same values."""
+    try:
+        if filecmp.cmp(one.path, other.path, shallow=False):
+            return True
+        with PixelReader() as first, PixelReader() as second:
+            return all(
+                np.array_equal(first.read_stored(one, at), second.read_stored(other, at))
+                for at in range(one.frames)
+            )
+    except (InputError, OSError):
+        return False
+
+
 def _decoder_syntax(image: Image) -> UID:
     """The syntax to decode as: 12-bit JPEG, too, is for GDCM, where pydicom's decoder of JPEG
     Extended would not let it."""
@@ -118,10 +148,22 @@ def _decoder_syntax(image: Image) -> UID:
     return JPEGLossless if is_12_bit else image.syntax
 
 
-def _check_stream(encoded: bytes, image: Image) -> None:
-    """Refuse a stream that is not of the image's size and kind, before a decoder sees it."""
+def _shift_down(stored: NDArray[Any], image: Image) -> NDArray[Any]:
+    """Values whose lowest bit is not the lowest that is allocated (PS3.5 8.1.1)."""
+    low_bit = image.format.low_bit
+    return stored >> low_bit if low_bit else stored
+
+
+def _check_stream(encoded: bytes, image: Image) -> bool:
+    """Refuse a stream that is not of the image's size and kind, before a decoder sees it.
+
+    Returns
+    -------
+    bool
+        Whether its samples hold the bits below the lowest that is stored, too.
+    """
     if image.syntax == RLELossless:
-        return
+        return True
     header, pixels = codestream.read_stream_header(encoded), image.format
     if (
         header is None
@@ -132,6 +174,7 @@ def _check_stream(encoded: bytes, image: Image) -> None:
         raise ValueError("The compressed pixels are not what the image states.")
     if _PLUGINS[_decoder_syntax(image)] == "gdcm":
         jpeg.check_structure(encoded)
+    return header.precision > pixels.bits_stored
 
 
 def _through_palette(image: Image, stored: NDArray[Any]) -> NDArray[Any]:

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorviewer.language import number, tr, trn
+from tumorviewer.language import later, number, trn
 from tumorviewer.study.dicom.frames import Frame
-from tumorviewer.study.dicom.stacks import compute_slice_normal, project_positions
+from tumorviewer.study.dicom.stacks import UNEVEN, compute_slice_normal, project_positions
+from tumorviewer.study.notes import Note, make_note
 from tumorviewer.study.types import Placement
 
 _EXACT = 1e-3
 """Slices nearer than this to where the affine has them need no positions of their own, mm."""
-_UNEVEN = 0.01
-"""Share of the spacing by which it may vary without a note."""
 _MISSING = 0.05
 """Share of the spacing by which a gap may differ from a whole number of slices."""
 _TILT = 0.5
@@ -31,7 +30,7 @@ class Geometry:
     placement: Placement
     positions: NDArray[np.float64] | None
     """``(slices, 3)`` LPS+ mm of the first pixel of each slice where the affine is not exact."""
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def locate_stack(frames: Sequence[Frame]) -> Geometry:
@@ -68,21 +67,11 @@ def locate_stack(frames: Sequence[Frame]) -> Geometry:
 
 def _not_placed(frames: Sequence[Frame]) -> Geometry:
     first = frames[0]
-    notes = []
-    if "MOSAIC" in (first.attributes.get("image_type") or ()):  # type: ignore[operator]
-        notes.append(tr("Each image is a mosaic of many slices, shown as it is stored."))
-    elif len(frames) > 1:
-        notes.append(
-            tr(
-                "Where the slices lie is not stated: they are in the order of their instance "
-                "numbers."
-            )
-        )
     if first.spacing is None:
-        return Geometry(_upright(1.0, 1.0), Placement.NONE, None, tuple(notes))
-    if not first.in_patient:
-        notes.append(tr("Distances are at the detector or on the page, not in the patient."))
-    return Geometry(_upright(*first.spacing), Placement.SCALED, None, tuple(notes))
+        return Geometry(_upright(first.aspect, 1.0), Placement.NONE, None, ())
+    text = later("Distances are at the detector or on the page, not in the patient.")
+    notes = () if first.in_patient else (make_note("not_in_patient", text),)
+    return Geometry(_upright(*first.spacing), Placement.SCALED, None, notes)
 
 
 def _upright(rows: float, columns: float) -> NDArray[np.float64]:
@@ -94,7 +83,7 @@ def _upright(rows: float, columns: float) -> NDArray[np.float64]:
 
 def _step(
     frames: Sequence[Frame], positions: NDArray[np.float64], normal: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+) -> tuple[NDArray[np.float64], tuple[Note, ...]]:
     """The vector from one slice to the next, and what is odd about the slices' distances."""
     if len(frames) == 1:
         return normal * (frames[0].thickness or 1.0), ()
@@ -103,9 +92,9 @@ def _step(
     return step, _spacing_notes(distances) + _tilt_notes(step, normal)
 
 
-def _spacing_notes(distances: NDArray[np.float64]) -> tuple[str, ...]:
+def _spacing_notes(distances: NDArray[np.float64]) -> tuple[Note, ...]:
     usual = float(np.median(distances))
-    if np.abs(distances - usual).max() <= _UNEVEN * usual:
+    if np.abs(distances - usual).max() <= UNEVEN * usual:
         return ()
     slices = distances / usual
     whole = np.rint(slices)
@@ -120,26 +109,30 @@ def _spacing_notes(distances: NDArray[np.float64]) -> tuple[str, ...]:
             usual=number(usual, ".4g"),
             after=after,
         )
-        return (said,)
+        return (Note("missing_slices", said, {"count": count, "after": after}),)
     least, most = distances.min(), distances.max()
     return (
-        tr(
-            "The slices are not evenly spaced: {least} to {most} mm.",
+        make_note(
+            "uneven_spacing",
+            later("The slices are not evenly spaced: {least} to {most} mm."),
             least=number(least, ".4g"),
             most=number(most, ".4g"),
         ),
     )
 
 
-def _tilt_notes(step: NDArray[np.float64], normal: NDArray[np.float64]) -> tuple[str, ...]:
+def _tilt_notes(step: NDArray[np.float64], normal: NDArray[np.float64]) -> tuple[Note, ...]:
     cosine = float(step @ normal / np.linalg.norm(step))
     angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
     if angle <= _TILT:
         return ()
     return (
-        tr(
-            "The slices are stacked at {angle}° to their normal (gantry tilt): the "
-            "volume is sheared.",
+        make_note(
+            "tilt",
+            later(
+                "The slices are stacked at {angle}° to their normal (gantry tilt): the "
+                "volume is sheared."
+            ),
             angle=number(angle, ".3g"),
         ),
     )

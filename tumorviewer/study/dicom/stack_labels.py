@@ -71,7 +71,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "b_value": lambda b: f"b {b:g}",
     "stack": lambda stack: f"stack {stack}",
     "view": str,
-    "inversion_time": lambda times: f"TI {times[0]:g} ms",
+    "inversion_time": lambda time: f"TI {time:g} ms",
     "sequence": str,
     "contrast_phase": str,
     "repeat": lambda turn: f"repeat {turn}",

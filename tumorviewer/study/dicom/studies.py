@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from pydicom.uid import (
 )
 
 from tumorviewer.errors import InputError
-from tumorviewer.language import tr
+from tumorviewer.language import later, tr
 from tumorviewer.study.dicom.elements import (
+    is_stated,
     read_first_item,
     read_integer,
     read_text,
@@ -26,10 +27,13 @@ from tumorviewer.study.dicom.elements import (
 from tumorviewer.study.dicom.frames import Frame, read_frames
 from tumorviewer.study.dicom.header import COPY_AGAIN, NOT_DICOM, Header, read_header
 from tumorviewer.study.dicom.image import Image, read_image
+from tumorviewer.study.dicom.mosaic import split_mosaic
+from tumorviewer.study.dicom.pixels import is_same_image
 from tumorviewer.study.dicom.placement import locate_stack
 from tumorviewer.study.dicom.stack_labels import label_stacks
 from tumorviewer.study.dicom.stacks import SliceStack, group_stacks
 from tumorviewer.study.dicom.volume import DicomVolume
+from tumorviewer.study.notes import Note, make_note
 from tumorviewer.study.types import Refused, Series, Study
 
 _NO_PICTURE = (SegmentationStorage, "1.2.840.10008.5.1.4.1.1.66.7")
@@ -92,8 +96,11 @@ class _Series:
     header: Dataset
     """Of the first of its images."""
     frames: list[Frame] = field(default_factory=list)
-    seen: dict[Hashable, str] = field(default_factory=dict)
-    """Sources of its images by what identifies them."""
+    sources: list[str] = field(default_factory=list)
+    seen: dict[Hashable, list[Frame]] = field(default_factory=dict)
+    """First frames of its images by what identifies them."""
+    conflicting: set[str] = field(default_factory=set)
+    """SOP Instance UIDs under which there are different pixels."""
 
 
 class Collector:
@@ -127,15 +134,19 @@ class Collector:
     def _take(self, header: Header, image: Image) -> Refused | None:
         key = _series_key(header)
         frames = read_frames(image, header.dataset)
+        if len(frames) == 1:
+            frames = split_mosaic(frames[0], header.dataset)
         series = self._series.setdefault(key, _Series(header.dataset))
         identity = (image.uid, image.number, image.frames, frames[0].position)
-        if image.uid and identity in series.seen:
-            return Refused(
-                header.source,
-                tr("It is the same image as {seen}.", seen=series.seen[identity]),
-                is_error=False,
-            )
-        series.seen[identity] = header.source
+        alike = series.seen.setdefault(identity, []) if image.uid else []
+        same = next((one for one in alike if is_same_image(one.image, image)), None)
+        if same is not None:
+            reason = tr("It is the same image as {seen}.", seen=same.image.source)
+            return Refused(header.source, reason, is_error=False)
+        if alike:
+            series.conflicting.add(image.uid)
+        alike.append(frames[0])
+        series.sources.append(header.source)
         series.frames += frames
         return None
 
@@ -158,12 +169,15 @@ def _storage_class(header: Header) -> UID:
 def _no_picture(header: Header, storage_class: UID) -> Refused:
     """Say what an object without pixels is."""
     name = storage_class.name.removesuffix(" Storage") if storage_class.is_valid else ""
-    is_known = bool(name) and name != str(storage_class)
-    is_image = name.endswith("Image") or read_integer(header.dataset, "Rows") is not None
+    is_private = storage_class.is_private and is_stated(header.dataset, "SeriesInstanceUID")
+    is_known = bool(name) and (name != str(storage_class) or is_private)
+    is_image = name.endswith("Image") or is_stated(header.dataset, "BitsAllocated")
     if storage_class not in _NO_PICTURE and (is_image or not is_known):
         cut = tr("It ends before its pixels, or has none.")
         raise InputError(header.source, cut if is_image else tr(NOT_DICOM), tr(COPY_AGAIN))
     kind = name if is_known else "Segmentation"
+    if is_private:
+        kind = tr("a private object of its maker")
     reason = tr("It is DICOM, but not a picture: {kind}.", kind=kind)
     return Refused(header.source, reason, is_error=False)
 
@@ -209,14 +223,14 @@ def _series_order(series: Series) -> tuple[bool, int, str, str]:
 
 def _finished(member: _Series) -> Series:
     header = member.header
-    source = _common_source(list(member.seen.values()))
+    source = _common_source(member.sources)
     uid = read_text(header, "SeriesInstanceUID") or None
     stacks = group_stacks(member.frames)
     number = read_integer(header, "SeriesNumber")
     tags = {keyword: found for keyword in TAGS if (found := find_text(header, keyword))}
     return Series(
         title=_title(header, number),
-        volumes=tuple(_volumes(stacks, source, uid, tags)),
+        volumes=tuple(_volumes(stacks, member.conflicting, source, uid, tags)),
         source=source,
         uid=uid,
         modality=read_text(header, "Modality"),
@@ -236,30 +250,40 @@ def _title(header: Dataset, number: int | None) -> str:
 
 
 def _volumes(
-    stacks: list[SliceStack], source: str, uid: str | None, tags: Mapping[str, str]
+    stacks: list[SliceStack],
+    conflicting: set[str],
+    source: str,
+    uid: str | None,
+    tags: Mapping[str, str],
 ) -> Iterable[DicomVolume]:
     most: dict[Hashable, int] = {}
     for stack, label in zip(stacks, label_stacks(stacks), strict=True):
         geometry = locate_stack(stack.frames)
-        notes = (*geometry.notes, *_stack_notes(stack), *_image_notes(stack.frames))
+        notes = (
+            *stack.notes,
+            *geometry.notes,
+            *_stack_notes(stack, conflicting),
+            *_image_notes(stack.frames),
+        )
         repeats = len(stack.frames) <= most.get(stack.contrast, 0)
         yield DicomVolume(stack.frames, geometry, source, uid, label, repeats, notes, tags)
         most[stack.contrast] = max(len(stack.frames), most.get(stack.contrast, 0))
 
 
-def _stack_notes(stack: SliceStack) -> tuple[str, ...]:
-    if not any(name == "repeat" for name, _ in stack.split):
-        return ()
-    return (
-        tr(
+def _stack_notes(stack: SliceStack, conflicting: set[str]) -> Iterator[Note]:
+    if not conflicting.isdisjoint(frame.image.uid for frame in stack.frames):
+        text = later("Files of one SOP Instance UID hold different pixels: all of them are shown.")
+        yield make_note("conflicting_copies", text)
+    elif any(name == "repeat" for name, _ in stack.split):
+        text = later(
             "The series has several images at the same positions, and nothing in the files tells "
             "them apart: they are shown as separate volumes by their instance numbers."
-        ),
-    )
+        )
+        yield make_note("repeats_not_told_apart", text)
 
 
-def _image_notes(frames: tuple[Frame, ...]) -> tuple[str, ...]:
-    notes = dict.fromkeys(note for frame in frames for note in frame.image.notes)
+def _image_notes(frames: tuple[Frame, ...]) -> tuple[Note, ...]:
+    notes = dict.fromkeys(note for frame in frames for note in (*frame.image.notes, *frame.notes))
     return tuple(notes)
 
 

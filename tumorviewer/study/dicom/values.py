@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from tumorviewer.study.dicom.elements import (
+    is_stated,
     read_first_item,
     read_number,
     read_numbers,
@@ -26,7 +28,7 @@ _FUNCTIONS = {"LINEAR", "LINEAR_EXACT", "SIGMOID"}
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LookupTable:
-    """A modality or VOI LUT (PS3.3 C.11.1.1.1): input ``first + i`` becomes ``table[i]``."""
+    """A modality or VOI LUT (PS3.3 C.11.1.1, C.11.2.1.1): ``first + i`` becomes ``table[i]``."""
 
     first: int
     table: NDArray[Any]
@@ -46,6 +48,14 @@ class ModalityTransform:
     intercept: float = 0.0
     table: LookupTable | None = None
     units: str = ""
+    is_usable: bool = True
+    """False if what the file states could not be used."""
+
+    def can_be_negative(self, low: int, high: int) -> bool:
+        """Whether stored values in [low, high] can become negative."""
+        if self.table is not None:
+            return False
+        return min(self.slope * low, self.slope * high) + self.intercept < 0
 
     def span(self, low: int, high: int) -> tuple[int, int] | None:
         """Least and greatest value that stored values in [low, high] become; None if not whole."""
@@ -68,7 +78,7 @@ class ModalityTransform:
             return stored.astype(np.float64) * self.slope + self.intercept
 
 
-def read_modality_transform(macro: Dataset, units: str = "") -> ModalityTransform:
+def read_modality_transform(macro: Dataset, units: str, signed: bool) -> ModalityTransform:
     """Read the modality transformation of an image or of one frame's functional groups.
 
     Parameters
@@ -77,19 +87,35 @@ def read_modality_transform(macro: Dataset, units: str = "") -> ModalityTransfor
         The Pixel Value Transformation item (PS3.3 C.7.6.16.2.9), or the whole data set.
     units
         What the values are in if the file does not say.
+    signed
+        Whether stored values are.
+
+    Returns
+    -------
+    ModalityTransform
+        That leaves values as they are stored, without a unit, where what is stated is no number,
+        zero, or so large that values would overflow.
     """
     item = read_first_item(macro, "ModalityLUTSequence")
-    table = read_lookup_table(item) if item is not None else None
+    table = read_lookup_table(item, signed) if item is not None else None
     if item is not None and table is not None:
         return ModalityTransform(table=table, units=_units(read_text(item, "ModalityLUTType"), ""))
-    slope, intercept = read_number(macro, "RescaleSlope"), read_number(macro, "RescaleIntercept")
-    if slope is None or slope == 0:
-        slope = read_number(macro, "DoseGridScaling") or 1.0
-    if max(abs(slope), abs(intercept or 0.0)) > _MAX_FACTOR:
-        return ModalityTransform()
-    return ModalityTransform(
-        slope, intercept or 0.0, units=_units(read_text(macro, "RescaleType"), units)
-    )
+    slope = _read_factor(macro, "RescaleSlope", 1.0)
+    if slope == 1.0:
+        slope = _read_factor(macro, "DoseGridScaling", 1.0)
+    intercept = _read_factor(macro, "RescaleIntercept", 0.0)
+    is_usable = 0 < abs(slope) < _MAX_FACTOR and abs(intercept) < _MAX_FACTOR
+    if item is not None or not is_usable:
+        return ModalityTransform(is_usable=False)
+    return ModalityTransform(slope, intercept, units=_units(read_text(macro, "RescaleType"), units))
+
+
+def _read_factor(macro: Dataset, keyword: str, absent: float) -> float:
+    """A finite number, NaN for what is stated and is none, or a value for one not stated."""
+    if not is_stated(macro, keyword):
+        return absent
+    found = read_number(macro, keyword)
+    return math.nan if found is None else found
 
 
 def _units(stated: str, otherwise: str) -> str:
@@ -97,28 +123,46 @@ def _units(stated: str, otherwise: str) -> str:
     return stated if is_said else otherwise
 
 
-def read_lookup_table(item: Dataset) -> LookupTable | None:
-    """Read a LUT item; None if its descriptor and its data do not agree."""
-    descriptor = read_numbers(item, "LUTDescriptor")
+def read_lookup_table(item: Dataset, signed: bool) -> LookupTable | None:
+    """Read a LUT item (PS3.3 C.11.1.1.1).
+
+    Parameters
+    ----------
+    signed
+        Whether its input is, which decides on the sign of the first mapped value: the VR, US or
+        SS, is often another one.
+
+    Returns
+    -------
+    LookupTable or None
+        None if its descriptor and its data do not agree.
+    """
+    descriptor = _words(read_value(item, "LUTDescriptor"), item)
     data = read_value(item, "LUTData")
-    if len(descriptor) != 3 or data is None:
+    if descriptor is None or len(descriptor) != 3 or data is None:
         return None
     count, first, bits = (int(part) for part in descriptor)
     count = count or 65536
-    table = _table(data, count, item)
+    if signed and first >= 1 << 15:
+        first -= 1 << 16
+    is_bytes = isinstance(data, bytes) and len(data) in (count, count + 1)
+    table = np.frombuffer(data, np.uint8) if is_bytes else _words(data, item)
     if table is None or len(table) < count or not 1 <= bits <= 16:
         return None
     return LookupTable(first, table[:count], bits)
 
 
-def _table(data: Any, count: int, item: Dataset) -> NDArray[Any] | None:
-    if not isinstance(data, bytes):
+def _words(data: Any, item: Dataset) -> NDArray[np.uint16] | None:
+    """Values of 16 bits without their sign; None if they are none."""
+    if isinstance(data, bytes):
+        order = "<" if item.original_encoding[1] is not False else ">"
+        return np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2").astype(np.uint16)
+    try:
         values = np.atleast_1d(np.asarray(data, np.int64))
-        return values.astype(np.uint16) if ((values >= 0) & (values < 65536)).all() else None
-    if len(data) in (count, count + 1):
-        return np.frombuffer(data, np.uint8)
-    order = "<" if item.original_encoding[1] is not False else ">"
-    return np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2").astype(np.uint16)
+    except (TypeError, ValueError):
+        return None
+    is_16_bit = ((values >= -(1 << 15)) & (values < 1 << 16)).all()
+    return (values & 0xFFFF).astype(np.uint16) if is_16_bit else None
 
 
 def choose_dtype(rescales: Iterable[ModalityTransform], low: int, high: int) -> np.dtype[Any]:
@@ -156,10 +200,14 @@ def read_windows(macro: Dataset) -> tuple[Window, ...]:
     )
 
 
-def read_voi_lut(macro: Dataset) -> tuple[float, NDArray[np.float32]] | None:
-    """Read the first VOI LUT: its first mapped value, and its table scaled to 0–255."""
+def read_voi_lut(macro: Dataset, signed: bool) -> tuple[float, NDArray[np.float32]] | None:
+    """Read the first VOI LUT: its first mapped value, and its table scaled to 0–255.
+
+    `signed` says whether its input, the values after the modality transformation, can be negative
+    (PS3.3 C.11.2.1.1).
+    """
     item = read_first_item(macro, "VOILUTSequence")
-    found = read_lookup_table(item) if item is not None else None
+    found = read_lookup_table(item, signed) if item is not None else None
     if found is None:
         return None
     scale = 255 / (2**found.bits - 1)

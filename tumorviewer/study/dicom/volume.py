@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorviewer.errors import InputError
-from tumorviewer.language import tr
+from tumorviewer.language import later
 from tumorviewer.study import limits
 from tumorviewer.study.dicom.elements import silence_pydicom
 from tumorviewer.study.dicom.frames import Frame
@@ -18,6 +18,7 @@ from tumorviewer.study.dicom.pixels import PixelReader
 from tumorviewer.study.dicom.placement import Geometry
 from tumorviewer.study.dicom.values import choose_dtype
 from tumorviewer.study.nifti_pixels import order_from_middle
+from tumorviewer.study.notes import Note, make_note
 from tumorviewer.study.types import LoadingProgress, Placement, SourceFile, Volume
 
 
@@ -32,14 +33,13 @@ class DicomVolume:
     series_instance_uid: str | None
     label: str
     repeats: bool
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Slices, rows, columns."""
-        pixels = self.frames[0].image.format
-        return len(self.frames), pixels.rows, pixels.columns
+        return len(self.frames), self.frames[0].rows, self.frames[0].columns
 
     @property
     def affine(self) -> NDArray[np.float64] | None:
@@ -130,8 +130,9 @@ class DicomVolume:
         good = [index for index in range(len(self.frames)) if index not in failures]
         volume.array[missing] = min(volume.array[index].min() for index in good)
         where = ", ".join(str(index + 1) for index in missing[:10])
-        note = tr(
-            "{good} of {frames} slices are shown. Left blank: slice {where}. {reason}",
+        note = make_note(
+            "blank_slices",
+            later("{good} of {frames} slices are shown. Left blank: slice {where}. {reason}"),
             good=len(good),
             frames=len(self.frames),
             where=where,
