@@ -121,10 +121,11 @@ def _unpack_member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, source: str, folder: Path
 ) -> InputError | None:
     where = source + SEPARATOR + member.filename
-    reason = _suspicious(member)
+    name = PurePosixPath(member.filename.replace("\\", "/"))
+    reason = _suspicious(member, name)
     if reason:
         return InputError(where, reason)
-    target = folder.joinpath(*PurePosixPath(member.filename).parts)
+    target = folder.joinpath(*name.parts)
     if any(map(is_junk, target.relative_to(folder).parts)):
         return None
     try:
@@ -139,10 +140,13 @@ def _unpack_member(
     return None
 
 
-def _suspicious(member: zipfile.ZipInfo) -> str:
-    """Why a member is not unpacked; empty if it may be."""
-    name = PurePosixPath(member.filename)
-    if name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in name.parts[0]:
+def _suspicious(member: zipfile.ZipInfo, name: PurePosixPath) -> str:
+    """Why a member is not unpacked; empty if it may be.
+
+    Backslashes, which Windows' .NET writes between folders (APPNOTE 4.4.17.1 wants slashes), count
+    as slashes in `name`.
+    """
+    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
         return tr("Its name points outside the archive.")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):

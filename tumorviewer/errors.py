@@ -32,5 +32,9 @@ class InputError(Exception):
         return f"{self.reason} {self.remedy}".strip()
 
 
+class NoImageError(InputError):
+    """A file that is in order, and holds no image."""
+
+
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """Raised from a progress callback to stop the work that called it."""

@@ -39,7 +39,7 @@ def voxels(shape: tuple[int, ...], dtype: str = "<i2", seed: int = 0) -> np.ndar
 
 def save(path: Path, array: np.ndarray, affine: np.ndarray | None = None, kind=nib.Nifti1Image):
     image = kind(array, np.eye(4) if affine is None else affine, dtype=array.dtype)
-    image.header.set_xyzt_units("mm")
+    image.header.set_xyzt_units("mm", "sec" if array.ndim > 3 else None)
     nib.save(image, path)
     return path
 

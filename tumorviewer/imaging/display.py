@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tumorviewer.language import later, tr
+from tumorviewer.study.display_range import is_shown, sample_values
 from tumorviewer.study.types import Placement, Volume, Window
 
 IDENTITY = Window(128.0, 256.0, later("Full range"))
@@ -30,7 +31,6 @@ CT_PRESETS = (
     Window(600.0, 2800.0, later("Bone")),
     Window(40.0, 400.0, later("Soft tissue")),
 )
-_SAMPLES = 2**18
 
 _defaults: WeakKeyDictionary[Volume, Window] = WeakKeyDictionary()
 
@@ -208,9 +208,9 @@ def _look_up(values: NDArray[np.float64], first: float, table: NDArray[Any]) -> 
 def _choose(volume: Volume, pixels: NDArray[Any]) -> Window:
     if volume.is_colour:
         return replace(IDENTITY, name=DEFAULT)
-    sample = _sample(pixels, volume.padding)
+    sample = sample_values(pixels, volume.padding)
     for window in volume.windows:
-        if _is_usable(window) and _shows(window, sample):
+        if is_shown(window, sample, volume.units):
             return replace(window, name=window.name or DEFAULT)
     if volume.voi_lut is not None:
         first, table = volume.voi_lut
@@ -218,18 +218,6 @@ def _choose(volume: Volume, pixels: NDArray[Any]) -> Window:
     if pixels.dtype == np.uint8 and volume.placement is not Placement.PATIENT:
         return replace(IDENTITY, name=DEFAULT)
     return _percentile_window(sample)
-
-
-def _sample(pixels: NDArray[Any], padding: tuple[float, float] | None) -> NDArray[Any]:
-    """Finite values, but padding, of at most about a quarter of a million pixels, evenly spread
-    over rows and columns."""
-    step = max(1, int(np.ceil(np.sqrt(pixels.size / _SAMPLES))))
-    sample = pixels[..., ::step, ::step]
-    keep = np.isfinite(sample)
-    if padding is not None:
-        keep &= (sample < padding[0]) | (sample > padding[1])
-    finite: NDArray[Any] = sample[keep]
-    return finite
 
 
 def _percentile_window(sample: NDArray[Any]) -> Window:
@@ -253,14 +241,6 @@ def _between(low: float, high: float, name: str) -> Window:
 
 def _is_usable(window: Window) -> bool:
     return bool(np.isfinite([window.centre, window.width]).all()) and window.width > 0
-
-
-def _shows(window: Window, sample: NDArray[Any]) -> bool:
-    """Whether not everything is black and not everything white."""
-    if not sample.size or sample.min() == sample.max():
-        return True
-    low, high = window.centre - window.width / 2, window.centre + window.width / 2
-    return bool(sample.max() > low and sample.min() < high)
 
 
 def _is_float(pixels: NDArray[Any]) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tempfile
 import weakref
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +16,12 @@ from tumorviewer.archives import SEPARATOR, is_junk, unpack_archive
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.study import limits
+from tumorviewer.study.nifti_pixels import describe_read_error
+from tumorviewer.study.other_formats import describe_pointer, is_annex_link
 from tumorviewer.study.sniffing import guess_kind_by_name
 from tumorviewer.study.types import Refused
+
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class FileFinder:
             except (OSError, ValueError) as error:
                 self._refuse(limits.describe_unreadable(name, error), is_error=True)
             except InputError as error:
-                self._refuse(error, is_named or not _is_unrelated(at))
+                told = describe_pointer(name, "git annex get") if is_annex_link(at) else error
+                self._refuse(told, is_named or not _is_unrelated(at))
             is_named = False
 
     def unpack(self, archive: FoundFile) -> Iterator[FoundFile]:
@@ -78,6 +85,23 @@ class FileFinder:
         for found in self.find(folder.path, archive.source):
             os.utime(found.path, ns=(changed_ns, changed_ns))
             yield replace(found, is_named=False, is_unpacked=True)
+
+    def inflate(self, file: FoundFile) -> FoundFile:
+        """A file out of gzip, in a temporary folder; it changes when the compressed one does."""
+        status = file.path.stat()
+        folder = TemporaryFolder()
+        self.folders.append(folder)
+        path = folder.path / "inflated.dcm"
+        most = max(limits.UNQUESTIONED_BYTES, limits.PLAUSIBLE_RATIO * status.st_size)
+        try:
+            with gzip.open(file.path) as packed, path.open("xb") as inflated:
+                while part := packed.read(_CHUNK):
+                    limits.check_expansion(file.source, inflated.tell(), status.st_size, most)
+                    inflated.write(part)
+        except (OSError, EOFError, zlib.error) as error:
+            raise describe_read_error(file.source, error) from error
+        os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
+        return replace(file, path=path, is_unpacked=True)
 
     def _children(self, folder: Path, source: str) -> list[tuple[Path, str]]:
         """What a folder holds, unless it was listed before or contains itself through a link."""

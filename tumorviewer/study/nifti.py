@@ -16,9 +16,10 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.spm2analyze import Spm2AnalyzeHeader
 from numpy.typing import NDArray
 
-from tumorviewer.errors import InputError
+from tumorviewer.errors import InputError, NoImageError
 from tumorviewer.language import later, tr
 from tumorviewer.study import limits
+from tumorviewer.study.display_range import note_ignored_range
 from tumorviewer.study.layout import VoxelLayout, choose_display_layout
 from tumorviewer.study.nifti_geometry import has_spacing, locate_voxels
 from tumorviewer.study.nifti_pixels import (
@@ -26,6 +27,7 @@ from tumorviewer.study.nifti_pixels import (
     StoredVoxels,
     count_not_finite,
     describe_read_error,
+    inflate_head,
     narrow_dtype,
     open_maybe_gzip,
     order_from_middle,
@@ -48,6 +50,22 @@ SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz")
 
 _HEAD_BYTES = 560
 _MAX_EXTENT = 65_535
+_CIFTI = range(3000, 3100)
+_NO_IMAGE = {
+    1004: later("a matrix in each voxel"),
+    1005: later("a matrix in each voxel"),
+    1006: later("a field of displacements"),
+    1008: later("points of a surface"),
+    1009: later("triangles of a surface"),
+    1010: later("a rotation in each voxel"),
+    2002: later("points of a surface"),
+    **dict.fromkeys(range(2006, 2019), later("a field of displacements")),
+}
+"""By intent code (nifti1.h; those from 2006 are FSL's)."""
+_TIME_UNITS = (8, 16, 24)
+"""Seconds, milliseconds and microseconds in ``xyzt_units``."""
+_MOST_CONTRASTS = 8
+"""More volumes along the fourth dimension are a series in time, or of directions."""
 _COPY_AGAIN = later("Copy it again from where it came from.")
 _NOT_NIFTI = later("It is not a NIfTI or Analyze file, or its header is damaged.")
 
@@ -57,12 +75,7 @@ _SILENT = logging.Logger("nibabel", logging.CRITICAL + 1)
 
 def is_nifti(head: bytes) -> bool:
     """Whether a file that begins like this, 560 bytes or more, is NIfTI or Analyze; gzip or not."""
-    if head[:2] == b"\x1f\x8b":
-        try:
-            head = zlib.decompressobj(31).decompress(head, _HEAD_BYTES)
-        except zlib.error:
-            return False
-    return _header_class(head) is not None
+    return _header_class(inflate_head(head, _HEAD_BYTES)) is not None
 
 
 def find_header_path(path: Path) -> Path:
@@ -197,6 +210,7 @@ def _image(header: Any, data: Path, compressed: bool, source: str) -> _Image:
     if len(shape) < 2:
         raise InputError(source, tr("It holds no image: fewer than two dimensions."))
     space = (shape[0], shape[1], shape[2] if len(shape) > 2 else 1)
+    _check_intent(header, source)
     stored = _stored_dtype(header, source)
     volumes = math.prod(shape[3:])
     offset, stamp = _offset(header, source), Stamp.of(data)
@@ -214,6 +228,14 @@ def _image(header: Any, data: Path, compressed: bool, source: str) -> _Image:
         _windows(header),
         placed.notes + _dtype_notes(stored),
     )
+
+
+def _check_intent(header: Any, source: str) -> None:
+    """Refuse what is stored in a NIfTI file and is no image."""
+    code = int(header["intent_code"]) if "intent_code" in header else 0
+    kind = "CIFTI" if code in _CIFTI else _NO_IMAGE.get(code)
+    if kind:
+        raise NoImageError(source, tr("It is no image: {kind}.", kind=tr(kind)))
 
 
 def _stored_dtype(header: Any, source: str) -> np.dtype[Any]:
@@ -300,14 +322,29 @@ def _check_extension(header: Any, head: bytes, image: _Image) -> None:
 def _volumes(image: _Image, header: Any) -> tuple[VolumeReader, ...]:
     extents = [int(extent) for extent in header.get_data_shape()[3:]]
     times = extents[0] if extents else 1
+    repeats = _are_repeats(header, times)
     components = math.prod(extents[1:])
     return tuple(
         NiftiVolume(
-            image, component * times + time, _label(time, times, component, components), time > 0
+            image,
+            component * times + time,
+            _label(time, times, component, components),
+            repeats and time > 0,
         )
         for component in range(components)
         for time in range(times)
     )
+
+
+def _are_repeats(header: Any, times: int) -> bool:
+    """Whether volumes along the fourth dimension show one thing at several times.
+
+    A few volumes without a time step are other contrasts.
+    """
+    if "xyzt_units" not in header or times > _MOST_CONTRASTS:
+        return True
+    has_step = math.isfinite(step := float(header["pixdim"][4])) and step > 0
+    return has_step and int(header["xyzt_units"]) & 0x38 in _TIME_UNITS
 
 
 def _label(time: int, times: int, component: int, components: int) -> str:
@@ -367,7 +404,8 @@ class NiftiVolume:
             notes=image.notes,
         )
         notes = self._fill(volume, progress or (lambda _volume, _index: None))
-        return replace(volume, array=narrow_dtype(array), notes=image.notes + notes)
+        filled = replace(volume, array=narrow_dtype(array), notes=image.notes + notes)
+        return note_ignored_range(filled)
 
     def _fill(self, volume: Volume, progress: LoadingProgress) -> tuple[Note, ...]:
         image, slices = self.image, len(volume.array)

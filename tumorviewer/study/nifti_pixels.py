@@ -29,6 +29,17 @@ def open_maybe_gzip(path: Path) -> tuple[io.BufferedIOBase, bool]:
     return (gzip.open(path) if compressed else path.open("rb")), compressed
 
 
+def inflate_head(head: bytes, length: int) -> bytes:
+    """The first bytes of what a file holds that begins like this, compressed with gzip or not;
+    empty if the compressed data are damaged."""
+    if head[:2] != b"\x1f\x8b":
+        return head[:length]
+    try:
+        return zlib.decompressobj(31).decompress(head, length)
+    except zlib.error:
+        return b""
+
+
 def describe_read_error(source: str, error: Exception) -> InputError:
     """What to tell the user when reading a file or unpacking it failed."""
     match error:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from tumorviewer.errors import InputError
+from tumorviewer.errors import InputError, NoImageError
 from tumorviewer.language import later, tr
 from tumorviewer.study import limits, nifti, pictures
 from tumorviewer.study.dicom import Collector
 from tumorviewer.study.dicom.dicomdir import find_referenced_files
 from tumorviewer.study.dicom.header import Header
 from tumorviewer.study.file_finder import FileFinder, FoundFile
+from tumorviewer.study.other_formats import refuse_other_format, refuse_pointer
 from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, recognise_kind
 from tumorviewer.study.types import Opened, Refused, Study
 
@@ -87,8 +88,9 @@ class _Opening:
         kind = None
         try:
             with file.path.open("rb") as stream:
-                kind = recognise_kind(stream.read(HEAD_BYTES), file.path)
-            self._read(file, kind)
+                head = stream.read(HEAD_BYTES)
+            kind = recognise_kind(head, file.path)
+            self._read(file, kind, head)
         except InputError as error:
             self._refuse(error, file, kind)
         except OSError as error:
@@ -106,7 +108,7 @@ class _Opening:
             tuple(replace(study, keep=keep) for study in studies), tuple(self.finder.refused)
         )
 
-    def _read(self, file: FoundFile, kind: FileKind | None) -> None:
+    def _read(self, file: FoundFile, kind: FileKind | None, head: bytes) -> None:
         match kind:
             case FileKind.DICOM:
                 self._read_dicom(file)
@@ -116,6 +118,12 @@ class _Opening:
                 self._studies.append(pictures.read_pictures(file.path, file.source))
             case FileKind.ARCHIVE:
                 self._read_archive(file)
+            case FileKind.GZIPPED_DICOM:
+                self.files.append(self.finder.inflate(file))
+            case FileKind.OTHER_FORMAT:
+                refuse_other_format(head, file.path, file.source)
+            case FileKind.POINTER:
+                refuse_pointer(head, file.source)
             case None:
                 raise InputError(file.source, tr("It is not a kind of file that can be shown."))
 
@@ -158,6 +166,7 @@ class _Opening:
 
     def _refuse(self, error: InputError, file: FoundFile, kind: FileKind | None) -> None:
         """List a refusal; what nobody asked for and nobody claims is not an error."""
-        is_error = file.is_named or kind not in (None, FileKind.OTHER_PICTURE)
+        is_claimed = kind not in (None, FileKind.OTHER_PICTURE, FileKind.OTHER_FORMAT)
+        is_error = not isinstance(error, NoImageError) and (file.is_named or is_claimed)
         refused = Refused(error.source, error.reason, error.remedy, is_error)
         self.finder.refused.append(refused)

@@ -6,6 +6,8 @@ from enum import Enum
 from pathlib import Path
 
 from tumorviewer.study import nifti, pictures
+from tumorviewer.study.nifti_pixels import inflate_head
+from tumorviewer.study.other_formats import is_other_format, is_other_name, is_pointer
 
 HEAD_BYTES = 1024
 """How much of a file :func:`recognise_kind` wants to see."""
@@ -27,6 +29,9 @@ class FileKind(Enum):
     PICTURE = "picture"
     ARCHIVE = "zip archive"
     OTHER_PICTURE = "picture of a kind that is not supported"
+    OTHER_FORMAT = "file of medical imaging of a kind that is not supported"
+    GZIPPED_DICOM = "DICOM in gzip"
+    POINTER = "pointer to content that was not fetched"
 
 
 def recognise_kind(head: bytes, path: Path) -> FileKind | None:
@@ -56,6 +61,12 @@ def _by_content(head: bytes) -> FileKind | None:
         return FileKind.ARCHIVE
     if nifti.is_nifti(head):
         return FileKind.NIFTI
+    if is_pointer(head):
+        return FileKind.POINTER
+    if is_other_format(head):
+        return FileKind.OTHER_FORMAT
+    if head.startswith(b"\x1f\x8b") and inflate_head(head, 132)[128:] == b"DICM":
+        return FileKind.GZIPPED_DICOM
     if _is_bare_dicom(head):
         return FileKind.DICOM
     return (
@@ -72,6 +83,8 @@ def guess_kind_by_name(name: str) -> FileKind | None:
         return FileKind.NIFTI
     if name.endswith(pictures.SUFFIXES):
         return FileKind.PICTURE
+    if is_other_name(name):
+        return FileKind.OTHER_FORMAT
     return FileKind.ARCHIVE if name.endswith(".zip") else None
 
 

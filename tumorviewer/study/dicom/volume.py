@@ -17,6 +17,7 @@ from tumorviewer.study.dicom.frames import Frame
 from tumorviewer.study.dicom.pixels import PixelReader
 from tumorviewer.study.dicom.placement import Geometry
 from tumorviewer.study.dicom.values import choose_dtype
+from tumorviewer.study.display_range import note_ignored_range
 from tumorviewer.study.nifti_pixels import order_from_middle
 from tumorviewer.study.notes import Note, make_note
 from tumorviewer.study.types import LoadingProgress, Placement, SourceFile, Volume
@@ -76,7 +77,7 @@ class DicomVolume:
                 volume.array[index] = values
                 if progress is not None:
                     progress(volume, index)
-        return self._without(volume, failures)
+        return note_ignored_range(self._without(volume, failures))
 
     def _values(self, reader: PixelReader, index: int) -> NDArray[Any]:
         frame = self.frames[index]
