@@ -99,8 +99,9 @@ def test_the_attention_u_net_has_a_gate_on_every_skip_connection() -> None:
 
 @pytest.mark.parametrize("name", segmenters())
 def test_every_segmenter_outlines_on_the_grid_of_its_input(name: str) -> None:
-    network = create_segmenter(name, 4, width=8).eval()
-    side = 2 * network.multiple
+    options = {} if name == "faster_rcnn" else {"width": 8}
+    network = create_segmenter(name, 4, **options).eval()
+    side = max(32, 2 * network.multiple)
     x = torch.rand(2, 1, *(side,) * network.dimensions)
     answer = network(x)
     assert answer.tumour.shape == x.shape
@@ -137,4 +138,4 @@ def test_the_light_u_net_fits_published_weights_of_mobilenet_v2() -> None:
     assert set(network.published.values()) == {
         name for name in network.state_dict() if name.startswith("stages.")
     }
-    assert size(network) < 1_000_000
+    assert size(network) < 2_000_000

@@ -14,6 +14,7 @@ from trainer.cli import (
     data_commands,
     evaluation_commands,
     federated_commands,
+    segmentation_commands,
     training_commands,
     unsupervised_commands,
 )
@@ -66,4 +67,5 @@ def _build_parser() -> argparse.ArgumentParser:
     evaluation_commands.add_commands(commands)
     unsupervised_commands.add_commands(commands)
     federated_commands.add_commands(commands)
+    segmentation_commands.add_commands(commands)
     return parser

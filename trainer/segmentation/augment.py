@@ -24,22 +24,23 @@ class SegmentationAugmentation:
     """The table ``[augmentation]`` of a segmenter."""
 
     flip: float = option(0.5, "share of images mirrored left to right")
-    quarter_turns: float = option(0.12, "share of images turned by 90, 180 or 270 degrees")
+    quarter_turns: float = option(0.06, "share of images turned by 90, 180 or 270 degrees")
     rotation: float = option(20.0, "largest angle of most images, degrees")
-    wide_rotation: float = option(0.15, "share of images turned by up to 45 degrees")
-    zoom: float = option(0.28, "largest change of the logarithm of size")
-    shift: float = option(0.10, "largest shift, as a share of the side")
-    strip: float = option(0.35, "share of images with known brain of which only the brain is left")
+    wide_rotation: float = option(0.10, "share of images turned by up to 45 degrees")
+    zoom: float = option(0.25, "largest change of the logarithm of size")
+    shift: float = option(0.08, "largest shift, as a share of the side")
+    strip: float = option(0.25, "share of images with known brain of which only the brain is left")
     implant: float = option(
-        0.12, "share of images without a tumour that are given another image's outline, brightened"
+        0.10, "share of images without a tumour that are given another image's outline, brightened"
     )
-    resolution: float = option(0.25, "share of images whose rows or columns are thinned out")
-    gamma: float = option(0.4, "largest change of the logarithm of gamma")
+    close_up: float = option(0.10, "share of images shown at twice the size, around any place")
+    resolution: float = option(0.15, "share of images whose rows or columns are thinned out")
+    gamma: float = option(0.3, "largest change of the logarithm of gamma")
     contrast: float = option(0.25, "largest change of contrast, as a share")
     brightness: float = option(0.1, "largest change of brightness, of a range of 1")
     bias_field: float = option(0.25, "largest logarithm of a smooth field")
-    blur: float = option(0.15, "share of images blurred")
-    noise: float = option(0.04, "largest standard deviation of the noise, of a range of 1")
+    blur: float = option(0.1, "share of images blurred")
+    noise: float = option(0.03, "largest standard deviation of the noise, of a range of 1")
 
 
 @dataclass(eq=False)
@@ -120,12 +121,27 @@ class SegmentationAugment:
         rows = torch.stack((mirrored * cos, -sin, shift[0], mirrored * sin, cos, shift[1]), 1).view(
             count, 2, 3
         )
+        self._close_up(batch, rows)
         grid = functional.affine_grid(rows, [count, 1, self.size, self.size], align_corners=False)
         images = functional.grid_sample(batch.images, grid, align_corners=False)
         labels = functional.grid_sample(
             batch.labels.float(), grid, mode="nearest", align_corners=False
         )
-        return Batch(images, labels.to(torch.uint8), batch.classes.clone())
+        moved = Batch(images, labels.to(torch.uint8), batch.classes.clone())
+        had, has = (one.has(TUMOUR).flatten(1).any(1) for one in (batch, moved))
+        moved.classes[had & ~has] = self.none
+        return moved
+
+    def _close_up(self, batch: Batch, rows_N23: Tensor) -> None:
+        side = batch.images.shape[-1]
+        chosen = self._draw(len(batch.images)) < self.settings.close_up
+        for index in torch.nonzero(chosen).flatten().tolist():
+            brain = torch.nonzero(batch.has(BRAIN)[index, 0])
+            if len(brain):
+                pick = int(torch.randint(0, len(brain), (1,), generator=self.generator))
+                row, column = (2 * brain[pick].float() + 1) / side - 1
+                rows_N23[index, :, :2] /= 2
+                rows_N23[index, :, 2] = torch.stack((column, row))
 
     def _implant(self, batch: Batch) -> None:
         """Bright lesions with other images' outlines, where a brain is known to have none."""

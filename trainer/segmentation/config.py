@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from trainer.runs.config import CardSettings
+from trainer.runs.config import CardSettings, tables
 from trainer.segmentation.augment import SegmentationAugmentation
-from trainer.tools.options import option
+from trainer.tools.options import build, option
+from tumorviewer.models.card import SegmentationRules
+
+DEFAULT_RULES = SegmentationRules(
+    edge=0.4,
+    seed=0.6,
+    least_ml=0.1,
+    least_mm2=20.0,
+    least_share=0.0005,
+    least_probability=0.3,
+)
 
 
 @dataclass(frozen=True)
@@ -64,4 +76,16 @@ class SegmentationConfig:
     model: SegmenterSettings = field(default_factory=SegmenterSettings)
     training: SegmentationTraining = field(default_factory=SegmentationTraining)
     augmentation: SegmentationAugmentation = field(default_factory=SegmentationAugmentation)
+    rules: SegmentationRules = field(default_factory=lambda: DEFAULT_RULES)
     card: CardSettings = field(default_factory=CardSettings)
+
+
+def read_config(path: Path | None, overrides: Sequence[str] = ()) -> SegmentationConfig:
+    """The defaults, changed by a TOML file, changed by ``table.key=value`` overrides.
+
+    Raises
+    ------
+    InputError
+        If the file is no TOML, or a key or value is not known.
+    """
+    return build(SegmentationConfig, tables(path, overrides), str(path or "--set"))

@@ -41,37 +41,54 @@ def intersection_over_union(ours: Boxes, theirs: Boxes) -> NDArray[np.float64]:
     return np.asarray(both / (areas[0][:, None] + areas[1][None] - both))
 
 
-def average_precision(
-    images: Sequence[Detected],
-    overlap: float,
-    weights: NDArray[np.float64] | None = None,
-) -> float:
-    """Average precision at one overlap; NaN where the expert has no box.
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """Detections of all images in the order of their scores, matched at one overlap."""
 
-    Parameters
-    ----------
-    weights
-        How often each image counts, for resampling; None: once.
-    """
-    counts = np.ones(len(images)) if weights is None else weights
-    total = float(sum(c * len(one.expert) for c, one in zip(counts, images, strict=True)))
-    if not total:
-        return float("nan")
-    scores, hits, counted = [], [], []
-    for count, one in zip(counts, images, strict=True):
+    hit: NDArray[np.bool_]
+    image: NDArray[np.int64]
+    """Index of the image that each is on."""
+    expert: NDArray[np.float64]
+    """Boxes of the expert on each image."""
+
+    def precision(self, weights: NDArray[np.float64] | None = None) -> float:
+        """Average precision; NaN where the expert has no box.
+
+        Parameters
+        ----------
+        weights
+            How often each image counts, for resampling; None: once.
+        """
+        counts = np.ones(len(self.expert)) if weights is None else weights
+        total = float(counts @ self.expert)
+        if not total:
+            return float("nan")
+        weight = counts[self.image]
+        true = np.cumsum(self.hit * weight)
+        precision = true / np.maximum(np.cumsum(weight), 1e-12)
+        precision = np.maximum.accumulate(precision[::-1])[::-1]
+        at = np.searchsorted(true / total, _RECALLS - 1e-12, side="left")
+        return float(np.append(precision, 0.0)[at].mean())
+
+
+def match_detections(images: Sequence[Detected], overlap: float) -> Matched:
+    """Match each image's detections to the expert's boxes, the most probable first."""
+    hits, scores, owners = [], [], []
+    for number, one in enumerate(images):
         order = np.argsort(-one.scores, kind="stable")
-        scores.append(one.scores[order])
         hits.append(_matched(one, order, overlap))
-        counted.append(np.full(len(order), count))
+        scores.append(one.scores[order])
+        owners.append(np.full(len(order), number))
     order = np.argsort(-np.concatenate(scores), kind="stable")
-    hit, weight = np.concatenate(hits)[order], np.concatenate(counted)[order]
-    true = np.cumsum(hit * weight)
-    precision = true / np.maximum(np.cumsum(weight), 1e-12)
-    recall = true / total
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
-    at = np.searchsorted(recall, _RECALLS - 1e-12, side="left")
-    padded = np.append(precision, 0.0)
-    return float(padded[at].mean())
+    expert = np.array([len(one.expert) for one in images], np.float64)
+    return Matched(np.concatenate(hits)[order], np.concatenate(owners)[order], expert)
+
+
+def average_precision(
+    images: Sequence[Detected], overlap: float, weights: NDArray[np.float64] | None = None
+) -> float:
+    """Average precision at one overlap, as :meth:`Matched.precision`."""
+    return match_detections(images, overlap).precision(weights)
 
 
 def _matched(one: Detected, order: NDArray[np.int64], overlap: float) -> NDArray[np.bool_]:

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from trainer.segmentation.augment import Batch, SegmentationAugment
 from trainer.segmentation.config import SegmentationConfig, SegmentationTraining
-from trainer.segmentation.losses import boundary_loss, cross_entropy_loss, dice_loss
-from trainer.segmentation.slices import BRAIN, BRAIN_UNKNOWN, TUMOUR, TUMOUR_UNKNOWN, Squares
+from trainer.segmentation.objectives import losses_of
+from trainer.segmentation.slices import TUMOUR, Squares
 from trainer.segmentation.table import Outlined
+from trainer.tools.progress import Progress
 from trainer.training import checkpoint
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.initial_weights import load_weights, restore_norms
@@ -66,9 +67,9 @@ class SegmenterTraining:
 
     def _begun(self) -> Segmenter:
         model = self._config.model
-        network = create_segmenter(
-            model.architecture, len(self._config.data.classes), **model.options
-        ).to(memory_format=torch.channels_last)
+        count = len(self._config.data.classes)
+        network = create_segmenter(model.architecture, count, **model.options)
+        network.to(memory_format=torch.channels_last)
         if model.initial_weights:
             load_weights(network, Path(model.initial_weights))
             self._augment.seed(0)
@@ -90,31 +91,34 @@ class SegmenterTraining:
         self._augment.seed(seed)
         return self._augment(Batch(images[:, None].float() / 255, labels[:, None], classes))
 
-    def run(self, folder: Path) -> dict[str, Tensor]:
+    def run(self, folder: Path, progress: Progress) -> dict[str, Tensor]:
         """Train to the end and answer the averaged weights."""
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / LAST).is_file():
             self._resume(folder / LAST)
         settings, began, sums = self._config.training, time.monotonic(), Counter[str]()
         while self.step < settings.steps:
-            sums.update(self._one_step())
+            sums.update(self.one_step())
             if self.step % _LOG == 0:
                 entry = {key: round(value / _LOG, 4) for key, value in sums.items()}
                 entry |= {"step": self.step, "seconds": round(time.monotonic() - began, 1)}
                 with (folder / "log.jsonl").open("a") as log:
                     log.write(json.dumps(entry) + "\n")
                 sums.clear()
+                progress("step", self.step, settings.steps, **entry)
             if self.step % settings.save_every == 0 or self.step == settings.steps:
                 self._save(folder / LAST)
         return dict(self.average.network.state_dict())
 
-    def _one_step(self) -> dict[str, float]:
+    def one_step(self) -> dict[str, float]:
+        """Learn from one batch; its losses by name."""
         settings = self._config.training
         for group in self._optimiser.param_groups:
             group["lr"] = _rate(self.step, settings)
         batch = self._batch(self.step)
+        torch.manual_seed(self._config.training.seed * 1_000_003 + self.step)  # dropout
         self.network.train()
-        losses = self._losses(batch)
+        losses = losses_of(self.network, batch, self._config.training)
         total = sum(losses.values(), torch.zeros(()))
         self._optimiser.zero_grad()
         total.backward()
@@ -123,39 +127,6 @@ class SegmenterTraining:
         self.average.update(self.network, self.step)
         self.step += 1
         return {key: float(value.detach()) for key, value in losses.items()}
-
-    def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        settings, network = self._config.training, self.network
-        x = batch.images.contiguous(memory_format=torch.channels_last)
-        tumour, brain = batch.has(TUMOUR).float(), (batch.has(BRAIN)).float()
-        known, brain_known = ~batch.has(TUMOUR_UNKNOWN), ~batch.has(BRAIN_UNKNOWN)
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
-            maps = network.features(x)
-            both = network.outlines(maps, x.shape[-1]).float()
-            found = both[:, :1].detach().sigmoid()
-            given = torch.where(
-                tumour.flatten(1).any(1)[:, None, None, None], tumour, tumour.roll(1, 0)
-            )
-            named = torch.cat([network.classify(maps[-1], one) for one in (found, given)]).float()
-        losses = {
-            "tumour": settings.tumour
-            * (
-                4 * cross_entropy_loss(both[:, :1], tumour, known)
-                + dice_loss(both[:, :1], tumour, known)
-            ),
-            "brain": settings.brain
-            * (
-                cross_entropy_loss(both[:, 1:], brain, brain_known)
-                + dice_loss(both[:, 1:], brain, brain_known)
-            ),
-            "classes": settings.classes
-            * torch.nn.functional.cross_entropy(
-                named, batch.classes.repeat(2), ignore_index=-1, label_smoothing=0.05
-            ),
-        }
-        if settings.boundary:
-            losses["boundary"] = settings.boundary * boundary_loss(both[:, :1], tumour, known)
-        return losses
 
     def _save(self, path: Path) -> None:
         tensors = {

@@ -20,6 +20,8 @@ from trainer.segmentation.measures import count_lesions, dice, surface_distances
 from trainer.segmentation.slices import expert_mask
 from trainer.segmentation.table import Outlined
 from tumorviewer.analysis.candidates import CandidateOutline, Finder, find_candidates
+from tumorviewer.analysis.preprocess import cut_square, find_head_square
+from tumorviewer.imaging.display import grey
 from tumorviewer.study.types import Volume
 
 IMAGE_MM = 0.784
@@ -147,11 +149,8 @@ def boxes_of(mask_HW: NDArray[np.bool_], joined: bool = False) -> list[tuple[flo
 @torch.inference_mode()
 def forced_classes(finder: Finder, volume: Volume) -> dict[str, float]:
     """Kinds of tumour of a single image, whether or not anything is outlined on it."""
-    from tumorviewer.analysis.candidates import cut_square, head_square
-    from tumorviewer.imaging.display import grey
-
     image = grey(volume, 0)
-    square = cut_square(image, head_square(image[None]), finder.card.preprocessing.size)
+    square = cut_square(image, find_head_square(image), finder.card.preprocessing.size)
     x = torch.from_numpy(square[None, None].copy()).float().div_(255)
     answer = finder.network(x).classes
     assert answer is not None

@@ -22,14 +22,15 @@ from trainer.segmentation.table import Outlined
 from trainer.tools.atomic_files import write_json
 from trainer.tools.parallel import spread
 from trainer.tools.progress import Progress
-from tumorviewer.analysis.preprocess import Box, find_bright, find_foreground
+from tumorviewer.analysis.preprocess import cut_square, find_bright, find_head_square
 from tumorviewer.imaging.display import grey
 
 TUMOUR, BRAIN, BRAIN_UNKNOWN, TUMOUR_UNKNOWN = 1, 2, 4, 8
 """Bits of a pixel's label; nothing of them: neither tumour nor brain. What a mask encloses without
 holding it (the dead core of a tumour of which only the enhancing part is outlined) is not known."""
 SIDE = 192
-_MARGIN = 0.03
+_HALF = 2 / np.pi
+"""Square of the radius, in half sides, of the ellipse with half the area of its box."""
 _APART_MM = 4.0
 """Between the slices that are taken of a volume along its resliced axes."""
 
@@ -101,7 +102,7 @@ def cut_squares(item: Outlined, side: int) -> Iterator[Square]:
     for plane in (0, 1, 2) if item.planes == "all" else (0,):
         seen, marked, spacing, up = _along(images, labels, steps, plane, volume.affine)
         apart = max(1, round(_APART_MM / spacing[0])) if item.planes == "all" else 1
-        box = head_box(_even(seen.max(0), spacing, up))
+        box = find_head_square(_even(seen.max(0), spacing, up))
         for index in range(apart // 2, len(seen), apart):
             if np.count_nonzero(find_bright(seen[index])) < 0.01 * seen[index].size:
                 continue
@@ -116,6 +117,8 @@ def cut_squares(item: Outlined, side: int) -> Iterator[Square]:
 
 
 def _labels(item: Outlined, images_DHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if item.boxes:
+        return _labels_of_boxes(item.boxes, images_DHW)
     tumour = expert_mask(item.mask, images_DHW.shape)
     if item.brain is not None:
         brain, unknown = expert_mask(item.brain, images_DHW.shape) | tumour, np.zeros_like(tumour)
@@ -127,6 +130,26 @@ def _labels(item: Outlined, images_DHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
     bits = (tumour, TUMOUR), (brain | core, BRAIN), (unknown & ~core, BRAIN_UNKNOWN)
     labels = sum(where.astype(np.uint8) * bit for where, bit in (*bits, (core, TUMOUR_UNKNOWN)))
     return np.asarray(labels, np.uint8)
+
+
+def _labels_of_boxes(
+    boxes: Sequence[tuple[float, ...]], images_DHW: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """In a box, the ellipse of half its area is tumour and the rest is not known."""
+    _, rows, columns = images_DHW.shape
+    y, x = (np.indices((rows, columns)) + 0.5) / np.array([rows, columns])[:, None, None]
+    head = np.stack([ndimage.binary_fill_holes(find_bright(image)) for image in images_DHW])
+    labels = (head * BRAIN_UNKNOWN).astype(np.uint8)
+    for left, top, right, bottom in boxes:
+        across, down = (
+            (2 * x - left - right) / (right - left),
+            (2 * y - top - bottom) / (bottom - top),
+        )
+        boxed = np.maximum(abs(across), abs(down)) <= 1
+        inner = across**2 + down**2 <= _HALF
+        labels[:, boxed] |= TUMOUR_UNKNOWN
+        labels[:, inner] = TUMOUR | BRAIN
+    return labels
 
 
 def expert_mask(path: Path | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -178,25 +201,3 @@ def _even(
         else np.asarray(Image.fromarray(np.ascontiguousarray(slice_HW)).resize(size, how))
     )
     return even[::-1] if turned else even
-
-
-def head_box(brightest_HW: NDArray[np.uint8]) -> Box:
-    """The square around the head, with a margin, from the brightest of all slices."""
-    top, left, bottom, right = find_foreground(brightest_HW, _MARGIN)
-    side = max(bottom - top, right - left)
-    return Box((top + bottom - side) // 2, (left + right - side) // 2, side)
-
-
-def cut_square(
-    image_HW: NDArray[np.uint8], box: Box, side: int, nearest: bool = False
-) -> NDArray[np.uint8]:
-    """A square of an image, black beyond its edges, resized."""
-    rows, columns = image_HW.shape
-    square = np.zeros((box.side, box.side), np.uint8)
-    top, left = max(0, box.top), max(0, box.left)
-    bottom, right = min(rows, box.top + box.side), min(columns, box.left + box.side)
-    square[top - box.top : bottom - box.top, left - box.left : right - box.left] = image_HW[
-        top:bottom, left:right
-    ]
-    how = Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(square).resize((side, side), how))

@@ -1,11 +1,14 @@
-"""A table ``path,label[,group,mask,brain,planes,collection,sequence]`` of images and volumes to
-outline."""
+"""What is outlined: a table ``path,label[,group,mask,box,brain,planes,collection,sequence]`` of
+images and volumes, a COCO file or a YOLO folder."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.segmentation.boxes import Box, Boxed, check_box, read_coco, read_yolo
 from trainer.tools.atomic_files import read_csv
 from tumorviewer.errors import InputError
 
@@ -23,8 +26,10 @@ class Outlined:
     """What the outlined tissue is; of a volume, where it is outlined."""
     group: str
     """Patient, or near-duplicate group: never on both sides of a split."""
-    mask: Path | None
-    """A file on the same grid whose values other than 0 are tumour; None: there is no tumour."""
+    mask: Path | None = None
+    """A file on the same grid whose values other than 0 are tumour."""
+    boxes: tuple[Box, ...] = ()
+    """Around tumours, where there is no mask; neither: there is no tumour."""
     brain: Path | None = None
     """A file on the same grid whose values other than 0 are brain; None: not known."""
     planes: str = "native"
@@ -33,18 +38,35 @@ class Outlined:
     sequence: str = ""
 
 
-def read_outlined(table: Path) -> tuple[Outlined, ...]:
-    """Rows of a table; paths are relative to its folder.
+def read_outlined(source: Path, classes: Sequence[str] = ()) -> tuple[Outlined, ...]:
+    """Items of a CSV table, a COCO file (``.json``) or a YOLO folder; paths in the files are
+    relative to where they lie.
+
+    Parameters
+    ----------
+    classes
+        Of a YOLO folder, by their numbers.
 
     Raises
     ------
     InputError
-        If a column is missing, or a file does not exist.
+        If a column is missing, a file does not exist, or a box makes no sense.
     """
-    rows = read_csv(table)
+    if source.is_dir():
+        return tuple(_boxed(source, one) for one in read_yolo(source, classes))
+    if source.suffix.lower() == ".json":
+        return tuple(_boxed(source.parent, one) for one in read_coco(source))
+    rows = read_csv(source)
     if not rows or not {"path", "label"} <= rows[0].keys():
-        raise InputError(str(table), "The table needs a header with path and label, and rows.")
-    return tuple(_outlined(table, row) for row in rows)
+        raise InputError(str(source), "The table needs a header with path and label, and rows.")
+    return tuple(_outlined(source, row) for row in rows)
+
+
+def _boxed(root: Path, one: Boxed) -> Outlined:
+    if not one.path.is_file():
+        raise InputError(str(root), f"{one.path.name} does not exist.")
+    name = one.path.relative_to(root).as_posix()
+    return Outlined(one.path, name, one.labels[0] if one.labels else "", name, boxes=one.boxes)
 
 
 def _outlined(table: Path, row: dict[str, str]) -> Outlined:
@@ -57,11 +79,21 @@ def _outlined(table: Path, row: dict[str, str]) -> Outlined:
         row["label"],
         row.get("group", "") or row["path"],
         _existing(table, row["mask"]) if row.get("mask") else None,
+        (_box(table, row["box"]),) if row.get("box") else (),
         _existing(table, row["brain"]) if row.get("brain") else None,
         planes,
         row.get("collection", ""),
         row.get("sequence", ""),
     )
+
+
+def _box(table: Path, text: str) -> Box:
+    try:
+        left, top, right, bottom = (float(part) for part in re.split(r"[;\s]+", text.strip()))
+    except ValueError:
+        reason = f"The box {text!r} is not four numbers."
+        raise InputError(str(table), reason, "Write left;top;right;bottom.") from None
+    return check_box((left, top, right, bottom), str(table))
 
 
 def _existing(table: Path, name: str) -> Path:

@@ -18,12 +18,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from safetensors.torch import load_file
 from scipy import ndimage  # type: ignore[import-untyped]
 from torch import Tensor
 
-from tumorviewer.analysis.preprocess import Box, find_bright, find_foreground, restore_map
+from tumorviewer.analysis.preprocess import (
+    Box,
+    cut_square,
+    find_bright,
+    find_head_square,
+    restore_map,
+)
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 from tumorviewer.language import tr
@@ -33,7 +38,6 @@ from tumorviewer.networks.segmenter import Segmenter, create_segmenter
 from tumorviewer.study.types import Placement, Volume
 
 _BATCH = 16
-_MARGIN = 0.03
 _LEAST_BRIGHT = 0.005
 """Share of a slice's pixels that are brighter than the background, for there to be a head."""
 _ENOUGH_BRAIN = 0.02
@@ -55,7 +59,8 @@ class CandidateOutline:
     probability: float
     """0–1, that it is a tumour. Ranks candidates; it is not calibrated on studies."""
     classes: dict[str, float]
-    """Probabilities of the kinds of tumour, which sum to 1."""
+    """Probabilities of the kinds of tumour, which sum to 1; empty from a network that only
+    outlines."""
     slices: tuple[int, ...]
     """That it appears in, ascending, from 0."""
     key_slice: int
@@ -149,28 +154,9 @@ def find_candidates(volume: Volume, finder: Finder, progress: Progress | None = 
     )
 
 
-def head_square(images_DHW: NDArray[np.uint8]) -> Box:
-    """The square around the head in the brightest projection of all slices, with a margin."""
-    top, left, bottom, right = find_foreground(images_DHW.max(0), _MARGIN)
-    side = max(bottom - top, right - left)
-    return Box((top + bottom - side) // 2, (left + right - side) // 2, side)
-
-
-def cut_square(image_HW: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
-    """A square of an image, black beyond its edges, resized."""
-    rows, columns = image_HW.shape
-    square = np.zeros((box.side, box.side), np.uint8)
-    top, left = max(0, box.top), max(0, box.left)
-    bottom, right = min(rows, box.top + box.side), min(columns, box.left + box.side)
-    square[top - box.top : bottom - box.top, left - box.left : right - box.left] = image_HW[
-        top:bottom, left:right
-    ]
-    return np.asarray(Image.fromarray(square).resize((side, side), Image.Resampling.BILINEAR))
-
-
 def _look(volume: Volume, finder: Finder, progress: Progress | None) -> _Seen:
     images = np.stack([grey(volume, index) for index in range(len(volume.array))])
-    box, side = head_square(images), finder.card.preprocessing.size
+    box, side = find_head_square(images.max(0)), finder.card.preprocessing.size
     shown = [index for index, one in enumerate(images) if find_bright(one).mean() > _LEAST_BRIGHT]
     answers = np.zeros((2, len(images), side, side), np.float32)
     maps: dict[int, Tensor] = {}
@@ -179,18 +165,27 @@ def _look(volume: Volume, finder: Finder, progress: Progress | None) -> _Seen:
         squares = np.stack([cut_square(images[index], box, side) for index in part])
         outlined, deepest = _ask(finder.network, squares)
         answers[:, part] = outlined
-        maps.update(zip(part, deepest.split(1), strict=True))
+        if deepest is not None:
+            maps.update(zip(part, deepest.split(1), strict=True))
         if progress:
             progress(min(start + _BATCH, len(shown)), len(shown), tr("Looking for a tumour"))
     return _Seen(answers[0], answers[1], maps, box)
 
 
 @torch.inference_mode()
-def _ask(network: Segmenter, squares_NSS: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Tensor]:
-    """Probabilities ``(2, N, S, S)`` of tumour and brain, and the deepest feature maps."""
+def _ask(
+    network: Segmenter, squares_NSS: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], Tensor | None]:
+    """Probabilities ``(2, N, S, S)`` of tumour and brain, and the deepest feature maps; of a
+    network that only outlines tumours, brain everywhere and no maps."""
     device = next(network.parameters()).device
     x = torch.from_numpy(squares_NSS[:, None]).to(device).float().div_(255)
-    maps = network.features(x.contiguous(memory_format=torch.channels_last))
+    x = x.contiguous(memory_format=torch.channels_last)
+    if not network.names:
+        tumour = network(x).tumour.sigmoid()
+        anywhere = torch.ones_like(tumour)
+        return torch.cat((tumour, anywhere), 1).cpu().numpy().transpose(1, 0, 2, 3), None
+    maps = network.features(x)
     both: NDArray[np.float32] = network.outlines(maps, x.shape[-1]).sigmoid().cpu().numpy()
     return both.transpose(1, 0, 2, 3), maps[-1]
 
@@ -216,14 +211,9 @@ def _candidate(
     volume: Volume, seen: _Seen, parts: NDArray[np.int32], number: int, finder: Finder
 ) -> CandidateOutline:
     inside = parts == number
-    logits_K, sureness = _name(seen, inside, finder.network)
-    card, probabilities = finder.card, np.asarray(logits_K.double().softmax(0).cpu())
-    kinds = {
-        name: float(value)
-        for name, value in zip(card.classes, probabilities, strict=True)
-        if name != card.no_tumour
-    }
-    is_tumour = sum(kinds.values())
+    kinds = _name(seen, inside, finder) if seen.maps else {}
+    is_tumour = sum(kinds.values()) if kinds else 1.0
+    sureness = seen.tumour[inside].mean()
     mask = _on_volume(np.where(inside, seen.tumour, 0), finder.rules.edge, seen.box, volume)
     areas = mask.sum((1, 2))
     return CandidateOutline(
@@ -237,16 +227,21 @@ def _candidate(
 
 
 @torch.inference_mode()
-def _name(seen: _Seen, inside_DSS: NDArray[np.bool_], network: Segmenter) -> tuple[Tensor, float]:
-    """Logits ``(K,)``, the mean over the slices weighted by area, and the mean probability of the
-    outlined voxels."""
+def _name(seen: _Seen, inside_DSS: NDArray[np.bool_], finder: Finder) -> dict[str, float]:
+    """Probabilities of the kinds of tumour, whose sum is that of being one, from the mean of the
+    slices' logits, weighted by area."""
     areas = inside_DSS.sum((1, 2))
     slices = [int(index) for index in np.flatnonzero(areas)]
     maps = torch.cat([seen.maps[index] for index in slices])
     outline = np.where(inside_DSS, seen.tumour, 0)[slices]
-    logits = network.classify(maps, torch.from_numpy(outline[:, None]).to(maps))
+    logits = finder.network.classify(maps, torch.from_numpy(outline[:, None]).to(maps))
     weights = torch.from_numpy(areas[slices] / areas.sum()).to(logits)
-    return (logits * weights[:, None]).sum(0), float(seen.tumour[inside_DSS].mean())
+    probabilities_K = (logits * weights[:, None]).sum(0).double().softmax(0)
+    return {
+        name: float(value)
+        for name, value in zip(finder.card.classes, probabilities_K, strict=True)
+        if name != finder.card.no_tumour
+    }
 
 
 def _is_candidate(

@@ -17,6 +17,10 @@ from tumorviewer.models.card import Preprocessing
 _Level = TypeVar("_Level", np.float32, np.uint8)
 
 
+_MARGIN = 0.03
+"""Around the head of a volume, as a share of its longer side."""
+
+
 class Box(NamedTuple):
     """A square on a slice, in pixels; it may reach beyond the slice's edges."""
 
@@ -94,6 +98,28 @@ def prepare_series(
     window = _window(pictures_THW[len(pictures_THW) // 2], settings)
     seen = [_cut(picture, window, settings.size) for picture in pictures_THW]
     return np.stack(seen), _around(window)
+
+
+def find_head_square(brightest_HW: NDArray[np.uint8]) -> Box:
+    """The one square around the head for all slices of a volume, with a margin, from the brightest
+    projection along them."""
+    return _around(_Window(*find_foreground(brightest_HW, _MARGIN)))
+
+
+def cut_square(
+    image_HW: NDArray[np.uint8], box: Box, side: int, *, nearest: bool = False
+) -> NDArray[np.uint8]:
+    """A square of an image, black beyond its edges, resized to ``(side, side)``; labels, with
+    ``nearest``, keep their values."""
+    rows, columns = image_HW.shape
+    square = np.zeros((box.side, box.side), np.uint8)
+    top, left = max(0, box.top), max(0, box.left)
+    bottom, right = min(rows, box.top + box.side), min(columns, box.left + box.side)
+    square[top - box.top : bottom - box.top, left - box.left : right - box.left] = image_HW[
+        top:bottom, left:right
+    ]
+    how = Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(square).resize((side, side), how))
 
 
 def list_neighbours(index: int, count: int, neighbours: int) -> tuple[int, ...]:

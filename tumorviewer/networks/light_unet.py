@@ -1,7 +1,7 @@
 """A light U-Net that outlines the tumour and the brain, and says what the outlined tissue is.
 
 A U-Net (Ronneberger et al., MICCAI 2015) whose contracting path is MobileNetV2 (Sandler et al.,
-CVPR 2018) as far as a 16th of the input side, and whose expanding path is made of separable
+CVPR 2018) as far as a 32nd of the input side, and whose expanding path is made of separable
 convolutions. It is named from the features under the outline, those around it, and the whole image.
 
 Shapes: N images, S side, C channels, H W feature map, K classes.
@@ -14,13 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tumorviewer.networks.light import SqueezeExcitation, separable_convolution
-from tumorviewer.networks.registry import HALF, Normalise, match_tensors
+from tumorviewer.networks.registry import match_tensors
 from tumorviewer.networks.segmenter import Segmented, Segmenter, register_segmenter
 
-_STAGES = (2, 4, 7, 14)
-"""So many of MobileNetV2's blocks end at a 2nd, 4th, 8th and 16th of the input side,"""
-_CHANNELS = (16, 24, 32, 96)
+_STAGES = (2, 4, 7, 14, 17)
+"""So many of MobileNetV2's blocks end at a 2nd, 4th, 8th, 16th and 32nd of the input side,"""
+_CHANNELS = (16, 24, 32, 96, 160)
 """with so many channels."""
+_BACKGROUND = 0.05
+"""Grey level that the background does not exceed."""
+_FLAT = 0.02
+"""Added to the deviation, so that the noise of an empty image stays small."""
 _LEAST = 1e-3
 """Added to the weights of the pixels of an outline: none gives the plain mean."""
 
@@ -42,10 +46,25 @@ class Expand(nn.Module):
         return joined
 
 
-class LightUNet(Segmenter):
-    """MobileNetV2's first blocks, a context block, an expanding path to half the side, a head."""
+class Standardise(nn.Module):
+    """Grey 0–1 to mean 0 and deviation 1 over what is brighter than the background, so that the
+    window an image was saved with makes no difference."""
 
-    multiple = 16
+    def forward(self, x_N1SS: Tensor) -> Tensor:
+        """``(N, 1, S, S)`` to ``(N, 3, S, S)``, as published weights take colours."""
+        shown = (x_N1SS > _BACKGROUND).float()
+        count = shown.sum((2, 3), keepdim=True).clamp_min(1)
+        mean = (x_N1SS * shown).sum((2, 3), keepdim=True) / count
+        variance = ((x_N1SS - mean).square() * shown).sum((2, 3), keepdim=True) / count
+        standard = (x_N1SS - mean) / (variance.sqrt() + _FLAT)
+        return (standard / 2).clamp(-2, 2).expand(-1, 3, -1, -1)
+
+
+class LightUNet(Segmenter):
+    """MobileNetV2 to a 32nd of the side, an expanding path to half the side, and a head that names
+    from the features at a 16th."""
+
+    multiple = 32
     names = True
     pretrained = "stages."
 
@@ -55,15 +74,16 @@ class LightUNet(Segmenter):
 
         whole = mobilenet_v2(weights=None)
         ends = (0, *_STAGES)
-        self.normalise = Normalise(*HALF)
+        self.standardise = Standardise()
         self.stages = nn.ModuleList(
             whole.features[first:last] for first, last in zip(ends, _STAGES, strict=False)
         )
         self.context = nn.Sequential(
-            separable_convolution(_CHANNELS[3], width),
+            separable_convolution(_CHANNELS[4], width),
             SqueezeExcitation(width),
             separable_convolution(width, width),
         )
+        self.deepest = Expand(width, _CHANNELS[3], width)
         sides = (width, 96, 64, 32)
         self.expanding = nn.ModuleList(
             Expand(sides[step], _CHANNELS[2 - step], sides[step + 1]) for step in range(3)
@@ -74,11 +94,12 @@ class LightUNet(Segmenter):
 
     def features(self, x_N1SS: Tensor) -> list[Tensor]:
         """Feature maps at a 2nd, 4th, 8th and 16th of the side; the last with its context."""
-        x, maps = self.normalise(x_N1SS), []
+        x, maps = self.standardise(x_N1SS), []
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
-        maps[-1] = self.context(maps[-1])
+        context = self.context(maps.pop())
+        maps[-1] = self.deepest(context, maps[-1])
         return maps
 
     def outlines(self, maps: list[Tensor], side: int) -> Tensor:
