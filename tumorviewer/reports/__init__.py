@@ -1,0 +1,1 @@
+"""Answer, outline and verdict as documents: PDF, DICOM objects, FHIR. No torch, no widgets."""
