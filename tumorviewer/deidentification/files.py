@@ -18,9 +18,9 @@ from tumorviewer.deidentification.profile import Options
 from tumorviewer.deidentification.substitutes import Substitutes
 from tumorviewer.deidentification.transform import Change, deidentify_dataset, list_changes
 from tumorviewer.errors import InputError
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
-from tumorviewer.study.dicom.elements import PARSER_ERRORS, integer, silence_pydicom, text
+from tumorviewer.study.dicom.elements import PARSER_ERRORS, read_integer, read_text, silence_pydicom
 
 _FRAMES_LOOKED_AT = 3
 _NEVER = {
@@ -46,9 +46,9 @@ class Deidentified:
         """Where it lies below the folder that is written: patient, series, instance."""
         dataset = self.dataset
         return Path(
-            text(dataset, "PatientID"),
-            text(dataset, "SeriesInstanceUID") or "series",
-            f"{text(dataset, 'SOPInstanceUID')}.dcm",
+            read_text(dataset, "PatientID"),
+            read_text(dataset, "SeriesInstanceUID") or "series",
+            f"{read_text(dataset, 'SOPInstanceUID')}.dcm",
         )
 
 
@@ -84,7 +84,7 @@ def write_deidentified(result: Deidentified, folder: Path) -> Path:
     """
     path = folder / result.name
     try:
-        with replacing(path) as beside:
+        with replace_atomically(path) as beside:
             pydicom.dcmwrite(beside, result.dataset, enforce_file_format=True)
     except OSError as error:
         reason = tr("It cannot be written: {error}.", error=error.strerror or error)
@@ -94,7 +94,7 @@ def write_deidentified(result: Deidentified, folder: Path) -> Path:
     return path
 
 
-def files_below(paths: Iterable[Path]) -> Iterator[Path]:
+def list_files(paths: Iterable[Path]) -> Iterator[Path]:
     """The files given, and those in the folders given, in a stable order.
 
     Raises
@@ -128,7 +128,7 @@ def deidentify_paths(
         Told what is left out.
     """
     sources: dict[Path, Path] = {}
-    for path in files_below(paths):
+    for path in list_files(paths):
         try:
             result = deidentify_file(path, substitutes, options)
             _check_only(path, sources.setdefault(result.name, path))
@@ -146,16 +146,16 @@ def _check_only(path: Path, first: Path) -> None:
 
 
 def _check_kind(path: Path, dataset: Dataset) -> None:
-    kind = _NEVER.get(text(dataset, "SOPClassUID"))
+    kind = _NEVER.get(read_text(dataset, "SOPClassUID"))
     if kind:
         reason = tr("{kind}: what it says of the patient cannot be looked through.", kind=kind)
         raise InputError(str(path), reason)
-    if not text(dataset, "SOPInstanceUID") or "TransferSyntaxUID" not in dataset.file_meta:
+    if not read_text(dataset, "SOPInstanceUID") or "TransferSyntaxUID" not in dataset.file_meta:
         raise InputError(str(path), tr("It has no SOP Instance UID or no transfer syntax."))
 
 
 def _warnings(dataset: Dataset) -> Iterator[str]:
-    if text(dataset, "BurnedInAnnotation") == "YES":
+    if read_text(dataset, "BurnedInAnnotation") == "YES":
         yield tr("The file says that text is burned into its pixels.")
         return
     try:
@@ -170,6 +170,6 @@ def _warnings(dataset: Dataset) -> Iterator[str]:
 def _frames(dataset: Dataset) -> Iterator[NDArray[np.generic]]:
     if "PixelData" not in dataset:
         return
-    count = integer(dataset, "NumberOfFrames") or 1
+    count = read_integer(dataset, "NumberOfFrames") or 1
     for index in sorted({0, count // 2, count - 1})[:_FRAMES_LOOKED_AT]:
         yield pixel_array(dataset, index=index)

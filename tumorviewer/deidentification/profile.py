@@ -81,7 +81,7 @@ def _table() -> dict[int, tuple[Action, bool, bool]]:
         }
 
 
-def action_for(tag: BaseTag, vr: str, keyword: str, options: Options) -> Action:
+def choose_action(tag: BaseTag, vr: str, keyword: str, options: Options) -> Action:
     """What is done to an element.
 
     Beyond the table: private elements, curves, overlays and what the dictionary does not know are
@@ -117,7 +117,7 @@ def _is_repeating(group: int) -> bool:
     return group & 0xFF00 in (0x5000, 0x6000)
 
 
-def dictionary_vr(tag: BaseTag) -> str:
+def look_up_vr(tag: BaseTag) -> str:
     """The VR that the dictionary gives, the first where it gives several; ``UN`` if none."""
     try:
         return dictionary_VR(tag).split(" or ")[0]

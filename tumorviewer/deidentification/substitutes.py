@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 
-from tumorviewer.files import replacing
+from tumorviewer.files import replace_atomically
 from tumorviewer.resources import home, resource
 
 _STANDARD_UIDS = "1.2.840.10008."
@@ -42,12 +42,12 @@ class Substitutes:
         return hmac.digest(self.secret, f"{kind}\0{text}".encode(), hashlib.sha256)
 
 
-def own_substitutes() -> Substitutes:
+def load_substitutes() -> Substitutes:
     """Those of this user, whose secret is made on first use: what is de-identified later fits to
     what was de-identified before."""
     path = home("deidentification.key")
     if not path.exists():
-        with replacing(path) as beside:
+        with replace_atomically(path) as beside:
             beside.touch(mode=0o600)
             beside.write_text(secrets.token_hex(32), "ascii")
     return Substitutes(bytes.fromhex(path.read_text("ascii")))

@@ -14,9 +14,9 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID
 
-from tumorviewer.deidentification.profile import Action, Options, action_for, dictionary_vr
+from tumorviewer.deidentification.profile import Action, Options, choose_action, look_up_vr
 from tumorviewer.deidentification.substitutes import Substitutes, clean_description, shift_date
-from tumorviewer.study.dicom.elements import PARSER_ERRORS, text
+from tumorviewer.study.dicom.elements import PARSER_ERRORS, read_text
 
 METHOD = "TumorViewer, PS3.15 Annex E"
 _TEXT = ("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT")
@@ -66,8 +66,8 @@ def deidentify_dataset(dataset: Dataset, substitutes: Substitutes, options: Opti
         With a file meta information and a preamble that hold nothing of the original but the
         transfer syntax.
     """
-    identity = text(dataset, "PatientID") or text(dataset, "PatientName")
-    identity = identity or text(dataset, "StudyInstanceUID")
+    identity = read_text(dataset, "PatientID") or read_text(dataset, "PatientName")
+    identity = identity or read_text(dataset, "StudyInstanceUID")
     patient = _Patient(
         substitutes.patient(identity), substitutes.days(identity), _identifying_words(dataset)
     )
@@ -105,7 +105,7 @@ class _Transform:
 
     def _element(self, element: DataElement) -> DataElement | None:
         tag, vr = element.tag, element.VR
-        action = action_for(tag, vr, element.keyword, self._options)
+        action = choose_action(tag, vr, element.keyword, self._options)
         if action is Action.REMOVE:
             return None
         if vr == "SQ":
@@ -138,7 +138,7 @@ class _Transform:
             return self._patient.name
         if vr in _TEXT:
             return "REMOVED"
-        return _DUMMIES.get(vr if vr != "UN" else dictionary_vr(tag))
+        return _DUMMIES.get(vr if vr != "UN" else look_up_vr(tag))
 
     def _names_patient(self, element: DataElement) -> bool:
         """Whether a text that the table would keep holds a part of the patient's name or id."""
@@ -150,7 +150,7 @@ class _Transform:
 
 def _identifying_words(dataset: Dataset) -> re.Pattern[str] | None:
     keywords = ("PatientName", "PatientID", "AccessionNumber", "OtherPatientNames")
-    stated = " ".join(text(dataset, keyword) for keyword in keywords)
+    stated = " ".join(read_text(dataset, keyword) for keyword in keywords)
     parts = {part for part in re.split(r"[\W_]+", stated) if len(part) >= _SHORTEST_NAME}
     if not parts:
         return None
@@ -172,8 +172,8 @@ def _code(value: str, meaning: str) -> Dataset:
 
 def _file_meta(dataset: Dataset, changed: Dataset) -> FileMetaDataset:
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(text(changed, "SOPClassUID"))
-    meta.MediaStorageSOPInstanceUID = UID(text(changed, "SOPInstanceUID"))
+    meta.MediaStorageSOPClassUID = UID(read_text(changed, "SOPClassUID"))
+    meta.MediaStorageSOPInstanceUID = UID(read_text(changed, "SOPInstanceUID"))
     meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
     meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
     return meta

@@ -26,11 +26,11 @@ def trace_outline(mask_HW: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     return sorted((np.asarray(line) - 1 for line in lines), key=len, reverse=True)
 
 
-def largest_slice(outline_DHW: NDArray[np.bool_]) -> int:
+def find_largest_slice(outline_DHW: NDArray[np.bool_]) -> int:
     """The slice with the most pixels inside."""
     return int(outline_DHW.reshape(len(outline_DHW), -1).sum(axis=1).argmax())
 
 
-def slices_with(outline_DHW: NDArray[np.bool_]) -> list[int]:
+def list_outlined_slices(outline_DHW: NDArray[np.bool_]) -> list[int]:
     """The slices where something is outlined."""
     return [int(index) for index in np.flatnonzero(outline_DHW.any(axis=(1, 2)))]

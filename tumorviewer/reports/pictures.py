@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tumorviewer.imaging import colormap, display, geometry
 from tumorviewer.language import percent, tr
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
-from tumorviewer.reports.outlines import largest_slice, trace_outline
+from tumorviewer.reports.outlines import find_largest_slice, trace_outline
 
 OPACITY = 0.6
 SHORTEST_SIDE = 512
@@ -31,31 +31,31 @@ class KeyImage:
     caption: str
 
 
-def key_indices(content: ReportContent, most: int = 3) -> tuple[int, ...]:
+def choose_key_slices(content: ReportContent, most: int = 3) -> tuple[int, ...]:
     """The slices that are shown: the deciding ones, and the largest of the outline."""
     indices = list(content.answer.key_slices[:most])
     if content.outline is not None and content.outline.any():
-        indices.append(largest_slice(content.outline))
+        indices.append(find_largest_slice(content.outline))
     if not indices:
         indices = [len(content.volume.array) // 2]
     return tuple(dict.fromkeys(indices))
 
 
-def key_image(content: ReportContent, index: int) -> KeyImage:
+def render_key_image(content: ReportContent, index: int) -> KeyImage:
     """A slice as it is shown in documents: radiological view of its stored rows and columns."""
-    grey = display.render_grey(content.volume, index)
+    grey = display.grey(content.volume, index)
     plain = np.repeat(grey[..., None], 3, axis=2)
     map_HW = content.maps.get(index)
-    coloured = plain if map_HW is None else colormap.under_map(plain, map_HW, OPACITY)
+    coloured = plain if map_HW is None else colormap.blend_map(plain, map_HW, OPACITY)
     scale = _scale(content, grey.shape)
     sides = [_scaled(each, scale) for each in (plain, coloured)]
     if content.outline is not None:
         for side in sides:
             _draw_outline(side, content.outline[index], scale)
-    return KeyImage(index, _sheet(content, index, sides), caption(content, index))
+    return KeyImage(index, _sheet(content, index, sides), describe_slice(content, index))
 
 
-def caption(content: ReportContent, index: int) -> str:
+def describe_slice(content: ReportContent, index: int) -> str:
     """What a slice is, and what the answer says of the study."""
     where = tr("Slice {n} of {count}", n=index + 1, count=len(content.volume.array))
     answer = content.answer
@@ -67,7 +67,7 @@ def caption(content: ReportContent, index: int) -> str:
 
 def _scale(content: ReportContent, shape: tuple[int, ...]) -> tuple[float, float]:
     """Of rows and of columns, so that pixels are square."""
-    aspect = geometry.pixel_aspect(content.volume)
+    aspect = geometry.compute_pixel_aspect(content.volume)
     factor = max(1.0, SHORTEST_SIDE / max(shape[0] * aspect, shape[1]))
     return factor * aspect, factor
 
@@ -77,7 +77,9 @@ def _scaled(pixels: NDArray[np.uint8], scale: tuple[float, float]) -> Image.Imag
     return Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
 
 
-def _draw_outline(image: Image.Image, mask_HW: NDArray[np.bool_], scale: tuple[float, float]) -> None:
+def _draw_outline(
+    image: Image.Image, mask_HW: NDArray[np.bool_], scale: tuple[float, float]
+) -> None:
     draw = ImageDraw.Draw(image)
     for polygon in trace_outline(mask_HW):
         points = [((x + 0.5) * scale[1], (y + 0.5) * scale[0]) for x, y in polygon]
@@ -102,7 +104,7 @@ def _sheet(content: ReportContent, index: int, sides: list[Image.Image]) -> NDAr
 
 def _label(content: ReportContent, index: int) -> tuple[str, ...]:
     model = content.answer.model
-    lines = [caption(content, index), f"{model.name} {model.version}. {tr(RESEARCH_USE)}."]
+    lines = [describe_slice(content, index), f"{model.name} {model.version}. {tr(RESEARCH_USE)}."]
     if index in content.maps:
         lines.insert(1, tr("{method}; bar: 0 to 1, bottom to top.", method=content.map_method))
     return tuple(lines)
@@ -111,4 +113,4 @@ def _label(content: ReportContent, index: int) -> tuple[str, ...]:
 def _colour_bar(height: int) -> Image.Image:
     ramp = np.linspace(1, 0, height, dtype=np.float32)
     black = np.zeros((height, _BAR, 3), np.uint8)
-    return Image.fromarray(colormap.under_map(black, np.repeat(ramp[:, None], _BAR, 1), 1.0))
+    return Image.fromarray(colormap.blend_map(black, np.repeat(ramp[:, None], _BAR, 1), 1.0))

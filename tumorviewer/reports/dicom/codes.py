@@ -21,6 +21,8 @@ ABSENT = Code("2667000", "SCT", "Absent")
 INDETERMINATE = Code("82334004", "SCT", "Indeterminate")
 AREA = Code("42798000", "SCT", "Area")
 FINDING = Code("121071", "DCM", "Finding")
+DEVICE = Code("121007", "DCM", "Device")
+PERSON = Code("121006", "DCM", "Person")
 PROBABILITY = Code("122157", "DCM", "Probability")
 OF_INTEREST = Code("113000", "DCM", "Of Interest")
 MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
@@ -43,12 +45,12 @@ _PROCEDURES = {
 }
 
 
-def class_code(name: str, label: str) -> Code:
+def find_class_code(name: str, label: str) -> Code:
     """Of a class of a model; of our own scheme where SNOMED CT has none that we know."""
     known = _CLASSES.get(name.casefold())
     return known or Code(name[:16], PRIVATE_SCHEME, label[:64])
 
 
-def procedure_code(modality: str) -> Code:
+def find_procedure_code(modality: str) -> Code:
     """Of the examination that a report is on."""
     return _PROCEDURES.get(modality, Code("25056-3", "LN", "MRI unspecified body region"))

@@ -17,6 +17,7 @@ from tumorviewer import __version__
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent, SourceSeries
+from tumorviewer.study.dicom.elements import read_first_item
 
 MANUFACTURER = "TumorViewer"
 _SERIES_NUMBERS = {
@@ -52,10 +53,10 @@ _UNHASHED = ("SOPInstanceUID", "InstanceCreationDate", "InstanceCreationTime")
 _HIGHDICOM_ROOT = "1.2.826.0.1.3680043.10.511.3."
 
 
-def series_values(kind: str, source: SourceSeries) -> dict[str, Any]:
+def make_series_values(kind: str, source: SourceSeries) -> dict[str, Any]:
     """Series and instance in highdicom's parameters; the SOP Instance UID is set at the end."""
     return {
-        "series_instance_uid": derived_uid("series", kind, str(source.first.SeriesInstanceUID)),
+        "series_instance_uid": derive_uid("series", kind, str(source.first.SeriesInstanceUID)),
         "series_number": _SERIES_NUMBERS[kind],
         "sop_instance_uid": "2.25.1",
         "instance_number": 1,
@@ -63,7 +64,7 @@ def series_values(kind: str, source: SourceSeries) -> dict[str, Any]:
     }
 
 
-def equipment_values(content: ReportContent) -> dict[str, Any]:
+def make_equipment_values(content: ReportContent) -> dict[str, Any]:
     """The equipment in highdicom's parameters."""
     model = content.answer.model
     return {
@@ -73,22 +74,22 @@ def equipment_values(content: ReportContent) -> dict[str, Any]:
     }
 
 
-def derived_uid(*parts: str) -> str:
+def derive_uid(*parts: str) -> str:
     """A UID of the form 2.25 (PS3.5 B.2) that depends on some texts only."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
-def dicom_time(time: datetime) -> dict[str, str]:
-    """Date and time of an object's content."""
-    return {"ContentDate": f"{time:%Y%m%d}", "ContentTime": f"{time:%H%M%S}"}
+def format_person(name: str) -> str | None:
+    """A name as PN (PS3.5 6.2.1.2): a single word is a family name."""
+    return (name if "^" in name else f"{name}^") if name else None
 
 
-def new_object(kind: str, sop_class: str, modality: str, source: SourceSeries) -> Dataset:
+def create_object(kind: str, sop_class: str, modality: str, source: SourceSeries) -> Dataset:
     """An object that is written element by element, with SOP Common, series and equipment."""
     dataset = Dataset()
     dataset.SOPClassUID, dataset.Modality = sop_class, modality
-    values = series_values(kind, source)
+    values = make_series_values(kind, source)
     dataset.SeriesInstanceUID = values["series_instance_uid"]
     dataset.SeriesNumber, dataset.InstanceNumber = values["series_number"], 1
     dataset.Manufacturer, dataset.ManufacturerModelName = MANUFACTURER, "TumorViewer"
@@ -96,7 +97,7 @@ def new_object(kind: str, sop_class: str, modality: str, source: SourceSeries) -
     return dataset
 
 
-def finish(dataset: Dataset, kind: str, content: ReportContent) -> Dataset:
+def finish_object(dataset: Dataset, kind: str, content: ReportContent) -> Dataset:
     """Give an object its patient, study, description and the UID that follows from its content.
 
     The same result is the same object, whenever it is written; a changed one is another object.
@@ -110,26 +111,36 @@ def finish(dataset: Dataset, kind: str, content: ReportContent) -> Dataset:
             del dataset[keyword]
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SeriesDescription = f"TumorViewer {_TITLES[kind]}: {RESEARCH_USE.lower()}"
-    for keyword, value in dicom_time(content.answer.time).items():
-        setattr(dataset, keyword, value)
-    dataset.SeriesDate, dataset.SeriesTime = dataset.ContentDate, dataset.ContentTime
-    dataset.InstanceCreationDate, dataset.InstanceCreationTime = dataset.SeriesDate, dataset.SeriesTime
+    _set_times(dataset, content.answer.time)
     _replace_random_uids(dataset, str(dataset.SeriesInstanceUID))
-    dataset.SOPInstanceUID = derived_uid("instance", kind, _digest(dataset))
+    dataset.SOPInstanceUID = derive_uid("instance", kind, _digest(dataset))
     dataset.file_meta = _file_meta(dataset)
     return dataset
 
 
-def header_of_slice(source: SourceSeries, index: int) -> tuple[Dataset, int | None]:
+def _set_times(dataset: Dataset, time: datetime) -> None:
+    """The time of the answer, not of the writing: the same result is the same object."""
+    dataset.ContentDate, dataset.ContentTime = f"{time:%Y%m%d}", f"{time:%H%M%S}"
+    dataset.SeriesDate, dataset.SeriesTime = dataset.ContentDate, dataset.ContentTime
+    dataset.InstanceCreationDate = dataset.ContentDate
+    dataset.InstanceCreationTime = dataset.ContentTime
+    for equipment in dataset.get("ContributingEquipmentSequence", ()):
+        equipment.ContributionDateTime = f"{time:%Y%m%d%H%M%S}"
+    if "PresentationCreationDate" in dataset:
+        dataset.PresentationCreationDate = dataset.ContentDate
+        dataset.PresentationCreationTime = dataset.ContentTime
+
+
+def find_header(source: SourceSeries, index: int) -> tuple[Dataset, int | None]:
     """The header of a slice, and its frame's number if there are several in its instance."""
     reference = source.frames[index]
     frame = reference.frame if source.is_multi_frame else None
     return source.headers[reference.header], frame
 
 
-def image_reference(source: SourceSeries, index: int) -> Dataset:
+def make_image_reference(source: SourceSeries, index: int) -> Dataset:
     """An item that refers to the image of a slice (PS3.3 Table 10-3)."""
-    header, frame = header_of_slice(source, index)
+    header, frame = find_header(source, index)
     item = Dataset()
     item.ReferencedSOPClassUID = header.SOPClassUID
     item.ReferencedSOPInstanceUID = header.SOPInstanceUID
@@ -138,7 +149,7 @@ def image_reference(source: SourceSeries, index: int) -> Dataset:
     return item
 
 
-def code_item(code: Code) -> Dataset:
+def make_code_item(code: Code) -> Dataset:
     """A code as an item of a code sequence."""
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
@@ -146,7 +157,7 @@ def code_item(code: Code) -> Dataset:
     return item
 
 
-def referenced_series(source: SourceSeries) -> Dataset:
+def make_series_reference(source: SourceSeries) -> Dataset:
     """The series that an object was made from, with all of its instances (PS3.3 C.12.2)."""
     item = Dataset()
     item.SeriesInstanceUID = source.first.SeriesInstanceUID
@@ -159,7 +170,7 @@ def referenced_series(source: SourceSeries) -> Dataset:
     return item
 
 
-def require_space(source: SourceSeries, name: str) -> None:
+def check_placed(source: SourceSeries, name: str) -> None:
     """Refuse what has no place in the patient.
 
     Raises
@@ -167,17 +178,26 @@ def require_space(source: SourceSeries, name: str) -> None:
     InputError
         If the source has no frame of reference, position or orientation.
     """
-    stated = source.first.get("FrameOfReferenceUID")
+    wanted = ("ImagePositionPatient", "ImageOrientationPatient")
     is_placed = source.is_multi_frame or all(
-        header.get("ImagePositionPatient") and header.get("ImageOrientationPatient")
-        for header in source.headers
+        header.get(keyword) for header in source.headers for keyword in wanted
     )
-    if not stated or not is_placed:
+    remedy = tr("It can be written as a secondary capture.")
+    if not source.first.get("FrameOfReferenceUID") or not is_placed:
         reason = tr("The images do not say where in the patient they lie.")
-        raise InputError(name, reason, tr("It can be written as a secondary capture."))
+        raise InputError(name, reason, remedy)
+    if not source.is_multi_frame and not source.first.get("SliceThickness"):
+        raise InputError(name, tr("The images do not say how thick their slices are."), remedy)
+    if source.is_multi_frame and not _has_one_orientation(source.first):
+        raise InputError(name, tr("The frames of the images have several orientations."), remedy)
 
 
-def encoded(dataset: Dataset) -> bytes:
+def _has_one_orientation(header: Dataset) -> bool:
+    shared = read_first_item(header, "SharedFunctionalGroupsSequence")
+    return shared is not None and "PlaneOrientationSequence" in shared
+
+
+def encode_dataset(dataset: Dataset) -> bytes:
     """The data set as Explicit VR Little Endian, without file meta information."""
     buffer = pydicom.filebase.DicomBytesIO()
     buffer.is_little_endian, buffer.is_implicit_VR = True, False
@@ -186,7 +206,7 @@ def encoded(dataset: Dataset) -> bytes:
     return content
 
 
-def as_file(dataset: Dataset) -> bytes:
+def encode_file(dataset: Dataset) -> bytes:
     """The object as a DICOM file."""
     stream = io.BytesIO()
     pydicom.dcmwrite(stream, dataset, enforce_file_format=True)
@@ -199,15 +219,15 @@ def _digest(dataset: Dataset) -> str:
         if dataset[tag].keyword not in _UNHASHED:
             hashed[tag] = dataset[tag]
     hashed.set_original_encoding(False, True, "utf8")
-    return hashlib.sha256(encoded(hashed)).hexdigest()
+    return hashlib.sha256(encode_dataset(hashed)).hexdigest()
 
 
 def _replace_random_uids(dataset: Dataset, seed: str) -> None:
-    """UIDs that highdicom made by chance become UIDs that follow from the series and their place."""
+    """Make UIDs that highdicom drew by lot follow from the series and their place in it."""
     known: dict[str, str] = {}
     for element in _uids(dataset):
         if str(element.value).startswith(_HIGHDICOM_ROOT):
-            new = derived_uid("inner", seed, str(len(known)))
+            new = derive_uid("inner", seed, str(len(known)))
             element.value = UID(known.setdefault(str(element.value), new))
 
 

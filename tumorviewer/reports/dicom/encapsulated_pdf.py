@@ -9,10 +9,10 @@ from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.reports.dicom import common
 
 
-def encapsulated_pdf(content: ReportContent, pdf: bytes) -> Dataset:
+def build_encapsulated_pdf(content: ReportContent, pdf: bytes) -> Dataset:
     """The bytes of a PDF file as an object of the source's study."""
     assert content.source is not None
-    dataset = common.new_object("pdf", EncapsulatedPDFStorage, "DOC", content.source)
+    dataset = common.create_object("pdf", EncapsulatedPDFStorage, "DOC", content.source)
     dataset.ConversionType = "WSD"
     dataset.BurnedInAnnotation = "YES"
     dataset.RecognizableVisualFeatures = "NO"
@@ -24,8 +24,8 @@ def encapsulated_pdf(content: ReportContent, pdf: bytes) -> Dataset:
     dataset.EncapsulatedDocumentLength = len(pdf)
     dataset.EncapsulatedDocument = pdf + bytes(len(pdf) % 2)
     dataset.SourceInstanceSequence = [
-        common.image_reference(content.source, index) for index in content.answer.key_slices
+        common.make_image_reference(content.source, index) for index in content.answer.key_slices
     ]
     if not dataset.SourceInstanceSequence:
         del dataset.SourceInstanceSequence
-    return common.finish(dataset, "pdf", content)
+    return common.finish_object(dataset, "pdf", content)

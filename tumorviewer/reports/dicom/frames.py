@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from tumorviewer.reports.content import SourceSeries
-from tumorviewer.study.dicom.elements import first_item, integer, items, text
+from tumorviewer.study.dicom.elements import read_first_item, read_integer, read_items, read_text
 
 
-def frames_in_source_order(
+def arrange_frames(
     source: SourceSeries, shape: tuple[int, int], dtype: Any, slice_at: Callable[[int], Any]
 ) -> NDArray[Any]:
     """``(frames, rows, columns)``, a frame for each of the source's in its stored order.
@@ -39,7 +39,7 @@ def frames_in_source_order(
     return frames
 
 
-def slices_of_frames(dataset: Dataset, source: SourceSeries) -> dict[int, int]:
+def match_frames(dataset: Dataset, source: SourceSeries) -> dict[int, int]:
     """The slice of the volume that each frame of an object refers to.
 
     Frames that refer to nothing in the series are not among them.
@@ -49,7 +49,7 @@ def slices_of_frames(dataset: Dataset, source: SourceSeries) -> dict[int, int]:
         uid = str(source.headers[reference.header].SOPInstanceUID)
         by_reference[uid, reference.frame if source.is_multi_frame else 1] = index
     found = {}
-    for number, group in enumerate(items(dataset, "PerFrameFunctionalGroupsSequence")):
+    for number, group in enumerate(read_items(dataset, "PerFrameFunctionalGroupsSequence")):
         index = by_reference.get(_reference(group))  # type: ignore[assignment]
         if index is not None:
             found[number] = index
@@ -57,8 +57,10 @@ def slices_of_frames(dataset: Dataset, source: SourceSeries) -> dict[int, int]:
 
 
 def _reference(group: Dataset) -> tuple[str, int]:
-    derivation = first_item(group, "DerivationImageSequence")
-    source = first_item(derivation, "SourceImageSequence") if derivation is not None else None
+    derivation = read_first_item(group, "DerivationImageSequence")
+    source = read_first_item(derivation, "SourceImageSequence") if derivation is not None else None
     if source is None:
         return "", 0
-    return text(source, "ReferencedSOPInstanceUID"), integer(source, "ReferencedFrameNumber") or 1
+    return read_text(source, "ReferencedSOPInstanceUID"), read_integer(
+        source, "ReferencedFrameNumber"
+    ) or 1

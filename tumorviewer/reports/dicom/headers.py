@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pydicom
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as Items
-from pydicom.valuerep import PersonName
+from pydicom.valuerep import DSfloat, PersonName
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.reports.content import FrameReference, SourceSeries
-from tumorviewer.study.dicom.elements import PARSER_ERRORS, first_item, numbers, silence_pydicom
+from tumorviewer.study.dicom.elements import (
+    PARSER_ERRORS,
+    read_first_item,
+    read_numbers,
+    silence_pydicom,
+)
 from tumorviewer.study.dicom.volume import DicomVolume
 
 _FORMS = {
@@ -30,8 +37,19 @@ _TYPE_2 = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
     "StudyID", "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
+_MACROS = (
+    "PixelMeasuresSequence",
+    "PlaneOrientationSequence",
+    "PixelValueTransformationSequence",
+    "FrameVOILUTSequence",
+)
 _WINDOWS = ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction")
-_NUMBERS: dict[str, Callable[[Any], Any]] = {"DS": float, "IS": int, "FD": float, "FL": float}
+_NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "DS": lambda one: DSfloat(float(one), auto_format=True),
+    "IS": int,
+    "FD": float,
+    "FL": float,
+}
 
 
 def read_source(volume: DicomVolume) -> SourceSeries:
@@ -43,15 +61,17 @@ def read_source(volume: DicomVolume) -> SourceSeries:
         If a file has gone or cannot be read any more.
     """
     silence_pydicom()
+    warnings.filterwarnings("ignore", module=r"highdicom\b")  # they quote names of patients
     paths = list(dict.fromkeys(frame.image.path for frame in volume.frames))
     repairs: dict[str, None] = {}
     headers = []
     for path in paths:
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-            headers.append(repair_header(header, lambda told: repairs.setdefault(told)))
+            headers.append(repair_header(header, repairs.setdefault))
         except PARSER_ERRORS as error:
             raise InputError(str(path), tr("It has changed or gone.")) from error
+    _state_thickness(headers, volume)
     frames = (FrameReference(paths.index(f.image.path), f.index + 1) for f in volume.frames)
     return SourceSeries(tuple(headers), tuple(frames), tuple(repairs))
 
@@ -60,9 +80,9 @@ def repair_header(header: Dataset, tell: Callable[[str], None]) -> Dataset:
     """A copy that highdicom and strict archives accept.
 
     Text becomes ISO_IR 192 (UTF-8); values that their VR does not allow become empty; elements
-    that every study has are there, if only empty; windows without width go; pixel measures that
-    are the same for all frames stand among the shared functional groups (Siemens XA writes them
-    for each frame, PS3.3 C.7.6.16.1.1).
+    that every study has are there, if only empty; windows without width go; pixel measures and
+    orientations that are the same for all frames stand among the shared functional groups
+    (Siemens XA writes them for each frame, PS3.3 C.7.6.16.1.1).
 
     Parameters
     ----------
@@ -78,8 +98,8 @@ def repair_header(header: Dataset, tell: Callable[[str], None]) -> Dataset:
         copy.PatientSex = ""
         tell(tr("Patient's sex was none of M, F and O; it is left empty."))
     _drop_bad_windows(copy, tell)
-    _share_pixel_measures(copy)
-    _state_thickness(copy)
+    for keyword in _MACROS:
+        _share_macro(copy, keyword)
     if "file_meta" in header.__dict__:
         copy.file_meta = header.file_meta
     return copy
@@ -118,7 +138,8 @@ def _fits(form: re.Pattern[str], value: Any) -> bool:
 
 
 def _plain_numbers(value: Any, kind: Callable[[Any], Any]) -> Any:
-    """Numbers of Python's own: numpy's are written with their type's name in places."""
+    """Numbers of Python's own, and as many digits as a DS holds: numpy's are written with their
+    type's name in places, and 16 signs are the most (PS3.5 6.2)."""
     try:
         if isinstance(value, MultiValue | list):
             return [kind(one) for one in value]
@@ -128,7 +149,7 @@ def _plain_numbers(value: Any, kind: Callable[[Any], Any]) -> Any:
 
 
 def _drop_bad_windows(header: Dataset, tell: Callable[[str], None]) -> None:
-    widths, centres = numbers(header, "WindowWidth"), numbers(header, "WindowCenter")
+    widths, centres = read_numbers(header, "WindowWidth"), read_numbers(header, "WindowCenter")
     if "WindowWidth" not in header and "WindowCenter" not in header:
         return
     if widths and len(widths) == len(centres) and min(widths) >= 1:
@@ -139,21 +160,22 @@ def _drop_bad_windows(header: Dataset, tell: Callable[[str], None]) -> None:
     tell(tr("The window of the images has no width; it is left out."))
 
 
-def _share_pixel_measures(header: Dataset) -> None:
-    shared = first_item(header, "SharedFunctionalGroupsSequence")
+def _share_macro(header: Dataset, keyword: str) -> None:
+    shared = read_first_item(header, "SharedFunctionalGroupsSequence")
     groups: Sequence[Dataset] = header.get("PerFrameFunctionalGroupsSequence") or ()
-    if shared is None or "PixelMeasuresSequence" in shared or not groups:
+    if shared is None or keyword in shared or not groups:
         return
-    measures = [first_item(group, "PixelMeasuresSequence") for group in groups]
-    if measures[0] is None or any(one != measures[0] for one in measures):
+    stated = [read_first_item(group, keyword) for group in groups]
+    if stated[0] is None or any(one != stated[0] for one in stated):
         return
-    shared.PixelMeasuresSequence = [measures[0]]
+    setattr(shared, keyword, [stated[0]])
     for group in groups:
-        del group.PixelMeasuresSequence
+        delattr(group, keyword)
 
 
-def _state_thickness(header: Dataset) -> None:
-    if "PerFrameFunctionalGroupsSequence" in header or numbers(header, "SliceThickness"):
-        return
-    between = numbers(header, "SpacingBetweenSlices")
-    header.SliceThickness = between[0] if between and between[0] > 0 else None
+def _state_thickness(headers: Sequence[Dataset], volume: DicomVolume) -> None:
+    """Where no thickness is stated it is the distance between slices, if there are several."""
+    step = float(np.linalg.norm(volume.geometry.affine[:3, 0]))
+    for header in headers:
+        if not read_numbers(header, "SliceThickness") and "NumberOfFrames" not in header:
+            header.SliceThickness = DSfloat(step, auto_format=True) if len(headers) > 1 else None

@@ -11,7 +11,7 @@ from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.reports.dicom import codes, common
 
 
-def key_objects(content: ReportContent) -> Dataset:
+def build_key_objects(content: ReportContent) -> Dataset:
     """A selection of the instances of the deciding slices.
 
     Raises
@@ -23,7 +23,7 @@ def key_objects(content: ReportContent) -> Dataset:
     slices = content.answer.key_slices
     if not slices:
         raise InputError(tr("Key objects"), tr("No slice decided the answer."))
-    headers = [common.header_of_slice(content.source, index)[0] for index in slices]
+    headers = [common.find_header(content.source, index)[0] for index in slices]
     chosen = list({str(header.SOPInstanceUID): header for header in headers}.values())
     selection = hd.ko.KeyObjectSelection(
         document_title=codes.OF_INTEREST,
@@ -31,6 +31,6 @@ def key_objects(content: ReportContent) -> Dataset:
         description=f"Deciding slices of {content.answer.model.name}. {RESEARCH_USE}.",
     )
     dataset = hd.ko.KeyObjectSelectionDocument(
-        evidence=chosen, content=selection, **common.series_values("ko", content.source)
+        evidence=chosen, content=selection, **common.make_series_values("ko", content.source)
     )
-    return common.finish(dataset, "ko", content)
+    return common.finish_object(dataset, "ko", content)

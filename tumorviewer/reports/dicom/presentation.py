@@ -9,21 +9,21 @@ from pydicom.dataset import Dataset
 
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.reports.dicom import common
-from tumorviewer.reports.outlines import slices_with, trace_outline
-from tumorviewer.reports.pictures import caption, key_indices
+from tumorviewer.reports.outlines import list_outlined_slices, trace_outline
+from tumorviewer.reports.pictures import choose_key_slices, describe_slice
 
 _LAYER = "TUMORVIEWER"
 _CENTRE_OF_FIRST_PIXEL = 1.0
 """Column and row of the centre of the first pixel in PIXEL units (PS3.3 C.10.5.1.2)."""
 
 
-def presentation_state(content: ReportContent) -> Dataset:
+def build_presentation_state(content: ReportContent) -> Dataset:
     """Polygons on the outlined slices and a line of text on the deciding ones."""
     assert content.source is not None
     source = content.source
     layer = hd.pr.GraphicLayer(_LAYER, order=1, description="AI result, research use only")
-    outlined = [] if content.outline is None else slices_with(content.outline)
-    indices = dict.fromkeys([*key_indices(content), *outlined])
+    outlined = [] if content.outline is None else list_outlined_slices(content.outline)
+    indices = dict.fromkeys([*choose_key_slices(content), *outlined])
     dataset = hd.pr.GrayscaleSoftcopyPresentationState(
         referenced_images=list(source.headers),
         content_label="TUMORVIEWER",
@@ -31,28 +31,30 @@ def presentation_state(content: ReportContent) -> Dataset:
         graphic_layers=[layer],
         graphic_annotations=[_annotation(content, index, layer) for index in indices],
         voi_lut_transformations=_windows(source.first),
-        **common.series_values("pr", source),
-        **common.equipment_values(content),
+        **common.make_series_values("pr", source),
+        **common.make_equipment_values(content),
     )
-    dataset.BodyPartExamined, dataset.Laterality = "BRAIN", None
-    return common.finish(dataset, "pr", content)
+    dataset.BodyPartExamined = "BRAIN"
+    return common.finish_object(dataset, "pr", content)
 
 
 def _annotation(
     content: ReportContent, index: int, layer: hd.pr.GraphicLayer
 ) -> hd.pr.GraphicAnnotation:
     assert content.source is not None
-    header, frame = common.header_of_slice(content.source, index)
+    header, frame = common.find_header(content.source, index)
     polygons = [] if content.outline is None else trace_outline(content.outline[index])
     graphics = [
         hd.pr.GraphicObject("POLYLINE", polygon + _CENTRE_OF_FIRST_PIXEL, units="PIXEL")
         for polygon in polygons
     ]
     texts = []
-    if index in key_indices(content):
-        told = f"{caption(content, index)} {RESEARCH_USE}."
+    if index in choose_key_slices(content):
+        told = f"{describe_slice(content, index)} {RESEARCH_USE}."
         box = (0.02, 0.02, 0.98, 0.12)
-        texts = [hd.pr.TextObject(told, units="DISPLAY", bounding_box=box, text_justification="LEFT")]
+        texts = [
+            hd.pr.TextObject(told, units="DISPLAY", bounding_box=box, text_justification="LEFT")
+        ]
     return hd.pr.GraphicAnnotation(
         referenced_images=[header],
         graphic_layer=layer,

@@ -10,10 +10,10 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.reports.dicom import codes, common
-from tumorviewer.reports.dicom.frames import frames_in_source_order
+from tumorviewer.reports.dicom.frames import arrange_frames
 
 
-def saliency_map(content: ReportContent) -> Dataset:
+def build_saliency_map(content: ReportContent) -> Dataset:
     """The saliency, 0 to 1, of every frame of the source; 0 where a slice has no map.
 
     Raises
@@ -25,24 +25,22 @@ def saliency_map(content: ReportContent) -> Dataset:
     source, maps = content.source, content.maps
     if not maps:
         raise InputError(tr("Parametric map"), tr("There is no saliency map."))
-    common.require_space(source, tr("Parametric map"))
+    common.check_placed(source, tr("Parametric map"))
     shape = next(iter(maps.values())).shape
-    frames = frames_in_source_order(source, (shape[0], shape[1]), np.float32, maps.get)
+    frames = arrange_frames(source, (shape[0], shape[1]), np.float32, maps.get)
     dataset = hd.pm.ParametricMap(
         source_images=list(source.headers),
         pixel_array=frames,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[_mapping()],
-        window_center=0.5,
-        window_width=1.0,
+        voi_lut_transformations=[hd.VOILUTTransformation(window_center=0.5, window_width=1.0)],
         content_label="SALIENCY",
         content_description=f"{content.map_method or 'Saliency'}. {RESEARCH_USE}"[:64],
-        **common.series_values("pm", source),
-        **common.equipment_values(content),
+        **common.make_series_values("pm", source),
+        **common.make_equipment_values(content),
     )
     dataset.BodyPartExamined = "BRAIN"
-    dataset.Laterality = None
-    return common.finish(dataset, "pm", content)
+    return common.finish_object(dataset, "pm", content)
 
 
 def _mapping() -> hd.pm.RealWorldValueMapping:

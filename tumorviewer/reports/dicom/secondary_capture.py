@@ -10,35 +10,35 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.reports.dicom import codes, common
-from tumorviewer.reports.pictures import KeyImage, key_image, key_indices
+from tumorviewer.reports.pictures import KeyImage, choose_key_slices, render_key_image
 
 
-def secondary_captures(content: ReportContent) -> list[Dataset]:
+def build_secondary_captures(content: ReportContent) -> list[Dataset]:
     """One capture of each deciding slice, with outline, map and label in its pixels."""
     return [
-        _capture(content, key_image(content, index), number)
-        for number, index in enumerate(key_indices(content), 1)
+        _capture(content, render_key_image(content, index), number)
+        for number, index in enumerate(choose_key_slices(content), 1)
     ]
 
 
 def _capture(content: ReportContent, image: KeyImage, number: int) -> Dataset:
     assert content.source is not None
-    dataset = common.new_object("sc", SecondaryCaptureImageStorage, "OT", content.source)
+    dataset = common.create_object("sc", SecondaryCaptureImageStorage, "OT", content.source)
     dataset.InstanceNumber = number
     dataset.ConversionType = "WSD"
     dataset.ImageType = ["DERIVED", "SECONDARY"]
-    dataset.BodyPartExamined, dataset.Laterality = "BRAIN", None
+    dataset.BodyPartExamined = "BRAIN"
     dataset.PatientOrientation = None
     dataset.BurnedInAnnotation = "NO"  # the label does not identify the patient (C.7.6.1)
     dataset.RecognizableVisualFeatures = "NO"
     dataset.LossyImageCompression = "00"
     dataset.DerivationDescription = f"Slice with outline and saliency map. {RESEARCH_USE}"
     dataset.ImageComments = f"{image.caption} {RESEARCH_USE}"
-    source = common.image_reference(content.source, image.index)
-    source.PurposeOfReferenceCodeSequence = [common.code_item(codes.SOURCE_IMAGE)]
+    source = common.make_image_reference(content.source, image.index)
+    source.PurposeOfReferenceCodeSequence = [common.make_code_item(codes.SOURCE_IMAGE)]
     dataset.SourceImageSequence = [source]
     _set_pixels(dataset, image)
-    return common.finish(dataset, "sc", content)
+    return common.finish_object(dataset, "sc", content)
 
 
 def _set_pixels(dataset: Dataset, image: KeyImage) -> None:

@@ -10,10 +10,10 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.reports.dicom import codes, common
-from tumorviewer.reports.dicom.frames import frames_in_source_order
+from tumorviewer.reports.dicom.frames import arrange_frames
 
 
-def segmentation(content: ReportContent) -> Dataset:
+def build_segmentation(content: ReportContent) -> Dataset:
     """The outline as a segmentation of the source's frames.
 
     Empty frames are written: readers that place frames by their number (SimpleITK 2.5, dcm2niix)
@@ -28,10 +28,8 @@ def segmentation(content: ReportContent) -> Dataset:
     source, outline = content.source, content.outline
     if outline is None or not outline.any():
         raise InputError(tr("Segmentation"), tr("There is no outline."))
-    common.require_space(source, tr("Segmentation"))
-    frames = frames_in_source_order(
-        source, outline.shape[1:], np.bool_, lambda index: outline[index]
-    )
+    common.check_placed(source, tr("Segmentation"))
+    frames = arrange_frames(source, outline.shape[1:], np.bool_, lambda index: outline[index])
     dataset = hd.seg.Segmentation(
         source_images=list(source.headers),
         pixel_array=frames,
@@ -40,11 +38,11 @@ def segmentation(content: ReportContent) -> Dataset:
         omit_empty_frames=False,
         content_label="OUTLINE",
         content_description=RESEARCH_USE,
-        content_creator_name=content.outline_by or None,
-        **common.series_values("seg", source),
-        **common.equipment_values(content),
+        content_creator_name=common.format_person(content.outline_by),
+        **common.make_series_values("seg", source),
+        **common.make_equipment_values(content),
     )
-    return common.finish(dataset, "seg", content)
+    return common.finish_object(dataset, "seg", content)
 
 
 def _segment(content: ReportContent) -> hd.seg.SegmentDescription:
@@ -61,6 +59,6 @@ def _segment(content: ReportContent) -> hd.seg.SegmentDescription:
         algorithm_type="MANUAL" if by_reader else "AUTOMATIC",
         algorithm_identification=None if by_reader else algorithm,
         tracking_id="outline",
-        tracking_uid=common.derived_uid("outline", str(content.source.first.SeriesInstanceUID)),  # type: ignore[union-attr]
+        tracking_uid=common.derive_uid("outline", str(content.source.first.SeriesInstanceUID)),  # type: ignore[union-attr]
         anatomic_regions=[codes.BRAIN],
     )

@@ -11,13 +11,13 @@ from pydicom.sr.coding import Code
 
 from tumorviewer.reports.content import ReportContent
 from tumorviewer.reports.dicom import codes, common
-from tumorviewer.reports.outlines import largest_slice, trace_outline
+from tumorviewer.reports.outlines import find_largest_slice, trace_outline
 
 _CORNER_TO_CENTRE = 0.5
 """From the corner of the first pixel, the origin of SCOORD, to its centre (PS3.3 C.18.6.1.2)."""
 
 
-def structured_report(content: ReportContent, previous: Sequence[Dataset] = ()) -> Dataset:
+def build_structured_report(content: ReportContent, previous: Sequence[Dataset] = ()) -> Dataset:
     """The answer, each class's probability, the outline and the verdict.
 
     Unverified until a reader signed; then they are the verifying observer.
@@ -32,7 +32,7 @@ def structured_report(content: ReportContent, previous: Sequence[Dataset] = ()) 
     signed = verdict if verdict is not None and verdict.signed else None
     report = hd.sr.MeasurementReport(
         observation_context=_context(content),
-        procedure_reported=codes.procedure_code(str(source.first.get("Modality", ""))),
+        procedure_reported=codes.find_procedure_code(str(source.first.get("Modality", ""))),
         title=codes.MEASUREMENT_REPORT,
         imaging_measurements=[*_groups(content)],
     )
@@ -42,39 +42,35 @@ def structured_report(content: ReportContent, previous: Sequence[Dataset] = ()) 
         is_complete=True,
         is_final=signed is not None,
         is_verified=signed is not None,
-        verifying_observer_name=_person(signed.reader) if signed else None,
+        verifying_observer_name=common.format_person(signed.reader) if signed else None,
         verifying_organization="unknown" if signed else None,
         previous_versions=list(previous) or None,
-        **common.series_values("sr", source),
+        **common.make_series_values("sr", source),
     )
     dataset.ManufacturerModelName = "TumorViewer"
     if signed:
         stated = f"{signed.time:%Y%m%d%H%M%S}"
         dataset.VerifyingObserverSequence[0].VerificationDateTime = stated
-    return common.finish(dataset, "sr", content)
-
-
-def _person(reader: str) -> str:
-    return reader if "^" in reader else f"{reader}^"
+    return common.finish_object(dataset, "sr", content)
 
 
 def _context(content: ReportContent) -> hd.sr.ObservationContext:
     model = content.answer.model
     identity = hd.sr.DeviceObserverIdentifyingAttributes(
-        uid=common.derived_uid("model", model.name, model.version, model.sha256),
+        uid=common.derive_uid("model", model.name, model.version, model.sha256),
         name="TumorViewer",
         manufacturer_name=common.MANUFACTURER,
         model_name=model.name,
         serial_number=model.sha256[:16] or None,
     )
-    device = hd.sr.ObserverContext(hd.sr.codes.DCM.Device, identity)
+    device = hd.sr.ObserverContext(codes.DEVICE, identity)
     person = None
     if content.verdict is not None:
-        name = hd.sr.PersonObserverIdentifyingAttributes(name=_person(content.verdict.reader))
-        person = hd.sr.ObserverContext(hd.sr.codes.DCM.Person, name)
-    return hd.sr.ObservationContext(
-        observer_device_context=device, observer_person_context=person
-    )
+        name = hd.sr.PersonObserverIdentifyingAttributes(
+            name=common.format_person(content.verdict.reader)
+        )
+        person = hd.sr.ObserverContext(codes.PERSON, name)
+    return hd.sr.ObservationContext(observer_device_context=device, observer_person_context=person)
 
 
 def _groups(content: ReportContent) -> Iterator[Any]:
@@ -87,17 +83,25 @@ def _groups(content: ReportContent) -> Iterator[Any]:
                 evaluations=[_evaluation(codes.PRESENCE, codes.ABSENT)],
             )  # fmt: skip
         else:
-            code = codes.class_code(each.name, each.label)
+            code = codes.find_class_code(each.name, each.label)
             yield _group(content, f"class {each.name}", code, each.probability)
     if content.outline is not None and content.outline.any():
         yield _outlined(content)
     if content.verdict is not None:
         name = content.verdict.name
         is_absent = name == answer.no_tumour
-        code = codes.BRAIN_NEOPLASM if is_absent else codes.class_code(name, content.label(name))
+        code = (
+            codes.BRAIN_NEOPLASM if is_absent else codes.find_class_code(name, content.label(name))
+        )
         state = codes.ABSENT if is_absent else codes.PRESENT
         evaluation = _evaluation(codes.PRESENCE, state)
-        yield _group(content, f"verdict of {content.verdict.reader}", code, evaluations=[evaluation], by_model=False)
+        yield _group(
+            content,
+            f"verdict of {content.verdict.reader}",
+            code,
+            evaluations=[evaluation],
+            by_model=False,
+        )
 
 
 def _presence(content: ReportContent) -> list[Any]:
@@ -107,7 +111,7 @@ def _presence(content: ReportContent) -> list[Any]:
         return [_evaluation(codes.PRESENCE, codes.INDETERMINATE)]
     if answer.is_absent:
         return [_evaluation(codes.PRESENCE, codes.ABSENT)]
-    named = codes.class_code(answer.named, content.label(answer.named))
+    named = codes.find_class_code(answer.named, content.label(answer.named))
     return [_evaluation(codes.PRESENCE, codes.PRESENT), _evaluation(codes.FINDING, named)]
 
 
@@ -146,9 +150,9 @@ def _outlined(content: ReportContent) -> Any:
     """The largest slice of the outline as a planar region with its area."""
     assert content.source is not None
     assert content.outline is not None
-    index = largest_slice(content.outline)
+    index = find_largest_slice(content.outline)
     mask = content.outline[index]
-    header, frame = common.header_of_slice(content.source, index)
+    header, frame = common.find_header(content.source, index)
     image = hd.sr.SourceImageForRegion(
         str(header.SOPClassUID), str(header.SOPInstanceUID), [frame] if frame else None
     )
@@ -159,7 +163,9 @@ def _outlined(content: ReportContent) -> Any:
         tracking_identifier=_tracking(content, "outline"),
         referenced_region=hd.sr.ImageRegion("POLYLINE", points, image),
         finding_type=codes.BRAIN_NEOPLASM,
-        algorithm_id=_algorithm(content) if content.outline_by == content.answer.model.name else None,
+        algorithm_id=_algorithm(content)
+        if content.outline_by == content.answer.model.name
+        else None,
         finding_sites=[hd.sr.FindingSite(codes.BRAIN)],
         measurements=[hd.sr.Measurement(codes.AREA, round(area, 2), codes.SQUARE_MILLIMETRE)],
     )
@@ -167,7 +173,7 @@ def _outlined(content: ReportContent) -> Any:
 
 def _source_image(content: ReportContent, index: int) -> Any:
     assert content.source is not None
-    header, frame = common.header_of_slice(content.source, index)
+    header, frame = common.find_header(content.source, index)
     return hd.sr.SourceImageForMeasurementGroup(
         str(header.SOPClassUID), str(header.SOPInstanceUID), [frame] if frame else None
     )
@@ -175,7 +181,7 @@ def _source_image(content: ReportContent, index: int) -> Any:
 
 def _tracking(content: ReportContent, identifier: str) -> Any:
     assert content.source is not None
-    uid = common.derived_uid("tracking", identifier, str(content.source.first.SeriesInstanceUID))
+    uid = common.derive_uid("tracking", identifier, str(content.source.first.SeriesInstanceUID))
     return hd.sr.TrackingIdentifier(uid=uid, identifier=identifier)
 
 
