@@ -15,6 +15,7 @@ from tumorviewer.records.agreement import Agreements
 from tumorviewer.records.annotations import Annotations
 from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.findings import Findings
+from tumorviewer.records.outbox import Outbox
 from tumorviewer.records.queue import JudgingQueue
 from tumorviewer.records.session import Session
 from tumorviewer.records.store import RecordStore, user_name
@@ -73,6 +74,7 @@ class Records:
         self.trail = Trail(self._store)
         self.session = Session(self._store, self.folder)
         self.queue = JudgingQueue(self._store, self.folder)
+        self.outbox = Outbox(self._store, self.folder / "outbox")
         self._open(patience_s)
 
     @property

@@ -13,10 +13,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     false,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """Of the newest migration."""
 
 metadata = MetaData()
@@ -125,4 +126,15 @@ head = Table(
 )
 session = Table(
     "session", metadata, Column("name", Text, primary_key=True), _text("time"), _text("document")
+)
+outbox_table = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *map(_text, ("destination", "sop_class", "sop_instance", "study_uid", "sha256", "file")),
+    _text("state"),
+    Column("attempts", Integer, nullable=False),
+    *map(_text, ("due", "reason", "added", "changed")),
+    UniqueConstraint("destination", "sop_instance", "sha256", name="outbox_object"),
+    sqlite_autoincrement=True,
 )
