@@ -16,7 +16,6 @@ import struct
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +56,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Orthanc:
     """One server; `options` are Orthanc's own."""
 
@@ -89,14 +93,9 @@ class Orthanc:
     def _wait_until_up(self) -> None:
         assert self.process is not None
         while self.process.poll() is None:
-            try:
-                self.ask("/system")
-            except urllib.error.HTTPError:
+            if _is_open(self.http) and _is_open(self.dicom):
                 return
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
+            time.sleep(0.02)
         raise AssertionError((self.folder / "log").read_text()[-2000:])
 
     def ask(self, path: str) -> Any:

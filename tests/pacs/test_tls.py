@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import keyring
@@ -16,6 +17,7 @@ from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
 from tests.pacs.orthanc_server import free_port
+from tests.pacs.web_server import WebServer
 from tumorviewer.errors import InputError
 from tumorviewer.pacs.addresses import AddressBook, ArchiveAddress
 from tumorviewer.pacs.archive import connect
@@ -106,28 +108,24 @@ def test_dimse_over_tls(certificates) -> None:
             connect(broken).test()
 
 
-def test_dicomweb_over_tls_with_a_password(start_orthanc, certificates, memory_keyring) -> None:
-    bundle = certificates / "bundle.pem"
-    bundle.write_bytes(
-        (certificates / "server.pem").read_bytes() + (certificates / "server.key").read_bytes()
-    )
-    server = start_orthanc(
-        SslEnabled=True, SslCertificate=str(bundle), AuthenticationEnabled=True,
-        RegisteredUsers={"reader": "geheim"},
-    )  # fmt: skip
-    address = server.web(
-        url=f"https://127.0.0.1:{server.http}/dicom-web",
-        user="reader",
-        ca_file=str(certificates / "server.pem"),
-    )
+def test_dicomweb_over_tls_with_a_password(certificates, memory_keyring) -> None:
     memory_keyring.set_password("tumorviewer", "web", "geheim")
-    assert "answers" in connect(address).test()
-    memory_keyring.set_password("tumorviewer", "web", "wrong")
-    with pytest.raises(InputError, match="HTTP 401"):
-        connect(address).test()
-    stranger = server.web(url=address.url, ca_file=str(certificates / "stranger.pem"))
-    with pytest.raises(InputError, match="not trusted"):
-        connect(stranger).test()
+    with WebServer(certificates / "server.pem", certificates / "server.key") as server:
+        address = ArchiveAddress(
+            "web", url=server.url, user="reader", ca_file=str(certificates / "server.pem")
+        )
+        assert "answers" in connect(address).test()
+        _, headers = server.seen[-1]
+        assert headers["Authorization"] == "Basic cmVhZGVyOmdlaGVpbQ=="
+        assert headers["Accept"].startswith("application/dicom+json")
+        server.status = 401
+        with pytest.raises(InputError, match="HTTP 401"):
+            connect(address).test()
+        count = len(server.seen)
+        for ca_file in (str(certificates / "stranger.pem"), ""):
+            with pytest.raises(InputError, match="not trusted"):
+                connect(replace(address, ca_file=ca_file)).test()
+        assert len(server.seen) == count
 
 
 def test_passwords_lie_in_the_keyring_and_nowhere_else(tmp_path, memory_keyring) -> None:

@@ -1,20 +1,20 @@
 """An archive over DICOMweb (PS3.18) through dicomweb-client: QIDO-RS, WADO-RS and STOW-RS.
 
 Media types are always given; redirections and bulk data on other hosts are not followed; every
-request has a time limit, which dicomweb-client by itself has not.
+request has a time limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pydicom
 import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
-from requests.adapters import HTTPAdapter
+from pydicom.errors import InvalidDicomError
 
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
@@ -46,6 +46,7 @@ _WORDS = {
     503: later("It is not ready; try again later."),
 }
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
+_ERRORS = (requests.RequestException, InvalidDicomError, *PARSER_ERRORS)
 _FIELDS = ("StudyDescription", "ModalitiesInStudy", "NumberOfStudyRelatedInstances")
 
 
@@ -55,7 +56,9 @@ class WebArchive:
     def __init__(self, address: ArchiveAddress) -> None:
         silence_pydicom()
         self.address = address
-        self._client = DICOMwebClient(address.url, session=_session(address))
+        self._client = DICOMwebClient(
+            address.url, session=_session(address), timeout=address.timeout_s
+        )
         self._client.set_http_retry_params(retry=False)
 
     def test(self) -> str:
@@ -87,7 +90,7 @@ class WebArchive:
         found = self._asked(
             lambda: self._client.search_for_studies(search_filters=filters, fields=list(_FIELDS))
         )
-        return [_match(Dataset.from_json(each)) for each in found]
+        return self._asked(lambda: [_match(Dataset.from_json(each)) for each in found])
 
     def fetch(self, study_uid: str, folder: Path) -> Fetched:
         """The objects of a study (WADO-RS), as they are stored there."""
@@ -122,7 +125,7 @@ class WebArchive:
             if error.response is not None and error.response.status_code == 404:
                 return None
             raise self._in_words(error) from error
-        except (requests.RequestException, *PARSER_ERRORS) as error:
+        except _ERRORS as error:
             raise self._in_words(error) from error
 
     def _store_one(self, path: Path) -> StoreAnswer:
@@ -134,14 +137,14 @@ class WebArchive:
             return StoreAnswer(False, status not in _PASSING, _failure(error) or told)
         except requests.RequestException as error:
             return StoreAnswer(False, reason=self._in_words(error).message)
-        except PARSER_ERRORS:
+        except (InvalidDicomError, *PARSER_ERRORS):
             return StoreAnswer(False, reason=tr("Its answer is no DICOM."))
         return _store_answer(answer)
 
     def _asked(self, ask: Callable[[], _T]) -> _T:
         try:
             return ask()
-        except (requests.RequestException, *PARSER_ERRORS) as error:
+        except _ERRORS as error:
             raise self._in_words(error) from error
 
     def _in_words(self, error: Exception) -> InputError:
@@ -165,25 +168,10 @@ def _explain(error: Exception) -> tuple[str, str]:
     return tr("Its answer is not what DICOMweb asks for."), tr("Check its address.")
 
 
-class _LimitedAdapter(HTTPAdapter):
-    """Gives every request a time limit."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        super().__init__()
-
-    def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
-        """As the base class; `timeout` where none is given."""
-        options["timeout"] = options.get("timeout") or self._timeout_s
-        return super().send(request, **options)
-
-
 def _session(address: ArchiveAddress) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # no proxies, no .netrc: only what the address says
     session.max_redirects = 0
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _LimitedAdapter(address.timeout_s))
     session.verify = address.ca_file or True
     if address.certificate:
         session.cert = (address.certificate, address.key) if address.key else address.certificate
