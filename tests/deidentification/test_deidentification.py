@@ -11,7 +11,7 @@ from pydicom.uid import RLELossless, generate_uid
 
 from tests.study.dicom_files import instance, item, save
 from tumorviewer.deidentification.burned_in import find_burned_in_text
-from tumorviewer.deidentification.files import deidentify_file, deidentify_paths
+from tumorviewer.deidentification.deidentify_files import deidentify_file, deidentify_paths
 from tumorviewer.deidentification.profile import Options
 from tumorviewer.deidentification.substitutes import Substitutes, clean_description
 from tumorviewer.errors import InputError

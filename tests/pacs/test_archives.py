@@ -14,8 +14,9 @@ from tests.pacs.made import NAMES, study
 from tests.pacs.orthanc_server import free_port
 from tests.study.dicom_files import save
 from tumorviewer.errors import InputError
-from tumorviewer.pacs.archive import StudyQuery, connect
+from tumorviewer.pacs.archive import StudyQuery
 from tumorviewer.pacs.commitment import request_commitment
+from tumorviewer.pacs.connection import connect
 from tumorviewer.pacs.delivery import list_differences
 from tumorviewer.pacs.dimse import DimseArchive
 from tumorviewer.pacs.listener import ListenerSettings, StorageListener

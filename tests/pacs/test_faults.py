@@ -15,7 +15,8 @@ from tests.pacs.orthanc_server import free_port
 from tests.pacs.web_server import WebServer
 from tumorviewer.errors import InputError
 from tumorviewer.pacs.addresses import ArchiveAddress
-from tumorviewer.pacs.archive import StudyQuery, connect
+from tumorviewer.pacs.archive import StudyQuery
+from tumorviewer.pacs.connection import connect
 from tumorviewer.pacs.listener import ListenerSettings, StorageListener
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

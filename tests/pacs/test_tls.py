@@ -20,7 +20,7 @@ from tests.pacs.orthanc_server import free_port
 from tests.pacs.web_server import WebServer
 from tumorviewer.errors import InputError
 from tumorviewer.pacs.addresses import AddressBook, ArchiveAddress
-from tumorviewer.pacs.archive import connect
+from tumorviewer.pacs.connection import connect
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates"),

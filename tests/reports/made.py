@@ -18,7 +18,7 @@ from tests.study.dicom_files import (
     series,
 )
 from tumorviewer.reports.content import (
-    Answer,
+    AnswerContent,
     ClassProbability,
     ModelContent,
     ReportContent,
@@ -63,7 +63,7 @@ CLEAN = {
 AXIAL = [1.0, 0, 0, 0, 1, 0]
 
 
-def answer(named: str | None = "glioma", **changes: Any) -> Answer:
+def answer(named: str | None = "glioma", **changes: Any) -> AnswerContent:
     shares = {"glioma": 0.91, "meningioma": 0.05, "pituitary": 0.03, "notumor": 0.01}
     if named == "notumor":
         shares["glioma"], shares["notumor"] = 0.01, 0.91
@@ -80,7 +80,7 @@ def answer(named: str | None = "glioma", **changes: Any) -> Answer:
         "key_slices": (2, 1),
         "judged": 5,
     }
-    return Answer(**values | changes)
+    return AnswerContent(**values | changes)
 
 
 def verdict(signed: bool = True, name: str = "glioma") -> VerdictContent:

@@ -18,7 +18,7 @@ from tests.reports.made import LABELS, answer, clean_series, content, multi_fram
 from tumorviewer.errors import InputError
 from tumorviewer.reports.content import ReportContent
 from tumorviewer.reports.dicom.common import encode_file
-from tumorviewer.reports.dicom.frames import match_frames
+from tumorviewer.reports.dicom.frame_matching import match_frames
 from tumorviewer.reports.dicom.key_objects import build_key_objects
 from tumorviewer.reports.dicom.objects import NAMES, build_objects
 from tumorviewer.reports.dicom.saliency_map import build_saliency_map

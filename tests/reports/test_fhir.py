@@ -9,7 +9,7 @@ import pytest
 
 from tests.reports.fhir_server import FhirServer, Refused
 from tests.reports.made import answer, clean_series, content, verdict
-from tumorviewer.reports.fhir import Order, build_bundle
+from tumorviewer.reports.fhir import KnownOrder, build_bundle
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_absence_and_abstention(server, result) -> None:
 
 
 def test_the_patient_and_order_of_the_server_are_used(server, result) -> None:
-    bundle = build_bundle(result, Order("Patient/7", "ServiceRequest/8"))
+    bundle = build_bundle(result, KnownOrder("Patient/7", "ServiceRequest/8"))
     assert "Patient" not in kinds(bundle)
     server.transact(bundle)
     study = server.resources["ImagingStudy"][0]

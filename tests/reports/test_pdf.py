@@ -18,9 +18,9 @@ def result(tmp_path):
 
 @pytest.fixture
 def turkish():
-    language.use("tr")
+    language.use_language("tr")
     yield
-    language.use("en")
+    language.use_language("en")
 
 
 def words_of(program, result, tmp_path) -> str:

@@ -10,7 +10,7 @@ from functools import cache
 from pydicom.datadict import dictionary_VR
 from pydicom.tag import BaseTag
 
-from tumorviewer.resources import resource
+from tumorviewer.resources import resource_path
 
 
 class Action(Enum):
@@ -70,7 +70,7 @@ _KEPT_UIDS = ("ClassUID", "SyntaxUID", "SchemeUID", "ResourceUID", "CreatorUID",
 @cache
 def _table() -> dict[int, tuple[Action, bool, bool]]:
     """By tag: the action, whether it is a date to shift, whether it is a description to clean."""
-    with resource("dicom", "confidentiality_profile.csv").open(encoding="utf-8") as stream:
+    with resource_path("dicom", "confidentiality_profile.csv").open(encoding="utf-8") as stream:
         return {
             int(row["tag"], 16): (
                 _BASIC[row["basic"]],

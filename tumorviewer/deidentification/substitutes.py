@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from functools import cache
 
 from tumorviewer.files import replace_atomically
-from tumorviewer.resources import home, resource
+from tumorviewer.resources import home_path, resource_path
 
 _STANDARD_UIDS = "1.2.840.10008."
 _MOST_DAYS = 3650
@@ -45,7 +45,7 @@ class Substitutes:
 def load_substitutes() -> Substitutes:
     """Those of this user, whose secret is made on first use: what is de-identified later fits to
     what was de-identified before."""
-    path = home("deidentification.key")
+    path = home_path("deidentification.key")
     if not path.exists():
         with replace_atomically(path) as beside:
             beside.touch(mode=0o600)
@@ -73,5 +73,5 @@ def clean_description(text: str) -> str:
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    lines = resource("dicom", "imaging_vocabulary.txt").read_text("utf-8").splitlines()
+    lines = resource_path("dicom", "imaging_vocabulary.txt").read_text("utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())

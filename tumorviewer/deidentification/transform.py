@@ -29,7 +29,7 @@ _SHORTEST_NAME = 3
 
 
 @dataclass(frozen=True)
-class Change:
+class ElementChange:
     """One difference between a data set and the de-identified one."""
 
     element: str
@@ -179,23 +179,23 @@ def _file_meta(dataset: Dataset, changed: Dataset) -> FileMetaDataset:
     return meta
 
 
-def list_changes(before: Dataset, after: Dataset, path: str = "") -> Iterator[Change]:
+def list_changes(before: Dataset, after: Dataset, path: str = "") -> Iterator[ElementChange]:
     """Everything that differs, by tag: what a preview shows is what is written."""
     for tag in sorted(set(before.keys()) | set(after.keys())):
         name = path + _name(after if tag in after else before, tag)
         if tag not in after:
-            yield Change(name, _shown(before, tag), None)
+            yield ElementChange(name, _shown(before, tag), None)
         elif tag not in before:
-            yield Change(name, "", _shown(after, tag))
+            yield ElementChange(name, "", _shown(after, tag))
         elif after[tag].VR == "SQ":
             yield from _item_changes(before[tag].value, after[tag].value, name)
         elif (was := _shown(before, tag)) != (now := _shown(after, tag)):
-            yield Change(name, was, now)
+            yield ElementChange(name, was, now)
 
 
-def _item_changes(before: Any, after: Any, name: str) -> Iterator[Change]:
+def _item_changes(before: Any, after: Any, name: str) -> Iterator[ElementChange]:
     if len(before) != len(after):
-        yield Change(name, f"{len(before)} items", f"{len(after)} items")
+        yield ElementChange(name, f"{len(before)} items", f"{len(after)} items")
         return
     for index, (old, new) in enumerate(zip(before, after, strict=True)):
         yield from list_changes(old, new, f"{name}[{index + 1}].")

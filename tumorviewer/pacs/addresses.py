@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
-from tumorviewer.resources import home
+from tumorviewer.resources import home_path
 
 _AE_TITLE = re.compile(r"(?! )[ -\[\]-~]{1,16}(?<! )")
 """PS3.5 6.2: no backslash, no control signs, no spaces at the ends."""
@@ -75,7 +75,7 @@ class AddressBook:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path or home("archives.json")
+        self._path = path or home_path("archives.json")
 
     def list_addresses(self) -> list[ArchiveAddress]:
         """All, by name.

@@ -11,7 +11,6 @@ from pydicom.dataset import Dataset
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.pacs.addresses import ArchiveAddress
 
 _WILDCARDS = "*?\\"
 
@@ -84,17 +83,6 @@ class Archive(Protocol):
     def read_back(self, reference: Dataset) -> Dataset | None:
         """An object as the archive has it, of the UIDs of `reference`; None if it has none."""
         ...
-
-
-def connect(address: ArchiveAddress) -> Archive:
-    """The archive at an address; nothing is sent yet."""
-    if address.is_web:
-        from tumorviewer.pacs.dicomweb import WebArchive
-
-        return WebArchive(address)
-    from tumorviewer.pacs.dimse import DimseArchive
-
-    return DimseArchive(address)
 
 
 def check_query(query: StudyQuery) -> None:

@@ -14,7 +14,8 @@ from pydicom.errors import InvalidDicomError
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.pacs.addresses import AddressBook, ArchiveAddress
-from tumorviewer.pacs.archive import Archive, connect
+from tumorviewer.pacs.archive import Archive
+from tumorviewer.pacs.connection import connect
 from tumorviewer.records.outbox import Outbox, OutboxEntry, OutboxState, OutgoingObject
 from tumorviewer.study.dicom.elements import PARSER_ERRORS, read_text
 

@@ -37,7 +37,7 @@ class ModelContent:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerContent:
     """What the model says of a study, or of its one volume."""
 
     classes: tuple[ClassProbability, ...]
@@ -117,7 +117,7 @@ class ReportContent:
     """A result with everything that its documents show."""
 
     volume: Volume
-    answer: Answer
+    answer: AnswerContent
     source: SourceSeries | None = None
     """None where the volume was not read from DICOM."""
     verdict: VerdictContent | None = None

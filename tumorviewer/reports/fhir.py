@@ -18,11 +18,11 @@ from urllib.parse import quote
 from pydicom.sr.coding import Code
 
 from tumorviewer import __version__
-from tumorviewer.language import current
+from tumorviewer.language import current_language
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent, VerdictContent
 from tumorviewer.reports.dicom import codes
 from tumorviewer.reports.dicom.common import derive_uid
-from tumorviewer.reports.html import render_standalone_html
+from tumorviewer.reports.report_html import render_standalone_html
 from tumorviewer.study.dicom.elements import read_text
 
 Resource = dict[str, Any]
@@ -42,7 +42,7 @@ _SEXES = {"M": "male", "F": "female", "O": "other"}
 
 
 @dataclass(frozen=True)
-class Order:
+class KnownOrder:
     """What a server knows of the order: both are references such as ``Patient/12``."""
 
     patient: str | None = None
@@ -64,7 +64,7 @@ class _Bundle:
         return {"reference": address}
 
 
-def build_bundle(content: ReportContent, order: Order | None = None) -> Resource:
+def build_bundle(content: ReportContent, order: KnownOrder | None = None) -> Resource:
     """Patient, study, device, observations, and a report if a reader signed.
 
     Without a signature the observations are preliminary and there is no DiagnosticReport.
@@ -74,7 +74,7 @@ def build_bundle(content: ReportContent, order: Order | None = None) -> Resource
     order
         Patient and order that the server knows; else the patient is created from the study.
     """
-    order, bundle = order or Order(), _Bundle()
+    order, bundle = order or KnownOrder(), _Bundle()
     patient = order.patient
     subject = {"reference": patient} if patient else bundle.add(_patient(content))
     study = bundle.add(_imaging_study(content, subject, order))
@@ -111,7 +111,7 @@ def _patient(content: ReportContent) -> Resource:
     return patient
 
 
-def _imaging_study(content: ReportContent, subject: Resource, order: Order) -> Resource:
+def _imaging_study(content: ReportContent, subject: Resource, order: KnownOrder) -> Resource:
     study: Resource = {
         "resourceType": "ImagingStudy",
         "identifier": [{"system": _UID_SYSTEM, "value": f"urn:oid:{_study_uid(content)}"}],
@@ -227,12 +227,12 @@ def _report(
     subject: Resource,
     study: Resource,
     results: list[Resource],
-    order: Order,
+    order: KnownOrder,
 ) -> Resource:
     html = render_standalone_html(content).encode()
     form = {
         "contentType": "text/html",
-        "language": current(),
+        "language": current_language(),
         "data": base64.b64encode(html).decode("ascii"),
         "size": len(html),
         "hash": base64.b64encode(hashlib.sha1(html, usedforsecurity=False).digest()).decode(

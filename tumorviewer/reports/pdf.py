@@ -34,7 +34,7 @@ from PySide6.QtGui import (
 
 from tumorviewer.language import moment, tr
 from tumorviewer.reports.content import ReportContent
-from tumorviewer.reports.html import encode_png, render_html, render_key_images
+from tumorviewer.reports.report_html import encode_png, render_html, render_key_images
 
 _DPI = 144
 _MARGIN_MM = 18.0

@@ -9,8 +9,8 @@ from pydicom.dataset import Dataset
 
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.reports.dicom import common
-from tumorviewer.reports.outlines import list_outlined_slices, trace_outline
-from tumorviewer.reports.pictures import choose_key_slices, describe_slice
+from tumorviewer.reports.key_images import choose_key_slices, describe_slice
+from tumorviewer.reports.polygons import list_outlined_slices, trace_outline
 
 _LAYER = "TUMORVIEWER"
 _CENTRE_OF_FIRST_PIXEL = 1.0

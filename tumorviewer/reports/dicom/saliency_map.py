@@ -10,7 +10,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.reports.dicom import codes, common
-from tumorviewer.reports.dicom.frames import arrange_frames
+from tumorviewer.reports.dicom.frame_matching import arrange_frames
 
 
 def build_saliency_map(content: ReportContent) -> Dataset:

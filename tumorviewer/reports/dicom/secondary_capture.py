@@ -10,7 +10,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.reports.dicom import codes, common
-from tumorviewer.reports.pictures import KeyImage, choose_key_slices, render_key_image
+from tumorviewer.reports.key_images import KeyImage, choose_key_slices, render_key_image
 
 
 def build_secondary_captures(content: ReportContent) -> list[Dataset]:

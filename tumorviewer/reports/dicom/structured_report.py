@@ -11,7 +11,7 @@ from pydicom.sr.coding import Code
 
 from tumorviewer.reports.content import ReportContent
 from tumorviewer.reports.dicom import codes, common
-from tumorviewer.reports.outlines import find_largest_slice, trace_outline
+from tumorviewer.reports.polygons import find_largest_slice, trace_outline
 
 _CORNER_TO_CENTRE = 0.5
 """From the corner of the first pixel, the origin of SCOORD, to its centre (PS3.3 C.18.6.1.2)."""

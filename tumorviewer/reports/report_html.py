@@ -9,10 +9,10 @@ from html import escape
 
 from PIL import Image
 
-from tumorviewer.language import current, moment, percent, tr
+from tumorviewer.language import current_language, moment, percent, tr
 from tumorviewer.language import date as written_date
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
-from tumorviewer.reports.pictures import KeyImage, choose_key_slices, render_key_image
+from tumorviewer.reports.key_images import KeyImage, choose_key_slices, render_key_image
 
 _STYLE = """
 body { font-family: 'DejaVu Sans', sans-serif; font-size: 9pt; color: #000000; }
@@ -30,7 +30,7 @@ def render_html(content: ReportContent, images: Iterable[tuple[KeyImage, str]]) 
         The key images and the address of each, as ``src`` of an ``img``.
     """
     body = "\n".join(_parts(content, images))
-    language, title = current(), tr("Report of TumorViewer")
+    language, title = current_language(), tr("Report of TumorViewer")
     return (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"

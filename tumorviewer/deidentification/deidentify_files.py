@@ -16,7 +16,7 @@ from pydicom.pixels.utils import pixel_array
 from tumorviewer.deidentification.burned_in import find_burned_in_text
 from tumorviewer.deidentification.profile import Options
 from tumorviewer.deidentification.substitutes import Substitutes
-from tumorviewer.deidentification.transform import Change, deidentify_dataset, list_changes
+from tumorviewer.deidentification.transform import ElementChange, deidentify_dataset, list_changes
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
@@ -38,7 +38,7 @@ class Deidentified:
     source: Path
     dataset: Dataset
     """As it is written."""
-    changes: tuple[Change, ...]
+    changes: tuple[ElementChange, ...]
     warnings: tuple[str, ...]
 
     @property

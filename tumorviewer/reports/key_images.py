@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tumorviewer.imaging import colormap, display, geometry
 from tumorviewer.language import percent, tr
 from tumorviewer.reports.content import RESEARCH_USE, ReportContent
-from tumorviewer.reports.outlines import find_largest_slice, trace_outline
+from tumorviewer.reports.polygons import find_largest_slice, trace_outline
 
 OPACITY = 0.6
 SHORTEST_SIDE = 512
