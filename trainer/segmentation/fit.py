@@ -27,7 +27,7 @@ from trainer.tools.progress import Progress
 from trainer.training import checkpoint
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.initial_weights import load_weights, restore_norms
-from trainer.training.optimise import MovingAverage
+from trainer.training.optimise import make_average, update_average
 from tumorviewer.networks.segmenter import Segmenter, create_segmenter
 
 _LOG = 20
@@ -61,7 +61,7 @@ class SegmenterTraining:
             config.data.classes.index(config.data.no_tumour),
         )
         self.network = self._begun()
-        self.average = MovingAverage(self.network, config.training.ema_decay)
+        self.average = make_average(self.network)
         self._optimiser = _optimiser(self.network, config.training)
         self.step = 0
 
@@ -108,7 +108,7 @@ class SegmenterTraining:
                 progress("step", self.step, settings.steps, **entry)
             if self.step % settings.save_every == 0 or self.step == settings.steps:
                 self._save(folder / LAST)
-        return dict(self.average.network.state_dict())
+        return dict(self.average.module.state_dict())
 
     def one_step(self) -> dict[str, float]:
         """Learn from one batch; its losses by name."""
@@ -124,14 +124,14 @@ class SegmenterTraining:
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self._optimiser.step()
-        self.average.update(self.network, self.step)
+        update_average(self.average, self.network, self.step, self._config.training.ema_decay)
         self.step += 1
         return {key: float(value.detach()) for key, value in losses.items()}
 
     def _save(self, path: Path) -> None:
         tensors = {
             **{f"network.{k}": v for k, v in self.network.state_dict().items()},
-            **{f"average.{k}": v for k, v in self.average.network.state_dict().items()},
+            **{f"average.{k}": v for k, v in self.average.module.state_dict().items()},
             **{
                 f"optimiser.{k}": v
                 for k, v in checkpoint.flatten_optimiser(self._optimiser.state_dict()).items()
@@ -142,7 +142,7 @@ class SegmenterTraining:
     def _resume(self, path: Path) -> None:
         stored = checkpoint.read(path)
         self.network.load_state_dict(stored.part("network."))
-        self.average.network.load_state_dict(stored.part("average."))
+        self.average.module.load_state_dict(stored.part("average."))
         state = checkpoint.restore_optimiser(
             stored.part("optimiser."), self._optimiser.state_dict()
         )

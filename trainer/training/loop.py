@@ -32,7 +32,13 @@ from trainer.training.checkpoint import Checkpoint
 from trainer.training.distillation import Distillation
 from trainer.training.guidance import Guidance, Guided, Masked
 from trainer.training.image_store import ImageStore
-from trainer.training.optimise import MovingAverage, TrainingSettings, learning_rate, make_optimiser
+from trainer.training.optimise import (
+    TrainingSettings,
+    learning_rate,
+    make_average,
+    make_optimiser,
+    update_average,
+)
 from tumorviewer.errors import InputError
 
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "log.jsonl"
@@ -78,7 +84,7 @@ class Trainer:
         guidance: Guidance | None = None,
     ) -> None:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = MovingAverage(self.network, settings.ema_decay)
+        self.average = make_average(self.network)
         self.optimiser = make_optimiser(self.network, settings)
         answering = Guided(self.network) if guidance else self.network
         self._replica = distributed.replicated(answering, device)
@@ -129,7 +135,7 @@ class Trainer:
             distributed.wait()
         if self._settings.keep == "best" and self.best:
             return checkpoint.read(folder / BEST).tensors
-        return dict(self.average.network.state_dict())
+        return dict(self.average.module.state_dict())
 
     def _is_over(self) -> bool:
         patience = self._settings.patience
@@ -171,7 +177,7 @@ class Trainer:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             total += self._step(pictures, own[number], len(batches[number]))
-            self.average.update(self.network, step)
+            update_average(self.average, self.network, step, self._settings.ema_decay)
         return distributed.mean(total) / len(batches)
 
     def _seed(self, seed: int) -> None:
@@ -264,7 +270,7 @@ class Trainer:
         if not self.best or sign * figures[monitor] < sign * self.best[monitor]:
             self.best = {"epoch": self.epoch, **figures}
             self.stale = 0
-            weights = dict(self.average.network.state_dict())
+            weights = dict(self.average.module.state_dict())
             if distributed.is_first():
                 checkpoint.write(folder / BEST, Checkpoint(weights, self.best))
         else:
@@ -273,16 +279,16 @@ class Trainer:
 
     def _held_logits(self) -> NDArray[np.float64]:
         """Each process answers a part; all know the whole, and so decide alike."""
-        distributed.copy_buffers(self.average.network)
+        distributed.copy_buffers(self.average.module)
         rows = distributed.share_of(self._validation)
-        return distributed.gathered(predict(self.average.network, self._store, rows))
+        return distributed.gathered(predict(self.average.module, self._store, rows))
 
     def _save(self, folder: Path) -> None:
         if not distributed.is_first():
             return
         tensors = {
             **{f"network.{name}": one for name, one in self.network.state_dict().items()},
-            **{f"average.{name}": one for name, one in self.average.network.state_dict().items()},
+            **{f"average.{name}": one for name, one in self.average.module.state_dict().items()},
             **{
                 f"optimiser.{name}": one
                 for name, one in checkpoint.flatten_optimiser(self.optimiser.state_dict()).items()
@@ -306,7 +312,7 @@ class Trainer:
         stored = checkpoint.read(folder / LAST)
         try:
             self.network.load_state_dict(stored.part("network."))
-            self.average.network.load_state_dict(stored.part("average."))
+            self.average.module.load_state_dict(stored.part("average."))
         except RuntimeError as error:
             reason = "The checkpoint is of another architecture."
             raise InputError(str(folder / LAST), reason) from error

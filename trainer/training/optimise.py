@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from trainer.tools.options import option
 
@@ -94,25 +94,24 @@ def learning_rate(step: int, steps_per_epoch: int, settings: TrainingSettings) -
     return settings.lr * (settings.final_lr + (1 - settings.final_lr) * cosine)
 
 
-class MovingAverage:
-    """An exponential moving average of a network's weights and running statistics."""
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        self._decay = decay
 
-    @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
-        """After a step; early steps count more."""
-        decay = min(self._decay, (1 + step) / (10 + step))
-        averaged: list[Tensor] = []
-        current: list[Tensor] = []
-        for mine, theirs in zip(
-            self.network.state_dict().values(), network.state_dict().values(), strict=True
-        ):
-            if mine.is_floating_point():
-                averaged.append(mine)
-                current.append(theirs)
-            else:
-                mine.copy_(theirs)
-        torch._foreach_lerp_(averaged, current, 1 - decay)
+def make_average(network: nn.Module) -> AveragedModel:
+    """A copy of a network, in inference mode, that averages its weights and running statistics."""
+    return AveragedModel(network, use_buffers=True).eval().requires_grad_(False)
+
+
+def update_average(average: AveragedModel, network: nn.Module, step: int, decay: float) -> None:
+    """Move the exponential moving average after a step, counted from 0; early steps count more."""
+    weight = 1 - min(decay, (1 + step) / (10 + step))
+
+    def lerp(averaged: Tensors, current: Tensors, _count: Tensor | int) -> None:
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, weight)
+        else:
+            torch._foreach_copy_(averaged, current)
+
+    average.multi_avg_fn = lerp
+    average.n_averaged.fill_(1)  # at 0 it would copy the weights of the first step
+    average.update_parameters(network)

@@ -23,7 +23,13 @@ from trainer.training.augment import Augment, Augmentation
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.image_store import ImageStore
 from trainer.training.loop import LAST, LOG
-from trainer.training.optimise import MovingAverage, TrainingSettings, learning_rate, make_optimiser
+from trainer.training.optimise import (
+    TrainingSettings,
+    learning_rate,
+    make_average,
+    make_optimiser,
+    update_average,
+)
 from tumorviewer.errors import InputError
 
 Objective = Callable[[nn.Module, Augment, Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]
@@ -55,7 +61,7 @@ class Unsupervised:
         device: torch.device,
     ) -> None:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = MovingAverage(self.network, settings.ema_decay)
+        self.average = make_average(self.network)
         self.optimiser = make_optimiser(self.network, settings)
         self._objective, self._store, self._rows = objective, store, rows
         self._labels = labels.to(device)
@@ -94,7 +100,7 @@ class Unsupervised:
             self.log.append({"epoch": self.epoch, **figures})
             self._save(folder)
             progress("epoch", self.epoch, self._settings.epochs, **figures)
-        return self.average.network
+        return self.average.module
 
     def _train_epoch(self) -> dict[str, float]:
         seed = self._settings.seed * 1_000_003 + self.epoch
@@ -109,7 +115,7 @@ class Unsupervised:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             figures = self._step(pictures, self._labels[batches[number].to(self._device)])
-            self.average.update(self.network, step)
+            update_average(self.average, self.network, step, self._settings.ema_decay)
             sums = {name: sums.get(name, 0) + value for name, value in figures.items()}
         return {name: float(value) / len(batches) for name, value in sums.items()}
 
@@ -138,7 +144,7 @@ class Unsupervised:
         state = checkpoint.flatten_optimiser(self.optimiser.state_dict())
         parts = {
             "network.": self.network.state_dict(),
-            "average.": self.average.network.state_dict(),
+            "average.": self.average.module.state_dict(),
             "optimiser.": state,
         }
         tensors = {
@@ -161,7 +167,7 @@ class Unsupervised:
         stored = checkpoint.read(folder / LAST)
         try:
             self.network.load_state_dict(stored.part("network."))
-            self.average.network.load_state_dict(stored.part("average."))
+            self.average.module.load_state_dict(stored.part("average."))
         except RuntimeError as error:
             reason = "The checkpoint is of another architecture."
             raise InputError(str(folder / LAST), reason) from error

@@ -7,7 +7,13 @@ from torch import nn
 
 from trainer.training import initial_weights
 from trainer.training.initial_weights import load_weights
-from trainer.training.optimise import MovingAverage, TrainingSettings, learning_rate, make_optimiser
+from trainer.training.optimise import (
+    TrainingSettings,
+    learning_rate,
+    make_average,
+    make_optimiser,
+    update_average,
+)
 from tumorviewer import networks
 from tumorviewer.errors import InputError
 
@@ -86,13 +92,13 @@ def test_the_rate_rises_then_falls():
 
 def test_the_average_follows_weights_and_statistics():
     network = folded()
-    average = MovingAverage(network, 0.9)
+    average = make_average(network)
     with torch.no_grad():
         for tensor in network.state_dict().values():
             tensor.add_(1)
-    average.update(network, 10**6)
+    update_average(average, network, 10**6, 0.9)
     for mine, theirs in zip(
-        average.network.state_dict().values(), network.state_dict().values(), strict=True
+        average.module.state_dict().values(), network.state_dict().values(), strict=True
     ):
         gap = 0.9 if mine.is_floating_point() else 0
         torch.testing.assert_close(theirs - mine, torch.full_like(mine, gap))
