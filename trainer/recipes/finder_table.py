@@ -6,7 +6,7 @@ patients, for the pictures the published near-duplicate units. Brain outlines ar
 folder, where it has one under the item's name: NIfTI for volumes (made with deepbet, MIT), PNG for
 images (``tumorviewer-train segment brains``); a skull-stripped volume is its own.
 
-    python trainer/recipes/finder_table.py ../shared/data runs/brains runs/finder.csv
+    python trainer/recipes/finder_table.py $DATA runs/brains runs/finder.csv
 """
 
 from __future__ import annotations
