@@ -227,7 +227,7 @@ def test_everything_else_opens_the_window(arguments, paths, monkeypatch) -> None
     from tumorviewer.desktop.shell import app
 
     opened: list[list[str]] = []
-    monkeypatch.setattr(app, "main", lambda given: opened.append(given) or 0)
+    monkeypatch.setattr(app, "run_window", lambda given: opened.append(given) or 0)
     assert cli.main(arguments) == 0
     assert opened == [paths]
 

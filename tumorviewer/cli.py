@@ -72,7 +72,7 @@ def _window(arguments: list[str]) -> int:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="what to open")
     parser.add_argument("--version", action="version", version=f"TumorViewer {__version__}")
     paths = parser.parse_args(arguments).paths
-    from tumorviewer.desktop.shell.app import main as show
+    from tumorviewer.desktop.shell.app import run_window as show
 
     return show(paths)
 

@@ -22,9 +22,9 @@ def demonstrate(out: Path, say: Callable[[str], None]) -> int:
     from tumorviewer.desktop.shell import screen
 
     if screen.has_display():
-        from tumorviewer.desktop.shell.app import main
+        from tumorviewer.desktop.shell.app import run_window
 
-        return main([str(resource_path("demonstration"))])
+        return run_window([str(resource_path("demonstration"))])
     say(tr("There is no display: writing what the window would show to a folder."))
     return _write(out, say)
 
@@ -56,15 +56,15 @@ def _take_picture(study: Path, path: Path, say: Callable[[str], None]) -> str:
     from tumorviewer.desktop.shell import screen
 
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    if missing := screen.missing_libraries(x11=False):
+    if missing := screen.find_missing_libraries(x11=False):
         return tr(
             "install what Qt needs: sudo apt-get install {missing}", missing=" ".join(missing)
         )
-    from tumorviewer.desktop.shell.portrait import portrait
+    from tumorviewer.desktop.shell.portrait import save_portrait
 
     say(tr("Opening the window where nobody sees it, to take its picture."))
     try:
-        portrait([study], path)
+        save_portrait([study], path)
     except InputError as error:
         return str(error)
     return ""

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QApplication
 from tests.benchmarks.planes import LIMIT_MS, STEPS, volume
 from tests.benchmarks.scroll import timed
 from tests.desktop.parts import FakeClient, Source, model_folder, series, study
-from tumorviewer.desktop.services.inference import Analyst
+from tumorviewer.desktop.services.inference import InferenceController
 from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.desktop.shell import app
 from tumorviewer.desktop.shell.window import MainWindow
@@ -45,7 +45,7 @@ class Made(Source):
 
 
 def shown_window() -> MainWindow:
-    window = MainWindow(Analyst(FakeClient, model_folder), Settings())
+    window = MainWindow(InferenceController(FakeClient, model_folder), Settings())
     window.resize(1440, 900)
     window.show()
     window.activateWindow()

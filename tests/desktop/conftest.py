@@ -28,15 +28,15 @@ def settings(qapp):
 
 
 @pytest.fixture
-def analyst(qapp):
-    from tumorviewer.desktop.services.inference import Analyst
+def inference(qapp):
+    from tumorviewer.desktop.services.inference import InferenceController
 
-    return Analyst(FakeClient, model_folder)
+    return InferenceController(FakeClient, model_folder)
 
 
 @pytest.fixture
-def client(analyst) -> FakeClient:
-    return analyst._client
+def client(inference) -> FakeClient:
+    return inference._client
 
 
 @pytest.fixture
@@ -56,12 +56,12 @@ def on_disk(monkeypatch) -> dict[Path, Opened]:
 
 
 @pytest.fixture
-def window(qtbot, analyst, settings):
+def window(qtbot, inference, settings):
     from tumorviewer.desktop.shell.window import MainWindow
     from tumorviewer.desktop.widgets import theme
 
-    theme.apply(settings.scheme)
-    made = MainWindow(analyst, settings)
+    theme.apply_theme(settings.scheme)
+    made = MainWindow(inference, settings)
     qtbot.addWidget(made)
     made.resize(1366, 768)
     made.show()
@@ -81,7 +81,7 @@ def played(tmp_path, monkeypatch, random_bundle):
     monkeypatch.setenv("PLAYED_BUNDLE", str(random_bundle))
     monkeypatch.setenv("PLAYED_MODELS", str(resource_path("models")))
     script = str(Path(__file__).with_name("played_trainer.py"))
-    monkeypatch.setattr(jobs, "trainer_command", lambda: [sys.executable, "-S", script])
+    monkeypatch.setattr(jobs, "make_trainer_command", lambda: [sys.executable, "-S", script])
     return folder
 
 
@@ -108,7 +108,7 @@ def opened_room(qtbot, window, client, monkeypatch):
     monkeypatch.setattr("tumorviewer.desktop.shell.reading_room._labels", lambda _: LABELS)
     client.ready()
     window.room.start()
-    qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
+    qtbot.waitUntil(lambda: window.room.executor.is_open, timeout=20_000)
     pump(qtbot, window.room)
     yield window.room
     window.room.close_records()
@@ -117,11 +117,11 @@ def opened_room(qtbot, window, client, monkeypatch):
 @pytest.fixture
 def room(qtbot, played, opened_room):
     """The reading room, and a trainer that is played."""
-    from tumorviewer.desktop.training.run_store import Shelf
+    from tumorviewer.desktop.training.run_store import RunStore
 
     yield opened_room
     (played / "hold").unlink(missing_ok=True)
-    for run in Shelf().running():
+    for run in RunStore().running():
         run.fit.stop(at_once=True)
         qtbot.waitUntil(lambda run=run: not run.fit.is_running(), timeout=10_000)
     opened_room.close_records()

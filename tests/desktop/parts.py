@@ -190,5 +190,5 @@ def pump(qtbot, room) -> None:
     """Wait until the records have nothing to do, not even what follows from what they answered."""
     for _ in range(3):
         done: list[object] = []
-        room.clerk.ask(lambda _: None, done.append)
+        room.executor.ask(lambda _: None, done.append)
         qtbot.waitUntil(lambda done=done: bool(done), timeout=10_000)

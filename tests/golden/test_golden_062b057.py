@@ -20,7 +20,7 @@ from trainer.tools.options import to_toml
 from trainer.training import checkpoint
 from tumorviewer import cli, resources
 from tumorviewer.desktop.services.settings import Settings
-from tumorviewer.desktop.training.run_store import Shelf, State
+from tumorviewer.desktop.training.run_store import RunState, RunStore
 from tumorviewer.export.finding_json import finding_to_json
 from tumorviewer.models import bundle, comparison, journal, schema, weights
 from tumorviewer.models.catalogue import Catalogue
@@ -254,12 +254,12 @@ def test_the_training_table_and_groups_are_read(golden, tmp_path) -> None:
 
 
 def test_the_training_tab_finds_its_data_sets_and_runs(golden) -> None:
-    (data,) = Shelf().sets()
+    (data,) = RunStore().sets()
     (run,) = data.runs()
-    assert (data.name, run.name, run.state) == ("shapes", "001", State.DRAFT)
+    assert (data.name, run.name, run.state) == ("shapes", "001", RunState.DRAFT)
     assert run.choices() == {"training.epochs": 3, "card.labels": {"glioma": "Glioma"}}
     shutil.copytree(golden / "run", run.folder, dirs_exist_ok=True)
-    assert run.state is State.DONE
+    assert run.state is RunState.DONE
     assert [line["epoch"] for line in run.log()] == list(range(1, 31))
     assert run.figures() == read_json("run", "figures.json")["figures"]
 

@@ -16,7 +16,7 @@ from tests.desktop.shell import test_reading_room
 from tests.desktop.shell.test_reading_room import open_and_wait
 from tests.records.made import slice_file
 from tumorviewer.desktop.annotations import canvas
-from tumorviewer.desktop.annotations.annotation_writer import Keeper
+from tumorviewer.desktop.annotations.annotation_writer import AnnotationWriter
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.reslice import Plane
 from tumorviewer.records import Annotation, Records
@@ -354,17 +354,17 @@ def test_a_point_is_seen_in_every_plane_and_a_line_across_the_slices_too(qtbot, 
     QTest.keyClick(image, Qt.Key.Key_4)
     opened.marking.jump(point.id)
     panes = [one for one in opened.viewer.panes.viewports() if one.isVisible()]
-    seen = [one for one in panes if point in canvas.shown(one, opened.marking.book)]
+    seen = [one for one in panes if point in canvas.list_shown(one, opened.marking.book)]
     assert {one.state.plane for one in seen} == {Plane.OWN, Plane.SECOND, Plane.THIRD}
     coronal = next(one for one in panes if one.state.plane is Plane.SECOND)
     coronal.setFocus()
     line = draw(opened, Qt.Key.Key_D, (2, 10), (6, 10), viewport=coronal)
     assert line.values["length"] == pytest.approx(12, abs=0.6)
     QTest.keyClick(image, Qt.Key.Key_3)
-    assert list(canvas.shown(image, opened.marking.book)) == [point]
+    assert list(canvas.list_shown(image, opened.marking.book)) == [point]
     opened.marking.jump(line.id)  # to a layout that has its plane
     assert coronal.isVisible()
-    assert line in canvas.shown(coronal, opened.marking.book)
+    assert line in canvas.list_shown(coronal, opened.marking.book)
 
 
 def test_a_picture_is_measured_in_pixels_and_warned_of(qtbot, window, client, on_disk):
@@ -399,7 +399,7 @@ def test_a_mark_of_another_series_is_seen_but_not_changed_and_jumped_to(qtbot, t
     mark = draw(window, Qt.Key.Key_Q, (10, 10), (20, 30))
     QTest.keyClick(window, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: is_shown(window, "1.2.4"))
-    assert list(canvas.shown(image, window.marking.book)) == [mark]
+    assert list(canvas.list_shown(image, window.marking.book)) == [mark]
     drag(image, at(image, 10, 20), at(image, 30, 20))
     assert marks(window) == [mark]
     window.viewer.set_slice(1)
@@ -419,7 +419,7 @@ def test_marks_on_series_that_are_gone_are_listed_and_say_so(opened):
 
 
 def test_marks_come_back_from_the_records_without_the_window_having_closed(
-    qtbot, window, room, study_folder, analyst, settings
+    qtbot, window, room, study_folder, inference, settings
 ):
     open_and_wait(qtbot, window, study_folder)
     draw(window, Qt.Key.Key_D, (2, 2), (2, 12))
@@ -435,7 +435,9 @@ def test_marks_come_back_from_the_records_without_the_window_having_closed(
     window.marking.copy_text()
     window.marking.copy_picture()
     pump(qtbot, room)
-    noted = [one for one in room.clerk._records.trail.entries(entry.id) if one.action == "exported"]
+    noted = [
+        one for one in room.executor._records.trail.entries(entry.id) if one.action == "exported"
+    ]
     assert [one.details["what"] for one in noted] == ["view as picture", "marks as text"]
     window.reading.close_all()
     window.open([study_folder])
@@ -449,13 +451,13 @@ def test_what_cannot_be_kept_is_said_and_tried_again(
 ):
     open_and_wait(qtbot, window, study_folder)
     pump(qtbot, room)
-    store = room.clerk._records.annotations
+    store = room.executor._records.annotations
     full = InputError("the records", "The disk is full.", "Make room.")
     monkeypatch.setattr(store, "save", lambda *_: (_ for _ in ()).throw(full))
     mark = draw(window, Qt.Key.Key_D, (2, 2), (2, 12))
     qtbot.waitUntil(lambda: "The disk is full." in window.marking.panel.trouble.text())
     monkeypatch.undo()
-    keeper = window.marking.book.findChild(Keeper)
+    keeper = window.marking.book.findChild(AnnotationWriter)
     keeper._retry.setInterval(0)
     keeper._retry.start()
     qtbot.waitUntil(lambda: not window.marking.panel.trouble.isVisible(), timeout=5000)

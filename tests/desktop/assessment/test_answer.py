@@ -15,7 +15,12 @@ from tests.desktop.shell.test_window import drop, mime
 from tumorviewer.analysis.finding import OodAssessment, PredictionSet, Variation
 from tumorviewer.analysis.messages import Vary
 from tumorviewer.desktop.assessment import reliability
-from tumorviewer.desktop.assessment.answer import NONE_NAMED, OUTSIDE, set_words, title
+from tumorviewer.desktop.assessment.answer import (
+    NONE_NAMED,
+    OUTSIDE,
+    describe_prediction_sets,
+    name_answer,
+)
 from tumorviewer.desktop.assessment.assessment_panel import AssessmentPanel
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.errors import InputError
@@ -59,9 +64,9 @@ def test_classes_that_remain_are_named_together_with_the_reason(panel, qtbot):
 
 
 def test_where_nothing_is_ruled_out_no_class_is_named():
-    assert title(replace(unsure(), candidates=())) == NONE_NAMED
+    assert name_answer(replace(unsure(), candidates=())) == NONE_NAMED
     three = replace(unsure(), candidates=("glioma", "notumor", "pituitary"))
-    assert title(three) == "Glioma, no tumour or pituitary tumour"
+    assert name_answer(three) == "Glioma, no tumour or pituitary tumour"
 
 
 def test_sets_of_the_same_classes_share_a_line():
@@ -70,7 +75,7 @@ def test_sets_of_the_same_classes_share_a_line():
         PredictionSet(0.95, ("glioma",)),
         PredictionSet(0.99, ("glioma",)),
     )
-    words = set_words(replace(finding(head(1)), sets=sets))
+    words = describe_prediction_sets(replace(finding(head(1)), sets=sets))
     assert words == "At 90 %: none. At 95 %, 99 %: Glioma."
 
 
@@ -140,20 +145,20 @@ TRUST = Trust(40, 12, calibration=CALIBRATION, abstention=Abstention("", 0.8, SO
 
 
 def test_reliability_is_said_in_words_with_its_interval():
-    said = " ".join(reliability.words(TRUST))
+    said = " ".join(reliability.describe_reliability(TRUST))
     assert "off by 1.6 % on average (1.2 % to 4.7 %)" in said
     assert "without calibration by 3.4 %" in said
 
 
 @pytest.mark.parametrize("scheme", [theme.Scheme.DARK, theme.Scheme.LIGHT])
 def test_the_diagram_is_drawn_and_can_be_read_aloud(qtbot, scheme):
-    theme.apply(scheme)
+    theme.apply_theme(scheme)
     diagram = reliability.ReliabilityDiagram()
     qtbot.addWidget(diagram)
     diagram.show_calibration(CALIBRATION)
     diagram.resize(480, 340)
     drawn = diagram.grab().toImage()
-    accent = theme.current().accent
+    accent = theme.current_colours().accent
     colours = {drawn.pixelColor(x, y).name() for x in range(480) for y in range(0, 340, 2)}
     assert accent in colours
     assert "said 97 %, right 95 % of 36" in diagram.accessibleDescription()
@@ -165,12 +170,12 @@ def test_a_model_that_nobody_measured_says_so(qtbot, monkeypatch):
     def no_model():
         raise InputError("models", "There is no model here.")
 
-    made = reliability.dialog(None, no_model, answered)
+    made = reliability.make_reliability_dialog(None, no_model, answered)
     qtbot.addWidget(made)
     assert "There is no model here." in [part.text() for part in made.findChildren(QLabel)]
     card = replace(_card(), weights=replace(_card().weights, sha256=answered.model.sha256))
     monkeypatch.setattr(reliability.bundle, "read_card", lambda _: card)
-    made = reliability.dialog(None, Path, answered)
+    made = reliability.make_reliability_dialog(None, Path, answered)
     qtbot.addWidget(made)
     assert reliability.NOT_MEASURED in [part.text() for part in made.findChildren(QLabel)]
 

@@ -20,8 +20,8 @@ from tumorviewer.analysis.finding import SimilarCase, SimilarCases
 from tumorviewer.analysis.messages import Done, FindSimilar
 from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop.assessment.card_view import CardDialog
-from tumorviewer.desktop.assessment.charts import Months
-from tumorviewer.desktop.assessment.data_folder import DataFolder, picture
+from tumorviewer.desktop.assessment.charts import MonthChart
+from tumorviewer.desktop.assessment.data_folder import DataFolder, read_picture
 from tumorviewer.desktop.assessment.site_page import SitePage
 from tumorviewer.errors import Cancelled, InputError
 from tumorviewer.models import bundle
@@ -113,7 +113,7 @@ def test_a_folder_that_is_not_there_and_a_damaged_list(data, tmp_path):
 
 
 def test_a_picture_keeps_its_shape(data):
-    assert picture(data / "glioma" / "2.png", -1, 40).shape == (40, 30)
+    assert read_picture(data / "glioma" / "2.png", -1, 40).shape == (40, 30)
 
 
 def test_the_answer_in_words_is_copied(answered, qtbot):
@@ -159,7 +159,7 @@ def test_an_answer_about_another_slice_is_dropped(answered, client, qtbot):
 
 def test_a_map_that_failed_its_checks_is_said_in_words(answered, client, qtbot):
     panel = answered.assessment.evidence
-    at = answered.reading.analyst.state.finding.key_slices[0]
+    at = answered.reading.inference.state.finding.key_slices[0]
     assert "strongest" in panel.text.text()
     check = MapCheck(at + 1, "gradcam", "glioma", deletion=0.0, insertion=0.3)
     client.tell(Done(900, check))
@@ -277,7 +277,7 @@ def test_the_page_of_this_site(qtbot, qapp):
     assert "2 of these answers left several classes open" in said
     assert "has changed, from 1.0 to 3.0" in said
     assert "too few yet; 101 are needed" in said
-    months = page.findChild(Months)
+    months = page.findChild(MonthChart)
     assert months.accessibleDescription().startswith("2026-10: 11 of 12")
     drawn = months.grab().toImage()
     page.show_agreement(Agreement())
@@ -312,7 +312,7 @@ def test_the_folder_of_the_data_is_typed_in_settings_and_kept(window, settings, 
     qtbot.waitUntil(field.line.hasFocus)
     qtbot.keyClicks(field.line, str(tmp_path))
     qtbot.keyClick(field.line, Qt.Key.Key_Tab)
-    assert preferences.read(settings.file).values["data_folder"] == str(tmp_path)
+    assert preferences.read_preferences(settings.file).values["data_folder"] == str(tmp_path)
     settings.choose_defaults()
     assert field.line.text() == ""
     dialog.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tumorviewer.desktop.services.jobs import Job, Jobs
+from tumorviewer.desktop.services.jobs import BackgroundJob, JobQueue
 from tumorviewer.errors import InputError
 
 
@@ -35,7 +35,7 @@ def executor():
 
 @pytest.fixture
 def jobs(qapp, executor):
-    return Jobs(executor)
+    return JobQueue(executor)
 
 
 def refuse(job):
@@ -95,7 +95,7 @@ def test_cancelled_before_it_ran(jobs, executor):
 
 
 def test_a_result_that_comes_after_cancelling_is_dropped(jobs, executor):
-    def work(job: Job):
+    def work(job: BackgroundJob):
         job.tell(pytest.fail, "progress")
         return 1
 
@@ -107,7 +107,7 @@ def test_a_result_that_comes_after_cancelling_is_dropped(jobs, executor):
 def test_work_stops_where_it_checks(jobs, executor):
     reached = []
 
-    def work(job: Job):
+    def work(job: BackgroundJob):
         job.cancel()
         job.check()
         reached.append(True)
@@ -118,9 +118,9 @@ def test_work_stops_where_it_checks(jobs, executor):
 
 
 def test_everything_arrives_on_the_gui_thread(qtbot):
-    jobs, threads = Jobs(), []
+    jobs, threads = JobQueue(), []
 
-    def work(job: Job):
+    def work(job: BackgroundJob):
         job.tell(lambda: threads.append(threading.current_thread()))
         return threading.current_thread()
 
@@ -134,9 +134,9 @@ def test_everything_arrives_on_the_gui_thread(qtbot):
 
 
 def test_close_does_not_wait_for_ever(qtbot):
-    jobs, release, started = Jobs(), threading.Event(), threading.Event()
+    jobs, release, started = JobQueue(), threading.Event(), threading.Event()
 
-    def stubborn(job: Job):
+    def stubborn(job: BackgroundJob):
         started.set()
         release.wait(10)
 

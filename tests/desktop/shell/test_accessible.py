@@ -95,8 +95,8 @@ def test_the_windows_beside_it(qtbot, settings, which):
         "keys": lambda: SettingsDialog(window, settings, actions),
         "key": lambda: KeyDialog(window, actions, "fit"),
         "sheet": lambda: KeySheet(window, actions),
-        "test": lambda: status.self_test(window, WORKS, ""),
-        "about": lambda: status.about(window),
+        "test": lambda: status.make_self_test_dialog(window, WORKS, ""),
+        "about": lambda: status.make_about_dialog(window),
     }[which]()
     made.show()
     pages = made.pages.count() if which == "keys" else 1

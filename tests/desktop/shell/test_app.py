@@ -68,6 +68,8 @@ def test_main_starts_the_worker_and_ends_cleanly_while_it_still_starts(tmp_path)
 
 
 def test_without_a_display_the_reason_is_printed(monkeypatch, capsys):
-    monkeypatch.setattr("tumorviewer.desktop.shell.screen.problem", lambda: "There is no display.")
-    assert app.main([]) == 2
+    monkeypatch.setattr(
+        "tumorviewer.desktop.shell.screen.find_display_problem", lambda: "There is no display."
+    )
+    assert app.run_window([]) == 2
     assert "There is no display." in capsys.readouterr().err

@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage
 from tests.desktop.parts import head
 from tests.desktop.shell.test_window import drop, mime
 from tumorviewer.analysis.client import WorkerClient
-from tumorviewer.desktop.services.inference import Analyst, Phase
+from tumorviewer.desktop.services.inference import InferenceController, InferencePhase
 from tumorviewer.desktop.shell.window import MainWindow
 from tumorviewer.desktop.widgets import theme
 
@@ -55,24 +55,24 @@ def folder(tmp_path):
 def test_a_drop_becomes_a_class_with_its_map_beside_it(
     qtbot, folder, random_bundle, settings, tmp_path
 ):
-    theme.apply(settings.scheme)
-    analyst = Analyst(WorkerClient, lambda: random_bundle)
-    window = MainWindow(analyst, settings)
+    theme.apply_theme(settings.scheme)
+    inference = InferenceController(WorkerClient, lambda: random_bundle)
+    window = MainWindow(inference, settings)
     qtbot.addWidget(window)
-    window.painted.connect(analyst.start)
+    window.painted.connect(inference.start)
     window.resize(1366, 768)
     window.show()
     drop(window, mime(folder))
-    qtbot.waitUntil(lambda: analyst.state.phase is Phase.ANSWERED, timeout=120_000)
-    finding = analyst.state.finding
+    qtbot.waitUntil(lambda: inference.state.phase is InferencePhase.ANSWERED, timeout=120_000)
+    finding = inference.state.finding
     assert finding.slices == tuple(range(SLICES))
     assert finding.probabilities.sum() == pytest.approx(1)
     assert window.assessment.has_answer
     assert finding.saliency.on_slice(SLICES // 2).shape == (96, 96)
     assert window.viewer.map.message == ""
-    analyst.explain("eigencam", "")
-    qtbot.waitUntil(lambda: analyst.state.phase is Phase.ANSWERED, timeout=60_000)
-    assert analyst.state.finding.saliency.method == "eigencam"
+    inference.explain("eigencam", "")
+    qtbot.waitUntil(lambda: inference.state.phase is InferencePhase.ANSWERED, timeout=60_000)
+    assert inference.state.finding.saliency.method == "eigencam"
     assert window.grab().save(str(tmp_path / "window.png"))
     assert not QImage(str(tmp_path / "window.png")).isNull()
     window.close()

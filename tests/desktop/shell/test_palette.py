@@ -8,11 +8,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QTreeWidget
 
 from tumorviewer.desktop.shell.actions import TABLE
-from tumorviewer.desktop.shell.palette import Palette, matching
+from tumorviewer.desktop.shell.palette import Palette, find_matching_entries
 
 
 def names(query: str) -> list[str]:
-    return [entry.name for entry in matching(query, TABLE)]
+    return [entry.name for entry in find_matching_entries(query, TABLE)]
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,16 @@ from tumorviewer.analysis.messages import SelfTest
 from tumorviewer.desktop.services.kept import Kept
 from tumorviewer.desktop.services.library import Library
 from tumorviewer.desktop.services.preferences import Scheme
-from tumorviewer.desktop.services.settings import Recent, Settings
+from tumorviewer.desktop.services.settings import RecentEntry, Settings
 from tumorviewer.desktop.shell import screen, status
 from tumorviewer.desktop.shell.actions import MENUS, SUBMENU, TABLE, Actions
 from tumorviewer.desktop.shell.start_page import StartPage
-from tumorviewer.desktop.viewer.map_controls import NOTHING_TO_POINT_AT, MapControls, map_words
+from tumorviewer.desktop.viewer.map_controls import NOTHING_TO_POINT_AT, MapControls, describe_map
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.bars import Bar, ProbabilityBars, percent
-from tumorviewer.desktop.widgets.controls import ElidedLabel, plain_tip
-from tumorviewer.desktop.worklist.refused_list import refused_summary, refused_text
-from tumorviewer.desktop.worklist.study_list import StudyList, series_detail, study_text
+from tumorviewer.desktop.widgets.bars import Bar, ProbabilityBars, format_percent
+from tumorviewer.desktop.widgets.controls import ElidedLabel, format_tip
+from tumorviewer.desktop.worklist.refused_list import describe_refused, summarise_refused
+from tumorviewer.desktop.worklist.study_list import StudyList, describe_series_size, describe_study
 from tumorviewer.study.types import Opened, Refused, Study
 
 # Colours
@@ -61,18 +61,18 @@ def test_text_stands_out(colours):
 
 @pytest.mark.parametrize("scheme", Scheme)
 def test_scheme_colours_the_application(qapp, scheme):
-    theme.apply(scheme)
+    theme.apply_theme(scheme)
     assert "$" not in qapp.styleSheet()
     if scheme is not Scheme.SYSTEM:
         assert (
-            theme.current()
+            theme.current_colours()
             is {
                 Scheme.DARK: theme.DARK,
                 Scheme.LIGHT: theme.LIGHT,
                 Scheme.HIGH_CONTRAST: theme.HIGH_CONTRAST,
             }[scheme]
         )
-    assert all(QColor(value).isValid() for value in asdict(theme.current()).values())
+    assert all(QColor(value).isValid() for value in asdict(theme.current_colours()).values())
 
 
 def test_icons_follow_the_text(qapp):
@@ -81,8 +81,8 @@ def test_icons_follow_the_text(qapp):
         (Scheme.LIGHT, theme.LIGHT),
         (Scheme.HIGH_CONTRAST, theme.HIGH_CONTRAST),
     ):
-        theme.apply(scheme)
-        image = theme.icon("side_by_side").pixmap(20, 20).toImage()
+        theme.apply_theme(scheme)
+        image = theme.make_icon("side_by_side").pixmap(20, 20).toImage()
         inked = [
             image.pixelColor(x, y)
             for x in range(image.width())
@@ -118,19 +118,19 @@ def test_every_action_is_in_a_menu(qtbot):
 def test_self_test_in_words(qtbot):
     window = QMainWindow()
     qtbot.addWidget(window)
-    dialog = status.self_test(window, WORKS, "")
+    dialog = status.make_self_test_dialog(window, WORKS, "")
     assert "No GPU is used." in dialog.findChild(QPlainTextEdit).toPlainText()
-    assert status.self_test_summary(WORKS, "") == "Model ready on cpu (2 threads)"
+    assert status.summarise_self_test(WORKS, "") == "Model ready on cpu (2 threads)"
     broken = SelfTest(False, {}, "", ("torch cannot be used: ImportError",))
-    assert "cannot run" in status.self_test_summary(broken, "")
-    assert "torch cannot be used" in status.self_test_text(broken)
-    assert "not reported yet" in status.self_test_text(None)
+    assert "cannot run" in status.summarise_self_test(broken, "")
+    assert "torch cannot be used" in status.describe_self_test(broken)
+    assert "not reported yet" in status.describe_self_test(None)
 
 
 def test_about_says_research_use(qtbot):
     window = QMainWindow()
     qtbot.addWidget(window)
-    texts = [each.text() for each in status.about(window).findChildren(QLabel)]
+    texts = [each.text() for each in status.make_about_dialog(window).findChildren(QLabel)]
     assert any("Research use only" in text for text in texts)
 
 
@@ -228,9 +228,9 @@ def test_thumbnails_of_both_kinds(qtbot, shape):
 
 def test_texts_of_rows():
     two = series(Source(), Source())
-    assert series_detail(two) == "MR · 9 slices · 2 volumes"
-    assert series_detail(series(Source(head(1)))) == "MR · 1 slice"
-    assert study_text(study(), 3, True) == ("Study 3", "Brain <b>MR</b>")
+    assert describe_series_size(two) == "MR · 9 slices · 2 volumes"
+    assert describe_series_size(series(Source(head(1)))) == "MR · 1 slice"
+    assert describe_study(study(), 3, True) == ("Study 3", "Brain <b>MR</b>")
 
 
 # What is not shown
@@ -242,14 +242,14 @@ def test_refused_text_groups_by_reason_errors_first():
         Refused("report", "It has no pixels.", is_error=False),
         *(Refused(f"{number}.dcm", cut, "Copy it again.") for number in range(5)),
     ]
-    text = refused_text(refused)
+    text = describe_refused(refused)
     assert text.index("Copy it again.") < text.index("no pixels")
     assert text.count(cut) == 1
     assert "4.dcm" in text
-    assert "and 3 more" in refused_text(refused, most_names=2)
-    assert "dcm" not in refused_text(refused, hide_names=True)
-    assert "5 of them" in refused_text(refused, hide_names=True)
-    assert refused_summary(refused) == "6 not shown · 5 errors"
+    assert "and 3 more" in describe_refused(refused, most_names=2)
+    assert "dcm" not in describe_refused(refused, hide_names=True)
+    assert "5 of them" in describe_refused(refused, hide_names=True)
+    assert summarise_refused(refused) == "6 not shown · 5 errors"
 
 
 # The answer
@@ -266,7 +266,7 @@ def test_refused_text_groups_by_reason_errors_first():
     ],
 )
 def test_percent(probability, text):
-    assert percent(probability) == text
+    assert format_percent(probability) == text
 
 
 def test_bars_say_their_numbers_to_screen_readers(qtbot):
@@ -279,8 +279,8 @@ def test_bars_say_their_numbers_to_screen_readers(qtbot):
 
 def test_words_under_the_map():
     volume = head()
-    assert NOTHING_TO_POINT_AT in map_words(finding(volume, "notumor"))
-    assert NOTHING_TO_POINT_AT not in map_words(finding(volume, "glioma"))
+    assert NOTHING_TO_POINT_AT in describe_map(finding(volume, "notumor"))
+    assert NOTHING_TO_POINT_AT not in describe_map(finding(volume, "glioma"))
 
 
 def test_map_controls_ask_for_what_is_chosen(qtbot):
@@ -300,8 +300,8 @@ def test_map_controls_ask_for_what_is_chosen(qtbot):
 
 
 def test_tooltips_are_not_markup():
-    assert plain_tip("<img src=x>\n&") == "<span>&lt;img src=x&gt;<br>&amp;</span>"
-    assert plain_tip("") == ""
+    assert format_tip("<img src=x>\n&") == "<span>&lt;img src=x&gt;<br>&amp;</span>"
+    assert format_tip("") == ""
 
 
 def test_long_names_are_cut_with_the_whole_in_the_tooltip(qtbot):
@@ -316,7 +316,7 @@ def test_long_names_are_cut_with_the_whole_in_the_tooltip(qtbot):
 def test_start_page_lists_recent_and_hides_names(qtbot):
     page = StartPage()
     qtbot.addWidget(page)
-    page.show_recent((Recent("Doe", ("/x/Doe",)),), hide_names=True)
+    page.show_recent((RecentEntry("Doe", ("/x/Doe",)),), hide_names=True)
     names = [
         each.accessibleName() for each in page.findChildren(type(page._demonstration_button()))
     ]
@@ -331,8 +331,8 @@ def test_settings_come_back(qapp):
     Settings().scheme = Scheme.LIGHT
     Settings().set_layout("window", QByteArray(b"\x01\x02"))
     for number in range(12):
-        Settings().remember(Recent(f"study {number}", (f"/data/{number}",)))
-    Settings().remember(Recent("study 5", ("/data/5",)))
+        Settings().remember(RecentEntry(f"study {number}", (f"/data/{number}",)))
+    Settings().remember(RecentEntry("study 5", ("/data/5",)))
     again = Settings()
     assert again.scheme is Scheme.LIGHT
     assert again.layout("window") == b"\x01\x02"
@@ -346,7 +346,7 @@ def test_settings_come_back(qapp):
 def test_settings_are_the_users_own(qapp, tmp_path):
     file = tmp_path / "new" / "settings.toml"
     settings = Settings(file)
-    settings.remember(Recent("Doe", ("/x/Doe",)))
+    settings.remember(RecentEntry("Doe", ("/x/Doe",)))
     settings.scheme = Scheme.LIGHT
     del qapp, settings
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
@@ -366,9 +366,9 @@ def test_damaged_settings_are_as_none(qapp, tmp_path, content):
 
 def test_recent_has_a_title_from_its_paths():
     one, two = Path("/data/brain"), Path("/data/other")
-    assert Recent.of([one]) == Recent("brain", ("/data/brain",))
-    assert Recent.of([one, two]).title == "brain and 1 more"
-    assert json.dumps(asdict(Recent.of([one])))
+    assert RecentEntry.of([one]) == RecentEntry("brain", ("/data/brain",))
+    assert RecentEntry.of([one, two]).title == "brain and 1 more"
+    assert json.dumps(asdict(RecentEntry.of([one])))
 
 
 # The screen
@@ -379,7 +379,7 @@ def test_no_display_is_said_with_a_remedy(monkeypatch):
     for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     assert not screen.has_display()
-    assert "tumorviewer classify" in screen.problem()
+    assert "tumorviewer classify" in screen.find_display_problem()
 
 
 def test_a_server_that_does_not_answer_is_no_display(monkeypatch):
@@ -393,7 +393,7 @@ def test_a_server_that_does_not_answer_is_no_display(monkeypatch):
 def test_nobody_sees_the_offscreen_platform(monkeypatch):
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     assert not screen.has_display()
-    assert screen.problem() is None
+    assert screen.find_display_problem() is None
 
 
 def test_missing_libraries_are_named_with_their_packages(monkeypatch):
@@ -402,5 +402,5 @@ def test_missing_libraries_are_named_with_their_packages(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":0")
     absent = ("libEGL.so.1", "libxcb-cursor.so.0", "libqxcb.so")
     monkeypatch.setattr(screen, "_loads", lambda name: Path(name).name not in absent)
-    assert screen.missing_libraries() == ("libegl1", "libxcb-cursor0")
-    assert "sudo apt-get install libegl1 libxcb-cursor0" in screen.problem()
+    assert screen.find_missing_libraries() == ("libegl1", "libxcb-cursor0")
+    assert "sudo apt-get install libegl1 libxcb-cursor0" in screen.find_display_problem()

@@ -56,7 +56,7 @@ def open_and_wait(qtbot, window, path: Path) -> None:
     window.open([path])
     qtbot.waitUntil(lambda: len(window.room.register.entries()) > before, timeout=10_000)
     qtbot.waitUntil(lambda: window.viewer.state.is_complete)
-    qtbot.waitUntil(lambda: window.room.casebook.case is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.room.verdicts.case is not None, timeout=10_000)
 
 
 def answered(qtbot, window, client) -> None:
@@ -83,7 +83,7 @@ def test_what_is_opened_is_entered_answered_and_found_again(qtbot, window, room,
     qtbot.waitUntil(lambda: "No study fits" in visible_text(room.worklist))
     QTest.mouseClick(room.worklist.message.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(rows(room)) == 1)
-    actions = [entry.action for entry in room.clerk._records.trail.entries()]
+    actions = [entry.action for entry in room.executor._records.trail.entries()]
     assert {"added", "opened", "asked", "answered", "answer shown"} <= set(actions)
 
 
@@ -132,7 +132,7 @@ def test_verdict_is_given_signed_and_corrected(qtbot, window, room, client, stud
     QTest.mouseClick(panel.history._header, Qt.MouseButton.LeftButton)
     assert panel.history.text().count("Meningioma") == 2
     assert "Dural tail." in panel.history.text()
-    assert not room.clerk._records.trail.verify()
+    assert not room.executor._records.trail.verify()
 
 
 def test_a_verdict_from_before_the_answer_is_compared_with_it(qtbot, window, room, client, study):
@@ -144,7 +144,7 @@ def test_a_verdict_from_before_the_answer_is_compared_with_it(qtbot, window, roo
     assert "differs" not in visible_text(panel)
     answered(qtbot, window, client)
     qtbot.waitUntil(lambda: "differs" in visible_text(panel))
-    assert room.casebook.case.current.before_answer
+    assert room.verdicts.case.current.before_answer
 
 
 def test_answer_is_kept_back_until_the_verdict(qtbot, window, room, client, study):
@@ -160,7 +160,7 @@ def test_answer_is_kept_back_until_the_verdict(qtbot, window, room, client, stud
     QTest.keyClicks(panel.form.classes, "G")
     QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.assessment.has_answer)
-    (verdict,) = room.casebook.case.history
+    (verdict,) = room.verdicts.case.history
     assert verdict.before_answer
     assert verdict.signed
 
@@ -177,7 +177,7 @@ def test_records_that_cannot_be_used_leave_the_rest_working(
     (folder / "opening.lock").mkdir()  # nobody can open them now
     client.ready()
     window.room.start()
-    qtbot.waitUntil(lambda: window.room.clerk.problem is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.room.executor.problem is not None, timeout=20_000)
     window.open([study(1)])
     qtbot.waitUntil(lambda: len(client.requests) == 1, timeout=10_000)
     answered(qtbot, window, client)
@@ -198,7 +198,7 @@ def test_records_that_cannot_be_used_leave_the_rest_working(
     window.room.show_worklist()
     (folder / "opening.lock").rmdir()
     QTest.mouseClick(window.room.worklist.message.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.room.clerk.is_open, timeout=20_000)
+    qtbot.waitUntil(lambda: window.room.executor.is_open, timeout=20_000)
     assert "damaged" in window.room.worklist.notice.text()
     window.room.close_records()
 
@@ -271,7 +271,7 @@ def test_a_dropped_folder_is_judged_in_order_paused_and_gone_on_with(
     qtbot.waitUntil(room.worklist.batch.isHidden, timeout=20_000)
     pump(qtbot, room)
     assert [row[0] for row in rows(room)] == ["Analysed"] * 3
-    found = room.clerk._records
+    found = room.executor._records
     for entry in found.worklist.find():
         (answer,) = found.findings.of(entry.id)
         assert len(answer.document["slices"]) == 2 + int(entry.date[-1])

@@ -104,7 +104,7 @@ def test_what_is_not_understood_is_said_and_kept_aside(settings, text, problem):
     assert problem in again.problems[0]
     assert again["scale"] == 100
     again.choose("colours", "light")
-    assert preferences.aside(again.file).read_text() == text
+    assert preferences.backup_path(again.file).read_text() == text
     assert Settings().problems == ()
 
 
@@ -134,7 +134,7 @@ def test_a_choice_holds_at_once_and_next_time(window, dialog, settings):
     combo = dialog.findChild(QComboBox)
     QTest.keyClick(combo, Qt.Key.Key_End)
     combo.activated.emit(combo.currentIndex())
-    assert theme.current() is theme.HIGH_CONTRAST
+    assert theme.current_colours() is theme.HIGH_CONTRAST
     assert window.actions_["high_contrast"].isChecked()
     assert Settings()["colours"] == "high_contrast"
     window.actions_["light"].trigger()
@@ -189,7 +189,7 @@ def test_a_key_of_another_is_taken_knowingly(actions, page):
     press(dialog, "Take it from there")
     assert actions.keys("next_slice") == ("R",)
     assert actions.keys("reset_view") == ()
-    assert keys.give(actions, Settings().keys) == ()
+    assert keys.assign_keys(actions, Settings().keys) == ()
     assert actions.keys("next_slice") == ("R",)
     press(page, "All defaults")
     assert Settings().keys == {}
@@ -208,16 +208,16 @@ def test_a_fixed_key_is_refused(page):
 
 def test_two_actions_may_change_places(actions):
     swap = {"mirror": ("F",), "fit": ("H",)}
-    assert keys.give(actions, swap) == ()
-    assert keys.differing(actions) == swap
-    keys.take_back(actions)
-    assert keys.differing(actions) == {}
+    assert keys.assign_keys(actions, swap) == ()
+    assert keys.find_changed_keys(actions) == swap
+    keys.restore_keys(actions)
+    assert keys.find_changed_keys(actions) == {}
 
 
 def test_the_table_writes_keys_as_qt_does(actions):
     own = {entry.name: list(entry.keys) for entry in TABLE}
-    assert keys.give(actions, own) == ()
-    assert keys.differing(actions) == {}
+    assert keys.assign_keys(actions, own) == ()
+    assert keys.find_changed_keys(actions) == {}
 
 
 def test_space_presses_a_button_that_has_the_focus(qtbot, window):
@@ -247,7 +247,7 @@ def test_the_sheet_has_every_key_as_it_is_now(actions):
 
 def test_the_sheet_is_printed_on_whole_pages(actions, tmp_path):
     file = tmp_path / "keys.pdf"
-    key_sheet.save_pdf(key_sheet.groups(actions), file)
+    key_sheet.save_pdf(key_sheet.group_shortcuts(actions), file)
     content = file.read_bytes()
     assert content.startswith(b"%PDF")
     assert 1 <= content.count(b"/Type /Page\n") <= 3

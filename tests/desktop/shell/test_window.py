@@ -184,7 +184,7 @@ def test_a_series_that_cannot_be_read_says_so_in_place_and_is_tried_again(
 
 def test_a_failed_analysis_says_so_in_place_and_is_tried_again(opened, client):
     client.fail(f"{client.last.volume.source}: All slices are blank.")
-    assert opened.reading.analyst.state.text == "All slices are blank."
+    assert opened.reading.inference.state.text == "All slices are blank."
     assert "All slices are blank." in visible_text(opened.assessment)
     assert "All slices are blank." in opened.viewer.map.message
     QTest.mouseClick(opened.assessment.message._button, Qt.MouseButton.LeftButton)
@@ -237,7 +237,7 @@ def test_another_method_asks_for_other_maps_only(opened, client):
     assert opened.assessment.has_answer
     client.answer(finding(client.last.volume, method="eigencam").saliency)
     assert not opened.assessment.maps._target.isEnabled()
-    assert opened.reading.analyst.state.finding.saliency.method == "eigencam"
+    assert opened.reading.inference.state.finding.saliency.method == "eigencam"
 
 
 def test_one_slice_more_is_explained_and_joins_the_others(opened, client):
@@ -262,7 +262,7 @@ def test_one_slice_more_is_explained_and_joins_the_others(opened, client):
     assert (asked.method, asked.target, asked.slices) == ("scorecam", "glioma", (2,))
     assert not explain.isEnabled()
     client.answer(part(whole.saliency, (2,)))
-    assert opened.reading.analyst.state.finding.saliency.slices == (2, 4, 5)
+    assert opened.reading.inference.state.finding.saliency.slices == (2, 4, 5)
     assert opened.viewer.slice() == 2
     assert opened.viewer.map.remark(2) == ""
     assert not button.isVisible()
@@ -270,7 +270,7 @@ def test_one_slice_more_is_explained_and_joins_the_others(opened, client):
     QTest.keyClick(opened, Qt.Key.Key_E)
     assert client.last.slices == (3,)
     client.fail("Not enough memory for this map.")
-    assert opened.reading.analyst.state.finding.saliency.slices == (2, 4, 5)
+    assert opened.reading.inference.state.finding.saliency.slices == (2, 4, 5)
     assert explain.isEnabled()
 
 
@@ -289,7 +289,7 @@ def part(saliency: Saliency, slices: tuple[int, ...]) -> Saliency:
 
 def test_failed_maps_leave_the_answer(opened, client):
     client.answer()
-    opened.reading.analyst.explain("layercam", "meningioma")
+    opened.reading.inference.explain("layercam", "meningioma")
     client.fail("Not enough memory for this map.")
     assert opened.assessment.has_answer
     assert "Not enough memory" in visible_text(opened.assessment)

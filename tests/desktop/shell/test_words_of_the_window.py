@@ -16,7 +16,7 @@ from tumorviewer import language
 from tumorviewer.desktop.shell import status
 from tumorviewer.desktop.shell.actions import SUBMENU
 from tumorviewer.desktop.shell.key_sheet import KeySheet
-from tumorviewer.desktop.shell.palette import Palette, matching
+from tumorviewer.desktop.shell.palette import Palette, find_matching_entries
 from tumorviewer.desktop.shell.qt_words import QtWords
 from tumorviewer.desktop.shell.settings_dialog import SettingsDialog
 from tumorviewer.study.types import Opened, Refused
@@ -101,8 +101,8 @@ def test_the_windows_beside_it(window, settings):
         Palette(window, window.actions_),
         SettingsDialog(window, settings, window.actions_),
         KeySheet(window, window.actions_),
-        status.about(window),
-        status.self_test(window, WORKS, ""),
+        status.make_about_dialog(window),
+        status.make_self_test_dialog(window, WORKS, ""),
     ):
         assert unmarked(made) == set()
 
@@ -133,5 +133,5 @@ def test_turkish_capitals_are_found_by_small_letters(monkeypatch):
 
     monkeypatch.undo()
     monkeypatch.setattr(language, "current_language", lambda: "tr")
-    assert matching("iş lis", TABLE)[0].name == "worklist"
-    assert {entry.top_menu for entry in matching("işaret sil", TABLE)} == {"Marks"}
+    assert find_matching_entries("iş lis", TABLE)[0].name == "worklist"
+    assert {entry.top_menu for entry in find_matching_entries("işaret sil", TABLE)} == {"Marks"}

@@ -13,7 +13,7 @@ from tests.desktop.shell.test_accessible import nameless
 from tests.desktop.shell.test_window import visible_text
 from tests.desktop.training.test_training_tab import PATIENCE, click, prepare, send
 from tumorviewer.desktop.training import deleting
-from tumorviewer.desktop.training.run_store import Shelf
+from tumorviewer.desktop.training.run_store import RunStore
 from tumorviewer.models import comparison
 from tumorviewer.models.catalogue import Catalogue
 from tumorviewer.records import Records
@@ -41,7 +41,7 @@ def answer(box: QMessageBox, text: str) -> None:
 def noted(qtbot, workspace) -> list[dict]:
     """What the audit trail says of deletions, the last first."""
     found: list[list[dict]] = []
-    workspace._clerk.ask(
+    workspace._executor.ask(
         lambda records: [one.details for one in records.trail.entries() if one.action == "deleted"],
         found.append,
     )
@@ -71,7 +71,7 @@ def test_a_run_goes_to_the_trash_by_keys_and_its_model_in_use_stays(
     QTest.keyClicks(page.reason, "For the test.")
     click(page.override)
     qtbot.waitUntil(lambda: "is in use now" in visible_text(page), **PATIENCE)
-    (run,) = Shelf().sets()[0].runs()
+    (run,) = RunStore().sets()[0].runs()
     tree = workspace.list.tree
     tree.setFocus()
     QTest.keyClick(tree, Qt.Key.Key_Delete)
@@ -109,8 +109,8 @@ def test_a_data_set_leaves_with_its_pictures_and_without_a_trash_it_is_gone(
 ):
     monkeypatch.setattr(deleting, "_to_trash", lambda _: False)
     send(qtbot, window, workspace)
-    (data,) = Shelf().sets()
-    pictures = Shelf().pictures(data)
+    (data,) = RunStore().sets()
+    pictures = RunStore().pictures(data)
     assert pictures is not None
     assert any(pictures.rglob("*.png"))
     click(workspace.list.delete)
@@ -120,7 +120,7 @@ def test_a_data_set_leaves_with_its_pictures_and_without_a_trash_it_is_gone(
     )
     answer(box, "Delete")
     qtbot.waitUntil(lambda: "is deleted." in workspace.notice.text(), **PATIENCE)
-    assert Shelf().sets() == ()
+    assert RunStore().sets() == ()
     assert not pictures.exists()
     assert "There is nothing to train on yet" in visible_text(workspace)
     (entry,) = noted(qtbot, workspace)
@@ -139,7 +139,7 @@ def test_a_folder_of_the_users_own_stays(qtbot, window, room, workspace, tmp_pat
     box = asked(qtbot, workspace)
     assert f"The pictures stay, as they are your own: {own}" in box.informativeText()
     answer(box, "Delete")
-    qtbot.waitUntil(lambda: Shelf().sets() == (), **PATIENCE)
+    qtbot.waitUntil(lambda: RunStore().sets() == (), **PATIENCE)
     assert (own / "picture.png").read_bytes() == b"mine"
 
 
@@ -152,12 +152,12 @@ def test_what_runs_or_is_joined_stays_and_what_to_do_is_said(
     played,
 ):
     send(qtbot, window, workspace)
-    (data,) = Shelf().sets()
-    other = Shelf().add("joined", played, (data.data,))
+    (data,) = RunStore().sets()
+    other = RunStore().add("joined", played, (data.data,))
     workspace.list_again()
     click(workspace.list.delete)
     assert "Its pictures are also part of joined. Delete that first." in workspace.notice.text()
-    deleting.check(deleting.Item(other), Shelf())
+    deleting.check_deletable(deleting.DeletableFolder(other), RunStore())
     workspace.list.tree.setCurrentItem(
         next(one for one in workspace.list._items() if one.text(0) == data.name)
     )
@@ -175,11 +175,14 @@ def test_what_runs_or_is_joined_stays_and_what_to_do_is_said(
 
 
 def test_the_loss_of_the_locked_test_set_is_said(tmp_path, monkeypatch):
-    pictures = Shelf().place("kept")
+    pictures = RunStore().place("kept")
     pictures.mkdir(parents=True)
-    data = Shelf().add("kept", pictures)
-    item = deleting.Item(data)
-    assert not any("locked" in one for one in deleting.sentences(item, Shelf(), 0))
+    data = RunStore().add("kept", pictures)
+    item = deleting.DeletableFolder(data)
+    assert not any("locked" in one for one in deleting.describe_deletion(item, RunStore(), 0))
     locked = comparison.TestSet("kept", "1" * 64, 60, 40)
     monkeypatch.setattr(deleting.promotion, "find_locked_test_set", lambda _: locked)
-    assert any("It is the locked test set" in one for one in deleting.sentences(item, Shelf(), 0))
+    assert any(
+        "It is the locked test set" in one
+        for one in deleting.describe_deletion(item, RunStore(), 0)
+    )

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLabel
 
 from tests.test_language import translations
 from tumorviewer import language
-from tumorviewer.desktop.training.settings_form import Form, options
+from tumorviewer.desktop.training.settings_form import SettingsForm, read_options
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,9 @@ def said():
 
 @pytest.fixture
 def form(qtbot, said):
-    made = Form()
+    made = SettingsForm()
     qtbot.addWidget(made)
-    made.make(options(said))
+    made.make(read_options(said))
     made.show()
     return made
 
@@ -46,12 +46,12 @@ def test_the_meanings_are_translated(qtbot, said, monkeypatch):
     monkeypatch.setenv(language.VARIABLE, "tr")
     language.current_language.cache_clear()
     try:
-        meanings = {one.name: one.meaning for one in options(said)}
+        meanings = {one.name: one.meaning for one in read_options(said)}
     finally:
         monkeypatch.undo()
         language.current_language.cache_clear()
     assert meanings["preprocessing.size"] == "Ağın gördüğü karenin kenarı, piksel"
-    english = {one.name: one.meaning for one in options(said)}
+    english = {one.name: one.meaning for one in read_options(said)}
     assert [name for name in english if english[name] == meanings[name]] == []
     wanted = {message.id for message in translations.template()}
     assert {one["description"] for one in said["options"]} <= wanted

@@ -15,7 +15,7 @@ from tests.desktop.shell.test_window import visible_text
 from tumorviewer.analysis.messages import Analyse
 from tumorviewer.desktop.training import job as jobs
 from tumorviewer.desktop.training.closing import ClosingDialog
-from tumorviewer.desktop.training.run_store import Shelf, State
+from tumorviewer.desktop.training.run_store import RunState, RunStore
 from tumorviewer.models import promotion
 from tumorviewer.models.catalogue import Catalogue
 
@@ -73,12 +73,12 @@ def test_chosen_studies_leave_and_are_audited(qtbot, window, read_studies, room,
     assert page.place.text().endswith("ward-3")
     click(page.write)
     qtbot.waitUntil(workspace.data.open.isVisible, **PATIENCE)
-    table = Shelf().place("ward-3") / "dataset.csv"
+    table = RunStore().place("ward-3") / "dataset.csv"
     labels = [line.split(",")[1] for line in table.read_text().splitlines()[1:]]
     assert sorted(labels) == ["glioma", "glioma", "notumor", "notumor"]
     assert "Doe" not in table.read_text()
     assert "its figures will be uncertain" in visible_text(workspace.data)
-    assert Shelf().root.stat().st_mode & 0o077 == 0
+    assert RunStore().root.stat().st_mode & 0o077 == 0
 
 
 def test_studies_of_one_class_must_be_joined(
@@ -96,8 +96,8 @@ def test_studies_of_one_class_must_be_joined(
     QTest.keyClick(page.join, Qt.Key.Key_Down)
     assert page.also() == (tmp_path / "studies",)
     click(page.write)
-    qtbot.waitUntil(lambda: len(Shelf().sets()) == 2, **PATIENCE)
-    (joined,) = (one for one in Shelf().sets() if one.also)
+    qtbot.waitUntil(lambda: len(RunStore().sets()) == 2, **PATIENCE)
+    (joined,) = (one for one in RunStore().sets() if one.also)
     assert joined.arguments()[1:] == ["--also", str(tmp_path / "studies")]
 
 
@@ -134,7 +134,7 @@ def test_a_run_is_set_up_trained_paused_and_gone_on_with(
     (played / "hold").unlink()
     click(run.go_on)
     qtbot.waitUntil(lambda: "The run is finished" in run.state.text(), **PATIENCE)
-    (data,) = Shelf().sets()
+    (data,) = RunStore().sets()
     (made,) = data.runs()
     arguments = json.loads((made.folder / "arguments.json").read_text())
     assert "--config" in arguments  # gone on with as it was begun
@@ -178,7 +178,7 @@ def test_folds_are_trained_judged_paused_and_gone_on_with(
     QTest.keyClick(run.folds.choice, Qt.Key.Key_Down)
     assert run.folds.choice.currentText() == "Fold 0"
     assert "after epoch 3" in run.curves.losses.accessibleDescription()
-    (made,) = Shelf().sets()[0].runs()
+    (made,) = RunStore().sets()[0].runs()
     arguments = json.loads((made.folder / "arguments.json").read_text())
     assert arguments[0] == "crossval"
     assert "--config" in arguments
@@ -213,7 +213,7 @@ def test_a_finished_cross_validation_has_figures_and_no_model(
     assert "One model is trained." in visible_text(workspace.settings)
     click(workspace.settings.start)
     qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
-    _, made = Shelf().sets()[0].runs()
+    _, made = RunStore().sets()[0].runs()
     assert made.bundle.is_dir()
     assert not made.is_crossval
 
@@ -235,7 +235,7 @@ def test_too_few_groups_are_said_and_everything_is_offered(
 
 
 def test_a_training_goes_on_without_the_window_and_is_found_again(
-    qtbot, window, read_studies, room, workspace, played, analyst, settings
+    qtbot, window, read_studies, room, workspace, played, inference, settings
 ):
     from tumorviewer.desktop.shell.window import MainWindow
 
@@ -255,8 +255,8 @@ def test_a_training_goes_on_without_the_window_and_is_found_again(
     qtbot.waitUntil(lambda: not window.isVisible())
     children = dict(jobs._running)
     jobs._running.clear()  # as in another process, which knows it by its lock alone
-    (run,) = Shelf().running()
-    other = MainWindow(analyst, settings)
+    (run,) = RunStore().running()
+    other = MainWindow(inference, settings)
     qtbot.addWidget(other)
     other.show()
     other.room.start()
@@ -268,7 +268,7 @@ def test_a_training_goes_on_without_the_window_and_is_found_again(
     other.close()
     click(other.findChild(ClosingDialog).stop)
     qtbot.waitUntil(lambda: not other.isVisible(), **PATIENCE)
-    assert run.state is State.PAUSED
+    assert run.state is RunState.PAUSED
     for child in children.values():
         child.wait(10)
 
@@ -279,8 +279,8 @@ def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
     send(qtbot, window, workspace)
     (tmp_path / "kept").mkdir()
     workspace.add_folder(tmp_path / "kept")
-    (_, read) = Shelf().sets()
-    Shelf().add("more", tmp_path / "more", (read.data,))
+    (_, read) = RunStore().sets()
+    RunStore().add("more", tmp_path / "more", (read.data,))
     workspace.list_again()
     workspace.list.tree.setCurrentItem(workspace.list.tree.topLevelItem(1))
     prepare(qtbot, workspace)
@@ -323,7 +323,7 @@ def test_an_answer_of_the_model_of_before_is_called_so(qtbot, window, room, clie
     qtbot.waitUntil(lambda: window.assessment.has_answer)
     room.training.promoted.emit()
     assert "the model that was in use before" in visible_text(window.assessment)
-    window.reading.analyst.explain("gradcam", "meningioma")
+    window.reading.inference.explain("gradcam", "meningioma")
     assert isinstance(client.last, Analyse)  # no maps of one model for the answer of another
     client.answer()
     qtbot.waitUntil(lambda: "in use before" not in visible_text(window.assessment))
@@ -352,7 +352,7 @@ def test_a_model_that_is_removed_while_in_use_is_said_and_another_can_be_chosen(
     (own / "DEFAULT").write_text("random\n")
     from tumorviewer.desktop.shell import app
 
-    monkeypatch.setattr(window.reading.analyst, "find_model", app.default_model)
+    monkeypatch.setattr(window.reading.inference, "find_model", app.find_default_model)
     shutil.rmtree(own / "random")
     window.open_demonstration()
     qtbot.waitUntil(lambda: "There is no model of that name" in visible_text(window), **PATIENCE)
@@ -366,4 +366,4 @@ def test_a_model_that_is_removed_while_in_use_is_said_and_another_can_be_chosen(
     click(page.override)
     qtbot.waitUntil(lambda: "is in use now." in visible_text(page), **PATIENCE)
     window.actions_["analyse"].trigger()
-    assert client.last.model == app.default_model()
+    assert client.last.model == app.find_default_model()

@@ -23,7 +23,7 @@ from tumorviewer.desktop.viewer.layouts import (
     PRIOR,
     SIDE_BY_SIDE,
     Pane,
-    grid,
+    make_grid,
 )
 from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.errors import InputError
@@ -70,15 +70,15 @@ def brain(**fields) -> Study:
 
 
 def test_brain_tumour_mr_is_hung_as_it_is_read() -> None:
-    protocol = hanging_protocols.shipped().of(brain())
+    protocol = hanging_protocols.load_shipped_protocols().of(brain())
     assert protocol.name == "Brain tumour MR"
-    assert protocol.layout == grid(2, 2)
+    assert protocol.layout == make_grid(2, 2)
     titles = [one.title for one in protocol.arranged(brain()).series]
     assert titles == ["t1 post gd", "flair", "t2_tse", "t1 native"]
 
 
 def test_few_series_and_ct_have_their_own_rules() -> None:
-    protocols = hanging_protocols.shipped()
+    protocols = hanging_protocols.load_shipped_protocols()
     assert protocols.of(study(series("t1", "1"))).layout == SIDE_BY_SIDE
     axial = Placed(replace(head(), affine=np.eye(4)[[2, 1, 0, 3]]))
     head_ct = study(series("Head plain", "1", axial, modality="CT"))
@@ -99,16 +99,19 @@ def test_a_users_file_takes_the_place_of_the_shipped_one() -> None:
         '[[protocol]]\nname = "mine"\nmodality = "MR"\ndescription = "t2"\nplane = "sagittal"\n'
         'layout = "3x4"\nwindow = { centre = 40, width = 80 }\n'
     )
-    protocol = hanging_protocols.load().of(brain())
-    assert (protocol.name, protocol.layout, protocol.window.width) == ("mine", grid(3, 4), 80)
-    assert hanging_protocols.load().of(study(series("t1", "1"))) is None
+    protocol = hanging_protocols.load_protocols().of(brain())
+    assert (protocol.name, protocol.layout, protocol.window.width) == ("mine", make_grid(3, 4), 80)
+    assert hanging_protocols.load_protocols().of(study(series("t1", "1"))) is None
 
 
 def test_plane_rules_look_at_geometry_not_at_names() -> None:
     write('[[protocol]]\nname = "x"\nlayout = "planes"\nplane = "coronal"\n')
     coronal = Placed(replace(head(), affine=np.eye(4)[[2, 0, 1, 3]]))
-    assert hanging_protocols.load().of(study(series("axial?", "1", coronal))).layout == PLANES
-    assert hanging_protocols.load().of(study(series("coronal", "1"))) is None
+    assert (
+        hanging_protocols.load_protocols().of(study(series("axial?", "1", coronal))).layout
+        == PLANES
+    )
+    assert hanging_protocols.load_protocols().of(study(series("coronal", "1"))) is None
 
 
 @pytest.mark.parametrize(
@@ -128,19 +131,19 @@ def test_plane_rules_look_at_geometry_not_at_names() -> None:
 def test_a_file_that_cannot_be_used_says_why(text, words) -> None:
     write(text)
     with pytest.raises(InputError, match=words):
-        hanging_protocols.load()
+        hanging_protocols.load_protocols()
 
 
 def test_the_prior_is_the_latest_earlier_study_of_the_patient() -> None:
     now = brain()
     older, old = brain(uid="2", date="2025-01-01"), brain(uid="3", date="2025-06-01")
     later, other = brain(uid="4", date="2026-09-09"), brain(uid="5", date="2025-12-31", patient="9")
-    found = hanging_protocols.prior_of(now, now.series[3], [now, older, later, other, old])
+    found = hanging_protocols.find_prior(now, now.series[3], [now, older, later, other, old])
     assert found[0] is old
     assert found[1].title == "t1 post gd"
-    assert hanging_protocols.prior_of(now, now.series[0], [now, later, other]) is None
+    assert hanging_protocols.find_prior(now, now.series[0], [now, later, other]) is None
     nameless = brain(uid="6", patient="")
-    assert hanging_protocols.prior_of(nameless, nameless.series[0], [nameless, old]) is None
+    assert hanging_protocols.find_prior(nameless, nameless.series[0], [nameless, old]) is None
 
 
 # In the window
@@ -161,7 +164,7 @@ def volume_in(window, number: int):
 
 
 def test_opening_hangs_the_study(hung) -> None:
-    assert hung.viewer.shown_layout == grid(2, 2)
+    assert hung.viewer.shown_layout == make_grid(2, 2)
     assert hung.actions_["grid_2x2"].isChecked()
     assert hung.reading.shown.series.title == "t1 post gd"
     panes = hung.viewer.panes
@@ -269,7 +272,7 @@ def test_broken_protocols_are_said_and_the_shipped_ones_used(
     client.ready()
     on_disk[SCAN] = Opened((brain(),), ())
     window.open([SCAN])
-    qtbot.waitUntil(lambda: window.viewer.shown_layout == grid(2, 2))
+    qtbot.waitUntil(lambda: window.viewer.shown_layout == make_grid(2, 2))
     assert hanging_protocols.FILE in window.status.currentMessage()
 
 
@@ -363,7 +366,7 @@ def test_files_named_after_sequences_are_hung_as_a_study(
 ) -> None:
     client.ready()
     window.open([nifti(tmp_path / "case", *sorted(names), "x_seg")])
-    qtbot.waitUntil(lambda: window.viewer.shown_layout == grid(2, 2), timeout=10_000)
+    qtbot.waitUntil(lambda: window.viewer.shown_layout == make_grid(2, 2), timeout=10_000)
     qtbot.waitUntil(lambda: volume_in(window, 3) is not None)
     views = [window.viewer.panes.viewport(Pane(number)) for number in range(4)]
     assert [view.patient_lines for view in views] == [(f"{name}.nii.gz",) for name in names]
@@ -382,7 +385,7 @@ def test_files_of_two_patients_in_one_folder_are_not_hung_together(
     kinds = ("t1", "t1ce", "t2", "flair")
     folder = nifti(tmp_path, *(f"{case}_{kind}" for kind in kinds for case in ("a", "b")))
     window.open([folder])
-    qtbot.waitUntil(lambda: window.viewer.shown_layout == grid(2, 2), timeout=10_000)
+    qtbot.waitUntil(lambda: window.viewer.shown_layout == make_grid(2, 2), timeout=10_000)
     qtbot.waitUntil(lambda: volume_in(window, 3) is not None)
     listed = window.reading.library.studies
     wanted = [f"{case}_{kind}.nii.gz" for case in "ab" for kind in ("t1ce", "flair", "t2", "t1")]

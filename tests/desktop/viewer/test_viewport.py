@@ -256,7 +256,7 @@ def test_patient_text_is_plain_elided_and_can_be_hidden(viewport, state, written
     picture = levels(viewport)
     texts = [text for text, _ in written]
     assert "<b>A&B</b>\n\u202eevil" in texts
-    assert captions.plain(texts[0]) == "<b>A&B</b>  evil"
+    assert captions.strip_controls(texts[0]) == "<b>A&B</b>  evil"
     assert picture[20:40, 160:].max() < 230
     written.clear()
     state.set_patient_text_shown(False)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from tests.desktop.viewer.test_viewport import drag, levels, wheel
 from tumorviewer.desktop.viewer.layouts import IMAGE, LAYOUTS, PLANES, SIDE_BY_SIDE, STRAIGHT, Pane
-from tumorviewer.desktop.viewer.link import Link, share_frame
+from tumorviewer.desktop.viewer.link import Link, share_frame_of_reference
 from tumorviewer.desktop.viewer.view_state import ViewState
 from tumorviewer.desktop.viewer.viewer import Viewer
 from tumorviewer.imaging.display import choose_default_window
@@ -206,7 +206,7 @@ def test_across_planes_of_another_acquisition_follow_too(qtbot) -> None:
     ],
 )
 def test_who_shares_a_frame(one, other, shared) -> None:
-    assert share_frame(axial(**one), axial(**other)) is shared
+    assert share_frame_of_reference(axial(**one), axial(**other)) is shared
 
 
 def test_views_of_another_frame_stay_where_they_are(qtbot) -> None:

@@ -11,12 +11,12 @@ from PySide6.QtCore import QObject, QPointF, Signal
 from PySide6.QtGui import QGuiApplication, QUndoGroup
 
 from tumorviewer.desktop.annotations import canvas, clipboard, descriptions
-from tumorviewer.desktop.annotations.annotation_list import MarkPanel
-from tumorviewer.desktop.annotations.annotation_tool import MarkTool
-from tumorviewer.desktop.annotations.annotation_writer import Keeper
-from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.annotations.annotation_list import AnnotationPanel
+from tumorviewer.desktop.annotations.annotation_tool import AnnotationTool
+from tumorviewer.desktop.annotations.annotation_writer import AnnotationWriter
+from tumorviewer.desktop.annotations.study_annotations import StudyAnnotations
 from tumorviewer.desktop.annotations.text_entry import TextEntry
-from tumorviewer.desktop.services.library import subject
+from tumorviewer.desktop.services.library import identify_subject
 from tumorviewer.desktop.viewer.layouts import PLANES, STRAIGHT
 from tumorviewer.desktop.viewer.panes import Panes
 from tumorviewer.desktop.viewer.viewport import Viewport
@@ -27,11 +27,11 @@ from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Series, Study
 
 if TYPE_CHECKING:
-    from tumorviewer.desktop.services.records_executor import Clerk
+    from tumorviewer.desktop.services.records_executor import RecordsExecutor
     from tumorviewer.records import WorklistEntry
 
 
-class Marking(QObject):
+class AnnotationController(QObject):
     """Marks on the viewports of a window.
 
     Parameters
@@ -49,12 +49,12 @@ class Marking(QObject):
 
     def __init__(self, panes: Panes, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.panel = MarkPanel()
+        self.panel = AnnotationPanel()
         self.undo_group = QUndoGroup(self)
-        self.tool = MarkTool(self._book_of, self)
+        self.tool = AnnotationTool(self._book_of, self)
         self._panes = panes
-        self._books: dict[Hashable, MarkBook] = {}
-        self._book: MarkBook | None = None
+        self._books: dict[Hashable, StudyAnnotations] = {}
+        self._book: StudyAnnotations | None = None
         self._target: Annotation | None = None
         self.tool.kind_changed.connect(self._show)
         self.tool.text_wanted.connect(self._ask_text)
@@ -67,7 +67,7 @@ class Marking(QObject):
     # Which marks
 
     @property
-    def book(self) -> MarkBook | None:
+    def book(self) -> StudyAnnotations | None:
         """The marks of the shown study."""
         return self._book
 
@@ -79,11 +79,11 @@ class Marking(QObject):
             book.undo_stack.setActive(book is self._book)
         self._show()
 
-    def book_of(self, study: Study) -> MarkBook:
+    def book_of(self, study: Study) -> StudyAnnotations:
         """The marks of an open study; series that join it do not make it another."""
-        key = subject(study)
+        key = identify_subject(study)
         if key not in self._books:
-            made = self._books[key] = MarkBook(study, self)
+            made = self._books[key] = StudyAnnotations(study, self)
             self.undo_group.addStack(made.undo_stack)
             made.changed.connect(self._show)
             made.moved.connect(self._show_moved)
@@ -92,7 +92,7 @@ class Marking(QObject):
 
     def keep_open(self, studies: list[Study]) -> None:
         """Forget the marks of studies that are closed; of others, series may have come."""
-        here = {subject(study): study for study in studies}
+        here = {identify_subject(study): study for study in studies}
         for key, book in self._books.items():
             book.study = here.get(key, book.study)
         for key in set(self._books) - set(here):
@@ -100,11 +100,11 @@ class Marking(QObject):
             self.undo_group.removeStack(book.undo_stack)
             book.setParent(None)  # its marks may still be on their way from the records
 
-    def keep_with(self, clerk: Clerk, study: Study, entry: WorklistEntry) -> None:
+    def keep_with(self, executor: RecordsExecutor, study: Study, entry: WorklistEntry) -> None:
         """Bring back the marks that the records have of a study, and keep every change."""
         book = self.book_of(study)
-        if book.findChild(Keeper) is None:
-            keeper = Keeper(book, clerk, entry.id)
+        if book.findChild(AnnotationWriter) is None:
+            keeper = AnnotationWriter(book, executor, entry.id)
             keeper.troubled.connect(self.panel.show_trouble)
 
     # Actions
@@ -137,7 +137,9 @@ class Marking(QObject):
         book = self._book
         mark = book.get(book.selected) if book is not None else None
         if book is not None and mark is not None and self._panes.isVisible():
-            book.delete(mark.id, tr("delete {mark}", mark=small(descriptions.title(mark))))
+            book.delete(
+                mark.id, tr("delete {mark}", mark=small(descriptions.name_annotation(mark)))
+            )
 
     def move_by_keys(self) -> None:
         """Let the arrow keys move the selected mark."""
@@ -154,7 +156,7 @@ class Marking(QObject):
         self.jump(mark.id)
         viewport = self._viewport_of(mark, book)
         if viewport is not None:
-            at = canvas.on_screen(viewport, canvas.points_of(mark))[0]
+            at = canvas.map_to_screen(viewport, canvas.get_points(mark))[0]
             TextEntry(viewport, at, mark.text, partial(self._set_text, book, mark))
 
     def jump(self, identifier: str) -> None:
@@ -171,19 +173,19 @@ class Marking(QObject):
         elif place is not None:
             self._go_to(mark, book)
 
-    def _go_to(self, mark: Annotation, book: MarkBook) -> None:
+    def _go_to(self, mark: Annotation, book: StudyAnnotations) -> None:
         """Show the plane of a mark, with a layout that has it."""
-        middle = canvas.points_of(mark).mean(axis=0)
+        middle = canvas.get_points(mark).mean(axis=0)
         self._panes.link.place(self._panes.first, middle)
         for layout in (PLANES, STRAIGHT):
             if self._viewport_of(mark, book) is None:
                 self.layout_wanted.emit(layout)
                 self._panes.link.place(self._panes.first, middle)
 
-    def _viewport_of(self, mark: Annotation, book: MarkBook) -> Viewport | None:
+    def _viewport_of(self, mark: Annotation, book: StudyAnnotations) -> Viewport | None:
         """A viewport that shows a mark, the active one first."""
         viewports = [self._panes.active, *self._panes.viewports()]
-        seen = (v for v in viewports if v.isVisible() and mark in canvas.shown(v, book))
+        seen = (v for v in viewports if v.isVisible() and mark in canvas.list_shown(v, book))
         return next(seen, None)
 
     def arrive(self) -> None:
@@ -205,12 +207,12 @@ class Marking(QObject):
     def copy_text(self) -> None:
         """All marks of the study, as a table that spreadsheets read."""
         if self._book is not None:
-            QGuiApplication.clipboard().setText(clipboard.table(self._book))
+            QGuiApplication.clipboard().setText(clipboard.tabulate_annotations(self._book))
             self.exported.emit(self._book.study, "marks as text")
 
     def copy_picture(self) -> None:
         """The viewport that the reader works in, as it is seen."""
-        QGuiApplication.clipboard().setImage(clipboard.picture(self._panes.active))
+        QGuiApplication.clipboard().setImage(clipboard.grab_viewport(self._panes.active))
         book = self._book_of(self._panes.active)
         if book is not None:
             self.exported.emit(book.study, "view as picture")
@@ -221,7 +223,7 @@ class Marking(QObject):
         viewport.installEventFilter(self.tool)
         viewport.marks = partial(self.tool.draw, viewport=viewport)
 
-    def _book_of(self, viewport: Viewport) -> MarkBook | None:
+    def _book_of(self, viewport: Viewport) -> StudyAnnotations | None:
         """Of the study that the viewport shows, which may be a prior."""
         books = [self._book, *self._books.values()]
         return next((b for b in books if b and b.key_of(viewport.state.volume)), None)
@@ -237,21 +239,21 @@ class Marking(QObject):
         self.panel.show_moved(mark)
         for viewport in self._panes.viewports():
             book = self._book_of(viewport) if viewport.isVisible() else None
-            if book is not None and canvas.shows(viewport, book, before, mark):
+            if book is not None and canvas.shows_annotation(viewport, book, before, mark):
                 viewport.update()
 
     def _ask_text(self, mark: Annotation, viewport: Viewport) -> None:
         book = self._book_of(viewport)
-        at: QPointF = canvas.on_screen(viewport, canvas.points_of(mark))[0]
+        at: QPointF = canvas.map_to_screen(viewport, canvas.get_points(mark))[0]
         if book is not None:
             TextEntry(viewport, at, "", partial(_add_text, book, mark))
 
-    def _set_text(self, book: MarkBook, mark: Annotation, text: str) -> None:
+    def _set_text(self, book: StudyAnnotations, mark: Annotation, text: str) -> None:
         if text or mark.type != AnnotationKind.TEXT:
             book.change(replace(mark, text=text), tr("change text"))
 
 
-def _add_text(book: MarkBook, mark: Annotation, text: str) -> None:
+def _add_text(book: StudyAnnotations, mark: Annotation, text: str) -> None:
     if text:
         book.add(replace(mark, text=text), tr("write text"))
 

@@ -8,8 +8,8 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout
 
 from tumorviewer.desktop.annotations import descriptions
-from tumorviewer.desktop.annotations.study_annotations import MarkBook
-from tumorviewer.desktop.widgets.controls import heading, label
+from tumorviewer.desktop.annotations.study_annotations import StudyAnnotations
+from tumorviewer.desktop.widgets.controls import make_heading, make_label
 from tumorviewer.language import later, tr
 from tumorviewer.records import Annotation
 
@@ -18,7 +18,7 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 _ID = Qt.ItemDataRole.UserRole
 
 
-class MarkPanel(QFrame):
+class AnnotationPanel(QFrame):
     """Marks of the shown study, in the order in which they were made."""
 
     jump_wanted = Signal(str)
@@ -29,12 +29,12 @@ class MarkPanel(QFrame):
         super().__init__()
         self.setProperty("role", "panel")
         self.setAccessibleName(tr("Marks"))
-        self.list = MarkList()
-        self.warning = label("", "warning")
+        self.list = AnnotationList()
+        self.warning = make_label("", "warning")
         self.warning.setAccessibleName(tr("What to know of the measurement"))
-        self.trouble = label("", "error")
+        self.trouble = make_label("", "error")
         self.trouble.setAccessibleName(tr("Marks that are not kept"))
-        self._hint = label(tr(_EMPTY), "secondary")
+        self._hint = make_label(tr(_EMPTY), "secondary")
         self.list.currentItemChanged.connect(self._turned_to)
         self.list.itemActivated.connect(lambda item: self.jump_wanted.emit(item.data(_ID)))
         self.list.itemClicked.connect(lambda item: self.jump_wanted.emit(item.data(_ID)))
@@ -42,7 +42,7 @@ class MarkPanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)
-        for part in (heading(tr("Marks")), self._hint, self.list, self.warning, self.trouble):
+        for part in (make_heading(tr("Marks")), self._hint, self.list, self.warning, self.trouble):
             layout.addWidget(part)
         self.show_trouble("")
         self.show_book(None, ())
@@ -52,7 +52,7 @@ class MarkPanel(QFrame):
         self.trouble.setText(text)
         self.trouble.setVisible(bool(text))
 
-    def show_book(self, book: MarkBook | None, volumes: Collection[str]) -> None:
+    def show_book(self, book: StudyAnnotations | None, volumes: Collection[str]) -> None:
         """List the marks of a study whose volumes have these keys."""
         self.setVisible(book is not None)
         marks = [] if book is None else book.marks()
@@ -67,7 +67,7 @@ class MarkPanel(QFrame):
         self._warn_of(mark)
 
     def _warn_of(self, mark: Annotation | None) -> None:
-        self.warning.setText("\n".join(descriptions.warnings(mark) if mark else ()))
+        self.warning.setText("\n".join(descriptions.list_warnings(mark) if mark else ()))
         self.warning.setVisible(bool(self.warning.text()))
 
     def _turned_to(self, item: QListWidgetItem | None) -> None:
@@ -75,7 +75,7 @@ class MarkPanel(QFrame):
             self.jump_wanted.emit(item.data(_ID))
 
 
-class MarkList(QListWidget):
+class AnnotationList(QListWidget):
     edit_wanted = Signal(str)
 
     def __init__(self) -> None:
@@ -122,7 +122,11 @@ class MarkList(QListWidget):
 
 
 def _text(mark: Annotation, is_here: bool) -> str:
-    name = f"{descriptions.title(mark)}: {mark.text}" if mark.text else descriptions.title(mark)
-    figures = [figure.replace(" ", _NO_BREAK) for figure in descriptions.figures(mark)]
+    name = (
+        f"{descriptions.name_annotation(mark)}: {mark.text}"
+        if mark.text
+        else descriptions.name_annotation(mark)
+    )
+    figures = [figure.replace(" ", _NO_BREAK) for figure in descriptions.format_measurements(mark)]
     gone = () if is_here else (tr("Its series is not open."),)
     return "\n".join(filter(None, (name, ", ".join(figures), *gone)))

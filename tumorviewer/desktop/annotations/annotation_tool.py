@@ -12,8 +12,15 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
 
 from tumorviewer.desktop.annotations import canvas, descriptions, painting, shapes
-from tumorviewer.desktop.annotations.moving import Nudge, flat, measured, moved, place, tuples
-from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.annotations.moving import (
+    Nudge,
+    as_tuples,
+    find_point,
+    flatten_points,
+    measure_on_viewport,
+    move_annotation,
+)
+from tumorviewer.desktop.annotations.study_annotations import StudyAnnotations
 from tumorviewer.desktop.viewer.gestures import ARROWS
 from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.imaging.measurement import AnnotationKind, Points
@@ -51,14 +58,14 @@ class _Drag:
 
     def mark(self, at: QPointF) -> Annotation:
         """The mark once the pointer is there."""
-        to = place(self.viewport, at)
+        to = find_point(self.viewport, at)
         if np.array_equal(to, self.start):
             return self.hit.mark
         hit = self.hit
-        return moved(self.viewport, hit.mark, hit.handle, self.points, to - self.start)
+        return move_annotation(self.viewport, hit.mark, hit.handle, self.points, to - self.start)
 
 
-class MarkTool(QObject):
+class AnnotationTool(QObject):
     """An event filter for viewports: draws when a kind is chosen, else selects and drags.
 
     Parameters
@@ -73,7 +80,7 @@ class MarkTool(QObject):
     """A text mark to be added once it has words, and the viewport."""
 
     def __init__(
-        self, book_of: Callable[[Viewport], MarkBook | None], parent: QObject | None = None
+        self, book_of: Callable[[Viewport], StudyAnnotations | None], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self.kind: AnnotationKind | None = None
@@ -117,7 +124,7 @@ class MarkTool(QObject):
         if book is None:
             return
         drawing = self._drawing if self._drawing and self._drawing.viewport is viewport else None
-        painting.draw(painter, viewport, book, drawing.mark if drawing else None)
+        painting.draw_annotation(painter, viewport, book, drawing.mark if drawing else None)
         if self.kind is not None and viewport.hasFocus():
             text = f"{tr(descriptions.TITLES[self.kind])}: {tr(descriptions.HOW[self.kind])}"
             painting.draw_prompt(painter, viewport, text)
@@ -154,50 +161,53 @@ class MarkTool(QObject):
             case QEvent.Type.MouseButtonDblClick:
                 return (
                     self.kind is not None
-                    or canvas.hit(viewport, book, event.position()) is not None
+                    or canvas.find_hit(viewport, book, event.position()) is not None
                 )
         return False
 
-    def _press(self, viewport: Viewport, book: MarkBook, at: QPointF) -> bool:
+    def _press(self, viewport: Viewport, book: StudyAnnotations, at: QPointF) -> bool:
         if self.kind is not None:
             self._put(viewport, book, at)
             return True
-        hit = canvas.hit(viewport, book, at)
+        hit = canvas.find_hit(viewport, book, at)
         book.select(None if hit is None else hit.mark.id)
         if hit is None:
             return False
-        self._drag = _Drag(viewport, hit, place(viewport, at), flat(viewport, hit.mark))
+        self._drag = _Drag(
+            viewport, hit, find_point(viewport, at), flatten_points(viewport, hit.mark)
+        )
         return True
 
-    def _put(self, viewport: Viewport, book: MarkBook, at: QPointF) -> None:
+    def _put(self, viewport: Viewport, book: StudyAnnotations, at: QPointF) -> None:
         """The next point of the mark that is being drawn."""
         drawing = self._current(viewport)
         if drawing is None:
             drawing = self._drawing = self._begin(viewport, book)
         drawing.pressed = at
-        drawing.clicks.append(place(viewport, at))
+        drawing.clicks.append(find_point(viewport, at))
         self._show(drawing, drawing.clicks)
         self._finish_if_whole(book)
 
-    def _move(self, viewport: Viewport, book: MarkBook, at: QPointF) -> bool:
+    def _move(self, viewport: Viewport, book: StudyAnnotations, at: QPointF) -> bool:
         if self._drag is not None:
             book.preview(self._drag.mark(at))
             return True
         drawing = self._current(viewport)
         if drawing is None:
             return False
-        here = place(viewport, at)
+        here = find_point(viewport, at)
         if drawing.mark.type == AnnotationKind.FREEHAND:
             self._stroke(drawing, at, here)
         else:
             self._show(drawing, [*drawing.clicks, here])
         return False
 
-    def _release(self, book: MarkBook, at: QPointF) -> bool:
+    def _release(self, book: StudyAnnotations, at: QPointF) -> bool:
         drag, self._drag = self._drag, None
         if drag is not None:
             book.change(
-                drag.mark(at), tr("move {mark}", mark=small(descriptions.title(drag.hit.mark)))
+                drag.mark(at),
+                tr("move {mark}", mark=small(descriptions.name_annotation(drag.hit.mark))),
             )
             book.preview(None)
             return True
@@ -208,7 +218,7 @@ class MarkTool(QObject):
         if drawing.mark.type == AnnotationKind.FREEHAND:
             self._finish(book) if len(drawing.clicks) > 2 else self._cancel()
         elif max(abs(way.x()), abs(way.y())) >= _CLICK:
-            drawing.clicks.append(place(drawing.viewport, at))
+            drawing.clicks.append(find_point(drawing.viewport, at))
             self._finish_if_whole(book)
         return True
 
@@ -262,19 +272,19 @@ class MarkTool(QObject):
             return nudge.turn
         return None
 
-    def _move_pen(self, viewport: Viewport, book: MarkBook, pixels: QPointF) -> None:
+    def _move_pen(self, viewport: Viewport, book: StudyAnnotations, pixels: QPointF) -> None:
         pen = self._pen if self._pen is not None else viewport.state.centre
         at = pen + viewport.step_of(pixels * viewport.scale())
-        self._pen = viewport.state.from_patient(place(viewport, viewport.transform().map(at)))
+        self._pen = viewport.state.from_patient(find_point(viewport, viewport.transform().map(at)))
         viewport.state.point_at(self._pen)
         self._move(viewport, book, viewport.transform().map(self._pen))
         viewport.update()
 
-    def _put_pen(self, viewport: Viewport, book: MarkBook) -> None:
+    def _put_pen(self, viewport: Viewport, book: StudyAnnotations) -> None:
         pen = self._pen if self._pen is not None else viewport.state.centre
         at = viewport.transform().map(pen)
         clicks = self._drawing.clicks if self._drawing else []
-        here = place(viewport, at)
+        here = find_point(viewport, at)
         is_closed = (
             self.kind is AnnotationKind.FREEHAND and clicks and np.allclose(here, clicks[-1])
         )
@@ -287,7 +297,7 @@ class MarkTool(QObject):
 
     # A mark from its beginning to its end
 
-    def _begin(self, viewport: Viewport, book: MarkBook) -> _Drawing:
+    def _begin(self, viewport: Viewport, book: StudyAnnotations) -> _Drawing:
         volume, key = viewport.state.volume, book.key_of(viewport.state.volume)
         assert volume is not None
         assert key is not None
@@ -317,16 +327,20 @@ class MarkTool(QObject):
             AnnotationKind(drawing.mark.type),
             shapes.CLICKS[AnnotationKind(drawing.mark.type)],
         )
-        points = shapes.build(kind, clicks[: most or None], canvas.axes(drawing.viewport.state))
-        drawing.mark = measured(replace(drawing.mark, points_mm=tuples(points)), drawing.viewport)
+        points = shapes.build_points(
+            kind, clicks[: most or None], canvas.find_axes(drawing.viewport.state)
+        )
+        drawing.mark = measure_on_viewport(
+            replace(drawing.mark, points_mm=as_tuples(points)), drawing.viewport
+        )
         drawing.viewport.update()
 
-    def _finish_if_whole(self, book: MarkBook) -> None:
+    def _finish_if_whole(self, book: StudyAnnotations) -> None:
         assert self._drawing is not None
         if len(self._drawing.clicks) == shapes.CLICKS[AnnotationKind(self._drawing.mark.type)]:
             self._finish(book)
 
-    def _finish(self, book: MarkBook) -> None:
+    def _finish(self, book: StudyAnnotations) -> None:
         drawing = self._drawing
         assert drawing is not None
         self._show(drawing, drawing.clicks)
@@ -335,7 +349,10 @@ class MarkTool(QObject):
         if drawing.mark.type == AnnotationKind.TEXT:
             self.text_wanted.emit(drawing.mark, drawing.viewport)
         else:
-            book.add(drawing.mark, tr("draw {mark}", mark=small(descriptions.title(drawing.mark))))
+            book.add(
+                drawing.mark,
+                tr("draw {mark}", mark=small(descriptions.name_annotation(drawing.mark))),
+            )
 
     def _cancel(self) -> None:
         for each in (self._drawing, self._drag):

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.annotations.study_annotations import StudyAnnotations
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records import Annotation
 
 if TYPE_CHECKING:
-    from tumorviewer.desktop.services.records_executor import Clerk
+    from tumorviewer.desktop.services.records_executor import RecordsExecutor
     from tumorviewer.records import Records
 
 _RETRY_MS = 10_000
 
 
-class Keeper(QObject):
+class AnnotationWriter(QObject):
     """Brings back what was kept, and tells the records of every change until they have it.
 
     Parameters
@@ -31,15 +31,15 @@ class Keeper(QObject):
     troubled = Signal(str)
     """Why marks are not kept; empty once they are."""
 
-    def __init__(self, book: MarkBook, clerk: Clerk, study: int) -> None:
+    def __init__(self, book: StudyAnnotations, executor: RecordsExecutor, study: int) -> None:
         super().__init__(book)
-        self._clerk, self._study = clerk, study
+        self._executor, self._study = executor, study
         self._wanted: dict[str, Annotation | None] = {}
         self._retry = QTimer(self)
         self._retry.setSingleShot(True)
         self._retry.setInterval(_RETRY_MS)
         self._retry.timeout.connect(self._write_again)
-        clerk.ask(lambda records: records.annotations.on_study(study), book.load)
+        executor.ask(lambda records: records.annotations.on_study(study), book.load)
         for mark in book.marks():
             self._write(mark.id, mark)
         book.saved.connect(lambda mark: self._write(mark.id, mark))
@@ -48,7 +48,7 @@ class Keeper(QObject):
     def _write(self, identifier: str, mark: Annotation | None) -> None:
         self._wanted[identifier] = mark
         work = partial(_keep, self._study, identifier, mark)
-        self._clerk.ask(work, lambda _: self._kept(identifier, mark), self._failed)
+        self._executor.ask(work, lambda _: self._kept(identifier, mark), self._failed)
 
     def _write_again(self) -> None:
         for identifier, mark in list(self._wanted.items()):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QPointF
 
-from tumorviewer.desktop.annotations.shapes import Axes, handles
-from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.annotations.shapes import Axes, find_handles
+from tumorviewer.desktop.annotations.study_annotations import StudyAnnotations
 from tumorviewer.desktop.viewer.view_state import ViewState
 from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.imaging.measurement import REGIONS, AnnotationKind, Points, trace_outline
@@ -29,59 +29,59 @@ class Hit:
     """One of its points; None for the mark as a whole."""
 
 
-def axes(state: ViewState) -> Axes:
+def find_axes(state: ViewState) -> Axes:
     """Unit vectors of the shown plane."""
     assert state.stack is not None
     right, down = state.stack.right, state.stack.down
     return Axes(right / np.linalg.norm(right), down / np.linalg.norm(down))
 
 
-def points_of(mark: Annotation) -> Points:
+def get_points(mark: Annotation) -> Points:
     """``(N, 3)`` LPS+ mm."""
     return np.array(mark.points_mm, float).reshape(-1, 3)
 
 
-def shown(viewport: Viewport, book: MarkBook) -> Iterator[Annotation]:
+def list_shown(viewport: Viewport, book: StudyAnnotations) -> Iterator[Annotation]:
     """The marks that lie in the plane of a viewport."""
     return _in_plane(viewport, book, book.marks())
 
 
-def shows(viewport: Viewport, book: MarkBook, *marks: Annotation) -> bool:
+def shows_annotation(viewport: Viewport, book: StudyAnnotations, *marks: Annotation) -> bool:
     """Whether any of these marks lies in the plane of a viewport."""
     return any(True for _ in _in_plane(viewport, book, marks))
 
 
 def _in_plane(
-    viewport: Viewport, book: MarkBook, marks: Iterable[Annotation]
+    viewport: Viewport, book: StudyAnnotations, marks: Iterable[Annotation]
 ) -> Iterator[Annotation]:
     state, key = viewport.state, book.key_of(viewport.state.volume)
     if state.stack is None or viewport.message or state.absence():
         return
     for mark in marks:
         same = mark.volume == key or _shares_frame(mark, state)
-        if same and _lies_in(state, points_of(mark)):
+        if same and _lies_in(state, get_points(mark)):
             yield mark
 
 
-def hit(viewport: Viewport, book: MarkBook, at: QPointF) -> Hit | None:
+def find_hit(viewport: Viewport, book: StudyAnnotations, at: QPointF) -> Hit | None:
     """The mark at a point of a viewport; of several the selected one, else the last made."""
     key = book.key_of(viewport.state.volume)
-    marks = [mark for mark in shown(viewport, book) if mark.volume == key]
+    marks = [mark for mark in list_shown(viewport, book) if mark.volume == key]
     for mark in sorted(marks, key=lambda one: one.id == book.selected)[::-1]:
-        points = on_screen(viewport, points_of(mark))
+        points = map_to_screen(viewport, get_points(mark))
         near = [
             h
-            for h in handles(AnnotationKind(mark.type), points_of(mark))
+            for h in find_handles(AnnotationKind(mark.type), get_points(mark))
             if _far(points[h], at) < _REACH
         ]
         if near:
             return Hit(mark, min(near, key=lambda h: _far(points[h], at)))
-        if any(_off(line, at) < _REACH for line in lines_of(viewport, mark)):
+        if any(_off(line, at) < _REACH for line in get_lines(viewport, mark)):
             return Hit(mark, None)
     return None
 
 
-def on_screen(viewport: Viewport, points: Points) -> list[QPointF]:
+def map_to_screen(viewport: Viewport, points: Points) -> list[QPointF]:
     """Points of the patient in a viewport's coordinates, which are linear in them."""
     corners = np.vstack([np.zeros(3), np.eye(3)])
     transform, state = viewport.transform(), viewport.state
@@ -91,13 +91,13 @@ def on_screen(viewport: Viewport, points: Points) -> list[QPointF]:
     return [QPointF(x, y) for x, y in places]
 
 
-def lines_of(viewport: Viewport, mark: Annotation) -> list[list[QPointF]]:
+def get_lines(viewport: Viewport, mark: Annotation) -> list[list[QPointF]]:
     """A mark as lines on the screen."""
-    kind, points = AnnotationKind(mark.type), points_of(mark)
+    kind, points = AnnotationKind(mark.type), get_points(mark)
     if kind in REGIONS and len(points) > 2:
-        ring = on_screen(viewport, trace_outline(kind, points))
+        ring = map_to_screen(viewport, trace_outline(kind, points))
         return [[*ring, ring[0]]]
-    ends = on_screen(viewport, points)
+    ends = map_to_screen(viewport, points)
     if kind in (AnnotationKind.POINT, AnnotationKind.TEXT):
         cross = QPointF(6, 0), QPointF(0, 6)
         return [[ends[0] - step, ends[0] + step] for step in cross]

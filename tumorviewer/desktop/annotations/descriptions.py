@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tumorviewer import language
-from tumorviewer.desktop.viewer.readout import number
+from tumorviewer.desktop.viewer.readout import format_value
 from tumorviewer.imaging.measurement import REGIONS, AnnotationKind
 from tumorviewer.language import later, tr
 from tumorviewer.records import Annotation
@@ -44,26 +44,29 @@ ON_SLAB = later("Intensities are of the maximum over a slab of {slab} mm, not of
 CROSSES = later("The outline crosses itself: its area is not what it encloses.")
 
 
-def title(mark: Annotation) -> str:
+def name_annotation(mark: Annotation) -> str:
     return tr(TITLES[AnnotationKind(mark.type)])
 
 
-def lines(mark: Annotation) -> list[str]:
+def describe_annotation(mark: Annotation) -> list[str]:
     """The reader's text and the figures of a mark."""
-    return [line for line in (mark.text, *figures(mark)) if line]
+    return [line for line in (mark.text, *format_measurements(mark)) if line]
 
 
-def headline(mark: Annotation) -> list[str]:
+def summarise_annotation(mark: Annotation) -> list[str]:
     """The reader's text, and what matters most of the figures, on one line each."""
-    first = figures(mark)[:1]
+    first = format_measurements(mark)[:1]
     if "mean" in mark.values:
         extent = _extent(mark.values)
-        mean, sd = number(mark.values["mean"], extent), number(mark.values["sd"], extent)
+        mean, sd = (
+            format_value(mark.values["mean"], extent),
+            format_value(mark.values["sd"], extent),
+        )
         first = [f"{mean} ± {sd}  {_area(mark.values)}"]
     return [line for line in (mark.text, *first) if line]
 
 
-def figures(mark: Annotation) -> list[str]:
+def format_measurements(mark: Annotation) -> list[str]:
     """What was measured, with units."""
     kind, values = AnnotationKind(mark.type), mark.values
     unit = str(values.get("unit", "mm"))
@@ -82,7 +85,7 @@ def figures(mark: Annotation) -> list[str]:
     return [_with_unit(values["value"], values, 1)]
 
 
-def warnings(mark: Annotation) -> list[str]:
+def list_warnings(mark: Annotation) -> list[str]:
     """What must be known of the figures."""
     kind, values = AnnotationKind(mark.type), mark.values
     found = []
@@ -99,8 +102,8 @@ def _statistics(values: Mapping[str, Any]) -> list[str]:
     if "mean" not in values:
         return []
     extent = _extent(values)
-    mean, sd = number(values["mean"], extent), number(values["sd"], extent)
-    least, most = number(values["minimum"], extent), number(values["maximum"], extent)
+    mean, sd = format_value(values["mean"], extent), format_value(values["sd"], extent)
+    least, most = format_value(values["minimum"], extent), format_value(values["maximum"], extent)
     unit = values.get("intensity_unit", "")
     return [
         tr("Mean {mean}  SD {sd} {unit}", mean=mean, sd=sd, unit=unit).rstrip(),
@@ -123,4 +126,4 @@ def _extent(values: Mapping[str, Any]) -> float:
 
 
 def _with_unit(value: float, values: Mapping[str, Any], extent: float) -> str:
-    return f"{number(value, extent)} {values.get('intensity_unit', '')}".rstrip()
+    return f"{format_value(value, extent)} {values.get('intensity_unit', '')}".rstrip()

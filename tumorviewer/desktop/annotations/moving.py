@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF
 
 from tumorviewer.desktop.annotations import canvas, descriptions, shapes
-from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.annotations.study_annotations import StudyAnnotations
 from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.imaging.measurement import AnnotationKind, Points, measure_annotation
 from tumorviewer.language import small, tr
@@ -22,7 +22,7 @@ class Nudge:
     """The arrow keys have hold of a mark, or of one of its points."""
 
     viewport: Viewport
-    book: MarkBook
+    book: StudyAnnotations
     identifier: str
     handle: int | None = None
     """One of its points; None for the mark as a whole."""
@@ -33,14 +33,14 @@ class Nudge:
         """As it is by now; None if it is not chosen, or not in this plane, any more."""
         if self.book.selected != self.identifier:
             return None
-        seen = canvas.shown(self.viewport, self.book)
+        seen = canvas.list_shown(self.viewport, self.book)
         return next((mark for mark in seen if mark.id == self.identifier), None)
 
     def turn(self) -> None:
         """Take hold of the next point; after the last one, of the whole."""
         mark = self.mark
         if mark is not None:
-            held = [None, *shapes.handles(AnnotationKind(mark.type), canvas.points_of(mark))]
+            held = [None, *shapes.find_handles(AnnotationKind(mark.type), canvas.get_points(mark))]
             self.handle = held[(held.index(self.handle) + 1) % len(held)]
             self.viewport.update()
 
@@ -50,15 +50,17 @@ class Nudge:
         if mark is not None:
             step = self.viewport.step_of(pixels * self.viewport.scale())
             way = state.to_patient(step) - state.to_patient(QPointF())
-            points = flat(self.viewport, mark)
-            self._moved = moved(self.viewport, mark, self.handle, points, way)
+            points = flatten_points(self.viewport, mark)
+            self._moved = move_annotation(self.viewport, mark, self.handle, points, way)
             self.book.preview(self._moved)
 
     def keep(self) -> None:
         """Keep what was moved since it was kept last; it is undone in one."""
         mark, self._moved = self._moved, None
         if mark is not None and self.book.get(mark.id) is not None:
-            self.book.change(mark, tr("move {mark} by keys", mark=small(descriptions.title(mark))))
+            self.book.change(
+                mark, tr("move {mark} by keys", mark=small(descriptions.name_annotation(mark)))
+            )
 
     def prompt(self) -> str:
         """What the reader can do."""
@@ -66,22 +68,22 @@ class Nudge:
         if mark is None:
             return ""
         held = tr("all of it") if self.handle is None else tr("point {n}", n=self.handle + 1)
-        return f"{descriptions.title(mark)}, {held}: {tr(descriptions.NUDGE)}"
+        return f"{descriptions.name_annotation(mark)}, {held}: {tr(descriptions.NUDGE)}"
 
 
-def place(viewport: Viewport, at: QPointF) -> Points:
+def find_point(viewport: Viewport, at: QPointF) -> Points:
     """The point of the patient under a point of a viewport, the nearest within the image."""
     return _within(viewport, viewport.to_image(at))
 
 
-def flat(viewport: Viewport, mark: Annotation) -> Points:
+def flatten_points(viewport: Viewport, mark: Annotation) -> Points:
     """A mark's points, ``(N, 3)`` LPS+ mm, on the very plane that is shown."""
     state = viewport.state
-    points = (state.from_patient(point) for point in canvas.points_of(mark))
+    points = (state.from_patient(point) for point in canvas.get_points(mark))
     return np.array([state.to_patient(point) for point in points])
 
 
-def moved(
+def move_annotation(
     viewport: Viewport, mark: Annotation, handle: int | None, points_N3: Points, way: Points
 ) -> Annotation:
     """A mark after it was taken some way; its middle, or the point, stays within the image.
@@ -100,14 +102,14 @@ def moved(
     if handle is None:
         changed = points_N3 + (to - anchor)
     else:
-        axes = canvas.axes(viewport.state)
-        changed = shapes.drag(AnnotationKind(mark.type), points_N3, handle, to, axes)
-    return measured(replace(mark, points_mm=tuples(changed)), viewport)
+        axes = canvas.find_axes(viewport.state)
+        changed = shapes.drag_handle(AnnotationKind(mark.type), points_N3, handle, to, axes)
+    return measure_on_viewport(replace(mark, points_mm=as_tuples(changed)), viewport)
 
 
-def measured(mark: Annotation, viewport: Viewport) -> Annotation:
+def measure_on_viewport(mark: Annotation, viewport: Viewport) -> Annotation:
     """A mark with its figures, on the pixels that a viewport shows."""
-    state, points = viewport.state, canvas.points_of(mark)
+    state, points = viewport.state, canvas.get_points(mark)
     assert state.stack is not None
     kept = {name: mark.values[name] for name in _KEPT if name in mark.values}
     if len(points) < shapes.POINTS[AnnotationKind(mark.type)]:
@@ -120,7 +122,7 @@ def measured(mark: Annotation, viewport: Viewport) -> Annotation:
     return replace(mark, values=kept | found)
 
 
-def tuples(points: Points) -> tuple[tuple[float, float, float], ...]:
+def as_tuples(points: Points) -> tuple[tuple[float, float, float], ...]:
     """As :attr:`Annotation.points_mm`."""
     return tuple((float(x), float(y), float(z)) for x, y, z in points)
 

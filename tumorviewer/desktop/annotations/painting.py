@@ -10,10 +10,10 @@ from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 
 from tumorviewer.desktop.annotations import descriptions
-from tumorviewer.desktop.annotations.canvas import lines_of, on_screen, points_of, shown
+from tumorviewer.desktop.annotations.canvas import get_lines, get_points, list_shown, map_to_screen
 from tumorviewer.desktop.annotations.moving import Nudge
-from tumorviewer.desktop.annotations.shapes import handles
-from tumorviewer.desktop.annotations.study_annotations import MarkBook
+from tumorviewer.desktop.annotations.shapes import find_handles
+from tumorviewer.desktop.annotations.study_annotations import StudyAnnotations
 from tumorviewer.desktop.viewer.captions import ACCENT, MARGIN, OUTLINE, draw_text
 from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.imaging.measurement import AnnotationKind
@@ -42,20 +42,24 @@ class _Sketch(NamedTuple):
     def texts(self) -> list[str]:
         """Everything of the selected mark, a line of the others."""
         return (
-            descriptions.lines(self.mark) if self.is_selected else descriptions.headline(self.mark)
+            descriptions.describe_annotation(self.mark)
+            if self.is_selected
+            else descriptions.summarise_annotation(self.mark)
         )
 
 
-def draw(painter: QPainter, viewport: Viewport, book: MarkBook, drawn: Annotation | None) -> None:
+def draw_annotation(
+    painter: QPainter, viewport: Viewport, book: StudyAnnotations, drawn: Annotation | None
+) -> None:
     """All marks of the shown plane, and the one that is being drawn."""
     key = book.key_of(viewport.state.volume)
     selected = None if drawn is not None else book.selected
     sketches = [
-        _Sketch(mark, lines_of(viewport, mark), mark.id == selected, mark.volume == key)
-        for mark in shown(viewport, book)
+        _Sketch(mark, get_lines(viewport, mark), mark.id == selected, mark.volume == key)
+        for mark in list_shown(viewport, book)
     ]
     if drawn is not None:
-        sketches.append(_Sketch(drawn, lines_of(viewport, drawn), True, True))
+        sketches.append(_Sketch(drawn, get_lines(viewport, drawn), True, True))
     sketches.sort(key=lambda sketch: sketch.is_selected)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -82,7 +86,7 @@ def draw_nudge(painter: QPainter, nudge: Nudge) -> None:
     if mark is None:
         return
     if nudge.handle is not None:
-        draw_pen(painter, on_screen(viewport, points_of(mark))[nudge.handle])
+        draw_pen(painter, map_to_screen(viewport, get_points(mark))[nudge.handle])
     draw_prompt(painter, viewport, nudge.prompt())
 
 
@@ -105,10 +109,10 @@ def _draw_lines(painter: QPainter, sketch: _Sketch) -> None:
 
 
 def _draw_handles(painter: QPainter, viewport: Viewport, mark: Annotation) -> None:
-    points = on_screen(viewport, points_of(mark))
+    points = map_to_screen(viewport, get_points(mark))
     painter.setPen(QPen(OUTLINE, 1))
     painter.setBrush(ACCENT)
-    for handle in handles(AnnotationKind(mark.type), points_of(mark)):
+    for handle in find_handles(AnnotationKind(mark.type), get_points(mark)):
         painter.drawEllipse(points[handle], _HANDLE, _HANDLE)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 

@@ -44,7 +44,7 @@ class Axes(NamedTuple):
     down: Points
 
 
-def build(kind: AnnotationKind, clicks: Sequence[Points], axes: Axes) -> Points:
+def build_points(kind: AnnotationKind, clicks: Sequence[Points], axes: Axes) -> Points:
     """The points of a mark, or of the part of it that is drawn so far."""
     points = np.array(clicks)
     if kind in (AnnotationKind.ELLIPSE, AnnotationKind.RECTANGLE) and len(points) == 2:
@@ -54,7 +54,7 @@ def build(kind: AnnotationKind, clicks: Sequence[Points], axes: Axes) -> Points:
     return points
 
 
-def handles(kind: AnnotationKind, points: Points) -> list[int]:
+def find_handles(kind: AnnotationKind, points: Points) -> list[int]:
     """Which points can be dragged; of a long outline, some."""
     if kind is not AnnotationKind.FREEHAND:
         return list(range(len(points)))
@@ -62,7 +62,9 @@ def handles(kind: AnnotationKind, points: Points) -> list[int]:
     return list(range(0, len(points), step))
 
 
-def drag(kind: AnnotationKind, points: Points, handle: int, to: Points, axes: Axes) -> Points:
+def drag_handle(
+    kind: AnnotationKind, points: Points, handle: int, to: Points, axes: Axes
+) -> Points:
     """The mark after one of its points was taken to another place; it keeps its nature."""
     if kind is AnnotationKind.ELLIPSE:
         return _drag_axis(points, handle, to, axes)

@@ -12,7 +12,7 @@ from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Study, Volume
 
 
-class MarkBook(QObject):
+class StudyAnnotations(QObject):
     """Marks by their ids, in the order in which they were made."""
 
     changed = Signal()
@@ -100,7 +100,7 @@ class MarkBook(QObject):
 class _Put(QUndoCommand):
     def __init__(
         self,
-        book: MarkBook,
+        book: StudyAnnotations,
         identifier: str,
         before: Annotation | None,
         after: Annotation | None,

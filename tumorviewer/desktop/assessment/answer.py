@@ -8,8 +8,14 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from tumorviewer.analysis.finding import Finding
-from tumorviewer.desktop.widgets.bars import Bar, ProbabilityBars, percent
-from tumorviewer.desktop.widgets.controls import button, clear, heading, label, plain_tip
+from tumorviewer.desktop.widgets.bars import Bar, ProbabilityBars, format_percent
+from tumorviewer.desktop.widgets.controls import (
+    clear_layout,
+    format_tip,
+    make_button,
+    make_heading,
+    make_label,
+)
 from tumorviewer.export.wording import describe_variation, join_names
 from tumorviewer.language import later, tr
 from tumorviewer.language import percent as rounded
@@ -41,26 +47,26 @@ class Answer(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._finding: Finding | None = None
-        self._class = label("", "title")
+        self._class = make_label("", "title")
         self._class.setAccessibleName(tr("Answer"))
-        self._scope = label("", "secondary")
-        self._insist = button(tr("Show anyway"))
+        self._scope = make_label("", "secondary")
+        self._insist = make_button(tr("Show anyway"))
         self._insist.clicked.connect(self.insisted)
         self._bars = ProbabilityBars()
-        self._sets = label("", "small")
-        self._sets.setToolTip(plain_tip(tr(SETS_TIP)))
-        self._vary = button(tr("Try small changes"), "link")
-        self._vary.setToolTip(plain_tip(tr(VARY_TIP)))
+        self._sets = make_label("", "small")
+        self._sets.setToolTip(format_tip(tr(SETS_TIP)))
+        self._vary = make_button(tr("Try small changes"), "link")
+        self._vary.setToolTip(format_tip(tr(VARY_TIP)))
         self._vary.clicked.connect(self.variation_wanted)
-        self._variation = label("", "small")
-        self._slice = label("", "small")
+        self._variation = make_label("", "small")
+        self._slice = make_label("", "small")
         self._flags = QVBoxLayout()
         self._flags.setSpacing(4)
         self._key_slices = QGridLayout()
         self._key_slices.setSpacing(4)
         for column in range(_KEY_COLUMNS):
             self._key_slices.setColumnStretch(column, 1)
-        self._key_heading = heading(tr("Deciding slices"))
+        self._key_heading = make_heading(tr("Deciding slices"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
@@ -85,11 +91,11 @@ class Answer(QWidget):
                 describe_variation(finding, finding.variation) if finding.variation else ""
             )
         hides = finding.is_outside and not insisted
-        self._class.setText(tr(NONE_NAMED) if hides else title(finding))
+        self._class.setText(tr(NONE_NAMED) if hides else name_answer(finding))
         self._scope.setText("" if hides else _scope(finding))
         self._show_flags(_remarks(finding, insisted))
         self._bars.set_bars(_bars(finding))
-        self._sets.setText(set_words(finding))
+        self._sets.setText(describe_prediction_sets(finding))
         several = len(finding.slices) > 1
         for part, is_shown in (
             (self._scope, not hides),
@@ -113,14 +119,14 @@ class Answer(QWidget):
         self._slice.setText("" if self._finding is None else _slice_words(self._finding, index))
 
     def _show_flags(self, flags: Sequence[str]) -> None:
-        clear(self._flags)
+        clear_layout(self._flags)
         for flag in flags:
-            self._flags.addWidget(label(flag, "warning"))
+            self._flags.addWidget(make_label(flag, "warning"))
 
     def _show_key_slices(self, finding: Finding, slices: Sequence[int]) -> None:
-        clear(self._key_slices)
+        clear_layout(self._key_slices)
         for at, index in enumerate(slices[:_MAX_KEY_SLICES]):
-            made = button(
+            made = make_button(
                 tr("Slice {n}", n=index + 1), "chip", tr("Show deciding slice {n}", n=index + 1)
             )
             made.setToolTip(_slice_words(finding, index))
@@ -128,14 +134,14 @@ class Answer(QWidget):
             self._key_slices.addWidget(made, at // _KEY_COLUMNS, at % _KEY_COLUMNS)
 
 
-def title(finding: Finding) -> str:
+def name_answer(finding: Finding) -> str:
     """The class, the classes that remain possible, or that none is named."""
     if not finding.abstains:
         return tr(finding.labels[finding.predicted_class])
     return _alternatives(finding, finding.candidates) or tr(NONE_NAMED)
 
 
-def set_words(finding: Finding) -> str:
+def describe_prediction_sets(finding: Finding) -> str:
     """The prediction sets: ``At 90 %, 95 %: Glioma. At 99 %: Glioma or meningioma.``"""
     promises: dict[tuple[str, ...], list[str]] = {}
     for one in finding.sets:
@@ -176,7 +182,7 @@ def _bars(finding: Finding) -> tuple[Bar, ...]:
 
 
 def _scope(finding: Finding) -> str:
-    probability = percent(float(finding.probabilities.max()))
+    probability = format_percent(float(finding.probabilities.max()))
     judged = len(finding.slices)
     if judged > 1:
         said = tr("{share} for the volume, from {n} slices", share=probability, n=judged)
@@ -192,7 +198,7 @@ def _runner_up(finding: Finding) -> str:
     if finding.probabilities.max() >= _CLEAR or len(finding.classes) < 2:
         return ""
     second = int(finding.probabilities.argsort()[-2])
-    share = percent(float(finding.probabilities[second]))
+    share = format_percent(float(finding.probabilities[second]))
     name = tr(finding.labels[finding.classes[second]])
     return tr(". Not clear: {name} has {share}.", name=name, share=share)
 
@@ -203,5 +209,5 @@ def _slice_words(finding: Finding, index: int) -> str:
         return tr("Slice {n}: not judged", n=index + 1)
     probabilities = finding.slice_probabilities[finding.slices.index(index)]
     name = finding.classes[int(probabilities.argmax())]
-    share = percent(float(probabilities.max()))
+    share = format_percent(float(probabilities.max()))
     return tr("Slice {n}: {name} {share}", n=index + 1, name=tr(finding.labels[name]), share=share)

@@ -14,10 +14,10 @@ from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.controls import (
     ElidedLabel,
     ProgressRow,
-    button,
-    heading,
-    label,
-    rule,
+    make_button,
+    make_heading,
+    make_label,
+    make_rule,
 )
 from tumorviewer.language import later, tr
 
@@ -57,9 +57,14 @@ class AssessmentPanel(QFrame):
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(12)
         self._answer_parts = (
-            self.answer, rule(), self.maps, rule(), self.evidence, rule(), self.model
+            self.answer, make_rule(), self.maps, make_rule(), self.evidence, make_rule(), self.model
         )  # fmt: skip
-        for part in (heading(tr("Assessment")), self.message, self.progress, *self._answer_parts):
+        for part in (
+            make_heading(tr("Assessment")),
+            self.message,
+            self.progress,
+            *self._answer_parts,
+        ):
             column.addWidget(part)
         column.addStretch(1)
         layout = QVBoxLayout(self)
@@ -136,8 +141,8 @@ class Message(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._action = ""
-        self._text = label()
-        self._button = button("")
+        self._text = make_label()
+        self._button = make_button("")
         self._button.clicked.connect(lambda: self.action_wanted.emit(self._action))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -167,19 +172,19 @@ class ModelLines(QWidget):
             name: ElidedLabel()
             for name in (later("Model"), later("Version"), later("Weights"), later("Device"))
         }
-        self._pooling = label("", "small")
-        self.reliability = button(tr("How reliable is it?"), "link")
+        self._pooling = make_label("", "small")
+        self.reliability = make_button(tr("How reliable is it?"), "link")
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         for row, (name, value) in enumerate(self._values.items()):
-            grid.addWidget(label(tr(name), "secondary"), row, 0)
+            grid.addWidget(make_label(tr(name), "secondary"), row, 0)
             grid.addWidget(value, row, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(heading(tr("Model")))
+        layout.addWidget(make_heading(tr("Model")))
         layout.addLayout(grid)
         layout.addWidget(self._pooling)
         layout.addWidget(self.reliability, 0, Qt.AlignmentFlag.AlignLeft)
@@ -210,5 +215,5 @@ def _research_use() -> QWidget:
     foot = QWidget()
     layout = QHBoxLayout(foot)
     layout.setContentsMargins(16, 8, 16, 8)
-    layout.addWidget(label(tr(RESEARCH_USE), "research"))
+    layout.addWidget(make_label(tr(RESEARCH_USE), "research"))
     return foot

@@ -22,14 +22,14 @@ from PySide6.QtWidgets import (
 )
 
 from tumorviewer.desktop.assessment import card_words
-from tumorviewer.desktop.assessment.card_words import Section
-from tumorviewer.desktop.assessment.data_folder import DataFolder, picture
-from tumorviewer.desktop.assessment.evidence_panel import blank, pixmap
+from tumorviewer.desktop.assessment.card_words import CardSection
+from tumorviewer.desktop.assessment.data_folder import DataFolder, read_picture
+from tumorviewer.desktop.assessment.evidence_panel import make_blank_icon, make_pixmap
 from tumorviewer.desktop.assessment.reliability import ReliabilityDiagram
-from tumorviewer.desktop.services.jobs import Job, Jobs
+from tumorviewer.desktop.services.jobs import BackgroundJob, JobQueue
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.controls import label
-from tumorviewer.desktop.widgets.pages import Page, Table
+from tumorviewer.desktop.widgets.controls import make_label
+from tumorviewer.desktop.widgets.pages import Page, TextTable
 from tumorviewer.language import number, percent, tr
 from tumorviewer.models import ModelCard, bundle
 from tumorviewer.models.trust_measures import ConfidentMistake
@@ -66,7 +66,7 @@ class CardDialog(QDialog):
         foot.setContentsMargins(16, 0, 16, 0)
         foot.addWidget(buttons)
         layout.addLayout(foot)
-        self._jobs = Jobs(parent=self)
+        self._jobs = JobQueue(parent=self)
         mistakes = card.trust.mistakes if card.trust else ()
         if mistakes:
             work = partial(_pictures, model, data_folder, mistakes)
@@ -81,13 +81,13 @@ class CardPage(Page):
         super().__init__(tr("Card of {name}", name=card.title))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._mistakes: MistakeList | None = None
-        self._missing = label("", "small")
+        self._missing = make_label("", "small")
         self._missing.hide()
         name = tr("{name} {version}", name=card.name, version=card.version)
-        self.add(label(card.title, "title"), label(name, "secondary"))
+        self.add(make_label(card.title, "title"), make_label(name, "secondary"))
         if card.summary:
-            self.add(label(card.summary))
-        for section in card_words.sections(card):
+            self.add(make_label(card.summary))
+        for section in card_words.describe_card(card):
             self._add_section(card, section)
         self.end()
 
@@ -115,19 +115,19 @@ class CardPage(Page):
         else:
             bar.setValue(bar.value() + step)
 
-    def _add_section(self, card: ModelCard, section: Section) -> None:
-        self.add(label(section.title, "subtitle"))
-        self.add(*(label(sentence) for sentence in section.sentences))
+    def _add_section(self, card: ModelCard, section: CardSection) -> None:
+        self.add(make_label(section.title, "subtitle"))
+        self.add(*(make_label(sentence) for sentence in section.sentences))
         if section.table is not None and section.table.rows:
-            table = Table(section.table.name)
+            table = TextTable(section.table.name)
             table.show_rows(section.table.headings, section.table.rows)
             self.add(table)
         self._add_picture(card, section.key)
 
     def _add_picture(self, card: ModelCard, key: str) -> None:
         trust = card.trust
-        if key == "classes" and (found := card_words.confusion(card)) is not None:
-            self.add(label(tr("Rows: what it was. Columns: what the model said."), "small"))
+        if key == "classes" and (found := card_words.tabulate_confusion(card)) is not None:
+            self.add(make_label(tr("Rows: what it was. Columns: what the model said."), "small"))
             self.add(ConfusionMatrix(*found))
         elif key == "probability" and trust is not None and trust.calibration is not None:
             diagram = ReliabilityDiagram()
@@ -153,18 +153,18 @@ class MistakeList(QListWidget):
         self.setWordWrap(True)
         self.setTabKeyNavigation(False)
         for one in mistakes:
-            was, said = (card_words.label_of(card, name) for name in (one.label, one.predicted))
+            was, said = (card_words.display_name(card, name) for name in (one.label, one.predicted))
             text = tr(
                 "{said} ({share}); it was {was}",
                 said=said, share=percent(one.probability, 1), was=was,
             )  # fmt: skip
-            self.addItem(QListWidgetItem(blank(_SIDE), text))
+            self.addItem(QListWidgetItem(make_blank_icon(_SIDE), text))
             self.item(self.count() - 1).setToolTip(one.source)
         self.setMinimumHeight((_SIDE + 76) * (1 + (len(mistakes) - 1) // 4))
 
     def show_pictures(self, pictures: Pictures) -> None:
         for at, one in pictures.items():
-            self.item(at).setIcon(pixmap(one, _SIDE))
+            self.item(at).setIcon(make_pixmap(one, _SIDE))
 
 
 class ConfusionMatrix(QWidget):
@@ -201,7 +201,7 @@ class ConfusionMatrix(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        colours, step = theme.current(), self._step()
+        colours, step = theme.current_colours(), self._step()
         width = min(self.width(), 720) / (len(self._classes) + 1)
         painter.setPen(QColor(colours.secondary))
         for at, name in enumerate(self._classes):
@@ -217,7 +217,7 @@ class ConfusionMatrix(QWidget):
         self, painter: QPainter, cell: QRectF, share: float, n: int, *, is_right: bool
     ) -> None:
         """The fuller the colour, the larger the share of the row."""
-        colours = theme.current()
+        colours = theme.current_colours()
         fill = QColor(colours.accent if is_right else colours.warning)
         fill.setAlphaF(0.08 + 0.42 * share if n else 0.0)
         painter.fillRect(cell, QColor(colours.raised))
@@ -234,7 +234,9 @@ def _write(painter: QPainter, cell: QRectF, text: str, *, centred: bool) -> None
     painter.drawText(cell, side | Qt.AlignmentFlag.AlignVCenter, elided)
 
 
-def _pictures(model: Path, folder: str, mistakes: Sequence[ConfidentMistake], job: Job) -> Pictures:
+def _pictures(
+    model: Path, folder: str, mistakes: Sequence[ConfidentMistake], job: BackgroundJob
+) -> Pictures:
     shipped = bundle.read_trust_arrays(model).get("mistakes.pictures")
     if shipped is not None:
         return {at: one.astype(np.uint8) for at, one in enumerate(shipped)}
@@ -245,5 +247,5 @@ def _pictures(model: Path, folder: str, mistakes: Sequence[ConfidentMistake], jo
     for at, one in enumerate(mistakes):
         job.check()
         if one.digest in paths:
-            found[at] = picture(paths[one.digest], one.slice)
+            found[at] = read_picture(paths[one.digest], one.slice)
     return found

@@ -38,7 +38,7 @@ _AREAS = frozenset({"roc_auc", "macro_f1"})
 
 
 @dataclass(frozen=True)
-class Table:
+class CardTable:
     """Rows below headings; the first cell of a row names it."""
 
     name: str
@@ -47,21 +47,21 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Section:
+class CardSection:
     """One part of the card."""
 
     key: str
     title: str
     sentences: tuple[str, ...] = ()
-    table: Table | None = None
+    table: CardTable | None = None
 
 
-def sections(card: ModelCard) -> Iterator[Section]:
+def describe_card(card: ModelCard) -> Iterator[CardSection]:
     """All of the card, in the order that a reader needs it."""
     trust = card.trust
-    yield Section("for", tr("What it is for"), (card.intended_use,))
+    yield CardSection("for", tr("What it is for"), (card.intended_use,))
     limits = card.limits or (tr("The card does not say."),)
-    yield Section("not_for", tr("What it is not for, and where it fails"), limits)
+    yield CardSection("not_for", tr("What it is not for, and where it fails"), limits)
     yield from _figures(card)
     yield _probabilities(trust)
     yield _familiarity(trust.familiarity if trust else None)
@@ -72,7 +72,7 @@ def sections(card: ModelCard) -> Iterator[Section]:
     yield _training(card)
 
 
-def interval(measured: Measured, digits: int = 1) -> str:
+def format_interval(measured: Measured, digits: int = 1) -> str:
     """A share with its interval: ``97.8 % (95.9 to 99.2)``."""
     return tr(
         "{value} ({low} to {high})",
@@ -82,46 +82,46 @@ def interval(measured: Measured, digits: int = 1) -> str:
     )
 
 
-def label_of(card: ModelCard, name: str) -> str:
+def display_name(card: ModelCard, name: str) -> str:
     """What a reader sees for a class."""
     return tr(card.labels.get(name, name))
 
 
-def confusion(card: ModelCard) -> tuple[tuple[str, ...], list[list[int]]] | None:
+def tabulate_confusion(card: ModelCard) -> tuple[tuple[str, ...], list[list[int]]] | None:
     """Classes, and how often an item of each (a row) was given each (a column)."""
     for figures in card.figures.values():
         found = figures.get("confusion") if isinstance(figures, Mapping) else None
         if isinstance(found, Mapping) and found.get("matrix"):
-            return tuple(label_of(card, name) for name in found["classes"]), found["matrix"]
+            return tuple(display_name(card, name) for name in found["classes"]), found["matrix"]
     return None
 
 
-def _measured(key: str, title: str, sentences: tuple[str, ...]) -> Section:
-    return Section(key, title, sentences or (tr(UNMEASURED),))
+def _measured(key: str, title: str, sentences: tuple[str, ...]) -> CardSection:
+    return CardSection(key, title, sentences or (tr(UNMEASURED),))
 
 
-def _probabilities(trust: Trust | None) -> Section:
+def _probabilities(trust: Trust | None) -> CardSection:
     title = tr("Do its probabilities mean what they say?")
-    said = tuple(reliability.words(trust)) if trust and trust.calibration else ()
+    said = tuple(reliability.describe_reliability(trust)) if trust and trust.calibration else ()
     return _measured("probability", title, said)
 
 
-def _figures(card: ModelCard) -> Iterator[Section]:
+def _figures(card: ModelCard) -> Iterator[CardSection]:
     found = [figures for figures in card.figures.values() if _is_set(figures)]
     if not found:
         yield _measured("figures", tr("On whom it was tried, and how well it did"), ())
     for figures in found[:1]:
-        yield Section(
+        yield CardSection(
             "figures",
             tr("On whom it was tried, and how well it did"),
             tuple(_tried(figures)),
-            Table(
+            CardTable(
                 tr("Figures of the whole"), ("", tr("Value"), tr("95 % interval")),
                 tuple(_row(tr(words), key, figures) for key, words in _FIGURES.items()
                       if figures.get(key) is not None),
             ),
         )  # fmt: skip
-        yield Section("classes", tr("Class by class"), (), _classes(card, figures))
+        yield CardSection("classes", tr("Class by class"), (), _classes(card, figures))
 
 
 def _is_set(figures: object) -> bool:
@@ -162,16 +162,16 @@ def _figure(key: str, value: float) -> str:
     return number(value, ".3f") if key in _AREAS else percent(value, 1)
 
 
-def _classes(card: ModelCard, figures: Mapping[str, Any]) -> Table | None:
+def _classes(card: ModelCard, figures: Mapping[str, Any]) -> CardTable | None:
     of_class = figures.get("per_class")
     if not isinstance(of_class, Mapping):
         return None
     rows = tuple(
-        (label_of(card, name), number(one.get("n", 0), ","), *_cells(one))
+        (display_name(card, name), number(one.get("n", 0), ","), *_cells(one))
         for name, one in of_class.items()
     )
     headings = ("", tr("Pictures"), *map(tr, _OF_CLASS.values()))
-    return Table(tr("Figures of each class"), headings, rows)
+    return CardTable(tr("Figures of each class"), headings, rows)
 
 
 def _cells(figures: Mapping[str, Any]) -> Iterator[str]:
@@ -183,10 +183,10 @@ def _cells(figures: Mapping[str, Any]) -> Iterator[str]:
         elif low is None or high is None:
             yield percent(value, 1)
         else:
-            yield interval(Measured(value, low, high), 0)
+            yield format_interval(Measured(value, low, high), 0)
 
 
-def _familiarity(known: OodMeasures | None) -> Section:
+def _familiarity(known: OodMeasures | None) -> CardSection:
     title = tr("Does it know when an image is not of its kind?")
     if known is None:
         return _measured("kind", title, ())
@@ -194,7 +194,7 @@ def _familiarity(known: OodMeasures | None) -> Section:
         tr(
             "Held-out pictures of its own kind that are refused: {refused}; marked as unusual or "
             "refused: {marked}.",
-            refused=interval(known.false_alarms), marked=interval(known.marked),
+            refused=format_interval(known.false_alarms), marked=format_interval(known.marked),
         ),
         tr(
             "Telling other kinds of image from its own: area under the ROC curve {value} ({low} "
@@ -214,7 +214,9 @@ def _familiarity(known: OodMeasures | None) -> Section:
         for one in known.sites
     )
     headings = ("", tr("Images"), "AUROC", tr("Refused"), tr("Marked or refused"))
-    return Section("kind", title, sentences, Table(tr("Other kinds of image"), headings, rows))
+    return CardSection(
+        "kind", title, sentences, CardTable(tr("Other kinds of image"), headings, rows)
+    )
 
 
 def _kind(one: OodTestSet) -> tuple[str, ...]:
@@ -222,7 +224,7 @@ def _kind(one: OodTestSet) -> tuple[str, ...]:
     return tr(one.kind), number(one.count), area, percent(one.refused), percent(one.marked)
 
 
-def _maps(known: MapMeasures | None) -> Section:
+def _maps(known: MapMeasures | None) -> CardSection:
     title = tr("Do its maps point at the tumour?")
     if known is None:
         return _measured("maps", title, ())
@@ -235,8 +237,8 @@ def _maps(known: MapMeasures | None) -> Section:
     rows = tuple(
         (
             _method(one.method),
-            interval(one.pointing, 0),
-            interval(one.energy, 0),
+            format_interval(one.pointing, 0),
+            format_interval(one.energy, 0),
             number(one.iou.value, ".2f"),
             number(one.road.value, "+.2f"),
             tr("passes") if one.passes else tr("fails"),
@@ -245,38 +247,40 @@ def _maps(known: MapMeasures | None) -> Section:
     )
     headings = (tr("Method"), tr("Highest point inside"), tr("Map inside"), "IoU", "ROAD",
                 tr("Randomisation check"))  # fmt: skip
-    return Section("maps", title, (said,), Table(tr("Saliency methods"), headings, rows))
+    return CardSection("maps", title, (said,), CardTable(tr("Saliency methods"), headings, rows))
 
 
 def _method(name: str) -> str:
     return METHODS[name].title if name in METHODS else name
 
 
-def _mistakes(card: ModelCard) -> Section:
+def _mistakes(card: ModelCard) -> CardSection:
     title = tr("Its worst mistakes")
     if card.trust is None:
         return _measured("mistakes", title, ())
     if not card.trust.mistakes:
-        return Section("mistakes", title, (tr("On the held-out pictures it made none."),))
+        return CardSection("mistakes", title, (tr("On the held-out pictures it made none."),))
     said = tr("The surest of its wrong answers on held-out pictures, one of each group.")
-    return Section("mistakes", title, (said,))
+    return CardSection("mistakes", title, (said,))
 
 
-def _similar(known: SimilarityIndex | None) -> Section:
+def _similar(known: SimilarityIndex | None) -> CardSection:
     title = tr("Are the similar cases it shows of the same class?")
     if known is None:
         return _measured("similar", title, ())
     said = tr(
         "Of the five training cases most like a held-out picture, each of another group, {right} "
         "have its class; drawn at random it would be {chance}. The index holds {n} cases.",
-        right=interval(known.precision), chance=percent(known.chance), n=number(known.items, ","),
-    )  # fmt: skip
-    return Section(
+        right=format_interval(known.precision),
+        chance=percent(known.chance),
+        n=number(known.items, ","),
+    )
+    return CardSection(
         "similar", title, (said, tr("Data sets: {names}.", names="; ".join(known.sources)))
     )
 
 
-def _cohort(card: ModelCard) -> Section:
+def _cohort(card: ModelCard) -> CardSection:
     title = tr("Whom it was trained on")
     known = card.trust.cohort if card.trust else None
     if known is None:
@@ -301,10 +305,10 @@ def _cohort(card: ModelCard) -> Section:
     )
     unsaid = training_cohort.compare_with_cohort(training_cohort.Facts(), known)
     headings = ("", tr("98 % of the training data"), tr("Half below"))
-    return Section("cohort", title, unsaid, Table(tr("Training data"), headings, rows))
+    return CardSection("cohort", title, unsaid, CardTable(tr("Training data"), headings, rows))
 
 
-def _training(card: ModelCard) -> Section:
+def _training(card: ModelCard) -> CardSection:
     data = card.training.get("data", {})
     lines: list[str] = []
     if data:
@@ -317,11 +321,11 @@ def _training(card: ModelCard) -> Section:
             )
         )  # fmt: skip
     if counts := data.get("classes"):
-        told = (f"{label_of(card, name)} {number(n, ',')}" for name, n in counts.items())
+        told = (f"{display_name(card, name)} {number(n, ',')}" for name, n in counts.items())
         lines.append(tr("Of each class: {classes}.", classes=", ".join(told)))
     lines.append(tr("Licence of the model: {licence}.", licence=card.licence or tr("not stated")))
     lines.append(tr("Made on {date}.", date=date(card.created)))
-    return Section(
+    return CardSection(
         "training", tr("Training data and licence"), (*lines, *_references(card.references))
     )
 

@@ -45,7 +45,7 @@ class _Chart(QWidget):
         if self._rates:
             self.paint(painter)
             return
-        painter.setPen(QColor(theme.current().secondary))
+        painter.setPen(QColor(theme.current_colours().secondary))
         wrapped = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
         painter.drawText(self.rect(), int(wrapped), self._empty)
 
@@ -53,7 +53,7 @@ class _Chart(QWidget):
         raise NotImplementedError
 
 
-class Months(_Chart):
+class MonthChart(_Chart):
     """A point a month, with its interval; an open point stands for few studies."""
 
     def sizeHint(self) -> QSize:
@@ -63,7 +63,7 @@ class Months(_Chart):
         return QSize(320, 200)
 
     def paint(self, painter: QPainter) -> None:
-        colours = theme.current()
+        colours = theme.current_colours()
         inside = QRectF(self.rect()).adjusted(_LEFT, _TOP, -24, -_BOTTOM)
         _paint_grid(painter, inside)
         count = len(self._rates)
@@ -89,7 +89,7 @@ class Months(_Chart):
                 painter.drawText(foot, Qt.AlignmentFlag.AlignHCenter, said)
 
 
-class Bars(_Chart):
+class BarChart(_Chart):
     """A bar for each group, with its interval and its share in words."""
 
     def _step(self) -> int:
@@ -102,7 +102,7 @@ class Bars(_Chart):
         return QSize(320, self.sizeHint().height())
 
     def paint(self, painter: QPainter) -> None:
-        colours, step = theme.current(), self._step()
+        colours, step = theme.current_colours(), self._step()
         names = self.width() // 4  # whatever they are: charts below each other have one left edge
         words = painter.fontMetrics().horizontalAdvance("888 / 888 (100 %; 100–100)") + 16
         for row, (name, one) in enumerate(self._rates):
@@ -121,7 +121,7 @@ class Bars(_Chart):
 
 
 def _paint_grid(painter: QPainter, inside: QRectF) -> None:
-    colours = theme.current()
+    colours = theme.current_colours()
     for step in range(5):
         y = _y(inside, step / 4)
         painter.setPen(QColor(colours.border))
@@ -131,7 +131,7 @@ def _paint_grid(painter: QPainter, inside: QRectF) -> None:
 
 
 def _paint_bar(painter: QPainter, bar: QRectF, one: Rate) -> None:
-    colours = theme.current()
+    colours = theme.current_colours()
     thin = bar.adjusted(0, bar.height() / 4, 0, -bar.height() / 4)
     painter.fillRect(thin, QColor(colours.track))
     fill = QRectF(thin)

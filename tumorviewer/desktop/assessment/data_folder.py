@@ -86,7 +86,7 @@ class DataFolder:
             return
 
 
-def picture(path: Path, index: int, side: int = 128) -> NDArray[np.uint8]:
+def read_picture(path: Path, index: int, side: int = 128) -> NDArray[np.uint8]:
     """A training item as the window would show it, ``(H, W)`` grey or ``(H, W, 3)`` RGB.
 
     Parameters

@@ -14,9 +14,9 @@ from tumorviewer.analysis.finding import Finding, SimilarCases
 from tumorviewer.analysis.messages import Done, Failed, FindSimilar
 from tumorviewer.analysis.trust import training_cohort
 from tumorviewer.analysis.trust.map_verdict import MapCheck
-from tumorviewer.desktop.assessment.data_folder import DataFolder, picture
+from tumorviewer.desktop.assessment.data_folder import DataFolder, read_picture
 from tumorviewer.desktop.assessment.evidence_panel import EvidencePanel
-from tumorviewer.desktop.services.jobs import Job, Jobs
+from tumorviewer.desktop.services.jobs import BackgroundJob, JobQueue
 from tumorviewer.desktop.services.reading import Reading, Shown
 from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.errors import InputError
@@ -29,7 +29,7 @@ FOLDER = "data_folder"
 Pictures = dict[int, NDArray[np.uint8]]
 
 
-class EvidenceDesk(QObject):
+class EvidenceController(QObject):
     """Between the panel and who knows.
 
     Parameters
@@ -44,7 +44,7 @@ class EvidenceDesk(QObject):
         super().__init__(parent)
         self._panel, self._reading, self._settings = panel, reading, settings
         self._window = parent
-        self._jobs = Jobs(parent=self)
+        self._jobs = JobQueue(parent=self)
         self._request: int | None = None
         self._found: SimilarCases | None = None
         self._volume: Volume | None = None
@@ -52,7 +52,7 @@ class EvidenceDesk(QObject):
         panel.similar_wanted.connect(self.ask)
         panel.folder_wanted.connect(self.choose_folder)
         panel.card_wanted.connect(self.show_card)
-        reading.analyst.overheard.connect(self._hear)
+        reading.inference.overheard.connect(self._hear)
         reading.shown_changed.connect(self._turn)
         reading.volume_loaded.connect(self._loaded)
 
@@ -82,12 +82,12 @@ class EvidenceDesk(QObject):
         if volume is None:
             return
         try:
-            model = self._reading.analyst.find_model()
+            model = self._reading.inference.find_model()
         except InputError as error:
             self._panel.say(error.message)
             return
         self._panel.say(tr("Searching…"))
-        self._request = self._reading.analyst.submit(FindSimilar(volume, model, self.slice))
+        self._request = self._reading.inference.submit(FindSimilar(volume, model, self.slice))
 
     def choose_folder(self) -> None:
         """Let the user name the folder of the training data."""
@@ -103,7 +103,7 @@ class EvidenceDesk(QObject):
         from tumorviewer.desktop.assessment.card_view import CardDialog
 
         try:
-            model = self._reading.analyst.find_model()
+            model = self._reading.inference.find_model()
             CardDialog(self._window, model, str(self._settings[FOLDER])).open()
         except InputError as error:
             self._panel.say(error.message)
@@ -113,7 +113,7 @@ class EvidenceDesk(QObject):
 
     def _card(self) -> ModelCard | None:
         try:
-            return bundle.read_card(self._reading.analyst.find_model())
+            return bundle.read_card(self._reading.inference.find_model())
         except InputError:
             return None
 
@@ -144,7 +144,7 @@ class EvidenceDesk(QObject):
 
     def _hear_of_map(self, check: MapCheck) -> None:
         """Of the map that the words are about, the words say whether it may be believed."""
-        finding = self._reading.analyst.state.finding
+        finding = self._reading.inference.state.finding
         if finding is None or finding.saliency is None or check.against:
             return
         told = (finding.saliency.method, finding.saliency.target, finding.key_slices[:1])
@@ -157,7 +157,7 @@ class EvidenceDesk(QObject):
         if found is None:
             return
         try:
-            model = self._reading.analyst.find_model()
+            model = self._reading.inference.find_model()
         except InputError:
             return
         self._jobs.cancel()
@@ -186,7 +186,7 @@ def _missing(count: int) -> str:
     )
 
 
-def _pictures(model: Path, folder: str, found: SimilarCases, job: Job) -> Pictures:
+def _pictures(model: Path, folder: str, found: SimilarCases, job: BackgroundJob) -> Pictures:
     """Of each case whose picture can be had, by its place."""
     shipped = bundle.read_trust_arrays(model).get("similar.pictures")
     if shipped is not None:
@@ -198,7 +198,7 @@ def _pictures(model: Path, folder: str, found: SimilarCases, job: Job) -> Pictur
     for at, case in enumerate(found.cases):
         job.check()
         if case.digest in paths:
-            pictures[at] = picture(paths[case.digest], case.slice)
+            pictures[at] = read_picture(paths[case.digest], case.slice)
     return pictures
 
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLa
 from tumorviewer.analysis.finding import Finding, SimilarCases
 from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.controls import button, heading, label
+from tumorviewer.desktop.widgets.controls import make_button, make_heading, make_label
 from tumorviewer.desktop.widgets.pages import Sentences
 from tumorviewer.export.wording import explain_finding
 from tumorviewer.language import number, tr
@@ -34,27 +34,36 @@ class EvidencePanel(QWidget):
         super().__init__()
         self.setAccessibleName(tr("Evidence"))
         self._labels: Mapping[str, str] = {}
-        self.text = label()
+        self.text = make_label()
         self.text.setAccessibleName(tr("The answer in words"))
-        copy = button(tr("Copy"), "chip", tr("Copy the answer in words"))
+        copy = make_button(tr("Copy"), "chip", tr("Copy the answer in words"))
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text.text()))
         self.cohort = Sentences("small")
-        self._cohort_heading = heading(tr("This scan and the training data"))
+        self._cohort_heading = make_heading(tr("This scan and the training data"))
         self.similar = SimilarList()
-        self.ask = button(tr("Show the most similar training cases"), "chip")
+        self.ask = make_button(tr("Show the most similar training cases"), "chip")
         self.ask.clicked.connect(self.similar_wanted)
-        self.folder = button(tr("Where their pictures are…"), "chip")
+        self.folder = make_button(tr("Where their pictures are…"), "chip")
         self.folder.setToolTip(tr("Name the folder of this computer that holds the training data."))
         self.folder.clicked.connect(self.folder_wanted)
-        self.note = label("", "small")
-        card = button(tr("About this model…"), "chip")
+        self.note = make_label("", "small")
+        card = make_button(tr("About this model…"), "chip")
         card.clicked.connect(self.card_wanted)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        for part in (_row(heading(tr("In words")), copy), self.text, self._cohort_heading,
-                     self.cohort, heading(tr("Most similar training cases")), self.ask, self.note,
-                     self.similar, self.folder, card):  # fmt: skip
+        for part in (
+            _row(make_heading(tr("In words")), copy),
+            self.text,
+            self._cohort_heading,
+            self.cohort,
+            make_heading(tr("Most similar training cases")),
+            self.ask,
+            self.note,
+            self.similar,
+            self.folder,
+            card,
+        ):
             column.addWidget(part, 0, _alignment(part))
         self.clear_similar()
 
@@ -109,7 +118,7 @@ class SimilarList(QListWidget):
         for case in found.cases:
             name = tr(labels.get(case.label, case.label))
             said = tr("similarity {value}", value=number(case.similarity, ".2f"))
-            item = QListWidgetItem(blank(SIDE), f"{name}, {said}\n{case.source}")
+            item = QListWidgetItem(make_blank_icon(SIDE), f"{name}, {said}\n{case.source}")
             item.setToolTip(case.source)
             item.setSizeHint(QSize(0, SIDE + 8))
             self.addItem(item)
@@ -119,17 +128,17 @@ class SimilarList(QListWidget):
     def show_picture(self, at: int, picture: NDArray[np.uint8]) -> None:
         """The picture of one of the cases, ``(H, W)`` grey or ``(H, W, 3)`` RGB."""
         if (item := self.item(at)) is not None:
-            item.setIcon(QIcon(pixmap(picture, SIDE)))
+            item.setIcon(QIcon(make_pixmap(picture, SIDE)))
 
 
-def pixmap(picture: NDArray[np.uint8], side: int) -> QPixmap:
+def make_pixmap(picture: NDArray[np.uint8], side: int) -> QPixmap:
     """A picture for a list, its longer side `side` pixels."""
     whole = np.ascontiguousarray(picture)
     grey = whole.ndim == 2
     form = QImage.Format.Format_Grayscale8 if grey else QImage.Format.Format_RGB888
     rows, columns = whole.shape[:2]
     image = QImage(whole.data, columns, rows, columns * (1 if grey else 3), form).copy()
-    ratio = theme.application().devicePixelRatio()
+    ratio = theme.get_application().devicePixelRatio()
     scaled = QPixmap.fromImage(image).scaled(
         QSize(side, side) * ratio,
         Qt.AspectRatioMode.KeepAspectRatio,
@@ -139,10 +148,10 @@ def pixmap(picture: NDArray[np.uint8], side: int) -> QPixmap:
     return scaled
 
 
-def blank(side: int) -> QIcon:
+def make_blank_icon(side: int) -> QIcon:
     """Where a picture is not, or not yet."""
     made = QPixmap(side, side)
-    made.fill(theme.current().raised)
+    made.fill(theme.current_colours().raised)
     return QIcon(made)
 
 

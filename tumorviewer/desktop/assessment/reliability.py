@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSizePolicy, QVBoxLayou
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.controls import label
+from tumorviewer.desktop.widgets.controls import make_label
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, percent, tr
 from tumorviewer.models import ModelCard, bundle
@@ -31,7 +31,9 @@ _DOT = 4.0
 _BESIDE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-def dialog(parent: QWidget, find_model: Callable[[], Path], finding: Finding) -> QDialog:
+def make_reliability_dialog(
+    parent: QWidget, find_model: Callable[[], Path], finding: Finding
+) -> QDialog:
     """What was measured of the model that gave an answer."""
     made = QDialog(parent)
     made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -53,19 +55,19 @@ def _parts(find_model: Callable[[], Path], finding: Finding) -> Iterator[QWidget
     try:
         card = bundle.read_card(find_model())
     except InputError as error:
-        yield label(error.message, "error")
+        yield make_label(error.message, "error")
         return
     if card.weights.sha256 != finding.model.sha256:
-        yield label(tr(OTHER_MODEL), "warning")
+        yield make_label(tr(OTHER_MODEL), "warning")
     elif card.trust is None or card.trust.calibration is None:
-        yield label(tr(NOT_MEASURED), "warning")
+        yield make_label(tr(NOT_MEASURED), "warning")
     else:
         diagram = ReliabilityDiagram()
         diagram.show_calibration(card.trust.calibration)
-        yield label(_tried(card, card.trust))
+        yield make_label(_tried(card, card.trust))
         yield diagram
-        yield label(tr(KEY, few=FEW), "small")
-        yield from map(label, words(card.trust))
+        yield make_label(tr(KEY, few=FEW), "small")
+        yield from map(make_label, describe_reliability(card.trust))
 
 
 def _tried(card: ModelCard, trust: Trust) -> str:
@@ -79,7 +81,7 @@ def _tried(card: ModelCard, trust: Trust) -> str:
     )
 
 
-def words(trust: Trust) -> Iterator[str]:
+def describe_reliability(trust: Trust) -> Iterator[str]:
     """What the diagram shows, and what else was measured of the answers, a sentence each."""
     if trust.calibration is not None:
         yield tr(
@@ -161,14 +163,14 @@ class ReliabilityDiagram(QWidget):
         inside = QRectF(self.rect()).adjusted(_LEFT, _TOP, -_RIGHT, -_BOTTOM)
         self._paint_axes(painter, inside)
         total = sum(one.count for one in self._bins)
-        painter.setPen(QPen(QColor(theme.current().secondary), 1.5))
+        painter.setPen(QPen(QColor(theme.current_colours().secondary), 1.5))
         for one in self._before:
             _cross(painter, _place(inside, one.probability, one.accuracy.value))
         for one in self._bins:
             self._paint_bin(painter, inside, one, one.count / total)
 
     def _paint_axes(self, painter: QPainter, inside: QRectF) -> None:
-        colours = theme.current()
+        colours = theme.current_colours()
         for step in range(0, 101, 20):
             share = step / 100
             at = _place(inside, share, share)
@@ -192,7 +194,7 @@ class ReliabilityDiagram(QWidget):
         painter.drawLine(_place(inside, 0, 0), _place(inside, 1, 1))
 
     def _paint_bin(self, painter: QPainter, inside: QRectF, one: Bin, share: float) -> None:
-        colours = theme.current()
+        colours = theme.current_colours()
         at = _place(inside, one.probability, one.accuracy.value)
         floor = _place(inside, one.probability, 0)
         bar = QRectF(floor.x() - 6, floor.y(), 12, -inside.height() * share).normalized()

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tumorviewer.desktop.assessment.charts import Bars, Months
-from tumorviewer.desktop.widgets.controls import button, clear, label
-from tumorviewer.desktop.widgets.pages import Page, Sentences, row
+from tumorviewer.desktop.assessment.charts import BarChart, MonthChart
+from tumorviewer.desktop.widgets.controls import clear_layout, make_button, make_label
+from tumorviewer.desktop.widgets.pages import Page, Sentences, make_row
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.records import site_words
@@ -24,7 +24,7 @@ class SitePage(Page):
     def __init__(self) -> None:
         super().__init__(tr("This site"))
         self._labels: Mapping[str, str] = {}
-        self.again = button(tr("Measure again"), "chip")
+        self.again = make_button(tr("Measure again"), "chip")
         self.again.clicked.connect(self.renewal_wanted)
         self._summary = Sentences("")
         self._alarms, self._quiet, self._how = (
@@ -32,20 +32,28 @@ class SitePage(Page):
             Sentences(""),
             Sentences("small"),
         )
-        self.months = Months(
+        self.months = MonthChart(
             tr("Agreement by month"), tr("Agreement by month is drawn once verdicts are given.")
         )
         self._groups = QWidget()
         self._of_groups = QVBoxLayout(self._groups)
         self._of_groups.setContentsMargins(0, 0, 0, 0)
         self.add(
-            label(tr("This site"), "title"),
-            label(tr("How the model does on what was read here. Nothing leaves this computer."),
-                  "secondary"),
-            self._summary, label(tr("Agreement by month"), "subtitle"), self.months, self._groups,
-            label(tr("Is anything changing?"), "subtitle"), self._alarms, self._quiet, self._how,
-            row(self.again),
-        )  # fmt: skip
+            make_label(tr("This site"), "title"),
+            make_label(
+                tr("How the model does on what was read here. Nothing leaves this computer."),
+                "secondary",
+            ),
+            self._summary,
+            make_label(tr("Agreement by month"), "subtitle"),
+            self.months,
+            self._groups,
+            make_label(tr("Is anything changing?"), "subtitle"),
+            self._alarms,
+            self._quiet,
+            self._how,
+            make_row(self.again),
+        )
         self.end()
 
     def show_labels(self, labels: Mapping[str, str]) -> None:
@@ -68,15 +76,17 @@ class SitePage(Page):
         self._summary.show_texts([error.message])
 
     def _show_groups(self, found: Agreement) -> None:
-        clear(self._of_groups)
+        clear_layout(self._of_groups)
         keys = list(dict.fromkeys(group.key for group in found.groups))
         if not keys:
-            self._of_groups.addWidget(label(tr("Agreement by scanner and patient"), "subtitle"))
+            self._of_groups.addWidget(
+                make_label(tr("Agreement by scanner and patient"), "subtitle")
+            )
             said = tr("The images that were read here say nothing of scanner, age or sex.")
-            self._of_groups.addWidget(label(said, "secondary"))
+            self._of_groups.addWidget(make_label(said, "secondary"))
         for key in keys:
             name = tr("Agreement by {what}", what=tr(site_words.GROUPS[key]).lower())
-            bars = Bars(name, "")
+            bars = BarChart(name, "")
             bars.show_rates([(one.name, one.rate) for one in found.groups if one.key == key])
-            self._of_groups.addWidget(label(name, "subtitle"))
+            self._of_groups.addWidget(make_label(name, "subtitle"))
             self._of_groups.addWidget(bars)

@@ -9,14 +9,14 @@ from PySide6.QtCore import QObject
 from tumorviewer.analysis.finding import Finding, Variation
 from tumorviewer.analysis.messages import Done, Failed, Vary
 from tumorviewer.desktop.assessment.answer import Answer
-from tumorviewer.desktop.services.inference import Analyst
+from tumorviewer.desktop.services.inference import InferenceController
 from tumorviewer.errors import InputError
 from tumorviewer.export.wording import describe_variation
 from tumorviewer.language import tr
 from tumorviewer.study.types import Volume
 
 
-class Varying(QObject):
+class VariationController(QObject):
     """Between the answer and the worker.
 
     Parameters
@@ -28,38 +28,38 @@ class Varying(QObject):
     def __init__(
         self,
         answer: Answer,
-        analyst: Analyst,
+        inference: InferenceController,
         shown: Callable[[], tuple[Volume | None, int]],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._answer, self._analyst, self._shown = answer, analyst, shown
+        self._answer, self._inference, self._shown = answer, inference, shown
         self._request: int | None = None
         self._finding: Finding | None = None
         answer.variation_wanted.connect(self.ask)
-        analyst.overheard.connect(self._hear)
+        inference.overheard.connect(self._hear)
 
     def ask(self) -> None:
         """Have the shown slice changed."""
         volume, index = self._shown()
-        self._finding = self._analyst.state.finding
+        self._finding = self._inference.state.finding
         if volume is None or self._finding is None:
             return
         if index not in self._finding.slices:
             self._answer.show_variation(tr("Slice {n}: not judged", n=index + 1))
             return
         try:
-            model = self._analyst.find_model()
+            model = self._inference.find_model()
         except InputError as error:
             self._answer.show_variation(error.message)
             return
         self._answer.show_variation(tr("Trying small changes…"))
-        self._request = self._analyst.submit(Vary(volume, model, index))
+        self._request = self._inference.submit(Vary(volume, model, index))
 
     def _hear(self, event: Done | Failed) -> None:
         if self._request is None or event.id != self._request:
             return
-        finding, self._request = self._analyst.state.finding, None
+        finding, self._request = self._inference.state.finding, None
         if self._finding is None or finding is None:
             return
         if finding.probabilities is not self._finding.probabilities:

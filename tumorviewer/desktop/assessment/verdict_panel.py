@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop.services.verdict_controller import Case, Draft
-from tumorviewer.desktop.widgets.controls import Choice, button, heading, label
+from tumorviewer.desktop.services.verdict_controller import StudyRecord, VerdictDraft
+from tumorviewer.desktop.widgets.controls import ComboBox, make_button, make_heading, make_label
 from tumorviewer.language import later, moment, percent, tr
 from tumorviewer.records import Verdict
 
@@ -27,37 +27,37 @@ class VerdictPanel(QFrame):
     """A form until there is a verdict; then what it says, and ways to sign and to correct it."""
 
     given = Signal(object, bool)
-    """A :class:`Draft`, and whether it is signed."""
+    """A :class:`VerdictDraft`, and whether it is signed."""
     sign_wanted = Signal()
     draft_changed = Signal(object)
-    """A :class:`Draft`."""
+    """A :class:`VerdictDraft`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "panel")
         self.setAccessibleName(tr("Your verdict"))
-        self._case: Case | None = None
+        self._case: StudyRecord | None = None
         self._labels: Mapping[str, str] = {}
-        self.notice = label("", "error")
-        self.form = Form()
+        self.notice = make_label("", "error")
+        self.form = VerdictForm()
         self.form.changed.connect(self._form_changed)
         self.form.save.clicked.connect(lambda: self._give(signed=False))
         self.form.sign.clicked.connect(lambda: self._give(signed=True))
         self.form.cancel.clicked.connect(self._give_up_correction)
-        self.said = Said()
+        self.said = CurrentVerdict()
         self.said.sign.clicked.connect(self.sign_wanted)
         self.said.correct.clicked.connect(self._correct)
-        self.history = History()
-        self._hint = label("", "secondary")
+        self.history = VerdictHistory()
+        self._hint = make_label("", "secondary")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 8, 16, 8)
         layout.setSpacing(8)
-        title = heading(tr("Your verdict"))
+        title = make_heading(tr("Your verdict"))
         for part in (title, self._hint, self.notice, self.form, self.said, self.history):
             layout.addWidget(part)
         self.show_case(None)
 
-    def show_case(self, case: Case | None) -> None:
+    def show_case(self, case: StudyRecord | None) -> None:
         """Show what is known of the shown study; None while nothing is shown or known yet."""
         self._case = case
         self.show_notice("")
@@ -65,7 +65,7 @@ class VerdictPanel(QFrame):
         if case is None:
             return
         is_writing = case.current is None or case.draft.corrects == case.current.id
-        draft = case.draft if is_writing else Draft()
+        draft = case.draft if is_writing else VerdictDraft()
         self.form.setVisible(is_writing)
         self.form.show_draft(draft)
         self.form.cancel.setVisible(case.current is not None)
@@ -109,26 +109,26 @@ class VerdictPanel(QFrame):
         assert self._case is not None
         assert self._case.current is not None
         old = self._case.current
-        self._begin(Draft(old.label, old.confidence, old.comment, old.id))
+        self._begin(VerdictDraft(old.label, old.confidence, old.comment, old.id))
         self.form.classes.setFocus()
 
     def _give_up_correction(self) -> None:
-        self._begin(Draft())
+        self._begin(VerdictDraft())
 
-    def _begin(self, draft: Draft) -> None:
+    def _begin(self, draft: VerdictDraft) -> None:
         assert self._case is not None
         self.show_case(replace(self._case, draft=draft))
         self.draft_changed.emit(draft)
 
 
-class Form(QWidget):
+class VerdictForm(QWidget):
     """Class, confidence and comment."""
 
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.classes, self.confidence = Choice(), Choice()
+        self.classes, self.confidence = ComboBox(), ComboBox()
         self.classes.setAccessibleName(tr("Class of your verdict"))
         self.confidence.setAccessibleName(tr("Your confidence"))
         self.confidence.setToolTip(tr("How sure you are of the class"))
@@ -140,10 +140,10 @@ class Form(QWidget):
         self.comment.setAccessibleName(tr("Comment"))
         self.comment.setTabChangesFocus(True)
         self.comment.setFixedHeight(48)
-        self.save, self.sign = button(tr("Save")), button(tr("Sign"), "primary")
+        self.save, self.sign = make_button(tr("Save")), make_button(tr("Sign"), "primary")
         self.save.setToolTip(tr("Keep the verdict; it can be signed later"))
         self.sign.setToolTip(tr("Keep the verdict with your name and the time"))
-        self.cancel = button(tr("Cancel"), "", tr("Give up the correction"))
+        self.cancel = make_button(tr("Cancel"), "", tr("Give up the correction"))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(8)
@@ -167,15 +167,15 @@ class Form(QWidget):
                 self.classes.addItem(tr(words), name)
         self.show_draft(chosen)
 
-    def draft(self) -> Draft:
+    def draft(self) -> VerdictDraft:
         """What is written."""
-        return Draft(
+        return VerdictDraft(
             str(self.classes.currentData() or ""),
             self.confidence.currentData(),
             self.comment.toPlainText(),
         )
 
-    def show_draft(self, draft: Draft) -> None:
+    def show_draft(self, draft: VerdictDraft) -> None:
         """Go on where somebody stopped."""
         blocked = [QSignalBlocker(each) for each in (self.classes, self.confidence, self.comment)]
         if draft.label and self.classes.findData(draft.label) < 0:
@@ -199,15 +199,15 @@ class Form(QWidget):
             each.setEnabled(bool(self.classes.currentData()))
 
 
-class Said(QWidget):
+class CurrentVerdict(QWidget):
     """The verdict as it stands."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._words, self._by = label("", "subtitle"), label("", "small")
-        self._comment = label()
-        self._differs = label(tr("It differs from the model's answer."), "warning")
-        self.sign, self.correct = button(tr("Sign"), "primary"), button(tr("Correct…"))
+        self._words, self._by = make_label("", "subtitle"), make_label("", "small")
+        self._comment = make_label()
+        self._differs = make_label(tr("It differs from the model's answer."), "warning")
+        self.sign, self.correct = make_button(tr("Sign"), "primary"), make_button(tr("Correct…"))
         self.correct.setToolTip(tr("Write another verdict; this one stays in the history"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -220,20 +220,20 @@ class Said(QWidget):
         self._words.setText(" · ".join(filter(None, (words, _sure(verdict)))))
         self._comment.setText(verdict.comment)
         self._comment.setVisible(bool(verdict.comment))
-        self._by.setText(by_words(verdict))
+        self._by.setText(describe_author(verdict))
         self._differs.setVisible(differs)
         self.sign.setVisible(not verdict.signed)
 
 
-class History(QWidget):
+class VerdictHistory(QWidget):
     """The verdicts of before, the last first; seen when asked for."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._header = button("", "link")
+        self._header = make_button("", "link")
         self._header.setCheckable(True)
         self._header.toggled.connect(self._toggle)
-        self._text = label("", "small")
+        self._text = make_label("", "small")
         self._text.setAccessibleName(tr("Earlier verdicts"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -258,7 +258,7 @@ class History(QWidget):
         self._header.setAccessibleName(f"{title}: {action}")
 
 
-def by_words(verdict: Verdict) -> str:
+def describe_author(verdict: Verdict) -> str:
     """Who, when, and what they had seen: ``Signed by a, 2026-11-21 13:57, before the …``."""
     by = (
         later("Signed by {reader}, {time}")
@@ -276,7 +276,7 @@ def by_words(verdict: Verdict) -> str:
 def _history_line(verdict: Verdict, words: str) -> str:
     said = ", ".join(filter(None, (words, _sure(verdict))))
     comment = f"\n{verdict.comment}" if verdict.comment else ""
-    return f"{said}. {by_words(verdict)}.{comment}"
+    return f"{said}. {describe_author(verdict)}.{comment}"
 
 
 def _sure(verdict: Verdict) -> str:

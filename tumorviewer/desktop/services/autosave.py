@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from tumorviewer.desktop.services.records_executor import Clerk
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
 
 if TYPE_CHECKING:
     from tumorviewer.records import Records
@@ -31,10 +31,13 @@ class Autosave(QObject):
     """The document of a window that did not end by itself."""
 
     def __init__(
-        self, clerk: Clerk, describe: Callable[[], dict[str, Any]], parent: QObject | None = None
+        self,
+        executor: RecordsExecutor,
+        describe: Callable[[], dict[str, Any]],
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._clerk = clerk
+        self._executor = executor
         self._describe = describe
         self._state: WindowState | None = None
         self._saved: dict[str, Any] | None = None
@@ -45,7 +48,7 @@ class Autosave(QObject):
 
     def start(self) -> None:
         """Claim a state as soon as the records are open."""
-        self._clerk.ask(_claim, self._claimed)
+        self._executor.ask(_claim, self._claimed)
 
     def touch(self) -> None:
         """Something has changed; it is kept within a moment, however fast more changes follow."""
@@ -57,7 +60,7 @@ class Autosave(QObject):
         self._timer.stop()
         state, self._state = self._state, None
         if state is not None:
-            self._clerk.ask(lambda _: state.release(forget=True))
+            self._executor.ask(lambda _: state.release(forget=True))
 
     def _claimed(self, state: WindowState) -> None:
         self._state = state
@@ -69,7 +72,7 @@ class Autosave(QObject):
         document = self._describe()
         if self._state is not None and document != self._saved:
             self._saved = document
-            self._clerk.ask(partial(_keep, self._state, document))
+            self._executor.ask(partial(_keep, self._state, document))
 
 
 def _claim(records: Records) -> WindowState:

@@ -14,11 +14,11 @@ from PySide6.QtCore import QObject, Signal
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.messages import Analyse, Done, Event, Failed
-from tumorviewer.desktop.services.inference import Analyst, Phase
-from tumorviewer.desktop.services.jobs import Job, Jobs
-from tumorviewer.desktop.services.loading import Pace
-from tumorviewer.desktop.services.records_executor import Clerk
-from tumorviewer.desktop.services.study_analysis import Judge, WorkerError, enter
+from tumorviewer.desktop.services.inference import InferenceController, InferencePhase
+from tumorviewer.desktop.services.jobs import BackgroundJob, JobQueue
+from tumorviewer.desktop.services.loading import Throttle
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
+from tumorviewer.desktop.services.study_analysis import StudyAnalyser, WorkerError, enter_studies
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.study.types import Refused
@@ -47,7 +47,7 @@ class BatchState:
     """What could not be judged, and why."""
 
 
-class Batch(QObject):
+class BatchQueue(QObject):
     """Lets the worker judge studies while it has nothing more urgent to do.
 
     What the reader asks about comes first: the study that is being judged is given up for it and
@@ -66,48 +66,53 @@ class Batch(QObject):
     """An :class:`InputError` that stopped the batch."""
     _wanted = Signal(object)
 
-    def __init__(self, clerk: Clerk, analyst: Analyst, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        executor: RecordsExecutor,
+        inference: InferenceController,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._clerk, self._analyst = clerk, analyst
-        self._entering, self._judging = Jobs(parent=self), Jobs(parent=self)
-        self._line = _Line(analyst, self)
+        self._executor, self._inference = executor, inference
+        self._entering, self._judging = JobQueue(parent=self), JobQueue(parent=self)
+        self._line = _BatchQuestion(inference, self)
         self._wanted.connect(self._line.ask)
         self.state = BatchState()
 
     def start(self) -> None:
         """Go on with what a window before this one left."""
-        self._clerk.ask(lambda records: records.queue.wanted(), self._take)
+        self._executor.ask(lambda records: records.queue.wanted(), self._take)
 
     def enter(self, paths: Sequence[Path]) -> None:
         """Put what the paths hold on the worklist, and judge it."""
         self._set(text=tr("Looking for files…"))
-        self._clerk.ask(lambda records: records, partial(self._enter, tuple(paths)))
+        self._executor.ask(lambda records: records, partial(self._enter, tuple(paths)))
 
     def add(self, studies: Sequence[int]) -> None:
         """Judge these too."""
-        self._clerk.ask(lambda records: records.queue.add(studies), self._take)
+        self._executor.ask(lambda records: records.queue.add(studies), self._take)
 
     def pause(self) -> None:
         """Stop until :meth:`go_on`; the window may be closed meanwhile."""
         self._judging.cancel()
         self._line.give_up()
         self._set(is_paused=True, seconds_left=None)
-        self._clerk.ask(lambda records: records.queue.pause(True))
+        self._executor.ask(lambda records: records.queue.pause(True))
 
     def go_on(self) -> None:
         """As it was before it was paused or failed."""
-        self._clerk.ask(lambda records: records.queue.pause(False), self._take)
+        self._executor.ask(lambda records: records.queue.pause(False), self._take)
 
     def stop(self) -> None:
         """Judge no more of them; what is judged stays so."""
         self._entering.cancel()
         self._judging.cancel()
         self._line.give_up()
-        self._clerk.ask(lambda records: records.queue.remove(records.queue.wanted().studies))
+        self._executor.ask(lambda records: records.queue.remove(records.queue.wanted().studies))
         self._end()
 
     def close(self) -> bool:
-        """End all work; False if some of it does not heed that in time."""
+        """End all work; False if some of it does not end in time."""
         self._line.give_up()
         return all([self._entering.close(), self._judging.close()])
 
@@ -116,17 +121,17 @@ class Batch(QObject):
             return
         self._set(is_paused=wanted.is_paused, done=0, total=len(wanted.studies))
         if not wanted.is_paused:
-            self._clerk.ask(lambda records: records, self._judge_all)
+            self._executor.ask(lambda records: records, self._judge_all)
 
     def _enter(self, paths: tuple[Path, ...], records: Records) -> None:
-        pace = Pace()
+        pace = Throttle()
 
-        def work(job: Job) -> tuple[list[int], tuple[Refused, ...]]:
+        def work(job: BackgroundJob) -> tuple[list[int], tuple[Refused, ...]]:
             def tell(text: str) -> None:
                 if pace.is_due():
                     job.tell(self._say, text)
 
-            return enter(paths, records, job.check, tell)
+            return enter_studies(paths, records, job.check, tell)
 
         self._entering.start(work, self._entered, self._stopped)
 
@@ -145,7 +150,7 @@ class Batch(QObject):
         if not self._judging.is_busy and not self.state.is_paused:
             self._judging.start(partial(self._work, records), self._finished, self._stopped)
 
-    def _work(self, records: Records, job: Job) -> Wanted:
+    def _work(self, records: Records, job: BackgroundJob) -> Wanted:
         """On a thread: the most urgent of the studies that wait, until there is none.
 
         Returns
@@ -153,7 +158,9 @@ class Batch(QObject):
         Wanted
             What is left, because somebody has paused.
         """
-        judge = Judge(records, self._analyst.find_model(), partial(self._ask, job), job.check)
+        judge = StudyAnalyser(
+            records, self._inference.find_model(), partial(self._ask, job), job.check
+        )
         pace = _TimeLeft(records.worklist.sizes)
         while not (wanted := records.queue.wanted()).is_paused:
             job.check()
@@ -169,7 +176,7 @@ class Batch(QObject):
                 job.tell(self.judged.emit)
         return wanted
 
-    def _judge(self, entry: WorklistEntry, judge: Judge, job: Job) -> bool:
+    def _judge(self, entry: WorklistEntry, judge: StudyAnalyser, job: BackgroundJob) -> bool:
         """On the thread: judge a study; False if somebody else does."""
         with judge.records.queue.judging(entry.id) as is_ours:
             if is_ours:
@@ -177,7 +184,7 @@ class Batch(QObject):
                 judge.records.queue.remove([entry.id])
         return is_ours
 
-    def _ask(self, job: Job, request: Analyse) -> Finding:
+    def _ask(self, job: BackgroundJob, request: Analyse) -> Finding:
         """On the thread: wait for the worker."""
         answers: queue.SimpleQueue[Finding | InputError] = queue.SimpleQueue()
         self._wanted.emit((request, answers))
@@ -254,19 +261,19 @@ class _TimeLeft:
         self.done += 1
 
 
-class _Line(QObject):
+class _BatchQuestion(QObject):
     """The batch's one question to the worker, which gives way to those of the reader."""
 
-    def __init__(self, analyst: Analyst, parent: QObject) -> None:
+    def __init__(self, inference: InferenceController, parent: QObject) -> None:
         super().__init__(parent)
-        self._analyst = analyst
+        self._inference = inference
         self._question: Analyse | None = None
         self._answers: queue.SimpleQueue[Finding | InputError] = queue.SimpleQueue()
         self._request: int | None = None
         self._deaths = 0
-        analyst.changed.connect(self._give_way)
-        analyst.overheard.connect(self._hear)
-        analyst.stopped.connect(self._mourn)
+        inference.changed.connect(self._give_way)
+        inference.overheard.connect(self._hear)
+        inference.stopped.connect(self._on_worker_died)
 
     def ask(self, wanted: tuple[Analyse, queue.SimpleQueue[Finding | InputError]]) -> None:
         """Ask as soon as the reader waits for nothing."""
@@ -281,16 +288,16 @@ class _Line(QObject):
         self._withdraw()
 
     def _give_way(self, _state: object = None) -> None:
-        is_needed = self._analyst.state.phase is Phase.WORKING
+        is_needed = self._inference.state.phase is InferencePhase.WORKING
         if is_needed:
             self._withdraw()
         elif self._question is not None and self._request is None:
-            self._request = self._analyst.submit(self._question)
+            self._request = self._inference.submit(self._question)
 
     def _withdraw(self) -> None:
         request, self._request = self._request, None
         if request is not None:
-            self._analyst.withdraw(request)
+            self._inference.withdraw(request)
 
     def _hear(self, event: Event) -> None:
         if not isinstance(event, (Done, Failed)) or event.id != self._request:
@@ -309,5 +316,5 @@ class _Line(QObject):
             self._question = None
             self._answers.put(failed("", message))
 
-    def _mourn(self, _reason: str) -> None:
+    def _on_worker_died(self, _reason: str) -> None:
         self._deaths += self._request is not None

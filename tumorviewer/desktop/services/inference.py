@@ -36,7 +36,7 @@ _KEPT_BYTES = 256 << 20
 _log = logging.getLogger(__name__)
 
 
-class Client(Protocol):
+class InferenceClient(Protocol):
     """What is used of :class:`tumorviewer.analysis.client.WorkerClient`."""
 
     def start(self) -> None: ...
@@ -46,7 +46,7 @@ class Client(Protocol):
     def close(self) -> None: ...
 
 
-class Phase(Enum):
+class InferencePhase(Enum):
     """Where the question about the shown volume stands."""
 
     IDLE = auto()
@@ -58,10 +58,10 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True)
-class State:
+class InferenceState:
     """Everything that the assessment panel needs to know."""
 
-    phase: Phase
+    phase: InferencePhase
     text: str = ""
     """What is being done, or why there is no answer."""
     done: int = 0
@@ -70,7 +70,7 @@ class State:
     """The answer so far: it stays while other maps are made, and if they fail."""
 
 
-class Analyst(QObject):
+class InferenceController(QObject):
     """Asks the worker about one volume at a time; answers to older questions are dropped.
 
     Parameters
@@ -88,12 +88,12 @@ class Analyst(QObject):
     stopped = Signal(str)
     """The worker died, for this reason."""
     overheard = Signal(object)
-    """The end of a request that was not the analyst's own."""
+    """The end of a request that was not about the shown volume."""
     _arrived = Signal(object)
 
     def __init__(
         self,
-        make_client: Callable[[Callable[[Event], None]], Client],
+        make_client: Callable[[Callable[[Event], None]], InferenceClient],
         find_model: Callable[[], Path],
         parent: QObject | None = None,
     ) -> None:
@@ -113,7 +113,7 @@ class Analyst(QObject):
         self.method = BEST
         self.target = ""
         """The class to explain; empty for the predicted one."""
-        self.state = State(Phase.IDLE)
+        self.state = InferenceState(InferencePhase.IDLE)
 
     def start(self) -> None:
         """Start the worker process."""
@@ -134,7 +134,7 @@ class Analyst(QObject):
         self._is_outdated = False
         known = self._findings.get(key)
         if volume is None:
-            self._set(State(Phase.IDLE))
+            self._set(InferenceState(InferencePhase.IDLE))
         elif known is not None:
             self._answer(known)
         else:
@@ -186,7 +186,7 @@ class Analyst(QObject):
     def can_explain(self, index: int) -> bool:
         """Whether a slice was judged, has no map, and nothing else is being computed."""
         finding = self.state.finding
-        is_busy = self._is_outdated or self.state.phase is Phase.WORKING
+        is_busy = self._is_outdated or self.state.phase is InferencePhase.WORKING
         if finding is None or finding.saliency is None or is_busy:
             return False
         return index in finding.slices and index not in finding.saliency.slices
@@ -209,7 +209,11 @@ class Analyst(QObject):
         """Give up what is being computed."""
         if self._request is not None:
             self._give_up()
-            self._set(State(Phase.CANCELLED, tr("Cancelled."), finding=self.state.finding))
+            self._set(
+                InferenceState(
+                    InferencePhase.CANCELLED, tr("Cancelled."), finding=self.state.finding
+                )
+            )
 
     def restart(self) -> None:
         """Start the worker anew and ask again."""
@@ -231,7 +235,7 @@ class Analyst(QObject):
         self._client.close()
 
     def _answer(self, known: Finding) -> None:
-        self._set(State(Phase.ANSWERED, finding=known))
+        self._set(InferenceState(InferencePhase.ANSWERED, finding=known))
         if known.saliency is None:
             self.explain(self.method, self.target)
 
@@ -240,11 +244,11 @@ class Analyst(QObject):
         try:
             model = self.find_model()
         except InputError as error:
-            self._set(State(Phase.FAILED, error.message, finding=finding))
+            self._set(InferenceState(InferencePhase.FAILED, error.message, finding=finding))
             return
         self._question = question
         self._request = self._client.submit(question(model))
-        self._set(State(Phase.WORKING, self._waiting(), finding=finding))
+        self._set(InferenceState(InferencePhase.WORKING, self._waiting(), finding=finding))
 
     def _waiting(self) -> str:
         return tr("Analysing…") if self._is_ready else tr("Waiting for the model to start…")
@@ -254,7 +258,7 @@ class Analyst(QObject):
         if request is not None:
             self._client.cancel(request)
 
-    def _set(self, state: State) -> None:
+    def _set(self, state: InferenceState) -> None:
         self.state = state
         self.changed.emit(state)
 
@@ -267,7 +271,7 @@ class Analyst(QObject):
                 if self._request is not None:
                     self._begin(selftest)
             case Died(reason=reason):
-                self._mourn(reason)
+                self._on_worker_died(reason)
             case ProgressEvent() | Done() | Failed() | RequestCancelled() if (
                 event.id == self._request
             ):
@@ -281,7 +285,7 @@ class Analyst(QObject):
             return
         self._give_up()
         text = tr("The model cannot run on this computer. ") + " ".join(selftest.problems)
-        self._set(State(Phase.FAILED, text, finding=self.state.finding))
+        self._set(InferenceState(InferencePhase.FAILED, text, finding=self.state.finding))
 
     def _hear(self, event: ProgressEvent | Done | Failed | RequestCancelled) -> None:
         finding = self.state.finding
@@ -289,7 +293,7 @@ class Analyst(QObject):
             is_prepared = not self._is_ready and event.done >= event.total
             text = self._waiting() if is_prepared else event.text
             done, total = (0, 0) if is_prepared else (event.done, event.total)
-            self._set(State(Phase.WORKING, text, done, total, finding))
+            self._set(InferenceState(InferencePhase.WORKING, text, done, total, finding))
             return
         self._request = self._question = None
         match event:
@@ -297,9 +301,15 @@ class Analyst(QObject):
                 self._take(result)
             case Failed(message=message, detail=detail):
                 _log.warning("analysis failed: %s", detail or "input refused")
-                self._set(State(Phase.FAILED, self._without_source(message), finding=finding))
+                self._set(
+                    InferenceState(
+                        InferencePhase.FAILED, self._without_source(message), finding=finding
+                    )
+                )
             case RequestCancelled():
-                self._set(State(Phase.CANCELLED, tr("Cancelled."), finding=finding))
+                self._set(
+                    InferenceState(InferencePhase.CANCELLED, tr("Cancelled."), finding=finding)
+                )
 
     def _without_source(self, message: str) -> str:
         """The reader sees which volume is shown; its path may name the patient."""
@@ -313,9 +323,9 @@ class Analyst(QObject):
             result = _with_maps(self.state.finding, result)
         if self._volume is not None:
             self._findings.put(self._key, result)
-        self._set(State(Phase.ANSWERED, finding=result))
+        self._set(InferenceState(InferencePhase.ANSWERED, finding=result))
 
-    def _mourn(self, reason: str) -> None:
+    def _on_worker_died(self, reason: str) -> None:
         """Ask again by itself once; what kills the worker twice is left to the reader."""
         _log.error("the worker process stopped")
         was_ready, self._is_ready = self._is_ready, False
@@ -328,7 +338,7 @@ class Analyst(QObject):
             self._ask(self._question, self.state.finding)
         else:
             self._give_up()
-            self._set(State(Phase.DIED, reason, finding=self.state.finding))
+            self._set(InferenceState(InferencePhase.DIED, reason, finding=self.state.finding))
 
 
 def _with_maps(finding: Finding, new: Saliency) -> Finding:

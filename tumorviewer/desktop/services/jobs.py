@@ -29,7 +29,7 @@ class Executor(Protocol):
         ...
 
 
-class OneThread:
+class SingleThreadExecutor:
     """Runs work in a thread of its own, one piece after another."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class OneThread:
         return self._pool.waitForDone(milliseconds)
 
 
-class Job:
+class BackgroundJob:
     """One piece of work that was asked for; once cancelled, nothing of it is delivered."""
 
     def __init__(self, deliver: Callable[[Callable[[], object]], None]) -> None:
@@ -67,7 +67,7 @@ class Job:
         self._deliver(lambda: None if self.cancelled else receiver(*arguments))
 
 
-class Jobs(QObject):
+class JobQueue(QObject):
     """A queue of jobs.
 
     Parameters
@@ -80,18 +80,18 @@ class Jobs(QObject):
 
     def __init__(self, executor: Executor | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._executor = executor or OneThread()
-        self._waiting: list[Job] = []
+        self._executor = executor or SingleThreadExecutor()
+        self._waiting: list[BackgroundJob] = []
         self._arrived.connect(self._call)
 
     def start(
         self,
-        work: Callable[[Job], T],
+        work: Callable[[BackgroundJob], T],
         done: Callable[[T], object],
         failed: Callable[[InputError], object],
-    ) -> Job:
+    ) -> BackgroundJob:
         """Queue `work`; exactly one of `done` and `failed` follows, unless it is cancelled."""
-        job = Job(self._arrived.emit)
+        job = BackgroundJob(self._arrived.emit)
         self._waiting.append(job)
         self._executor.start(lambda: self._run(job, work, done, failed))
         return job
@@ -107,7 +107,7 @@ class Jobs(QObject):
             job.cancel()
 
     def close(self, milliseconds: int = 500) -> bool:
-        """Cancel everything and wait; False if a piece of work does not heed it in time."""
+        """Cancel everything and wait; False if a piece of work does not end in time."""
         self.cancel()
         return self._executor.wait(milliseconds)
 
@@ -117,8 +117,8 @@ class Jobs(QObject):
 
     def _run(
         self,
-        job: Job,
-        work: Callable[[Job], T],
+        job: BackgroundJob,
+        work: Callable[[BackgroundJob], T],
         done: Callable[[T], object],
         failed: Callable[[InputError], object],
     ) -> None:
@@ -136,7 +136,7 @@ class Jobs(QObject):
         else:
             self._end(job, done, result)
 
-    def _end(self, job: Job, *delivery: Any) -> None:
+    def _end(self, job: BackgroundJob, *delivery: Any) -> None:
         self._arrived.emit(lambda: self._waiting.remove(job))
         if delivery:
             job.tell(*delivery)

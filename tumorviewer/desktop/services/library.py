@@ -12,7 +12,7 @@ from tumorviewer.study.types import Opened, Refused, Series, Study
 
 
 @dataclass
-class Update:
+class LibraryUpdate:
     """What came of opening some paths, maybe not for the first time."""
 
     came: list[tuple[Series | None, Series]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Library:
         self.refused: list[Refused] = []
         self._gone: set[int] = set()
 
-    def add(self, opened: Opened, paths: Sequence[Path] = ()) -> Update:
+    def add(self, opened: Opened, paths: Sequence[Path] = ()) -> LibraryUpdate:
         """Take in what was opened; what is here already is brought up to date, and not doubled.
 
         Parameters
@@ -70,7 +70,7 @@ class Library:
             Where it was looked for: a series whose files were there, and that did not come, is
             gone. It stays in the list.
         """
-        update, roots = Update(), frozenset(path.absolute() for path in paths)
+        update, roots = LibraryUpdate(), frozenset(path.absolute() for path in paths)
         elsewhere = (item for item in self.refused if not _is_below(item.source, roots))
         self.refused = list(dict.fromkeys((*elsewhere, *opened.refused)))
         for study in opened.studies:
@@ -113,15 +113,15 @@ class Library:
         at = next(i for i, one in enumerate(everything) if one is series) + step
         return everything[at] if 0 <= at < len(everything) else None
 
-    def _add_study(self, study: Study, roots: frozenset[Path], update: Update) -> None:
+    def _add_study(self, study: Study, roots: frozenset[Path], update: LibraryUpdate) -> None:
         for at, known in enumerate(self.studies):
-            if identity(known) == identity(study):
+            if identify_study(known) == identify_study(study):
                 self.studies[at] = _merged(known, study, roots, update)
                 return
         self.studies.append(study)
         update.came += [(None, series) for series in study.series]
 
-    def _miss(self, roots: frozenset[Path], update: Update) -> None:
+    def _miss(self, roots: frozenset[Path], update: LibraryUpdate) -> None:
         """Find out what is gone, or has come back: a study of which something has is another."""
         before, came = self._gone, {id(series) for _, series in update.came}
         missing = [one for one in self.series() if id(one) not in came]
@@ -133,19 +133,21 @@ class Library:
                 self.studies[at] = replace(study)
 
 
-def identity(study: Study) -> Hashable:
+def identify_study(study: Study) -> Hashable:
     """What stays of a study when it is opened again, whatever became of its files."""
     return study.uid or study.series[0].source, study.patient_id or study.patient_name
 
 
-def subject(study: Study) -> Hashable:
+def identify_subject(study: Study) -> Hashable:
     """What marks and verdicts are about: a file with another content is another study."""
     if study.uid:
-        return identity(study)
-    return identity(study), *(stamp for one in study.series for stamp in _sources(one).values())
+        return identify_study(study)
+    return identify_study(study), *(
+        stamp for one in study.series for stamp in _sources(one).values()
+    )
 
 
-def _merged(known: Study, study: Study, roots: frozenset[Path], update: Update) -> Study:
+def _merged(known: Study, study: Study, roots: frozenset[Path], update: LibraryUpdate) -> Study:
     """A study with what came of it; the very same one if it is as it was."""
     left = {_name(series): series for series in study.series}
     merged = []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.services.jobs import Executor, Job, Jobs
+from tumorviewer.desktop.services.jobs import BackgroundJob, Executor, JobQueue
 from tumorviewer.desktop.services.kept import Kept
 from tumorviewer.errors import InputError
 from tumorviewer.language import number, tr
@@ -19,7 +19,7 @@ _KEPT_BYTES = 256 << 20
 """Pixels of volumes that were shown before and are shown again at once."""
 
 
-class Pace:
+class Throttle:
     """Lets progress through at a rate that eyes can follow and the GUI thread does not feel."""
 
     def __init__(self, seconds: float = 0.05) -> None:
@@ -47,7 +47,7 @@ class Opener(QObject):
 
     def __init__(self, executor: Executor | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._jobs = Jobs(executor, self)
+        self._jobs = JobQueue(executor, self)
 
     def open(self, paths: Sequence[Path]) -> None:
         """Queue some paths."""
@@ -72,10 +72,10 @@ class Opener(QObject):
     def close(self) -> bool:
         return self._jobs.close()
 
-    def _read(self, paths: tuple[Path, ...], job: Job) -> Opened:
+    def _read(self, paths: tuple[Path, ...], job: BackgroundJob) -> Opened:
         from tumorviewer.study import open_paths
 
-        pace = Pace()
+        pace = Throttle()
 
         def progress(done: int, total: int) -> None:
             job.check()
@@ -122,7 +122,7 @@ class Loader(QObject):
         shares: Loader | None = None,
     ) -> None:
         super().__init__(parent)
-        self._jobs = Jobs(executor, self)
+        self._jobs = JobQueue(executor, self)
         self.kept: Kept[Volume] = (
             shares.kept
             if shares is not None
@@ -150,8 +150,8 @@ class Loader(QObject):
     def close(self) -> bool:
         return self._jobs.close()
 
-    def _read(self, source: VolumeReader, job: Job) -> Volume:
-        pace = Pace()
+    def _read(self, source: VolumeReader, job: BackgroundJob) -> Volume:
+        pace = Throttle()
         fresh: list[int] = []
 
         def progress(volume: Volume, index: int) -> None:
@@ -182,7 +182,7 @@ class Thumbnails(QObject):
 
     def __init__(self, executor: Executor | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._jobs = Jobs(executor, self)
+        self._jobs = JobQueue(executor, self)
         self._wanted: list[Series] = []
         self._paused = False
 
@@ -208,7 +208,7 @@ class Thumbnails(QObject):
             partial(self._make, series), partial(self._done, series), lambda _: self._next()
         )
 
-    def _make(self, series: Series, job: Job) -> object:
+    def _make(self, series: Series, job: BackgroundJob) -> object:
         from tumorviewer.imaging.thumbnails import draw_reader_thumbnail
 
         job.check()
@@ -219,5 +219,5 @@ class Thumbnails(QObject):
         self._next()
 
 
-def _import_readers(_job: Job) -> None:
+def _import_readers(_job: BackgroundJob) -> None:
     import tumorviewer.study.opening  # noqa: F401

@@ -27,7 +27,7 @@ class Scheme(Enum):
 
 
 @dataclass(frozen=True)
-class Option:
+class SettingOption:
     """One thing that may be chosen."""
 
     name: str
@@ -46,35 +46,35 @@ class Option:
 
 
 OPTIONS = (
-    Option(
+    SettingOption(
         "colours", later("Appearance"), later("Colours"), "dark",
         (("system", later("As the system has them")), ("dark", later("Dark")),
          ("light", later("Light")), ("high_contrast", later("High contrast"))),
         later("Dark suits a dim reading room. As the system has them follows its high contrast "
               "too."),
     ),
-    Option(
+    SettingOption(
         "scale", later("Appearance"), later("Size of text and buttons"), 100,
         ((100, later("100 %")), (125, later("125 %")), (150, later("150 %")),
          (175, later("175 %")), (200, later("200 %"))),
         later("Takes effect when TumorViewer is started again."),
     ),
-    Option(
+    SettingOption(
         "language", later("Appearance"), later("Language"), SYSTEM,
         ((SYSTEM, later("As the system has it")),
          *((code, language.title) for code, language in LANGUAGES.items())),
         later("Takes effect when TumorViewer is started again."),
     ),
-    Option(
+    SettingOption(
         "verdict_first", later("Reading"),
         later("Ask for my verdict before the model's answer is shown"), False,
         tip=later("The answer stays covered until you have written a verdict of your own."),
     ),
-    Option(
+    SettingOption(
         "hide_patient", later("Reading"), later("Hide patient text when the window opens"), False,
         tip=later("Names, identifiers and paths; one key shows them again."),
     ),
-    Option(
+    SettingOption(
         "data_folder", later("Reading"), later("Folder of the training data"), "",
         tip=later("Where this computer has the data that a model was trained on: pictures of "
                   "similar cases and of its mistakes are found there. Nothing is copied."),
@@ -98,7 +98,7 @@ class Preferences:
     """What the file says that is not understood."""
 
 
-def read(file: Path) -> Preferences:
+def read_preferences(file: Path) -> Preferences:
     """What a file says; the defaults for what it does not say or says wrongly."""
     chosen = Preferences({option.name: option.default for option in OPTIONS})
     try:
@@ -123,16 +123,16 @@ def read(file: Path) -> Preferences:
     return chosen
 
 
-def write(file: Path, chosen: Preferences) -> None:
+def write_preferences(file: Path, chosen: Preferences) -> None:
     """Write a file that only its owner can read, and keep one that was not understood."""
     if chosen.problems and file.exists():
-        shutil.copy2(file, aside(file))
+        shutil.copy2(file, backup_path(file))
     with replace_atomically(file) as beside:
         beside.touch(mode=0o600)
         beside.write_text(_text(file, chosen), "utf-8")
 
 
-def aside(file: Path) -> Path:
+def backup_path(file: Path) -> Path:
     """Where a file that was not understood is kept."""
     return file.with_name(f"{file.stem}.before{file.suffix}")
 
@@ -151,7 +151,7 @@ def _keys(said: object) -> tuple[dict[str, tuple[str, ...]], list[str]]:
 
 
 def _text(file: Path, chosen: Preferences) -> str:
-    lines = [_HEAD.format(aside=aside(file).name)]
+    lines = [_HEAD.format(aside=backup_path(file).name)]
     for option in OPTIONS:
         values = ", ".join(_toml(value) for value, _ in option.choices) or _allowed(option)
         lines += [f"# {option.text}: {values}", f"{option.name} = {_toml(_value(chosen, option))}"]
@@ -160,11 +160,11 @@ def _text(file: Path, chosen: Preferences) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _allowed(option: Option) -> str:
+def _allowed(option: SettingOption) -> str:
     return "true, false" if isinstance(option.default, bool) else "a folder, or empty"
 
 
-def _value(chosen: Preferences, option: Option) -> Value:
+def _value(chosen: Preferences, option: SettingOption) -> Value:
     return chosen.values.get(option.name, option.default)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.services.inference import Analyst
+from tumorviewer.desktop.services.inference import InferenceController
 from tumorviewer.desktop.services.library import Library
 from tumorviewer.desktop.services.loading import Loader, Opener, Thumbnails
 from tumorviewer.errors import InputError
@@ -55,11 +55,11 @@ class Reading(QObject):
     load_failed = Signal(object)
     """An :class:`InputError`: the shown volume cannot be read."""
 
-    def __init__(self, analyst: Analyst, parent: QObject | None = None) -> None:
+    def __init__(self, inference: InferenceController, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.library = Library()
         self.shown: Shown | None = None
-        self.analyst = analyst
+        self.inference = inference
         self.opener = Opener(parent=self)
         self.thumbnails = Thumbnails(parent=self)
         self._loader = Loader(parent=self)
@@ -82,7 +82,7 @@ class Reading(QObject):
         if not series.volumes:
             return
         self.shown = Shown(self.library.study_of(series), series, volume)
-        self.analyst.show(None)
+        self.inference.show(None)
         self.thumbnails.pause(True)
         self.shown_changed.emit(self.shown)
         self._loader.load(self.shown.source)
@@ -131,11 +131,11 @@ class Reading(QObject):
         self._show_first()
 
     def close(self) -> bool:
-        """End all work; False if some of it does not heed that in time."""
+        """End all work; False if some of it does not end in time."""
         ended = [
             each.close() for each in (self.opener, self._loader, self.side_loader, self.thumbnails)
         ]
-        self.analyst.close()
+        self.inference.close()
         return all(ended)
 
     def _take(self, paths: tuple[Path, ...], opened: Opened) -> None:
@@ -169,7 +169,7 @@ class Reading(QObject):
 
     def _show_first(self) -> None:
         self._loader.cancel()
-        self.analyst.show(None)
+        self.inference.show(None)
         self.shown = None
         self.library_changed.emit()
         self.shown_changed.emit(None)
@@ -181,7 +181,7 @@ class Reading(QObject):
         self.thumbnails.pause(False)
         self.volume_loaded.emit(volume)
         if self.shown is not None:
-            self.analyst.show(volume, id(self.shown.source))
+            self.inference.show(volume, id(self.shown.source))
 
     def _failed(self, error: InputError) -> None:
         self.thumbnails.pause(False)
@@ -191,4 +191,4 @@ class Reading(QObject):
         for series in closed:
             for source in series.volumes:
                 self._loader.forget(source)
-                self.analyst.forget(id(source))
+                self.inference.forget(id(source))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.services.jobs import Jobs, OneThread
+from tumorviewer.desktop.services.jobs import JobQueue, SingleThreadExecutor
 from tumorviewer.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _CLOSING_MS = 10_000
 """What was asked before the window closed is still written."""
 
 
-class Clerk(QObject):
+class RecordsExecutor(QObject):
     """Opens the records when told to, and answers on the GUI thread.
 
     Parameters
@@ -42,8 +42,8 @@ class Clerk(QObject):
     ) -> None:
         super().__init__(parent)
         self._open_records = open_records or _own_records
-        self._executor = OneThread()
-        self._jobs = Jobs(self._executor, self)
+        self._executor = SingleThreadExecutor()
+        self._jobs = JobQueue(self._executor, self)
         self._records: Records | None = None
         self._waiting: list[_Question] = []
         self.problem: InputError | None = None

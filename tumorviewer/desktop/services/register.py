@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.services.library import Library, subject
-from tumorviewer.desktop.services.records_executor import Clerk
+from tumorviewer.desktop.services.library import Library, identify_subject
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
 from tumorviewer.records import WorklistEntry
 from tumorviewer.study.types import Study
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     from tumorviewer.records import Records
 
 
-class Register(QObject):
+class StudyRegister(QObject):
     """Open studies by their entries on the worklist."""
 
     entered = Signal(object, object)
     """A :class:`Study` and its :class:`WorklistEntry`."""
 
-    def __init__(self, clerk: Clerk, parent: QObject | None = None) -> None:
+    def __init__(self, executor: RecordsExecutor, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._clerk = clerk
+        self._executor = executor
         self._open: dict[int, Study] = {}
         self._entries: dict[int, WorklistEntry] = {}
 
     def keep(self, library: Library) -> None:
         """These are open now: enter what is new, or another than it was, and forget the others."""
         known, self._open = self._open, {id(study): study for study in library.studies}
-        entries = {subject(known[key]): entry for key, entry in self._entries.items()}
+        entries = {identify_subject(known[key]): entry for key, entry in self._entries.items()}
         self._entries = {
-            key: entries[subject(study)]
+            key: entries[identify_subject(study)]
             for key, study in self._open.items()
-            if subject(study) in entries
+            if identify_subject(study) in entries
         }
         for key, study in self._open.items():
             if key not in known:
                 work = partial(_enter, library.there(study), self._entries.get(key))
-                self._clerk.ask(work, partial(self._entered, study))
+                self._executor.ask(work, partial(self._entered, study))
 
     def entry(self, study: Study | None) -> WorklistEntry | None:
         """The entry of an open study; None until it is entered."""
@@ -60,7 +60,7 @@ class Register(QObject):
         """Something of an open study has left the window: for the audit trail."""
         entry = self.entry(study)
         if entry is not None:
-            self._clerk.ask(lambda records: records.trail.note("exported", entry.id, what=what))
+            self._executor.ask(lambda records: records.trail.note("exported", entry.id, what=what))
 
     def refresh(self, entry: WorklistEntry) -> None:
         """An entry has changed."""

@@ -16,14 +16,14 @@ from tumorviewer.resources import home_path
 
 
 @dataclass(frozen=True)
-class Recent:
+class RecentEntry:
     """Paths that were opened together."""
 
     title: str
     paths: tuple[str, ...]
 
     @classmethod
-    def of(cls, paths: Sequence[Path]) -> Recent:
+    def of(cls, paths: Sequence[Path]) -> RecentEntry:
         """An entry with a title made from the paths themselves."""
         absolute = tuple(str(path.absolute()) for path in paths)
         more = tr(" and {n} more", n=len(paths) - 1) if len(paths) > 1 else ""
@@ -53,7 +53,7 @@ class Settings(QObject):
         places = self.file.with_name("window.ini")
         places.touch(mode=0o600)
         self._store = QSettings(str(places), QSettings.Format.IniFormat)
-        self._chosen = preferences.read(self.file)
+        self._chosen = preferences.read_preferences(self.file)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -66,9 +66,11 @@ class Settings(QObject):
     def choose(self, name: str, value: Value) -> None:
         """Keep a choice, and say so if it is another one."""
         if self[name] != value:
-            self._chosen = preferences.read(self.file)  # another window may have written
+            self._chosen = preferences.read_preferences(
+                self.file
+            )  # another window may have written
             self._chosen.values[name] = value
-            preferences.write(self.file, self._chosen)
+            preferences.write_preferences(self.file, self._chosen)
             self.changed.emit(name)
 
     def choose_defaults(self) -> None:
@@ -83,9 +85,9 @@ class Settings(QObject):
 
     def choose_keys(self, keys: Mapping[str, tuple[str, ...]]) -> None:
         """Keep keys that differ."""
-        self._chosen = preferences.read(self.file)
+        self._chosen = preferences.read_preferences(self.file)
         self._chosen.keys = dict(keys)
-        preferences.write(self.file, self._chosen)
+        preferences.write_preferences(self.file, self._chosen)
 
     @property
     def scheme(self) -> Scheme:
@@ -112,15 +114,15 @@ class Settings(QObject):
     def set_layout(self, name: str, layout: QByteArray) -> None:
         self._store.setValue(f"layout/{name}", layout)
 
-    def recent(self) -> tuple[Recent, ...]:
+    def recent(self) -> tuple[RecentEntry, ...]:
         """What was opened, the latest first; it may be gone by now."""
         try:
             stored = json.loads(str(self._store.value("recent", "[]")))
-            return tuple(Recent(str(item["title"]), tuple(item["paths"])) for item in stored)
+            return tuple(RecentEntry(str(item["title"]), tuple(item["paths"])) for item in stored)
         except (ValueError, TypeError, KeyError):
             return ()
 
-    def remember(self, entry: Recent) -> None:
+    def remember(self, entry: RecentEntry) -> None:
         """Put an entry before all others."""
         others = [other for other in self.recent() if other.paths != entry.paths]
         self._store_recent([entry, *others][:_MAX_RECENT])
@@ -128,6 +130,6 @@ class Settings(QObject):
     def forget_recent(self) -> None:
         self._store_recent([])
 
-    def _store_recent(self, entries: list[Recent]) -> None:
+    def _store_recent(self, entries: list[RecentEntry]) -> None:
         plain = [{"title": entry.title, "paths": list(entry.paths)} for entry in entries]
         self._store.setValue("recent", json.dumps(plain))

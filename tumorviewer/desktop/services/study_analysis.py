@@ -32,7 +32,7 @@ class WorkerError(InputError):
 
 
 @dataclass
-class Judge:
+class StudyAnalyser:
     """Asks the model about studies of the worklist; what is answered is kept at once, so that an
     interruption costs one volume at most."""
 
@@ -109,7 +109,7 @@ class Judge:
         return None
 
 
-def enter(
+def enter_studies(
     paths: Sequence[Path], records: Records, check: Check, tell: Callable[[str], object]
 ) -> tuple[list[int], tuple[Refused, ...]]:
     """Put what some paths hold on the worklist.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from tumorviewer.desktop.services.records_executor import Clerk
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
 from tumorviewer.errors import InputError
 from tumorviewer.records import Verdict, WorklistEntry
 
@@ -22,7 +22,7 @@ ANSWER_SHOWN = "answer shown"
 
 
 @dataclass(frozen=True)
-class Draft:
+class VerdictDraft:
     """A verdict that is not given yet."""
 
     label: str = ""
@@ -34,38 +34,38 @@ class Draft:
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be lost with it."""
-        return self == Draft()
+        return self == VerdictDraft()
 
 
 @dataclass(frozen=True)
-class Case:
+class StudyRecord:
     """A study as a reader finds it."""
 
     entry: WorklistEntry
     history: tuple[Verdict, ...]
     """All verdicts, the last first."""
     current: Verdict | None
-    draft: Draft
+    draft: VerdictDraft
     answer_seen: bool
     """Whether the model's answer was ever shown to a reader."""
     priors: tuple[WorklistEntry, ...]
 
 
-def load_case(study: int, records: Records) -> Case:
+def load_study_record(study: int, records: Records) -> StudyRecord:
     """Everything that is known of a study."""
     entry = records.worklist.get(study)
     kept = records.session.kept(_name(entry))
-    return Case(
+    return StudyRecord(
         entry=entry,
         history=tuple(records.verdicts.on_study(study)),
         current=records.verdicts.current(study),
-        draft=Draft() if kept is None else _draft(kept),
+        draft=VerdictDraft() if kept is None else _draft(kept),
         answer_seen=any(one.action == ANSWER_SHOWN for one in records.trail.entries(study)),
         priors=tuple(records.worklist.priors(study)),
     )
 
 
-def save_draft(entry: WorklistEntry, draft: Draft, records: Records) -> None:
+def save_draft(entry: WorklistEntry, draft: VerdictDraft, records: Records) -> None:
     """Keep what is being written, so that it comes back whatever happens."""
     if draft.is_empty:
         records.session.drop(_name(entry))
@@ -74,8 +74,8 @@ def save_draft(entry: WorklistEntry, draft: Draft, records: Records) -> None:
 
 
 def give_verdict(
-    entry: WorklistEntry, draft: Draft, signed: bool, before: bool, records: Records
-) -> Case:
+    entry: WorklistEntry, draft: VerdictDraft, signed: bool, before: bool, records: Records
+) -> StudyRecord:
     """Write a verdict; its draft is done with."""
     finding = None if before else records.findings.deciding(entry.id)
     records.verdicts.give(
@@ -89,22 +89,22 @@ def give_verdict(
         finding=finding.id if finding else None,
     )
     records.session.drop(_name(entry))
-    return load_case(entry.id, records)
+    return load_study_record(entry.id, records)
 
 
-def sign_verdict(case: Case, records: Records) -> Case:
+def sign_verdict(case: StudyRecord, records: Records) -> StudyRecord:
     """Sign the verdict as it stands."""
     assert case.current is not None
     records.verdicts.sign(case.current)
-    return load_case(case.entry.id, records)
+    return load_study_record(case.entry.id, records)
 
 
 def _name(entry: WorklistEntry) -> str:
     return f"draft/{entry.key}"
 
 
-def _draft(document: dict[str, Any]) -> Draft:
-    return Draft(
+def _draft(document: dict[str, Any]) -> VerdictDraft:
+    return VerdictDraft(
         str(document.get("label", "")),
         document.get("confidence"),
         str(document.get("comment", "")),
@@ -115,25 +115,25 @@ def _draft(document: dict[str, Any]) -> Draft:
 _DRAFT_MS = 200
 
 
-class Casebook(QObject):
+class VerdictController(QObject):
     """One case at a time; what was typed is kept as it is typed."""
 
     changed = Signal(object)
-    """The new :class:`Case`, or None while nothing is known."""
+    """The new :class:`StudyRecord`, or None while nothing is known."""
     given = Signal()
     """A verdict was written."""
     failed = Signal(object)
     """An :class:`InputError`: the verdict was not written."""
 
-    def __init__(self, clerk: Clerk, parent: QObject | None = None) -> None:
+    def __init__(self, executor: RecordsExecutor, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._clerk = clerk
+        self._executor = executor
         self._entry: WorklistEntry | None = None
         self._answer_seen = False
-        self._unsaved: Draft | None = None
+        self._unsaved: VerdictDraft | None = None
         self._is_giving = False
         self._problem: InputError | None = None
-        self.case: Case | None = None
+        self.case: StudyRecord | None = None
         self.asks_first = False
         """Whether the verdict is asked for before the model's answer is shown."""
         self._timer = QTimer(self)
@@ -150,8 +150,8 @@ class Casebook(QObject):
         self._problem = None
         self.changed.emit(None)
         if entry is not None:
-            load, take = partial(load_case, entry.id), partial(self._take, entry.id)
-            self._clerk.ask(load, take, partial(self._not_loaded, entry.id))
+            load, take = partial(load_study_record, entry.id), partial(self._take, entry.id)
+            self._executor.ask(load, take, partial(self._not_loaded, entry.id))
 
     @property
     def withholds(self) -> bool:
@@ -163,12 +163,12 @@ class Casebook(QObject):
     @property
     def problem(self) -> InputError | None:
         """Why no verdict can be written on what is shown; None if one can, or nobody knows yet."""
-        return self._clerk.problem or self._problem
+        return self._executor.problem or self._problem
 
     def look_again(self, study: int) -> None:
         """The worklist says something new of a study; what is being written stays."""
         if self.case is not None and self.case.entry.id == study:
-            self._clerk.ask(lambda records: records.worklist.get(study), self._renew)
+            self._executor.ask(lambda records: records.worklist.get(study), self._renew)
 
     def see_answer(self) -> None:
         """The model's answer is on the screen."""
@@ -176,9 +176,9 @@ class Casebook(QObject):
         if self.case is not None and not self.case.answer_seen:
             self.case = replace(self.case, answer_seen=True)
             number = self.case.entry.id
-            self._clerk.ask(lambda records: records.trail.note(ANSWER_SHOWN, number))
+            self._executor.ask(lambda records: records.trail.note(ANSWER_SHOWN, number))
 
-    def write(self, draft: Draft) -> None:
+    def write(self, draft: VerdictDraft) -> None:
         """What is typed now."""
         if self.case is not None:
             self.case = replace(self.case, draft=draft)
@@ -191,9 +191,9 @@ class Casebook(QObject):
         draft, self._unsaved = self._unsaved, None
         if draft is not None and self.case is not None:
             entry = self.case.entry
-            self._clerk.ask(partial(save_draft, entry, draft), failed=self.failed.emit)
+            self._executor.ask(partial(save_draft, entry, draft), failed=self.failed.emit)
 
-    def give(self, draft: Draft, signed: bool) -> None:
+    def give(self, draft: VerdictDraft, signed: bool) -> None:
         """Write a verdict."""
         if self.case is not None:
             before = not (self.case.answer_seen or self._was_listed(self.case.entry))
@@ -213,15 +213,15 @@ class Casebook(QObject):
         """The worklist showed the answer already."""
         return not self.asks_first and entry.predicted_class is not None
 
-    def _write(self, work: Callable[[Records], Case]) -> None:
+    def _write(self, work: Callable[[Records], StudyRecord]) -> None:
         """Once: a second click while the first is being written does nothing."""
         if self._is_giving or self.case is None:
             return
         self._timer.stop()
         self._unsaved, self._is_giving = None, True
-        self._clerk.ask(work, partial(self._given, self.case.entry.id), self._not_given)
+        self._executor.ask(work, partial(self._given, self.case.entry.id), self._not_given)
 
-    def _given(self, study: int, found: Case) -> None:
+    def _given(self, study: int, found: StudyRecord) -> None:
         self._is_giving = False
         self.given.emit()
         self._take(study, found)
@@ -235,7 +235,7 @@ class Casebook(QObject):
             self._problem = error
             self.changed.emit(None)
 
-    def _take(self, study: int, found: Case) -> None:
+    def _take(self, study: int, found: StudyRecord) -> None:
         if self._entry is None or self._entry.id != study:
             return
         self.case = found

@@ -287,5 +287,5 @@ class Actions(QObject):
         """Draw the icons in the colours that the window has now."""
         for entry in TABLE:
             if entry.icon:
-                self._actions[entry.name].setIcon(theme.icon(entry.icon))
+                self._actions[entry.name].setIcon(theme.make_icon(entry.icon))
                 self._actions[entry.name].setIconVisibleInMenu(False)

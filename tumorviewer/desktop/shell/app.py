@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tumorviewer.desktop.shell.window import MainWindow
 
 
-def main(paths: list[str]) -> int:
+def run_window(paths: list[str]) -> int:
     """Open the window on some paths and return when it is closed.
 
     Returns
@@ -25,7 +25,7 @@ def main(paths: list[str]) -> int:
     int
         0, or 2 if no window can be opened; the reason is on standard error.
     """
-    if reason := screen.problem():
+    if reason := screen.find_display_problem():
         sys.stderr.write(f"{reason}\n")
         return 2
     application = make_application()
@@ -34,7 +34,7 @@ def main(paths: list[str]) -> int:
     window.painted.connect(window.room.start)
     if paths:
         window.painted.connect(lambda: window.open([Path(path) for path in paths]))
-    window.painted.connect(window.reading.analyst.start)
+    window.painted.connect(window.reading.inference.start)
     window.show()
     window.activateWindow()
     code = application.exec()
@@ -58,20 +58,20 @@ def make_application() -> QApplication:
     application.setStyle("Fusion")
     settings = _settings()
     _speak(application, str(settings["language"]))
-    theme.apply(settings.scheme)
+    theme.apply_theme(settings.scheme)
     return application
 
 
 def make_window() -> MainWindow:
     """The main window with a worker of its own, which is not started yet."""
     from tumorviewer.analysis.client import WorkerClient
-    from tumorviewer.desktop.services.inference import Analyst
+    from tumorviewer.desktop.services.inference import InferenceController
     from tumorviewer.desktop.shell.window import MainWindow
 
-    return MainWindow(Analyst(WorkerClient, default_model), _settings())
+    return MainWindow(InferenceController(WorkerClient, find_default_model), _settings())
 
 
-def default_model() -> Path:
+def find_default_model() -> Path:
     """Folder of the model that is asked.
 
     Raises
@@ -97,7 +97,7 @@ def _scale() -> None:
     from tumorviewer.desktop.services import preferences
     from tumorviewer.resources import home_path
 
-    scale = preferences.read(home_path("settings.toml")).values["scale"]
+    scale = preferences.read_preferences(home_path("settings.toml")).values["scale"]
     os.environ.setdefault("QT_SCALE_FACTOR", str(int(scale) / 100))
 
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from tumorviewer.desktop.shell.actions import MENUS, TABLE, Actions
 from tumorviewer.desktop.viewer.gestures import HINTS
-from tumorviewer.desktop.widgets.controls import button
+from tumorviewer.desktop.widgets.controls import make_button
 from tumorviewer.language import capital, later, tr
 
 Groups = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
@@ -32,16 +32,16 @@ class KeySheet(QDialog):
 
     def __init__(self, parent: QWidget, actions: Actions) -> None:
         super().__init__(parent)
-        self._groups = groups(actions)
+        self._groups = group_shortcuts(actions)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("Keyboard shortcuts"))
         self.resize(600, 600)
         text = QTextBrowser()
-        text.setHtml(html(self._groups))
+        text.setHtml(render_html(self._groups))
         text.setAccessibleName(tr(_TITLE))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         for words, slot in ((tr("Print…"), self._print), (tr("Save as PDF…"), self._save)):
-            made = button(words)
+            made = make_button(words)
             made.clicked.connect(slot)
             buttons.addButton(made, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.rejected.connect(self.reject)
@@ -65,7 +65,7 @@ class KeySheet(QDialog):
             save_pdf(self._groups, Path(path))
 
 
-def groups(actions: Actions) -> Groups:
+def group_shortcuts(actions: Actions) -> Groups:
     """What each menu and the mouse can do, with its key."""
     made = []
     for menu in MENUS:
@@ -86,7 +86,7 @@ def save_pdf(shown: Groups, file: Path) -> None:
     _on_paper(shown).print_(writer)
 
 
-def html(shown: Groups) -> str:
+def render_html(shown: Groups) -> str:
     """The sheet as a page, in the colours of the paper or window that it is on."""
     parts = []
     for title, rows in shown:
@@ -102,5 +102,5 @@ def html(shown: Groups) -> str:
 
 def _on_paper(shown: Groups) -> QTextDocument:
     document = QTextDocument()
-    document.setHtml(f"<h2>{tr(_TITLE)}</h2>{html(shown)}")
+    document.setHtml(f"<h2>{tr(_TITLE)}</h2>{render_html(shown)}")
     return document

@@ -34,7 +34,7 @@ FIXED = {key: what for what, keys in _FIXED.items() for key in keys.split()}
 """Keys that no action may be given, and what they do; some actions come with one."""
 
 
-def pressed(event: QKeyEvent) -> str:
+def describe_pressed_key(event: QKeyEvent) -> str:
     """The key of an event as the table writes it, ``"Ctrl+R"``; empty for a modifier alone."""
     key = Qt.Key(event.key())
     if key in _MODIFIERS:
@@ -45,7 +45,7 @@ def pressed(event: QKeyEvent) -> str:
     return _portable(QKeySequence(QKeyCombination(held, key)))
 
 
-def taken_by(actions: Actions, name: str, key: str) -> str:
+def find_key_owner(actions: Actions, name: str, key: str) -> str:
     """Name of another action that has a key; empty if none has it."""
     owners = (entry.name for entry in TABLE if key in actions.keys(entry.name))
     return next((owner for owner in owners if owner != name), "")
@@ -56,13 +56,13 @@ def is_fixed(name: str, key: str) -> bool:
     return key in FIXED and key not in _defaults(name)
 
 
-def differing(actions: Actions) -> Keys:
+def find_changed_keys(actions: Actions) -> Keys:
     """The keys of the actions that have others than they come with."""
     current = {entry.name: actions.keys(entry.name) for entry in TABLE}
     return {name: keys for name, keys in current.items() if keys != _defaults(name)}
 
 
-def give(actions: Actions, chosen: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def assign_keys(actions: Actions, chosen: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Give actions the keys that a file says.
 
     Returns
@@ -98,9 +98,9 @@ def give(actions: Actions, chosen: Mapping[str, tuple[str, ...]]) -> tuple[str, 
     return tuple(sorted(problems))
 
 
-def take_back(actions: Actions) -> None:
+def restore_keys(actions: Actions) -> None:
     """Give every action the keys that it comes with."""
-    give(actions, {})
+    assign_keys(actions, {})
 
 
 def _clash(wanted: Keys, everyone: Keys) -> tuple[str, str, str] | None:

@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.desktop.shell import keys
 from tumorviewer.desktop.shell.actions import TABLE, Actions, Entry
-from tumorviewer.desktop.shell.palette import matching
+from tumorviewer.desktop.shell.palette import find_matching_entries
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.controls import button, label
+from tumorviewer.desktop.widgets.controls import make_button, make_label
 from tumorviewer.language import tr
 
 _NAME = Qt.ItemDataRole.UserRole
@@ -49,7 +49,7 @@ class KeysPage(QWidget):
             (tr("Default key"), self._reset),
             (tr("All defaults"), self._reset_all),
         ):
-            row.addWidget(made := button(text))
+            row.addWidget(made := make_button(text))
             made.clicked.connect(slot)
         layout = QVBoxLayout(self)
         layout.addWidget(self._query)
@@ -59,8 +59,8 @@ class KeysPage(QWidget):
 
     def _fill(self, chosen: str) -> None:
         self._list.clear()
-        changed = keys.differing(self._actions)
-        for entry in matching(self._query.text(), TABLE):
+        changed = keys.find_changed_keys(self._actions)
+        for entry in find_matching_entries(self._query.text(), TABLE):
             text = self._actions.keys_text(entry.name)
             words = tr("Changed") if entry.name in changed else ""
             item = QTreeWidgetItem([entry.title, tr(entry.menu), text, words])
@@ -87,7 +87,7 @@ class KeysPage(QWidget):
 
     def _take(self, name: str, key: str, kept: tuple[str, ...]) -> None:
         """Give a key, away from the action that had it."""
-        if owner := keys.taken_by(self._actions, name, key):
+        if owner := keys.find_key_owner(self._actions, name, key):
             left = tuple(each for each in self._actions.keys(owner) if each != key)
             self._actions.set_keys(owner, left)
         self._actions.set_keys(name, tuple(dict.fromkeys((*kept, key))))
@@ -107,11 +107,11 @@ class KeysPage(QWidget):
                 self._take(name, key, self._actions.keys(name))
 
     def _reset_all(self) -> None:
-        keys.take_back(self._actions)
+        keys.restore_keys(self._actions)
         self._keep(self._name())
 
     def _keep(self, name: str) -> None:
-        self._settings.choose_keys(keys.differing(self._actions))
+        self._settings.choose_keys(keys.find_changed_keys(self._actions))
         self._fill(name)
 
 
@@ -132,9 +132,9 @@ class KeyDialog(QDialog):
         self.setMinimumWidth(440)
         self._field = KeyField()
         self._field.key_pressed.connect(self._show)
-        self._words = label(tr("Tab goes on to the buttons, Esc cancels."))
+        self._words = make_label(tr("Tab goes on to the buttons, Esc cancels."))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self._accept: QPushButton = button(tr("Use it"), "primary")
+        self._accept: QPushButton = make_button(tr("Use it"), "primary")
         self._accept.setEnabled(False)
         self._accept.clicked.connect(self.accept)
         buttons.addButton(self._accept, QDialogButtonBox.ButtonRole.AcceptRole)
@@ -142,12 +142,14 @@ class KeyDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)
-        layout.addWidget(label(tr("New key of “{title}”", title=_entry(name).title), "subtitle"))
+        layout.addWidget(
+            make_label(tr("New key of “{title}”", title=_entry(name).title), "subtitle")
+        )
         for part in (self._field, self._words, buttons):
             layout.addWidget(part)
 
     def _show(self, key: str) -> None:
-        owner = keys.taken_by(self._actions, self._name, key)
+        owner = keys.find_key_owner(self._actions, self._name, key)
         fixed = keys.is_fixed(self._name, key)
         self.key = "" if fixed else key
         self._accept.setEnabled(not fixed)
@@ -189,7 +191,7 @@ class KeyField(QLineEdit):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in _LEAVING:
             event.ignore()
-        elif key := keys.pressed(event):
+        elif key := keys.describe_pressed_key(event):
             native = QKeySequence.SequenceFormat.NativeText
             self.setText(QKeySequence(key).toString(native))
             self.key_pressed.emit(key)

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from tumorviewer.desktop.shell.actions import TABLE, Actions, Entry
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.controls import label
+from tumorviewer.desktop.widgets.controls import make_label
 from tumorviewer.language import fold_case, later, tr
 
 _HINT = later("Enter runs it, Up and Down choose, Esc closes.")
@@ -54,7 +54,7 @@ class Palette(QDialog):
         self._list = _list()
         self._list.itemActivated.connect(self._run)
         self._list.currentItemChanged.connect(self._explain)
-        self._hint = label(tr(_HINT), "small")
+        self._hint = make_label(tr(_HINT), "small")
         layout = QVBoxLayout(self)
         for part in (self._query, self._list, self._hint):
             layout.addWidget(part)
@@ -74,7 +74,7 @@ class Palette(QDialog):
 
     def _fill(self, query: str) -> None:
         self._list.clear()
-        for entry in matching(query, TABLE):
+        for entry in find_matching_entries(query, TABLE):
             self._list.addTopLevelItem(self._item(entry))
         if first := self._list.topLevelItem(0):
             self._list.setCurrentItem(first)
@@ -88,7 +88,7 @@ class Palette(QDialog):
             [tick + entry.title, tr(entry.menu), self._actions.keys_text(entry.name)]
         )
         item.setData(0, _NAME, entry.name)
-        grey = QBrush(QColor(theme.current().disabled))
+        grey = QBrush(QColor(theme.current_colours().disabled))
         for column in range(3):
             if reason or column:
                 item.setForeground(column, grey if reason else _secondary())
@@ -108,7 +108,7 @@ class Palette(QDialog):
         self._actions[name].trigger()
 
 
-def matching(query: str, entries: Sequence[Entry]) -> list[Entry]:
+def find_matching_entries(query: str, entries: Sequence[Entry]) -> list[Entry]:
     """The entries that have every word of a query, the likeliest first, else in their order."""
     words = fold_case(query).split()
     found = []
@@ -137,7 +137,7 @@ def _cost(word: str, text: str) -> int | None:
 
 
 def _secondary() -> QBrush:
-    return QBrush(QColor(theme.current().secondary))
+    return QBrush(QColor(theme.current_colours().secondary))
 
 
 def _list() -> QTreeWidget:

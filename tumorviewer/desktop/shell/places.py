@@ -11,15 +11,15 @@ from tumorviewer.study.types import Series, Study
 
 
 @dataclass
-class Place:
+class ReadingPosition:
     """Where the reader is in one study."""
 
     volume: str = ""
-    """As :func:`tumorviewer.records.identity.volume_key` says."""
+    """As :func:`tumorviewer.records.identify_study.volume_key` says."""
     slices: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Place:
+    def of(cls, document: Mapping[str, Any]) -> ReadingPosition:
         """What :attr:`document` was."""
         slices = {str(key): int(index) for key, index in document.get("slices", {}).items()}
         return cls(str(document.get("volume", "")), slices)

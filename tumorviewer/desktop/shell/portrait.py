@@ -7,19 +7,19 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
 
-from tumorviewer.desktop.services.inference import Phase, State
+from tumorviewer.desktop.services.inference import InferencePhase, InferenceState
 from tumorviewer.desktop.shell.app import make_application, make_window
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
 
 SIZE = 1440, 900
-_WAITING = (Phase.IDLE, Phase.WORKING)
+_WAITING = (InferencePhase.IDLE, InferencePhase.WORKING)
 _SETTLING_MS = 5000
 """After the answer: its panel is laid out, and the map checked."""
 
 
-def portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) -> None:
+def save_portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) -> None:
     """Open paths, wait for the model's answer, and save the window as PNG.
 
     Raises
@@ -30,21 +30,21 @@ def portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) -> None
     _application = make_application()
     window = make_window()
     window.resize(*SIZE)
-    analyst = window.reading.analyst
+    inference = window.reading.inference
     loop = QEventLoop()
 
-    def settle(state: State) -> None:
+    def settle(state: InferenceState) -> None:
         if state.phase not in _WAITING:
             QTimer.singleShot(_SETTLING_MS, loop.quit)
 
-    analyst.changed.connect(settle)
+    inference.changed.connect(settle)
     QTimer.singleShot(round(patience_s * 1000), loop.quit)
     window.show()
     window.open(list(paths))
     loop.exec()
-    state: State = analyst.state
+    state: InferenceState = inference.state
     with replace_atomically(file) as beside:
         window.grab().save(str(beside))
     window.close()
-    if state.phase is not Phase.ANSWERED:
+    if state.phase is not InferencePhase.ANSWERED:
         raise InputError(str(file), tr("The model did not answer: {text}", text=state.text))

@@ -12,18 +12,18 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from tumorviewer.desktop.assessment.verdict_panel import VerdictPanel
 from tumorviewer.desktop.services.autosave import Autosave
-from tumorviewer.desktop.services.batch_queue import Batch
-from tumorviewer.desktop.services.finding_recorder import Answers
+from tumorviewer.desktop.services.batch_queue import BatchQueue
+from tumorviewer.desktop.services.finding_recorder import FindingRecorder
 from tumorviewer.desktop.services.reading import Reading, Shown
-from tumorviewer.desktop.services.records_executor import Clerk
-from tumorviewer.desktop.services.register import Register
-from tumorviewer.desktop.services.verdict_controller import Case, Casebook
-from tumorviewer.desktop.shell.places import Place
-from tumorviewer.desktop.shell.site_tab import Site
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
+from tumorviewer.desktop.services.register import StudyRegister
+from tumorviewer.desktop.services.verdict_controller import StudyRecord, VerdictController
+from tumorviewer.desktop.shell.places import ReadingPosition
+from tumorviewer.desktop.shell.site_tab import SiteTab
 from tumorviewer.desktop.shell.tabs import StudyTabs
-from tumorviewer.desktop.shell.training_tab import Door
+from tumorviewer.desktop.shell.training_tab import TrainingTab
 from tumorviewer.desktop.worklist.priors import PriorList
-from tumorviewer.desktop.worklist.refused_list import refused_text
+from tumorviewer.desktop.worklist.refused_list import describe_refused
 from tumorviewer.desktop.worklist.worklist_page import WorklistPage
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
@@ -62,14 +62,14 @@ class ReadingRoom(QWidget):
         self._reading, self._viewer, self._verdict = reading, viewer, verdict
         self._study_page = study_page
         self._is_settled = False
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, ReadingPosition] = {}
         self._to_come: list[str] = []
-        self.clerk = Clerk(parent=self)
-        self.register = Register(self.clerk, self)
-        self.casebook = Casebook(self.clerk, self)
-        self.answers = Answers(self.clerk, reading, self.register, self)
-        self.batch = Batch(self.clerk, reading.analyst, self)
-        self.autosave = Autosave(self.clerk, self.document, self)
+        self.executor = RecordsExecutor(parent=self)
+        self.register = StudyRegister(self.executor, self)
+        self.verdicts = VerdictController(self.executor, self)
+        self.answers = FindingRecorder(self.executor, reading, self.register, self)
+        self.batch = BatchQueue(self.executor, reading.inference, self)
+        self.autosave = Autosave(self.executor, self.document, self)
         self.tabs = StudyTabs()
         self.worklist = WorklistPage()
         self.priors = PriorList()
@@ -77,8 +77,8 @@ class ReadingRoom(QWidget):
         self._pages = QStackedWidget()
         for page in (study_page, self.worklist):
             self._pages.addWidget(page)
-        self.training = Door(self.clerk, self._pages, self.tabs, self)
-        self.site = Site(self.clerk, self._pages, self.tabs, self)
+        self.training = TrainingTab(self.executor, self._pages, self.tabs, self)
+        self.site = SiteTab(self.executor, self._pages, self.tabs, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -90,7 +90,7 @@ class ReadingRoom(QWidget):
 
     def start(self) -> None:
         """Open the records; nothing waits for it."""
-        self.clerk.start()
+        self.executor.start()
         self.autosave.start()
         self.ask_labels()
         self.batch.start()
@@ -99,17 +99,17 @@ class ReadingRoom(QWidget):
 
     def ask_labels(self) -> None:
         """Call the classes as the model in use does."""
-        self.clerk.ask(
-            lambda _: _labels(self._reading.analyst.find_model),
+        self.executor.ask(
+            lambda _: _labels(self._reading.inference.find_model),
             self._show_labels,
             lambda _: None,
         )
 
     def close_records(self) -> bool:
         """Keep everything and close; False if that takes too long."""
-        self.casebook.save_draft()
+        self.verdicts.save_draft()
         self.autosave.end()
-        return self.training.close() & self.batch.close() & self.clerk.close()
+        return self.training.close() & self.batch.close() & self.executor.close()
 
     # Pages
 
@@ -142,14 +142,16 @@ class ReadingRoom(QWidget):
 
     def ask_first(self, first: bool) -> None:
         """Whether the verdict is asked for before the model's answer is shown."""
-        self.casebook.asks_first = first
+        self.verdicts.asks_first = first
         self.worklist.hide_answers(first)
-        self._case_changed(self.casebook.case)
+        self._case_changed(self.verdicts.case)
 
     def list_again(self, query: WorklistQuery | None = None) -> None:
         """Ask for the worklist again."""
         wanted = query or self.worklist.filters.query()
-        self.clerk.ask(lambda records: records.worklist.find(wanted), partial(self._found, wanted))
+        self.executor.ask(
+            lambda records: records.worklist.find(wanted), partial(self._found, wanted)
+        )
 
     def _found(self, query: WorklistQuery, entries: list[WorklistEntry]) -> None:
         if query != self.worklist.filters.query():
@@ -162,24 +164,24 @@ class ReadingRoom(QWidget):
     # What the records say
 
     def _connect_records(self) -> None:
-        self.clerk.opened.connect(lambda notices: self.worklist.show_notice("\n".join(notices)))
-        self.clerk.refused.connect(self._refused)
-        self.clerk.failed.connect(lambda error: self.worklist.show_notice(error.message))
+        self.executor.opened.connect(lambda notices: self.worklist.show_notice("\n".join(notices)))
+        self.executor.refused.connect(self._refused)
+        self.executor.failed.connect(lambda error: self.worklist.show_notice(error.message))
         self.autosave.found.connect(self._restore)
         self.register.entered.connect(self._entered)
         self.answers.kept.connect(lambda _: self.list_again())
-        self.answers.kept.connect(self.casebook.look_again)
-        self.casebook.changed.connect(self._case_changed)
-        self.casebook.given.connect(self.list_again)
-        self.casebook.given.connect(lambda: self._viewer.panes.active.setFocus())
-        self.casebook.failed.connect(lambda error: self._verdict.show_notice(error.message))
-        self._verdict.given.connect(self.casebook.give)
-        self._verdict.sign_wanted.connect(self.casebook.sign)
-        self._verdict.draft_changed.connect(self.casebook.write)
+        self.answers.kept.connect(self.verdicts.look_again)
+        self.verdicts.changed.connect(self._case_changed)
+        self.verdicts.given.connect(self.list_again)
+        self.verdicts.given.connect(lambda: self._viewer.panes.active.setFocus())
+        self.verdicts.failed.connect(lambda error: self._verdict.show_notice(error.message))
+        self._verdict.given.connect(self.verdicts.give)
+        self._verdict.sign_wanted.connect(self.verdicts.sign)
+        self._verdict.draft_changed.connect(self.verdicts.write)
         page = self.worklist
         page.query_changed.connect(self.list_again)
         page.open_wanted.connect(self.open_entries)
-        page.retry_wanted.connect(self.clerk.start)
+        page.retry_wanted.connect(self.executor.start)
         page.analysis_wanted.connect(lambda entries: self.batch.add([one.id for one in entries]))
         page.first_wanted.connect(self._put_first)
         page.removal_wanted.connect(self._remove)
@@ -205,20 +207,20 @@ class ReadingRoom(QWidget):
 
     def _put_first(self, entries: Sequence[WorklistEntry]) -> None:
         for entry in entries:
-            self.clerk.ask(partial(_put_first, entry.id))
+            self.executor.ask(partial(_put_first, entry.id))
         self.batch.add([entry.id for entry in entries])
 
     def _remove(self, entries: Sequence[WorklistEntry]) -> None:
         """Not those that are open, which would come back at once."""
         for entry in entries:
             if self.register.study(entry) is None:
-                self.clerk.ask(partial(_remove, entry.id), lambda _: self.list_again())
+                self.executor.ask(partial(_remove, entry.id), lambda _: self.list_again())
 
     def _say_refused(self, words: str, refused: Sequence[Refused]) -> None:
         errors = [one for one in refused if one.is_error]
         if errors:
             hide = self.worklist.model.hides_patient
-            studies = refused_text(errors, hide, most_names=3)
+            studies = describe_refused(errors, hide, most_names=3)
             self.worklist.show_notice(tr(words, studies=studies))
 
     def _refused(self, error: InputError) -> None:
@@ -231,10 +233,10 @@ class ReadingRoom(QWidget):
         self.training.show_labels(labels)
         self.site.show_labels(labels)
 
-    def _case_changed(self, case: Case | None) -> None:
+    def _case_changed(self, case: StudyRecord | None) -> None:
         self._verdict.show_case(case)
         self.priors.show_priors(case.priors if case else (), self.worklist.model.label)
-        self._verdict.show_hint(tr(WITHHELD) if self.casebook.withholds else "")
+        self._verdict.show_hint(tr(WITHHELD) if self.verdicts.withholds else "")
         self.answer_wanted.emit()
 
     # What is read
@@ -261,7 +263,7 @@ class ReadingRoom(QWidget):
             if study is not None:
                 self._turn_to(study)
             else:
-                self.clerk.ask(partial(_paths, entry.id), self._open_listed)
+                self.executor.ask(partial(_paths, entry.id), self._open_listed)
 
     def _open_listed(self, paths: tuple[Path, ...]) -> None:
         self._reading.open(paths)
@@ -272,7 +274,7 @@ class ReadingRoom(QWidget):
         entry = self.register.entry(self._reading.shown.study) if self._reading.shown else None
         if entry is not None:
             look = partial(_paths, entry.id)
-            self.clerk.ask(look, lambda _: self.list_again())
+            self.executor.ask(look, lambda _: self.list_again())
 
     def _library_changed(self) -> None:
         studies = self._reading.library.studies
@@ -287,7 +289,7 @@ class ReadingRoom(QWidget):
         self.list_again()
         shown = self._reading.shown
         if shown is not None and shown.study is study:
-            self.casebook.turn_to(entry)
+            self.verdicts.turn_to(entry)
             self._go_back(study, entry)
             if self._is_settled:  # it was loaded sooner than entered
                 self._restore_slice()
@@ -298,7 +300,7 @@ class ReadingRoom(QWidget):
 
     def _shown_changed(self, shown: Shown | None) -> None:
         entry = self.register.entry(shown.study) if shown else None
-        self.casebook.turn_to(entry)
+        self.verdicts.turn_to(entry)
         if shown is not None:
             self.show_study()
             if entry is not None:
@@ -346,8 +348,8 @@ class ReadingRoom(QWidget):
         for study in studies:
             self._reading.close_study(study)
 
-    def _place(self, entry: WorklistEntry) -> Place:
-        return self._places.setdefault(entry.key, Place())
+    def _place(self, entry: WorklistEntry) -> ReadingPosition:
+        return self._places.setdefault(entry.key, ReadingPosition())
 
     # Coming back after a kill
 
@@ -356,18 +358,18 @@ class ReadingRoom(QWidget):
         shown = self.register.entry(self._reading.shown.study) if self._reading.shown else None
         keys = [*self._to_come, *(entry.key for entry in self.register.entries())]
         return {
-            "studies": {key: self._places.get(key, Place()).document for key in keys},
+            "studies": {key: self._places.get(key, ReadingPosition()).document for key in keys},
             "shown": shown.key if shown else None,
             "worklist": self.shows_worklist,
         }
 
     def _restore(self, document: dict[str, Any]) -> None:
         studies = document.get("studies", {})
-        self._places |= {key: Place.of(place) for key, place in studies.items()}
+        self._places |= {key: ReadingPosition.of(place) for key, place in studies.items()}
         self._to_come = [key for key in studies if key != document.get("shown")]
         if document.get("shown") in studies:
             self._to_come.append(document["shown"])
-        self.clerk.ask(partial(_paths_of, tuple(self._to_come)), self._open_again)
+        self.executor.ask(partial(_paths_of, tuple(self._to_come)), self._open_again)
 
     def _open_again(self, paths: list[tuple[Path, ...]]) -> None:
         """The one that was shown comes last and so is shown."""

@@ -51,7 +51,7 @@ def has_display() -> bool:
     return bool(os.environ.get("WAYLAND_DISPLAY")) or _x_server_answers()
 
 
-def missing_libraries(x11: bool = True) -> tuple[str, ...]:
+def find_missing_libraries(x11: bool = True) -> tuple[str, ...]:
     """Debian packages of the system libraries that Qt needs and this machine lacks.
 
     Parameters
@@ -65,7 +65,7 @@ def missing_libraries(x11: bool = True) -> tuple[str, ...]:
     return tuple(sorted(package for name, package in wanted.items() if not _loads(name)))
 
 
-def problem() -> str | None:
+def find_display_problem() -> str | None:
     """Why no window can be opened, with what to do about it; None if one can."""
     if not _chosen_platform() and not has_display():
         return tr(
@@ -73,7 +73,7 @@ def problem() -> str | None:
             "On a machine without a screen, use `tumorviewer classify` or `tumorviewer demo`; "
             "over SSH, connect with `ssh -X`."
         )
-    missing = missing_libraries(x11="DISPLAY" in os.environ)
+    missing = find_missing_libraries(x11="DISPLAY" in os.environ)
     if missing:
         return tr(
             "No window can be opened: system libraries that Qt needs are missing.\n"

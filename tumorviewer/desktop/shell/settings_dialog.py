@@ -20,12 +20,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop.services.preferences import OPTIONS, Option
+from tumorviewer.desktop.services.preferences import OPTIONS, SettingOption
 from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.desktop.shell import keys
 from tumorviewer.desktop.shell.actions import Actions
 from tumorviewer.desktop.shell.keys_page import KeysPage
-from tumorviewer.desktop.widgets.controls import button, label
+from tumorviewer.desktop.widgets.controls import make_button, make_label
 from tumorviewer.language import tr
 
 
@@ -56,10 +56,10 @@ class SettingsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)
-        if problems := (*settings.problems, *keys.give(actions, settings.keys)):
-            layout.addWidget(label("\n".join(problems), "warning"))
+        if problems := (*settings.problems, *keys.assign_keys(actions, settings.keys)):
+            layout.addWidget(make_label("\n".join(problems), "warning"))
         layout.addWidget(self.pages)
-        layout.addWidget(label(tr("Kept in {file}", file=settings.file), "small"))
+        layout.addWidget(make_label(tr("Kept in {file}", file=settings.file), "small"))
         layout.addWidget(self._buttons())
         settings.changed.connect(self._show)
 
@@ -72,7 +72,7 @@ class SettingsDialog(QDialog):
             _add(form, option, self._input(option))
         return made
 
-    def _input(self, option: Option) -> QComboBox | QCheckBox | FolderField:
+    def _input(self, option: SettingOption) -> QComboBox | QCheckBox | FolderField:
         made: QComboBox | QCheckBox | FolderField
         if option.choices:
             made = self._choice(option)
@@ -87,7 +87,7 @@ class SettingsDialog(QDialog):
         self._show(option.name)
         return made
 
-    def _choice(self, option: Option) -> QComboBox:
+    def _choice(self, option: SettingOption) -> QComboBox:
         made = QComboBox()
         for value, words in option.choices:
             made.addItem(tr(words), value)
@@ -96,7 +96,7 @@ class SettingsDialog(QDialog):
         )
         return made
 
-    def _tick(self, option: Option) -> QCheckBox:
+    def _tick(self, option: SettingOption) -> QCheckBox:
         made = QCheckBox(tr(option.text))
         made.clicked.connect(lambda ticked: self._settings.choose(option.name, ticked))
         return made
@@ -112,7 +112,7 @@ class SettingsDialog(QDialog):
 
     def _buttons(self) -> QDialogButtonBox:
         made = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        defaults = button(
+        defaults = make_button(
             tr("Default settings"), name=tr("Have every setting as it comes; keys stay")
         )
         defaults.clicked.connect(self._settings.choose_defaults)
@@ -132,7 +132,7 @@ class FolderField(QWidget):
         self.line.setAccessibleName(name)
         self.line.setPlaceholderText(tr("None"))
         self.line.editingFinished.connect(lambda: self.chosen.emit(self.line.text().strip()))
-        choose = button(tr("Choose…"), name=tr("Choose: {name}", name=name))
+        choose = make_button(tr("Choose…"), name=tr("Choose: {name}", name=name))
         choose.setAutoDefault(False)
         choose.clicked.connect(self._choose)
         self.setFocusProxy(self.line)
@@ -149,8 +149,8 @@ class FolderField(QWidget):
             self.chosen.emit(path)
 
 
-def _add(form: QFormLayout, option: Option, shown: QWidget) -> None:
-    tip = label(tr(option.tip), "small")
+def _add(form: QFormLayout, option: SettingOption, shown: QWidget) -> None:
+    tip = make_label(tr(option.tip), "small")
     if isinstance(shown, QCheckBox):
         form.addRow(shown)
         form.addRow(tip)

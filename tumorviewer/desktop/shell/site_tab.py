@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QStackedWidget
 
-from tumorviewer.desktop.services.records_executor import Clerk
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
 from tumorviewer.desktop.shell.tabs import StudyTabs
 
 if TYPE_CHECKING:
     from tumorviewer.desktop.assessment.site_page import SitePage
 
 
-class Site(QObject):
+class SiteTab(QObject):
     """Asks the records, and shows what they say.
 
     Parameters
@@ -25,10 +25,10 @@ class Site(QObject):
     """
 
     def __init__(
-        self, clerk: Clerk, pages: QStackedWidget, tabs: StudyTabs, parent: QObject
+        self, executor: RecordsExecutor, pages: QStackedWidget, tabs: StudyTabs, parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._clerk, self._pages, self._tabs = clerk, pages, tabs
+        self._executor, self._pages, self._tabs = executor, pages, tabs
         self._labels: Mapping[str, str] = {}
         self._page: SitePage | None = None
 
@@ -54,7 +54,7 @@ class Site(QObject):
 
     def measure(self) -> None:
         """Look at everything that is kept; the window does not wait."""
-        self._clerk.ask(
+        self._executor.ask(
             lambda records: records.agreement.measure(),
             self.page.show_agreement,
             self.page.show_problem,

@@ -15,9 +15,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop.services.settings import Recent
+from tumorviewer.desktop.services.settings import RecentEntry
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.controls import button, clear, heading, label, plain_tip
+from tumorviewer.desktop.widgets.controls import (
+    clear_layout,
+    format_tip,
+    make_button,
+    make_heading,
+    make_label,
+)
 from tumorviewer.language import tr
 
 _WIDTH = 440
@@ -30,7 +36,7 @@ class StartPage(QWidget):
     folder_wanted = Signal()
     demonstration_wanted = Signal()
     recent_chosen = Signal(object)
-    """A :class:`Recent`."""
+    """A :class:`RecentEntry`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +44,7 @@ class StartPage(QWidget):
         self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._recent = QVBoxLayout()
         self._recent.setSpacing(0)
-        self._recent_heading = heading(tr("Recent"))
+        self._recent_heading = make_heading(tr("Recent"))
         column = QVBoxLayout()
         column.setSpacing(8)
         column.addWidget(self._icon)
@@ -62,9 +68,9 @@ class StartPage(QWidget):
         self.draw()
 
     def _buttons(self) -> QHBoxLayout:
-        files = button(tr("Open files…"))
+        files = make_button(tr("Open files…"))
         files.clicked.connect(self.files_wanted)
-        folder = button(tr("Open folder…"), "primary")
+        folder = make_button(tr("Open folder…"), "primary")
         folder.clicked.connect(self.folder_wanted)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -75,25 +81,27 @@ class StartPage(QWidget):
         return row
 
     def _demonstration_button(self) -> QPushButton:
-        made = button(tr("Open the demonstration study"), "link")
+        made = make_button(tr("Open the demonstration study"), "link")
         made.clicked.connect(self.demonstration_wanted)
         return made
 
-    def show_recent(self, entries: Sequence[Recent], hide_names: bool = False) -> None:
+    def show_recent(self, entries: Sequence[RecentEntry], hide_names: bool = False) -> None:
         """List what was opened before."""
-        clear(self._recent)
+        clear_layout(self._recent)
         self._recent_heading.setVisible(bool(entries))
         for number, entry in enumerate(entries[:5], 1):
             title = tr("Recent study {n}", n=number) if hide_names else entry.title
             shown = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, _WIDTH - 24)
-            made = button(shown.replace("&", "&&"), "link", tr("Open again: {title}", title=title))
-            made.setToolTip("" if hide_names else plain_tip("\n".join(entry.paths[:10])))
+            made = make_button(
+                shown.replace("&", "&&"), "link", tr("Open again: {title}", title=title)
+            )
+            made.setToolTip("" if hide_names else format_tip("\n".join(entry.paths[:10])))
             made.clicked.connect(lambda _=False, chosen=entry: self.recent_chosen.emit(chosen))
             self._recent.addWidget(made)
 
     def draw(self) -> None:
         """Draw the icon in the colours of now."""
-        self._icon.setPixmap(theme.drawing("drop", theme.current().secondary, 48))
+        self._icon.setPixmap(theme.draw_icon("drop", theme.current_colours().secondary, 48))
 
 
 class MessagePage(QWidget):
@@ -105,10 +113,10 @@ class MessagePage(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._title = _centred("", "subtitle")
-        self._text = label("", "error")
-        self._retry = button(tr("Try again"))
+        self._text = make_label("", "error")
+        self._retry = make_button(tr("Try again"))
         self._retry.clicked.connect(self.retry_wanted)
-        self._back = button(tr("Back"))
+        self._back = make_button(tr("Back"))
         self._back.clicked.connect(self.back_wanted)
         column = QVBoxLayout()
         column.setSpacing(16)
@@ -126,7 +134,7 @@ class MessagePage(QWidget):
 
 
 def _centred(text: str, role: str) -> QLabel:
-    made = label(text, role)
+    made = make_label(text, role)
     made.setAlignment(Qt.AlignmentFlag.AlignCenter)
     return made
 

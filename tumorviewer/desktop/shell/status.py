@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 from tumorviewer import __version__
 from tumorviewer.analysis.messages import SelfTest
 from tumorviewer.desktop.assessment.assessment_panel import RESEARCH_USE
-from tumorviewer.desktop.widgets.controls import ProgressRow, button, label
+from tumorviewer.desktop.widgets.controls import ProgressRow, make_button, make_label
 from tumorviewer.language import later, tr
 
 STARTING = later("The model is starting…")
@@ -31,7 +31,7 @@ class StatusLine(QStatusBar):
         super().__init__()
         self.tested: SelfTest | None = None
         self.worker = tr(STARTING)
-        self._device = button("", "status")
+        self._device = make_button("", "status")
         self._device.clicked.connect(self.self_test_wanted)
         self.progress = ProgressRow("loading")
         self.progress.setFixedWidth(320)
@@ -60,7 +60,7 @@ class StatusLine(QStatusBar):
         return self._device.text()
 
     def _say(self) -> None:
-        text = self_test_summary(self.tested, self.worker)
+        text = summarise_self_test(self.tested, self.worker)
         if self.tested is not None and self.tested.ok and self.tested.problems:
             text += f" · {self.tested.problems[0]}"
         self._device.setText(
@@ -75,11 +75,11 @@ ABOUT = later(
 )
 
 
-def self_test(parent: QWidget, tested: SelfTest | None, worker: str) -> QDialog:
+def make_self_test_dialog(parent: QWidget, tested: SelfTest | None, worker: str) -> QDialog:
     """What the start-up self-test found, to be read and copied."""
     dialog, layout = _dialog(parent, tr("Device and self-test"), 560, 360)
-    layout.addWidget(label(self_test_summary(tested, worker), "subtitle"))
-    text = QPlainTextEdit(self_test_text(tested))
+    layout.addWidget(make_label(summarise_self_test(tested, worker), "subtitle"))
+    text = QPlainTextEdit(describe_self_test(tested))
     text.setReadOnly(True)
     text.setTabChangesFocus(True)
     text.setAccessibleName(tr("Result of the self-test"))
@@ -87,16 +87,16 @@ def self_test(parent: QWidget, tested: SelfTest | None, worker: str) -> QDialog:
     return _closable(dialog, layout)
 
 
-def about(parent: QWidget) -> QDialog:
+def make_about_dialog(parent: QWidget) -> QDialog:
     dialog, layout = _dialog(parent, tr("About TumorViewer"), 440, 232)
-    layout.addWidget(label("TumorViewer", "title"))
-    layout.addWidget(label(tr("Version {version}", version=__version__), "secondary"))
-    layout.addWidget(label(tr(ABOUT)))
-    layout.addWidget(label(tr(RESEARCH_USE), "research"))
+    layout.addWidget(make_label("TumorViewer", "title"))
+    layout.addWidget(make_label(tr("Version {version}", version=__version__), "secondary"))
+    layout.addWidget(make_label(tr(ABOUT)))
+    layout.addWidget(make_label(tr(RESEARCH_USE), "research"))
     return _closable(dialog, layout)
 
 
-def self_test_summary(tested: SelfTest | None, worker: str) -> str:
+def summarise_self_test(tested: SelfTest | None, worker: str) -> str:
     """One line for the status bar."""
     if tested is None:
         return worker
@@ -105,7 +105,7 @@ def self_test_summary(tested: SelfTest | None, worker: str) -> str:
     return tr("Model ready on {device}", device=tested.device)
 
 
-def self_test_text(tested: SelfTest | None) -> str:
+def describe_self_test(tested: SelfTest | None) -> str:
     """Versions and problems, a line each."""
     if tested is None:
         return tr("The analysis process has not reported yet.")

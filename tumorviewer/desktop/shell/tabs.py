@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QTabBar
 
-from tumorviewer.desktop.widgets.controls import plain_tip
-from tumorviewer.desktop.worklist.study_list import study_text
+from tumorviewer.desktop.widgets.controls import format_tip
+from tumorviewer.desktop.worklist.study_list import describe_study
 from tumorviewer.language import date, tr
 from tumorviewer.study.types import Study
 
@@ -62,7 +62,7 @@ class StudyTabs(QTabBar):
             if titles[title] > 1:  # studies of one patient
                 short += f" · {date(self._groups[at - self._before][0].date)}"
             self.setTabText(at, short.replace("&", "&&"))
-            self.setTabToolTip(at, plain_tip(f"{title}\n{detail}".strip()))
+            self.setTabToolTip(at, format_tip(f"{title}\n{detail}".strip()))
         self.setCurrentIndex(min(shown, self.count() - 1))
         self.blockSignals(False)
 
@@ -128,7 +128,7 @@ class StudyTabs(QTabBar):
     def _words(self, group: list[Study], number: int) -> tuple[str, str]:
         if group[0].uid is None and len(group) == 1 and not self._hides_patient:
             return " ".join(group[0].title.split()), ""
-        return study_text(group[0], number, self._hides_patient)
+        return describe_study(group[0], number, self._hides_patient)
 
     def _fix(self, at: int) -> None:
         for side in (QTabBar.ButtonPosition.LeftSide, QTabBar.ButtonPosition.RightSide):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from tumorviewer.desktop.services.records_executor import Clerk
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
 from tumorviewer.desktop.shell.tabs import StudyTabs
 from tumorviewer.records import WorklistEntry
 from tumorviewer.resources import home_path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tumorviewer.desktop.training.workspace import Workspace
 
 
-class Door(QObject):
+class TrainingTab(QObject):
     """Knows whether something trains, and shows where.
 
     Parameters
@@ -30,10 +30,10 @@ class Door(QObject):
     """Another model is in use now."""
 
     def __init__(
-        self, clerk: Clerk, pages: QStackedWidget, tabs: StudyTabs, parent: QObject
+        self, executor: RecordsExecutor, pages: QStackedWidget, tabs: StudyTabs, parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._clerk, self._pages, self._tabs = clerk, pages, tabs
+        self._executor, self._pages, self._tabs = executor, pages, tabs
         self._labels: Mapping[str, str] = {}
         self._workspace: Workspace | None = None
         self._may_close = False
@@ -44,7 +44,7 @@ class Door(QObject):
         if self._workspace is None:
             from tumorviewer.desktop.training.workspace import Workspace
 
-            self._workspace = made = Workspace(self._clerk)
+            self._workspace = made = Workspace(self._executor)
             made.promoted.connect(lambda _: self.promoted.emit())
             made.show_labels(self._labels)
             self._pages.addWidget(made)
@@ -101,6 +101,6 @@ class Door(QObject):
     def _is_training(self) -> bool:
         if not home_path("training").is_dir():
             return False
-        from tumorviewer.desktop.training.run_store import Shelf
+        from tumorviewer.desktop.training.run_store import RunStore
 
-        return any(Shelf().running())
+        return any(RunStore().running())

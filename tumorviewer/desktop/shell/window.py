@@ -17,16 +17,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop.annotations.annotation_controller import Marking
+from tumorviewer.desktop.annotations.annotation_controller import AnnotationController
 from tumorviewer.desktop.assessment import reliability
 from tumorviewer.desktop.assessment.answer import OUTSIDE
 from tumorviewer.desktop.assessment.assessment_panel import AssessmentPanel
-from tumorviewer.desktop.assessment.evidence_controller import EvidenceDesk
-from tumorviewer.desktop.assessment.variation_controller import Varying
-from tumorviewer.desktop.services.inference import Analyst, Phase, State
+from tumorviewer.desktop.assessment.evidence_controller import EvidenceController
+from tumorviewer.desktop.assessment.variation_controller import VariationController
+from tumorviewer.desktop.services.inference import (
+    InferenceController,
+    InferencePhase,
+    InferenceState,
+)
 from tumorviewer.desktop.services.preferences import Scheme
 from tumorviewer.desktop.services.reading import Reading, Shown
-from tumorviewer.desktop.services.settings import Recent, Settings
+from tumorviewer.desktop.services.settings import RecentEntry, Settings
 from tumorviewer.desktop.shell import keys, status
 from tumorviewer.desktop.shell.actions import Actions
 from tumorviewer.desktop.shell.key_sheet import KeySheet
@@ -36,14 +40,14 @@ from tumorviewer.desktop.shell.settings_dialog import SettingsDialog
 from tumorviewer.desktop.shell.start_page import MessagePage, StartPage
 from tumorviewer.desktop.shell.status import StatusLine
 from tumorviewer.desktop.shell.view_actions import ViewActions
-from tumorviewer.desktop.viewer.captions import patient_lines, series_lines
-from tumorviewer.desktop.viewer.hanging_controller import Hanger
+from tumorviewer.desktop.viewer.captions import describe_patient, describe_series
+from tumorviewer.desktop.viewer.hanging_controller import HangingController
 from tumorviewer.desktop.viewer.map_checks import MapChecks
 from tumorviewer.desktop.viewer.viewer import Viewer
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.drop import DropZone
-from tumorviewer.desktop.worklist.refused_list import refused_text
-from tumorviewer.desktop.worklist.study_list import study_text
+from tumorviewer.desktop.worklist.refused_list import describe_refused
+from tumorviewer.desktop.worklist.study_list import describe_study
 from tumorviewer.desktop.worklist.study_panel import StudyPanel
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
@@ -67,7 +71,7 @@ class MainWindow(QMainWindow):
     painted = Signal()
     """The window is on the screen for the first time."""
 
-    def __init__(self, analyst: Analyst, settings: Settings) -> None:
+    def __init__(self, inference: InferenceController, settings: Settings) -> None:
         super().__init__()
         self._settings = settings
         self._is_painted = False
@@ -75,19 +79,19 @@ class MainWindow(QMainWindow):
         self._filled_count = 0
         self._first_slice = 0
         self.ended_cleanly = True
-        self.reading = Reading(analyst, self)
+        self.reading = Reading(inference, self)
         self.study_panel = StudyPanel()
         self.viewer = Viewer()
-        self.marking = Marking(self.viewer.panes, self)
+        self.marking = AnnotationController(self.viewer.panes, self)
         self.assessment = AssessmentPanel()
         self.start_page = StartPage()
         self.message_page = MessagePage()
         self.status = StatusLine()
         self.actions_ = Actions(self)
-        self.varying = Varying(
-            self.assessment.answer, self.reading.analyst, self._shown_slice, self
+        self.varying = VariationController(
+            self.assessment.answer, self.reading.inference, self._shown_slice, self
         )
-        self.evidence = EvidenceDesk(self.assessment.evidence, self.reading, settings, self)
+        self.evidence = EvidenceController(self.assessment.evidence, self.reading, settings, self)
         self._build()
         self._connect_parts()
         self._connect_actions()
@@ -125,7 +129,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(QSize(1000, 600).boundedTo(self.screen().availableSize()))
 
     def _connect_parts(self) -> None:
-        reading, analyst = self.reading, self.reading.analyst
+        reading, inference = self.reading, self.reading.inference
         DropZone(self).dropped.connect(self.room.take)
         reading.library_changed.connect(self._show_library)
         reading.opened.connect(self._opened)
@@ -137,27 +141,27 @@ class MainWindow(QMainWindow):
         reading.thumbnails.made.connect(self.study_panel.studies.set_thumbnail)
         reading.opener.progressed.connect(self.study_panel.progress.show_progress)
         reading.opener.ended.connect(self.study_panel.progress.hide)
-        analyst.changed.connect(self._show_state)
-        analyst.ready.connect(self.status.show_ready)
-        analyst.stopped.connect(self.status.show_stopped)
+        inference.changed.connect(self._show_state)
+        inference.ready.connect(self.status.show_ready)
+        inference.stopped.connect(self.status.show_stopped)
         self.study_panel.studies.chosen.connect(reading.show_series)
         self.study_panel.volume_chosen.connect(reading.show_volume)
         self.study_panel.cancel_wanted.connect(reading.opener.cancel)
         self.viewer.sliceChanged.connect(self.assessment.set_slice)
         self.viewer.sliceChanged.connect(self._offer_explanation)
         self.viewer.sliceChanged.connect(self.evidence.set_slice)
-        self.room.answer_wanted.connect(lambda: self._show_state(analyst.state))
+        self.room.answer_wanted.connect(lambda: self._show_state(inference.state))
         self.room.slice_restored.connect(self._restore_slice)
         self.room.training.promoted.connect(self._model_changed)
         self.room.worklist.folder_wanted.connect(self._choose_folder)
         self.assessment.slice_wanted.connect(self.viewer.set_slice)
-        self.assessment.maps.explanation_wanted.connect(analyst.explain)
+        self.assessment.maps.explanation_wanted.connect(inference.explain)
         self.assessment.maps.slice_wanted.connect(self.actions_["explain_slice"].trigger)
-        checks = MapChecks(analyst, self.viewer, self.assessment.maps, self)
+        checks = MapChecks(inference, self.viewer, self.assessment.maps, self)
         self.room.answer_wanted.connect(checks.rest)
         self.assessment.insisted.connect(checks.rest)
-        self.assessment.cancel_wanted.connect(analyst.cancel)
-        self.assessment.insisted.connect(lambda: self._show_state(analyst.state))
+        self.assessment.cancel_wanted.connect(inference.cancel)
+        self.assessment.insisted.connect(lambda: self._show_state(inference.state))
         self.assessment.reliability_wanted.connect(self._show_reliability)
         self.assessment.action_wanted.connect(lambda name: self.actions_[name].trigger())
         self.status.cancel_wanted.connect(reading.cancel_loading)
@@ -193,8 +197,8 @@ class MainWindow(QMainWindow):
             "next_volume": lambda: reading.step_volume(1),
             "previous_series": lambda: reading.step_series(-1),
             "next_series": lambda: reading.step_series(1),
-            "analyse": reading.analyst.analyse,
-            "explain_slice": lambda: reading.analyst.explain_slice(viewer.slice()),
+            "analyse": reading.inference.analyse,
+            "explain_slice": lambda: reading.inference.explain_slice(viewer.slice()),
             "cancel": self._cancel,
             "worklist": self.room.show_worklist,
             "training": self.room.training.enter,
@@ -209,13 +213,13 @@ class MainWindow(QMainWindow):
             "palette": lambda: Palette(self, self.actions_).open(),
             "settings": lambda: SettingsDialog(self, self._settings, self.actions_).open(),
             "shortcuts": lambda: KeySheet(self, self.actions_).open(),
-            "about": lambda: status.about(self).open(),
+            "about": lambda: status.make_about_dialog(self).open(),
         }.items():
             self._on(name, slot)
         self._view_actions = ViewActions(self.actions_, viewer)
-        self.hanger = Hanger(reading, viewer, self)
-        self.hanger.complained.connect(lambda text: self.status.showMessage(text, 15_000))
-        self.actions_["fuse"].toggled.connect(self.hanger.set_fusing)
+        self.hanging = HangingController(reading, viewer, self)
+        self.hanging.complained.connect(lambda text: self.status.showMessage(text, 15_000))
+        self.actions_["fuse"].toggled.connect(self.hanging.set_fusing)
         for scheme in Scheme:
             self._on(scheme.value, partial(self._settings.choose, "colours", scheme.value))
         self.actions_["hide_patient"].toggled.connect(self._hide_patient)
@@ -233,7 +237,7 @@ class MainWindow(QMainWindow):
         marking.series_wanted.connect(reading.show_series)
         marking.layout_wanted.connect(self.viewer.show_layout)
         marking.exported.connect(self.room.register.note_export)
-        self.room.register.entered.connect(partial(marking.keep_with, self.room.clerk))
+        self.room.register.entered.connect(partial(marking.keep_with, self.room.executor))
         for name, slot in marking.actions().items():
             self._on(name, slot)
 
@@ -254,12 +258,12 @@ class MainWindow(QMainWindow):
         if path := QFileDialog.getExistingDirectory(self, tr("Open folder")):
             self.room.take([Path(path)])
 
-    def _open_recent(self, entry: Recent) -> None:
+    def _open_recent(self, entry: RecentEntry) -> None:
         self.open([Path(path) for path in entry.paths])
 
     def _opened(self, paths: tuple[Path, ...], opened: Opened) -> None:
         if opened.studies:
-            self._settings.remember(Recent.of(paths))
+            self._settings.remember(RecentEntry.of(paths))
             self._show_recent()
             self.viewer.image.setFocus()
         elif self.reading.shown is None:
@@ -268,7 +272,7 @@ class MainWindow(QMainWindow):
             self.study_panel.refused.open()
 
     def _say_nothing_opened(self, opened: Opened) -> None:
-        text = refused_text(opened.refused, self._hides_patient, most_names=3)
+        text = describe_refused(opened.refused, self._hides_patient, most_names=3)
         text = text or tr("There are no files in it.")
         self.message_page.show_message(tr("Nothing here can be shown"), text, can_retry=False)
         self._middle.setCurrentWidget(self.message_page)
@@ -291,8 +295,8 @@ class MainWindow(QMainWindow):
             return
         self.study_panel.show_series(shown.series, shown.volume)
         self.study_panel.show_notes(shown.source.notes)
-        self.viewer.set_patient_text(patient_lines(shown))
-        self.viewer.set_series_text(series_lines(shown))
+        self.viewer.set_patient_text(describe_patient(shown))
+        self.viewer.set_series_text(describe_series(shown))
         self._middle.setCurrentWidget(self.viewer)
         self.status.progress.show_progress(tr("Loading…"))
         self.assessment.show_message(tr("The analysis starts when all slices are loaded."))
@@ -326,33 +330,33 @@ class MainWindow(QMainWindow):
 
     # The model's answer
 
-    def _show_state(self, state: State) -> None:
+    def _show_state(self, state: InferenceState) -> None:
         panel = self.assessment
         match state.phase:
-            case Phase.WORKING:
+            case InferencePhase.WORKING:
                 panel.show_progress(state.text, state.done, state.total)
                 self.viewer.set_map_message(state.text)
-            case Phase.ANSWERED:
-                self._withhold() if self.room.casebook.withholds else self._show_answer(state)
-            case Phase.CANCELLED:
+            case InferencePhase.ANSWERED:
+                self._withhold() if self.room.verdicts.withholds else self._show_answer(state)
+            case InferencePhase.CANCELLED:
                 self._explain(
                     state, tr("Not analysed: it was cancelled."), "analyse", tr("Analyse now")
                 )
-            case Phase.FAILED:
+            case InferencePhase.FAILED:
                 self._explain(state, state.text, "analyse", tr("Try again"), is_error=True)
-            case Phase.DIED:
+            case InferencePhase.DIED:
                 text = tr(
                     "The analysis process stopped. {text} The study is still open.", text=state.text
                 )
                 self._explain(state, text, "restart_worker", tr("Restart it"), is_error=True)
-            case Phase.IDLE:
+            case InferencePhase.IDLE:
                 self.viewer.set_map_message("")
         self._offer_explanation()
 
-    def _show_answer(self, state: State) -> None:
+    def _show_answer(self, state: InferenceState) -> None:
         finding = state.finding
         assert finding is not None
-        self.room.casebook.see_answer()
+        self.room.verdicts.see_answer()
         is_new = not self.assessment.has_answer
         self.assessment.show_finding(finding)
         self.assessment.set_slice(self.viewer.slice())
@@ -368,7 +372,7 @@ class MainWindow(QMainWindow):
 
     def _model_changed(self) -> None:
         """Another model is in use: what is asked from now on, it answers."""
-        self.reading.analyst.forget_all()
+        self.reading.inference.forget_all()
         self.room.ask_labels()
         if self.assessment.has_answer:
             text = tr("This is the answer of the model that was in use before.")
@@ -376,7 +380,7 @@ class MainWindow(QMainWindow):
             self.assessment.show_remark(text, action="analyse", action_text=words)
 
     def _withhold(self) -> None:
-        problem = self.room.casebook.problem
+        problem = self.room.verdicts.problem
         if problem is None:
             self.assessment.show_message(tr(WITHHELD))
             self.viewer.set_map_message(tr(WITHHELD))
@@ -391,7 +395,12 @@ class MainWindow(QMainWindow):
         self.viewer.set_map_message(text)
 
     def _explain(
-        self, state: State, text: str, action: str, action_text: str, is_error: bool = False
+        self,
+        state: InferenceState,
+        text: str,
+        action: str,
+        action_text: str,
+        is_error: bool = False,
     ) -> None:
         show = self.assessment.show_remark if state.finding else self.assessment.show_message
         show(text, is_error=is_error, action=action, action_text=action_text)
@@ -401,13 +410,13 @@ class MainWindow(QMainWindow):
             self.assessment.maps.show_finding(state.finding)
 
     def _offer_explanation(self) -> None:
-        offer = self.reading.analyst.can_explain(self.viewer.slice())
+        offer = self.reading.inference.can_explain(self.viewer.slice())
         self.actions_.provide("unexplained", offer)
         self.actions_.provide("answer", self.assessment.has_answer)
         self.assessment.maps.offer_slice(offer)
 
     def _next_key_slice(self) -> None:
-        finding = self.reading.analyst.state.finding
+        finding = self.reading.inference.state.finding
         if finding is not None and finding.key_slices and self.assessment.has_answer:
             keys = sorted(finding.key_slices)
             later = [index for index in keys if index > self.viewer.slice()]
@@ -415,23 +424,25 @@ class MainWindow(QMainWindow):
 
     def _restart_worker(self) -> None:
         self.status.show_starting()
-        self.reading.analyst.restart()
+        self.reading.inference.restart()
 
     def _shown_slice(self) -> tuple[Volume | None, int]:
         return self.viewer.state.volume, self.viewer.slice()
 
     def _show_reliability(self) -> None:
-        finding = self.reading.analyst.state.finding
+        finding = self.reading.inference.state.finding
         if finding is not None:
-            reliability.dialog(self, self.reading.analyst.find_model, finding).show()
+            reliability.make_reliability_dialog(
+                self, self.reading.inference.find_model, finding
+            ).show()
 
     def _show_self_test(self) -> None:
-        status.self_test(self, self.status.tested, self.status.worker).open()
+        status.make_self_test_dialog(self, self.status.tested, self.status.worker).open()
 
     def _cancel(self) -> None:
         self.reading.opener.cancel()
         self.reading.cancel_loading()
-        self.reading.analyst.cancel()
+        self.reading.inference.cancel()
 
     # The look
 
@@ -457,19 +468,19 @@ class MainWindow(QMainWindow):
             self.setWindowTitle("TumorViewer")
             return
         number = self.reading.library.studies.index(shown.study) + 1
-        title, _ = study_text(shown.study, number, self._hides_patient)
+        title, _ = describe_study(shown.study, number, self._hides_patient)
         if shown.study.uid is None and not self._hides_patient:
             title = shown.study.title
         self.setWindowTitle(f"{' '.join(title.split())} – TumorViewer")
 
     def _follow_settings(self, name: str) -> None:
         if name == "colours":
-            self._wear_colours()
+            self._apply_theme()
         elif name == "verdict_first":
             self._ask_verdict_first()
 
-    def _wear_colours(self) -> None:
-        theme.apply(self._settings.scheme)
+    def _apply_theme(self) -> None:
+        theme.apply_theme(self._settings.scheme)
         self.actions_[self._settings.scheme.value].setChecked(True)
         self.actions_.draw_icons()
         self.start_page.draw()
@@ -504,8 +515,8 @@ class MainWindow(QMainWindow):
         self.actions_[self._settings.scheme.value].setChecked(True)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_colours_changed)
         self._settings.changed.connect(self._follow_settings)
-        theme.application().focusChanged.connect(self._focus_changed)
-        keys.give(self.actions_, self._settings.keys)
+        theme.get_application().focusChanged.connect(self._focus_changed)
+        keys.assign_keys(self.actions_, self._settings.keys)
         self._ask_verdict_first()
         self.actions_["hide_patient"].setChecked(bool(self._settings["hide_patient"]))
         self._show_recent()
@@ -513,7 +524,7 @@ class MainWindow(QMainWindow):
 
     def _system_colours_changed(self) -> None:
         if self._settings.scheme is Scheme.SYSTEM:
-            self._wear_colours()
+            self._apply_theme()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

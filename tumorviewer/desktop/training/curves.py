@@ -46,8 +46,8 @@ class Curves(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.losses = Chart(LOSSES, tr("Loss of each epoch"), is_share=False)
-        self.shares = Chart(SHARES, tr("Accuracy and F1 of each epoch"), is_share=True)
+        self.losses = CurveChart(LOSSES, tr("Loss of each epoch"), is_share=False)
+        self.shares = CurveChart(SHARES, tr("Accuracy and F1 of each epoch"), is_share=True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(24)
@@ -60,7 +60,7 @@ class Curves(QWidget):
             chart.show_epochs(epochs, total)
 
 
-class Chart(QWidget):
+class CurveChart(QWidget):
     """Figures over epochs, from 1."""
 
     def __init__(self, lines: Sequence[Line], name: str, *, is_share: bool) -> None:
@@ -116,7 +116,7 @@ class Chart(QWidget):
         for line in self._lines:
             self._paint_line(painter, inside, line)
         if not any(map(self.points, self._lines)):
-            painter.setPen(QColor(theme.current().secondary))
+            painter.setPen(QColor(theme.current_colours().secondary))
             text = tr("The first point comes after the first epoch.")
             if self._epochs:
                 text = tr("Nothing is kept back to judge it by.")
@@ -124,7 +124,7 @@ class Chart(QWidget):
             painter.drawText(between, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_grid(self, painter: QPainter, inside: QRectF) -> None:
-        colours = theme.current()
+        colours = theme.current_colours()
         low, high = self._range()
         for step in range(5):
             y = inside.bottom() - inside.height() * step / 4
@@ -144,7 +144,7 @@ class Chart(QWidget):
         for line in self._lines:
             painter.setPen(self._pen(line))
             painter.drawLine(QPointF(x, 9), QPointF(x + 22, 9))
-            painter.setPen(QColor(theme.current().text))
+            painter.setPen(QColor(theme.current_colours().text))
             points = self.points(line)
             text = tr(line.name) + (f"  {number(points[-1][1], '.3f')}" if points else "")
             width = painter.fontMetrics().horizontalAdvance(text)
@@ -162,12 +162,12 @@ class Chart(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(QPolygonF(points))
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(getattr(theme.current(), line.colour)))
+        painter.setBrush(QColor(getattr(theme.current_colours(), line.colour)))
         for point in points if len(points) < 60 else points[-1:]:
             painter.drawEllipse(point, _DOT, _DOT)
 
     def _pen(self, line: Line) -> QPen:
-        return QPen(QColor(getattr(theme.current(), line.colour)), 2, line.style)
+        return QPen(QColor(getattr(theme.current_colours(), line.colour)), 2, line.style)
 
     def _x(self, inside: QRectF, epoch: int) -> float:
         if self._total == 1:

@@ -6,11 +6,17 @@ from typing import Any
 
 from PySide6.QtCore import Signal
 
-from tumorviewer.desktop.training.following import Follower
+from tumorviewer.desktop.training.following import ProcessFollower
 from tumorviewer.desktop.training.run_store import DataSet
 from tumorviewer.desktop.widgets import pages
-from tumorviewer.desktop.widgets.controls import ElidedLabel, ProgressRow, button, heading, label
-from tumorviewer.desktop.widgets.pages import Page, Sentences, Table, facts, row
+from tumorviewer.desktop.widgets.controls import (
+    ElidedLabel,
+    ProgressRow,
+    make_button,
+    make_heading,
+    make_label,
+)
+from tumorviewer.desktop.widgets.pages import Page, Sentences, TextTable, make_facts, make_row
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr, trn
 from tumorviewer.models import cautions
@@ -36,27 +42,29 @@ class DataPage(Page):
     def __init__(self) -> None:
         super().__init__(tr("Data"))
         self._data: DataSet | None = None
-        self._follower = Follower(self)
+        self._follower = ProcessFollower(self)
         self._follower.said.connect(self._hear)
         self._follower.ended.connect(self._show_findings)
-        self._title = label("", "title")
+        self._title = make_label("", "title")
         self._left_out = Sentences("warning")
-        self._place, self._also = ElidedLabel(), label()
-        self._state, self.error = label("", "secondary"), label("", "error")
+        self._place, self._also = ElidedLabel(), make_label()
+        self._state, self.error = make_label("", "secondary"), make_label("", "error")
         self.progress = ProgressRow(tr("the audit"))
         self.progress.cancelled.connect(self._follower.stop)
         self.warnings = Sentences("warning")
-        self.numbers = Table(tr("Numbers of the audit"))
-        self.classes = Table(tr("Classes"))
-        self.again = button(tr("Audit again"))
+        self.numbers = TextTable(tr("Numbers of the audit"))
+        self.classes = TextTable(tr("Classes"))
+        self.again = make_button(tr("Audit again"))
         self.again.clicked.connect(self.audit)
-        self.open = button(tr("Open the audit's report"))
+        self.open = make_button(tr("Open the audit's report"))
         self.open.clicked.connect(self._open_report)
-        self.prepare = button(tr("Prepare a training"), "primary")
+        self.prepare = make_button(tr("Prepare a training"), "primary")
         self.prepare.clicked.connect(self.training_wanted)
-        about = facts((tr("Lies in"), self._place), (tr("Joined with"), self._also))
-        self.add(self._title, self._left_out, about, row(self.prepare))
-        self.add(heading(tr("Audit")), self._state, row(self.open, self.again), self.error)
+        about = make_facts((tr("Lies in"), self._place), (tr("Joined with"), self._also))
+        self.add(self._title, self._left_out, about, make_row(self.prepare))
+        self.add(
+            make_heading(tr("Audit")), self._state, make_row(self.open, self.again), self.error
+        )
         self.add(self.progress, self.warnings, self.classes, self.numbers)
         self.end()
 
@@ -135,7 +143,7 @@ class DataPage(Page):
 
 
 def _step(line: dict[str, Any]) -> dict[str, Any]:
-    return {"stage": pages.stage_name(line["stage"]), "done": line["done"], "total": line["total"]}
+    return {"stage": pages.name_stage(line["stage"]), "done": line["done"], "total": line["total"]}
 
 
 def _state_words(found: dict[str, Any] | None, *, is_running: bool) -> str:

@@ -1,4 +1,4 @@
-"""Data sets and runs leave the shelf: into the desktop's trash where there is one."""
+"""Data sets and runs are deleted: into the desktop's trash where there is one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QFile, QObject, Qt, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from tumorviewer.desktop.services.jobs import Job, Jobs
-from tumorviewer.desktop.services.records_executor import Clerk
-from tumorviewer.desktop.training.run_store import DataSet, Run, Shelf
+from tumorviewer.desktop.services.jobs import BackgroundJob, JobQueue
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
+from tumorviewer.desktop.training.run_store import DataSet, RunStore, TrainingRun
 from tumorviewer.errors import InputError
 from tumorviewer.files import format_size
 from tumorviewer.language import tr, trn
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Item:
+class DeletableFolder:
     """A run, or a data set with all of its runs."""
 
     data: DataSet
-    run: Run | None = None
+    run: TrainingRun | None = None
 
     @property
     def name(self) -> str:
@@ -45,12 +45,12 @@ class Item:
 class Deleted:
     """What is gone."""
 
-    item: Item
+    item: DeletableFolder
     bytes: int
     is_in_trash: bool
 
 
-class Deleter(QObject):
+class DeletionController(QObject):
     """Asks, deletes off the GUI thread, and says so in the audit trail."""
 
     deleted = Signal(object)
@@ -58,33 +58,33 @@ class Deleter(QObject):
     failed = Signal(object)
     """An :class:`InputError`."""
 
-    def __init__(self, clerk: Clerk, shelf: Shelf, parent: QWidget) -> None:
+    def __init__(self, executor: RecordsExecutor, store: RunStore, parent: QWidget) -> None:
         super().__init__(parent)
-        self._clerk, self._shelf, self._window = clerk, shelf, parent
-        self._jobs = Jobs(parent=self)
+        self._executor, self._store, self._window = executor, store, parent
+        self._jobs = JobQueue(parent=self)
 
-    def ask(self, item: Item) -> None:
+    def ask(self, item: DeletableFolder) -> None:
         """Look how large it is, and let the reader decide; `deleted` or `failed` may follow."""
         try:
-            check(item, self._shelf)
+            check_deletable(item, self._store)
         except InputError as error:
             self.failed.emit(error)
             return
-        folders = folders_of(item, self._shelf)
+        folders = list_folders(item, self._store)
         self._jobs.start(partial(_size, folders), partial(self._question, item), self.failed.emit)
 
     def close(self) -> bool:
-        """End all work; False if it does not heed that in time."""
+        """End all work; False if it does not end in time."""
         return self._jobs.close(5000)  # a folder that is half deleted is of no use
 
-    def _question(self, item: Item, size: int) -> None:
+    def _question(self, item: DeletableFolder, size: int) -> None:
         box = QMessageBox(self._window)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setWindowTitle(tr("Delete"))
         box.setText(tr("{name}: delete it?", name=item.name))
-        box.setInformativeText("\n\n".join(sentences(item, self._shelf, size)))
+        box.setInformativeText("\n\n".join(describe_deletion(item, self._store, size)))
         delete = box.addButton(tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
         delete.clicked.connect(lambda: self._delete(item, size))
         cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
@@ -92,10 +92,10 @@ class Deleter(QObject):
         box.setEscapeButton(cancel)
         box.open()
 
-    def _delete(self, item: Item, size: int) -> None:
-        def work(_job: Job) -> Deleted:
-            check(item, self._shelf)  # another window may have started it meanwhile
-            trashed = [_remove(folder) for folder in folders_of(item, self._shelf)]
+    def _delete(self, item: DeletableFolder, size: int) -> None:
+        def work(_job: BackgroundJob) -> Deleted:
+            check_deletable(item, self._store)  # another window may have started it meanwhile
+            trashed = [_remove(folder) for folder in list_folders(item, self._store)]
             return Deleted(item, size, all(trashed))
 
         self._jobs.start(work, self._note, self.failed.emit)
@@ -108,7 +108,7 @@ class Deleter(QObject):
             "bytes": gone.bytes,
             "trash": gone.is_in_trash,
         } | ({"run": run.name} if run else {})
-        self._clerk.ask(partial(_write, details), failed=self.failed.emit)
+        self._executor.ask(partial(_write, details), failed=self.failed.emit)
         self.deleted.emit(gone)
 
 
@@ -116,7 +116,7 @@ def _write(details: dict[str, Any], records: Records) -> None:
     records.trail.note("deleted", **details)
 
 
-def check(item: Item, shelf: Shelf) -> None:
+def check_deletable(item: DeletableFolder, store: RunStore) -> None:
     """See that nobody needs it now.
 
     Raises
@@ -132,28 +132,28 @@ def check(item: Item, shelf: Shelf) -> None:
     if item.data.audit.is_running():
         reason = tr("It is being audited.")
         raise InputError(item.name, reason, tr("Cancel that, or wait until it has ended."))
-    if joined := shelf.joined_with(item.data):
+    if joined := store.joined_with(item.data):
         names = ", ".join(one.name for one in joined)
         reason = tr("Its pictures are also part of {names}.", names=names)
         raise InputError(item.name, reason, tr("Delete that first."))
 
 
-def folders_of(item: Item, shelf: Shelf) -> tuple[Path, ...]:
+def list_folders(item: DeletableFolder, store: RunStore) -> tuple[Path, ...]:
     """What is deleted; that by which it is found comes last."""
     if item.run is not None:
         return (item.run.folder,)
-    pictures = shelf.pictures(item.data)
+    pictures = store.pictures(item.data)
     return tuple(folder for folder in (pictures, item.data.folder) if folder is not None)
 
 
-def sentences(item: Item, shelf: Shelf, size: int) -> list[str]:
+def describe_deletion(item: DeletableFolder, store: RunStore, size: int) -> list[str]:
     """What is deleted, how large it is, where it goes, and what stays."""
-    what = ", ".join(_parts(item, shelf))
+    what = ", ".join(_parts(item, store))
     said = [
         tr("To be deleted: {what}; {size} in all.", what=what, size=format_size(size)),
         _trash(),
     ]
-    if item.run is None and shelf.pictures(item.data) is None:
+    if item.run is None and store.pictures(item.data) is None:
         said.append(tr("The pictures stay, as they are your own: {folder}", folder=item.data.data))
     elif item.run is None and _is_locked(item.data):
         said.append(
@@ -173,11 +173,11 @@ def _is_locked(data: DataSet) -> bool:
     return locked is not None and locked.name == data.name
 
 
-def _parts(item: Item, shelf: Shelf) -> list[str]:
+def _parts(item: DeletableFolder, store: RunStore) -> list[str]:
     if item.run is not None:
         return [tr("its settings, checkpoints, figures, report and model")]
     parts = [tr("its audit")]
-    if shelf.pictures(item.data) is not None:
+    if store.pictures(item.data) is not None:
         parts.insert(0, tr("the pictures that were written for it"))
     if runs := len(item.data.runs()):
         parts.append(
@@ -193,7 +193,7 @@ def _trash() -> str:
     return tr("There is no trash on this computer: it is deleted for good.")
 
 
-def _size(folders: Sequence[Path], job: Job) -> int:
+def _size(folders: Sequence[Path], job: BackgroundJob) -> int:
     total = 0
     for folder in folders:
         for path in folder.rglob("*"):

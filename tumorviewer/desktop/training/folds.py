@@ -8,10 +8,10 @@ from typing import Any
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tumorviewer.desktop.training.run_store import Run, State
+from tumorviewer.desktop.training.run_store import RunState, TrainingRun
 from tumorviewer.desktop.widgets import controls
-from tumorviewer.desktop.widgets.controls import heading
-from tumorviewer.desktop.widgets.pages import Table, facts
+from tumorviewer.desktop.widgets.controls import make_heading
+from tumorviewer.desktop.widgets.pages import TextTable, make_facts
 from tumorviewer.language import later, number, percent, tr
 
 _WAITS, _TRAINS, _STOPPED = later("waits"), later("is being trained"), later("stopped")
@@ -26,60 +26,60 @@ class Folds(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table = Table(tr("The folds"))
-        self.choice = controls.Choice()
+        self.table = TextTable(tr("The folds"))
+        self.choice = controls.ComboBox()
         self.choice.setMaximumWidth(320)
         self.choice.activated.connect(lambda _: self.turned.emit())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(heading(tr("The folds")))
+        column.addWidget(make_heading(tr("The folds")))
         column.addWidget(self.table)
-        column.addWidget(facts((tr("Curves of"), self.choice)))
+        column.addWidget(make_facts((tr("Curves of"), self.choice)))
 
-    def show_run(self, run: Run) -> None:
+    def show_run(self, run: TrainingRun) -> None:
         """Show the folds of a run; none before it was begun."""
         folds = run.folds()
         self.setVisible(bool(folds))
-        current = at_work(folds)
-        is_running = run.state is State.RUNNING
+        current = find_running_fold(folds)
+        is_running = run.state is RunState.RUNNING
         rows = [_row(at, fold, is_running and at == current) for at, fold in enumerate(folds)]
         self.table.show_rows(_headings(), rows)
         if self.choice.count() != len(folds) + 1:
             with QSignalBlocker(self.choice):
                 self.choice.clear()
                 self.choice.addItem(tr("the fold that was trained last"))
-                self.choice.addItems([fold_words(at) for at in range(len(folds))])
+                self.choice.addItems([describe_folds(at) for at in range(len(folds))])
 
-    def shown(self, run: Run) -> Run | None:
+    def shown(self, run: TrainingRun) -> TrainingRun | None:
         """The fold whose curves are wanted; None before a cross-validation was begun."""
         folds = run.folds()
         chosen = self.choice.currentIndex() - 1
-        at = chosen if 0 <= chosen < len(folds) else at_work(folds)
+        at = chosen if 0 <= chosen < len(folds) else find_running_fold(folds)
         return folds[at] if folds else None
 
 
-def at_work(folds: Sequence[Run]) -> int:
+def find_running_fold(folds: Sequence[TrainingRun]) -> int:
     """The number of the first fold that is not judged yet, or of the last."""
     open_ = (at for at, fold in enumerate(folds) if fold.figures() is None)
     return next(open_, max(len(folds) - 1, 0))
 
 
-def fold_words(number: int) -> str:
+def describe_folds(number: int) -> str:
     """As the trainer's report and its tables count."""
     return tr("Fold {number}", number=number)
 
 
-def fold_rows(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+def tabulate_folds(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     """Name, items and figures with their intervals of each judged fold."""
     return [
-        (fold_words(at), str(one["n"]), *(_with_interval(one, name) for name in _FIGURES))
+        (describe_folds(at), str(one["n"]), *(_with_interval(one, name) for name in _FIGURES))
         for at, one in enumerate(found)
     ]
 
 
-def fold_headings() -> tuple[str, ...]:
-    """Of :func:`fold_rows`."""
+def list_fold_headings() -> tuple[str, ...]:
+    """Of :func:`tabulate_folds`."""
     return ("", tr("Items"), *(tr(words) for words in _FIGURES.values()))
 
 
@@ -94,12 +94,12 @@ def _headings() -> tuple[str, ...]:
     return ("", tr("State"), tr("Epochs"), *(tr(words) for words in _FIGURES.values()))
 
 
-def _row(at: int, fold: Run, is_at_work: bool) -> tuple[str, ...]:
+def _row(at: int, fold: TrainingRun, is_at_work: bool) -> tuple[str, ...]:
     epochs = len(fold.log())
     found: dict[str, Any] = next(iter((fold.figures() or {}).values()), {})
     state = _TRAINS if is_at_work else _STOPPED if epochs else _WAITS
     figures = (_written(found, name) for name in _FIGURES)
-    return (fold_words(at), tr(_JUDGED if found else state), str(epochs or ""), *figures)
+    return (describe_folds(at), tr(_JUDGED if found else state), str(epochs or ""), *figures)
 
 
 def _written(found: dict[str, Any], name: str) -> str:

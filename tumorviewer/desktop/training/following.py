@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
 from tumorviewer.desktop.training import job as jobs
-from tumorviewer.desktop.training.job import Job
+from tumorviewer.desktop.training.job import TrainerProcess
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 
 _EVERY_MS = 250
 _PATIENCE_S = 15.0
-"""How long a process may take to heed that it shall stop."""
+"""How long a process may take to stop."""
 
 
-class Follower(QObject):
+class ProcessFollower(QObject):
     """Reads what a job says until it ends; the job goes on without it."""
 
     said = Signal(object)
@@ -27,14 +27,14 @@ class Follower(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.job: Job | None = None
+        self.job: TrainerProcess | None = None
         self._read = 0
         self._stop_by: float | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self._look)
 
-    def follow(self, job: Job | None) -> None:
+    def follow(self, job: TrainerProcess | None) -> None:
         """Turn to another job; what it said before is said again."""
         self._timer.stop()
         self.job, self._read, self._stop_by = job, 0, None
@@ -45,7 +45,7 @@ class Follower(QObject):
         if is_running:
             self._timer.start()
 
-    def start(self, job: Job, arguments: Sequence[str]) -> None:
+    def start(self, job: TrainerProcess, arguments: Sequence[str]) -> None:
         """Start a job and turn to it; `ended` follows, however quick it is.
 
         Raises
@@ -85,14 +85,14 @@ class Follower(QObject):
         elif self._stop_by is not None and time.monotonic() > self._stop_by:
             job.stop(at_once=True)
 
-    def _hear(self, job: Job) -> None:
+    def _hear(self, job: TrainerProcess) -> None:
         lines, self._read = job.said(self._read)
         for line in lines:
             if self.job is job:
                 self.said.emit(line)
 
 
-class Question(QObject):
+class TrainerQuery(QObject):
     """Asks the trainer something that it answers with one JSON object; the last question counts."""
 
     answered = Signal(object)
@@ -113,7 +113,7 @@ class Question(QObject):
         process = self._process = QProcess(self)
         process.finished.connect(lambda: self._ended(process))
         process.errorOccurred.connect(lambda _: self._failed(process))
-        program, *rest = [*jobs.trainer_command(), *arguments]
+        program, *rest = [*jobs.make_trainer_command(), *arguments]
         process.start(program, rest)
 
     def close(self) -> None:
@@ -141,5 +141,5 @@ class Question(QObject):
         try:
             self.answered.emit(json.loads(answer))
         except ValueError:
-            problem = jobs.refusal(words)
+            problem = jobs.find_refusal(words)
             self.refused.emit(problem or InputError("trainer", tr("The trainer gave no answer.")))

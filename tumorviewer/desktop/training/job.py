@@ -32,13 +32,13 @@ _running: dict[Path, subprocess.Popen[bytes]] = {}
 """Those that this process started, by the file that they write."""
 
 
-def trainer_command() -> list[str]:
+def make_trainer_command() -> list[str]:
     """How the trainer is called."""
     return [sys.executable, "-m", "trainer"]
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainerProcess:
     """One command, in a folder.
 
     Parameters
@@ -75,7 +75,7 @@ class Job:
             )
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            process = self._launch([*trainer_command(), *arguments])
+            process = self._launch([*make_trainer_command(), *arguments])
             _running[self.words] = process
             with replace_atomically(self._note) as beside:
                 beside.write_text(json.dumps({"pid": process.pid, "arguments": list(arguments)}))
@@ -119,7 +119,7 @@ class Job:
         Parameters
         ----------
         at_once
-            End it although it does not heed that: files are replaced as a whole, so that none is
+            End it although it does not stop: files are replaced as a whole, so that none is
             left half written.
         """
         if not self.is_running():
@@ -154,7 +154,7 @@ class Job:
 
     def problem(self) -> InputError | None:
         """Why it ended without an answer, as it said itself; None if it did not say."""
-        return refusal(self._last_words())
+        return find_refusal(self._last_words())
 
     def clear(self) -> None:
         """Forget that it ever ran."""
@@ -183,7 +183,7 @@ class Job:
             return ""
 
 
-def refusal(words: str) -> InputError | None:
+def find_refusal(words: str) -> InputError | None:
     """The error that ended the trainer, from what it wrote on standard error."""
     lines = [line for line in words.splitlines() if line.strip() and not line.startswith("{")]
     for line in reversed(lines):

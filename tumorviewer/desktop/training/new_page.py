@@ -10,11 +10,17 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QLineEdit
 
 from tumorviewer.desktop.training import sending
-from tumorviewer.desktop.training.run_store import DataSet, Shelf, slug
-from tumorviewer.desktop.training.sending import Choice, Order
+from tumorviewer.desktop.training.run_store import DataSet, RunStore, make_slug
+from tumorviewer.desktop.training.sending import SendingChoice, SendingOrder
 from tumorviewer.desktop.widgets import controls
-from tumorviewer.desktop.widgets.controls import ElidedLabel, ProgressRow, button, heading, label
-from tumorviewer.desktop.widgets.pages import Page, Table, facts, row
+from tumorviewer.desktop.widgets.controls import (
+    ElidedLabel,
+    ProgressRow,
+    make_button,
+    make_heading,
+    make_label,
+)
+from tumorviewer.desktop.widgets.pages import Page, TextTable, make_facts, make_row
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr, trn
 from tumorviewer.records import WorklistEntry
@@ -26,55 +32,57 @@ class NewPage(Page):
     """What shall leave, before it does."""
 
     wanted = Signal(object)
-    """An :class:`Order`."""
+    """An :class:`SendingOrder`."""
     cancel_wanted = Signal()
     given_up = Signal()
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, store: RunStore) -> None:
         super().__init__(tr("New data set"))
-        self._shelf = shelf
+        self._store = store
         self._entries: Sequence[WorklistEntry] = ()
         self._labels: Mapping[str, str] = {}
         self._folder: Path | None = None
         self._others: dict[str, tuple[Path, ...]] = {}
         self._make_studies()
         self._make_target()
-        self.problem, self.error = label("", "warning"), label("", "error")
+        self.problem, self.error = make_label("", "warning"), make_label("", "error")
         self.progress = ProgressRow(tr("the writing of the data set"))
         self.progress.cancelled.connect(self.cancel_wanted)
-        self.add(label(tr("Send to training"), "title"), label(_what(), "secondary"))
-        self.add(heading(tr("Studies")), self._summary, self._behind, self.table)
-        self.add(row(self.signed_only), heading(tr("Data set")))
+        self.add(make_label(tr("Send to training"), "title"), make_label(_what(), "secondary"))
+        self.add(make_heading(tr("Studies")), self._summary, self._behind, self.table)
+        self.add(make_row(self.signed_only), make_heading(tr("Data set")))
         self.add(
-            facts(
+            make_facts(
                 (tr("Name"), self.name),
                 (tr("Joined with"), self.join),
                 (tr("Written to"), self.place),
             )
         )
-        self.add(row(self.choose), self.problem, self.error, row(self.write, self.give_up))
+        self.add(
+            make_row(self.choose), self.problem, self.error, make_row(self.write, self.give_up)
+        )
         self.add(self.progress)
         self.end()
 
     def _make_studies(self) -> None:
         self.signed_only = QCheckBox(tr("Signed verdicts only"))
         self.signed_only.toggled.connect(self._look_again)
-        self._summary, self._behind = label("", "subtitle"), label("", "secondary")
-        self.table = Table(tr("Studies of each class"))
+        self._summary, self._behind = make_label("", "subtitle"), make_label("", "secondary")
+        self.table = TextTable(tr("Studies of each class"))
 
     def _make_target(self) -> None:
         self.name = QLineEdit()
         self.name.setMaximumWidth(420)
         self.name.textEdited.connect(self._show_place)
         self.place = ElidedLabel()
-        self.choose = button(tr("Another folder…"), "chip")
+        self.choose = make_button(tr("Another folder…"), "chip")
         self.choose.clicked.connect(self._choose_folder)
-        self.join = controls.Choice()
+        self.join = controls.ComboBox()
         self.join.setMaximumWidth(420)
         self.join.activated.connect(self._joined)
-        self.write = button(tr("Write the data set"), "primary")
+        self.write = make_button(tr("Write the data set"), "primary")
         self.write.clicked.connect(self._write)
-        self.give_up = button(tr("Cancel"))
+        self.give_up = make_button(tr("Cancel"))
         self.give_up.clicked.connect(self.given_up)
 
     def begin(
@@ -86,7 +94,7 @@ class NewPage(Page):
         """Offer some studies, under the names of their classes, and what they may join."""
         self._entries, self._labels, self._folder = entries, classes, None
         self._others = {one.name: (one.data, *one.also) for one in others}
-        self.name.setText(self._shelf.free_name(f"read-{datetime.now():%Y-%m-%d}"))
+        self.name.setText(self._store.free_name(f"read-{datetime.now():%Y-%m-%d}"))
         self.join.clear()
         self.join.addItem(tr("Nothing: these studies alone"), "")
         for name in self._others:
@@ -115,9 +123,9 @@ class NewPage(Page):
         for each in (self.write, self.give_up, self.choose):
             each.setVisible(offer)
 
-    def choice(self) -> Choice:
+    def choice(self) -> SendingChoice:
         """What would leave."""
-        return Choice.of(self._entries, signed_only=self.signed_only.isChecked())
+        return SendingChoice.of(self._entries, signed_only=self.signed_only.isChecked())
 
     def also(self) -> tuple[Path, ...]:
         """What it would be joined with."""
@@ -131,7 +139,7 @@ class NewPage(Page):
             f"{words} · {trn('{count} patient', '{count} patients', patients)}" if studies else ""
         )
         self._summary.setVisible(bool(studies))
-        behind = sending.count_words(choice)
+        behind = sending.describe_counts(choice)
         self._behind.setText(behind)
         self._behind.setVisible(bool(behind))
         self.table.show_rows(
@@ -142,14 +150,14 @@ class NewPage(Page):
             ],
         )
         self.table.setVisible(bool(studies))
-        objection = sending.too_few(choice, self.also())
+        objection = sending.describe_shortage(choice, self.also())
         self.problem.setText(objection.message if objection else "")
         self.problem.setVisible(objection is not None)
         self.write.setEnabled(objection is None)
 
     def _place(self) -> Path:
-        name = slug(self.name.text())
-        return self._folder / name if self._folder else self._shelf.place(name)
+        name = make_slug(self.name.text())
+        return self._folder / name if self._folder else self._store.place(name)
 
     def _show_place(self) -> None:
         self.place.set_text(str(self._place()))
@@ -170,14 +178,14 @@ class NewPage(Page):
 
     def _write(self) -> None:
         self.show_error(None)
-        name = slug(self.name.text())
+        name = make_slug(self.name.text())
         self.name.setText(name)
         if not name:
             reason = tr("The data set needs a name of letters or digits.")
             self.show_error(InputError("", reason))
             self.name.setFocus()
             return
-        self.wanted.emit(Order(name, self._place(), self.choice(), self.also()))
+        self.wanted.emit(SendingOrder(name, self._place(), self.choice(), self.also()))
 
 
 def _what() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.services.jobs import Job, Jobs
+from tumorviewer.desktop.services.jobs import BackgroundJob, JobQueue
 from tumorviewer.desktop.training import job as jobs
 from tumorviewer.desktop.training.run_store import COMPARE
 from tumorviewer.errors import InputError
@@ -32,8 +32,8 @@ class Candidate:
     """The folders or tables that it was trained on, where they are known."""
 
     @property
-    def comparing(self) -> jobs.Job:
-        return jobs.Job(self.work, COMPARE)
+    def comparing(self) -> jobs.TrainerProcess:
+        return jobs.TrainerProcess(self.work, COMPARE)
 
     @property
     def comparison(self) -> Path:
@@ -61,7 +61,7 @@ class Standing:
     """Whether the candidate is the model in use."""
 
 
-class Promoter(QObject):
+class PromotionController(QObject):
     """Looks at the catalogue and changes it, off the GUI thread."""
 
     stood = Signal(object)
@@ -73,15 +73,15 @@ class Promoter(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._jobs = Jobs(parent=self)
+        self._jobs = JobQueue(parent=self)
 
     def look(self, candidate: Candidate | None) -> None:
         """Ask how things stand; `stood` or `failed` follows."""
-        self._start(partial(standing, candidate), self.stood.emit)
+        self._start(partial(read_standing, candidate), self.stood.emit)
 
     def promote(self, candidate: Candidate, override: str) -> None:
         """`changed` or `failed` follows."""
-        self._start(partial(promote, candidate, override), self.changed.emit)
+        self._start(partial(promote_run, candidate, override), self.changed.emit)
 
     def roll_back(self) -> None:
         """`changed` or `failed` follows."""
@@ -93,13 +93,13 @@ class Promoter(QObject):
         return self._jobs.close(5000)  # a promotion that has begun is ended
 
     def _start(self, work: object, done: object) -> None:
-        def run(_job: Job) -> object:
+        def run(_job: BackgroundJob) -> object:
             return work()  # type: ignore[operator]
 
         self._jobs.start(run, done, self.failed.emit)  # type: ignore[arg-type]
 
 
-def standing(candidate: Candidate | None) -> Standing:
+def read_standing(candidate: Candidate | None) -> Standing:
     """How things stand now.
 
     Raises
@@ -144,7 +144,7 @@ def _evidence(candidate: Candidate) -> comparison.Comparison | None:
     )
 
 
-def promote(candidate: Candidate, override: str) -> Change:
+def promote_run(candidate: Candidate, override: str) -> Change:
     """Take a model into the catalogue, if it is not there, and let it be the one in use.
 
     Raises

@@ -10,13 +10,20 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.promoting import Candidate, Promoter, Standing
-from tumorviewer.desktop.training.run_page import stage_words
-from tumorviewer.desktop.training.run_store import DataSet, Run, Shelf, State
+from tumorviewer.desktop.training.following import ProcessFollower
+from tumorviewer.desktop.training.promoting import Candidate, PromotionController, Standing
+from tumorviewer.desktop.training.run_page import describe_stage
+from tumorviewer.desktop.training.run_store import DataSet, RunState, RunStore, TrainingRun
 from tumorviewer.desktop.widgets import controls, pages
-from tumorviewer.desktop.widgets.controls import ProgressRow, button, heading, label
-from tumorviewer.desktop.widgets.pages import Page, Sentences, Table, facts, remarks, row
+from tumorviewer.desktop.widgets.controls import ProgressRow, make_button, make_heading, make_label
+from tumorviewer.desktop.widgets.pages import (
+    Page,
+    Sentences,
+    TextTable,
+    make_facts,
+    make_remarks,
+    make_row,
+)
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, moment, number, percent, tr
 from tumorviewer.models import evidence
@@ -36,82 +43,88 @@ class PromotionPage(Page):
     promoted = Signal(object)
     """A :class:`Change`: another model is in use now."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, store: RunStore) -> None:
         super().__init__(tr("Compare and promote"))
-        self._shelf = shelf
-        self._run: Run | None = None
+        self._store = store
+        self._run: TrainingRun | None = None
         self._standing: Standing | None = None
         self._candidates: list[Candidate] = []
         self._tests: list[tuple[str, list[str]]] = []
-        self.promoter = Promoter(self)
+        self.promoter = PromotionController(self)
         self.promoter.stood.connect(self._stood)
         self.promoter.changed.connect(self._changed)
         self.promoter.failed.connect(self._failed)
-        self._follower = Follower(self)
+        self._follower = ProcessFollower(self)
         self._follower.said.connect(self._hear)
         self._follower.ended.connect(self._compared)
-        self.current, self.error, self.done = label(), label("", "error"), label("", "secondary")
+        self.current, self.error, self.done = (
+            make_label(),
+            make_label("", "error"),
+            make_label("", "secondary"),
+        )
         self._make_comparison()
         self._make_gate()
         self._lay_out()
 
     def _make_comparison(self) -> None:
-        self.candidate, self.test = controls.Choice(), controls.Choice()
+        self.candidate, self.test = controls.ComboBox(), controls.ComboBox()
         self.candidate.activated.connect(lambda _: self._look())
-        self.compare = button(tr("Compare"), "primary")
+        self.compare = make_button(tr("Compare"), "primary")
         self.compare.clicked.connect(self._compare)
-        self.open = button(tr("Open the comparison's report"))
+        self.open = make_button(tr("Open the comparison's report"))
         self.open.clicked.connect(self._open_report)
         self.progress = ProgressRow(tr("the comparison"))
         self.progress.cancelled.connect(self._follower.stop)
-        self.no_test = label(_no_test(), "secondary")
-        self.no_model = label(_no_model(), "warning")
-        self.words = label()
-        self.figures = Table(tr("Figures of both models"))
+        self.no_test = make_label(_no_test(), "secondary")
+        self.no_model = make_label(_no_model(), "warning")
+        self.words = make_label()
+        self.figures = TextTable(tr("Figures of both models"))
 
     def _make_gate(self) -> None:
         self.objections = Sentences("warning")
-        self._gate = label("", "secondary")
-        self.promote = button(tr("Promote"), "primary")
+        self._gate = make_label("", "secondary")
+        self.promote = make_button(tr("Promote"), "primary")
         self.promote.clicked.connect(lambda: self._promote(""))
         self.reason = QLineEdit()
         self.reason.setPlaceholderText(tr("Why it is promoted all the same"))
         self.reason.setAccessibleName(tr("Reason of the override"))
         self.reason.setMinimumWidth(320)
         self.reason.textChanged.connect(self._offer_override)
-        self.override = button(tr("Promote all the same"))
+        self.override = make_button(tr("Promote all the same"))
         self.override.clicked.connect(lambda: self._promote(self.reason.text()))
-        self.roll_back = button(tr("Roll back to the model before"))
+        self.roll_back = make_button(tr("Roll back to the model before"))
         self.roll_back.clicked.connect(self._roll_back)
-        self.journal = remarks(tr("Journal of the models in use"))
+        self.journal = make_remarks(tr("Journal of the models in use"))
 
     def _lay_out(self) -> None:
         self._override_row = QWidget()
         self._override_row.hide()
-        override = row(self.reason, self.override)
+        override = make_row(self.reason, self.override)
         override.setContentsMargins(0, 0, 0, 0)
         self._override_row.setLayout(override)
-        self.add(label(tr("Compare and promote"), "title"), self.no_model, self._form())
+        self.add(make_label(tr("Compare and promote"), "title"), self.no_model, self._form())
         self.add(self.no_test)
-        self.add(row(self.compare, self.open), self.progress, self.error, self.words, self.figures)
-        self.add(heading(tr("Gate")), self._gate, self.objections, row(self.promote))
-        self.add(self._override_row, self.done, heading(tr("Journal")), self.journal)
-        self.add(row(self.roll_back))
+        self.add(
+            make_row(self.compare, self.open), self.progress, self.error, self.words, self.figures
+        )
+        self.add(make_heading(tr("Gate")), self._gate, self.objections, make_row(self.promote))
+        self.add(self._override_row, self.done, make_heading(tr("Journal")), self.journal)
+        self.add(make_row(self.roll_back))
         self.end()
 
     def _form(self) -> QWidget:
         for shown in (self.candidate, self.test):
             shown.setMaximumWidth(520)
-        return facts(
+        return make_facts(
             (tr("In use"), self.current),
             (tr("Candidate"), self.candidate),
             (tr("Compared on"), self.test),
         )
 
-    def show_run(self, run: Run | None) -> None:
+    def show_run(self, run: TrainingRun | None) -> None:
         """Turn to the model of a run, if it is finished; any other may be chosen."""
         is_crossval = run is not None and run.is_crossval
-        is_candidate = run is not None and run.state is State.DONE and not is_crossval
+        is_candidate = run is not None and run.state is RunState.DONE and not is_crossval
         self._run = run if is_candidate else None
         self.no_model.setVisible(is_crossval)
         self.done.hide()
@@ -144,7 +157,7 @@ class PromotionPage(Page):
     def _stood(self, standing: Standing) -> None:
         self._standing = standing
         self.current.setText(standing.title)
-        self.journal.setPlainText("\n".join(map(change_words, reversed(standing.history))))
+        self.journal.setPlainText("\n".join(map(describe_change, reversed(standing.history))))
         self.journal.setPlaceholderText(tr("No model was promoted yet."))
         self.roll_back.setEnabled(bool(standing.history))
         had_candidate = self.chosen() is not None
@@ -160,7 +173,7 @@ class PromotionPage(Page):
         chosen = self.chosen()
         self._candidates = [] if self._run is None else [_of_run(self._run)]
         for title, folder in models:
-            work = self._shelf.root / "comparisons" / folder.name
+            work = self._store.root / "comparisons" / folder.name
             self._candidates.append(Candidate(f"{title} · {folder.name}", folder, work))
         self.candidate.clear()
         self.candidate.addItems([one.title for one in self._candidates])
@@ -169,7 +182,7 @@ class PromotionPage(Page):
 
     def _offer_tests(self) -> None:
         before = self.test.currentText()
-        self._tests = [one for data in self._shelf.sets() for one in _tests(data, self._run)]
+        self._tests = [one for data in self._store.sets() for one in _tests(data, self._run)]
         self.test.clear()
         for title, _ in self._tests:
             self.test.addItem(title)
@@ -221,7 +234,7 @@ class PromotionPage(Page):
 
     def _hear(self, line: dict[str, Any]) -> None:
         if "done" in line and self._follower.job is not None and self._follower.job.is_running():
-            self.progress.show_progress(stage_words(line), line["done"], line["total"])
+            self.progress.show_progress(describe_stage(line), line["done"], line["total"])
 
     def _compared(self) -> None:
         assert self._follower.job is not None
@@ -281,7 +294,7 @@ class PromotionPage(Page):
         self.error.setVisible(error is not None)
 
 
-def change_words(change: Change) -> str:
+def describe_change(change: Change) -> str:
     """A line of the journal."""
     before = str(change.before) if change.before else tr("nothing")
     what = tr("promoted") if change.action == PROMOTE else tr("rolled back")
@@ -293,12 +306,12 @@ def change_words(change: Change) -> str:
     return line
 
 
-def _of_run(run: Run) -> Candidate:
+def _of_run(run: TrainingRun) -> Candidate:
     title = tr("Run {run} on {data}", run=run.name, data=run.data.name)
     return Candidate(title, run.bundle, run.folder, (run.data.data, *run.data.also))
 
 
-def _tests(data: DataSet, run: Run | None) -> list[tuple[str, list[str]]]:
+def _tests(data: DataSet, run: TrainingRun | None) -> list[tuple[str, list[str]]]:
     """What of a data set no model of this run was trained on: title and arguments."""
     found = data.findings()
     if found and "test" in found.get("parts", {}):

@@ -10,11 +10,11 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QTableWidgetItem
 
 from tumorviewer.desktop.training import folds
-from tumorviewer.desktop.training.run_store import REPORT, Run
+from tumorviewer.desktop.training.run_store import REPORT, TrainingRun
 from tumorviewer.desktop.training.trust_part import TrustPart
 from tumorviewer.desktop.widgets import pages, theme
-from tumorviewer.desktop.widgets.controls import button, heading, label
-from tumorviewer.desktop.widgets.pages import Page, Sentences, Table, row
+from tumorviewer.desktop.widgets.controls import make_button, make_heading, make_label
+from tumorviewer.desktop.widgets.pages import Page, Sentences, TextTable, make_row
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, number, percent, tr, trn
 from tumorviewer.models import bundle, evidence
@@ -44,31 +44,33 @@ class ResultPage(Page):
 
     def __init__(self) -> None:
         super().__init__(tr("Result"))
-        self._run: Run | None = None
+        self._run: TrainingRun | None = None
         self._labels: Mapping[str, str] = {}
-        self._model, self._of = label("", "title"), label("", "secondary")
+        self._model, self._of = make_label("", "title"), make_label("", "secondary")
         self._cautions = Sentences("warning")
-        self.figures = Table(tr("Figures with 95 % intervals"))
+        self.figures = TextTable(tr("Figures with 95 % intervals"))
         words = tr("Confusion matrix: your verdicts in rows, the model's answers in columns")
-        self.confusion = Table(words)
-        self.open = button(tr("Open the report"))
+        self.confusion = TextTable(words)
+        self.open = make_button(tr("Open the report"))
         self.open.clicked.connect(self._open_report)
-        self.compare = button(tr("Compare it with the model in use"), "primary")
+        self.compare = make_button(tr("Compare it with the model in use"), "primary")
         self.compare.clicked.connect(self.comparison_wanted)
-        self.train = button(tr("Train one model with these settings"), "primary")
+        self.train = make_button(tr("Train one model with these settings"), "primary")
         self.train.clicked.connect(self.model_wanted)
-        self.folds, self._folds_heading = Table(tr("The folds")), heading(tr("The folds"))
-        self.add(self._model, self._of, self._cautions, row(self.compare, self.train, self.open))
+        self.folds, self._folds_heading = TextTable(tr("The folds")), make_heading(tr("The folds"))
+        self.add(
+            self._model, self._of, self._cautions, make_row(self.compare, self.train, self.open)
+        )
         self.trust = TrustPart()
         self.trust.measured.connect(self._show_again)
         self.add(self.trust)
         self._figures = (
-            heading(tr("Figures")), self.figures, heading(words), self.confusion
+            make_heading(tr("Figures")), self.figures, make_heading(words), self.confusion
         )  # fmt: skip
         self.add(*self._figures[:2], self._folds_heading, self.folds, *self._figures[2:])
         self.end()
 
-    def show_run(self, run: Run) -> None:
+    def show_run(self, run: TrainingRun) -> None:
         """Turn to a finished run."""
         self._run = run
         self.open.setVisible((run.folder / REPORT).is_file())
@@ -88,16 +90,16 @@ class ResultPage(Page):
         if self._run is not None:
             self.show_run(self._run)
 
-    def _show_crossval(self, run: Run) -> None:
+    def _show_crossval(self, run: TrainingRun) -> None:
         found: dict[str, Any] = next(iter((run.figures() or {}).values()), {})
         title = trn("Cross-validation in {count} fold", "Cross-validation in {count} folds",
                     len(found["folds"]))  # fmt: skip
         self._model.setText(title)
         self._labels = run.choices().get("card.labels", {})
         self._show_figures(found, [_no_model(), *_twins(found)])
-        self.folds.show_rows(folds.fold_headings(), folds.fold_rows(found["folds"]))
+        self.folds.show_rows(folds.list_fold_headings(), folds.tabulate_folds(found["folds"]))
 
-    def _show_model(self, run: Run) -> None:
+    def _show_model(self, run: TrainingRun) -> None:
         try:
             card = bundle.read_card(run.bundle)
         except InputError as error:
@@ -125,7 +127,7 @@ class ResultPage(Page):
             groups = trn("{count} group", "{count} groups", found["groups"])
             self._of.setText(tr("Judged on {items} in {groups}.", items=items, groups=groups))
             headings = ("", tr("Figure"), tr("95 % interval"))
-            self.figures.show_rows(headings, figure_rows(found))
+            self.figures.show_rows(headings, tabulate_metrics(found))
             self._show_confusion(found["confusion"])
 
     def _show_confusion(self, found: dict[str, Any]) -> None:
@@ -144,7 +146,7 @@ class ResultPage(Page):
         pages.show_file(self._run.folder / REPORT, self)
 
 
-def figure_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+def tabulate_metrics(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Name, figure and interval of each that is known."""
     rows = []
     for names, write in ((_SHARES, _percent), (_NUMBERS, _plain)):
@@ -180,7 +182,7 @@ def _plain(value: float) -> str:
 
 def _shade(item: QTableWidgetItem, share: float) -> None:
     """The more of a class, the stronger."""
-    colour = QColor(theme.current().accent)
+    colour = QColor(theme.current_colours().accent)
     colour.setAlphaF(0.6 * share)
     item.setBackground(colour)
 

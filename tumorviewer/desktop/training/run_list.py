@@ -9,12 +9,12 @@ from PySide6.QtCore import QEvent, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QTreeWidget, QTreeWidgetItem, QVBoxLayout
 
-from tumorviewer.desktop.training.run_store import DataSet, Run
-from tumorviewer.desktop.widgets.controls import button, heading
+from tumorviewer.desktop.training.run_store import DataSet, TrainingRun
+from tumorviewer.desktop.widgets.controls import make_button, make_heading
 from tumorviewer.language import tr
 
 
-class ShelfList(QFrame):
+class RunList(QFrame):
     """Data sets, and below each its runs."""
 
     chosen = Signal(object, object)
@@ -34,17 +34,20 @@ class ShelfList(QFrame):
         self.tree.setProperty("role", "table")
         self.tree.setAccessibleName(tr("Data sets and runs"))
         self.tree.currentItemChanged.connect(self._turned)
-        self.new, self.folder = button(tr("Send read studies…")), button(tr("Add a folder…"))
+        self.new, self.folder = (
+            make_button(tr("Send read studies…")),
+            make_button(tr("Add a folder…")),
+        )
         self.new.clicked.connect(self.new_wanted)
         self.folder.clicked.connect(self.folder_wanted)
         self.folder.setToolTip(tr("Labelled pictures or studies, a folder for each class"))
-        self.delete = button(tr("Delete…"))
+        self.delete = make_button(tr("Delete…"))
         self.delete.clicked.connect(self._delete)
         self.delete.setToolTip(tr("The data set or run that is marked in the list"))
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 8, 12)
         column.setSpacing(8)
-        column.addWidget(heading(tr("Data sets and runs")))
+        column.addWidget(make_heading(tr("Data sets and runs")))
         column.addWidget(self.tree, 1)
         column.addWidget(self.delete)
         column.addWidget(self.new)
@@ -106,13 +109,13 @@ class _Tree(QTreeWidget):
         return super().event(event)
 
 
-def _run_words(run: Run) -> str:
+def _run_words(run: TrainingRun) -> str:
     if run.is_crossval:
         return tr("Folds {run} · {state}", run=run.name, state=tr(run.state.value))
     return tr("Run {run} · {state}", run=run.name, state=tr(run.state.value))
 
 
-def _what_it_is(run: Run) -> str:
+def _what_it_is(run: TrainingRun) -> str:
     if run.is_crossval:
         return tr("A cross-validation: a network for each fold")
     return tr("A training of one model")

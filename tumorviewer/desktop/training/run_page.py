@@ -10,24 +10,24 @@ from PySide6.QtWidgets import QProgressBar
 from tumorviewer.desktop.training import folds
 from tumorviewer.desktop.training.curves import Curves
 from tumorviewer.desktop.training.folds import Folds
-from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.run_store import Run, State
-from tumorviewer.desktop.widgets.controls import button, heading, label
-from tumorviewer.desktop.widgets.pages import Page, remarks, row, stage_name
+from tumorviewer.desktop.training.following import ProcessFollower
+from tumorviewer.desktop.training.run_store import RunState, TrainingRun
+from tumorviewer.desktop.widgets.controls import make_button, make_heading, make_label
+from tumorviewer.desktop.widgets.pages import Page, make_remarks, make_row, name_stage
 from tumorviewer.errors import InputError
 from tumorviewer.language import capital, duration, later, tr, trn
 
 _STATES = {
-    State.DRAFT: later("The run is not started yet."),
-    State.RUNNING: later("The network is being trained. You can close the window meanwhile."),
-    State.PAUSED: later("The run is paused. It goes on after its last finished epoch."),
-    State.DONE: later("The run is finished."),
-    State.FAILED: later("The run did not begin to train."),
+    RunState.DRAFT: later("The run is not started yet."),
+    RunState.RUNNING: later("The network is being trained. You can close the window meanwhile."),
+    RunState.PAUSED: later("The run is paused. It goes on after its last finished epoch."),
+    RunState.DONE: later("The run is finished."),
+    RunState.FAILED: later("The run did not begin to train."),
 }
 _OF_FOLDS = {
-    State.RUNNING: later("Each fold is trained in turn. You can close the window meanwhile."),
-    State.PAUSED: later("The cross-validation is paused. Folds that are judged are kept."),
-    State.DONE: later("The cross-validation is finished."),
+    RunState.RUNNING: later("Each fold is trained in turn. You can close the window meanwhile."),
+    RunState.PAUSED: later("The cross-validation is paused. Folds that are judged are kept."),
+    RunState.DONE: later("The cross-validation is finished."),
 }
 """What differs for a cross-validation."""
 
@@ -41,14 +41,14 @@ class RunPage(Page):
 
     def __init__(self) -> None:
         super().__init__(tr("Training"))
-        self._run: Run | None = None
+        self._run: TrainingRun | None = None
         self._epochs = 1
         """That a network is trained for at most."""
-        self._follower = Follower(self)
+        self._follower = ProcessFollower(self)
         self._follower.said.connect(self._hear)
         self._follower.ended.connect(self._ended)
-        self.state, self.error = label("", "subtitle"), label("", "error")
-        self.stage = label("", "secondary")
+        self.state, self.error = make_label("", "subtitle"), make_label("", "error")
+        self.stage = make_label("", "secondary")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(tr("Progress of the training"))
@@ -56,30 +56,33 @@ class RunPage(Page):
         self.curves.setMinimumHeight(260)
         self.folds = Folds()
         self.folds.turned.connect(self._draw)
-        self.remarks = remarks(tr("What the trainer says"))
+        self.remarks = make_remarks(tr("What the trainer says"))
         self._make_buttons()
-        self.add(label(tr("Training"), "title"), self.state, self.error)
-        self.add(self.stage, self._bar, row(self.start, self.go_on, self.pause, self.settings))
+        self.add(make_label(tr("Training"), "title"), self.state, self.error)
+        self.add(self.stage, self._bar, make_row(self.start, self.go_on, self.pause, self.settings))
         self.add(
-            self.folds, heading(tr("Curves")), self.curves, heading(tr("What the trainer says"))
+            self.folds,
+            make_heading(tr("Curves")),
+            self.curves,
+            make_heading(tr("What the trainer says")),
         )
         self.add(self.remarks)
         self.end()
 
     def _make_buttons(self) -> None:
-        self.start = button(tr("Start the training"), "primary")
+        self.start = make_button(tr("Start the training"), "primary")
         self.start.clicked.connect(self.begin)
-        self.go_on = button(tr("Go on"), "primary")
+        self.go_on = make_button(tr("Go on"), "primary")
         self.go_on.clicked.connect(self.begin)
-        self.pause = button(tr("Pause"))
+        self.pause = make_button(tr("Pause"))
         self.pause.setToolTip(
             tr("Stop at the last checkpoint; the epoch that is under way is trained again later")
         )
         self.pause.clicked.connect(self._pause)
-        self.settings = button(tr("Change the settings"))
+        self.settings = make_button(tr("Change the settings"))
         self.settings.clicked.connect(self.settings_wanted)
 
-    def show_run(self, run: Run) -> None:
+    def show_run(self, run: TrainingRun) -> None:
         """Turn to a run."""
         if self._run != run:
             self._run = run
@@ -134,9 +137,11 @@ class RunPage(Page):
         assert self._run is not None
         of_run = self._run.folds()
         if not of_run:
-            return stage_words(line)
-        at = line["done"] if line["stage"] == "fold" else folds.at_work(of_run)
-        said = [folds.fold_words(at)] + ([stage_words(line)] if line["stage"] != "fold" else [])
+            return describe_stage(line)
+        at = line["done"] if line["stage"] == "fold" else folds.find_running_fold(of_run)
+        said = [folds.describe_folds(at)] + (
+            [describe_stage(line)] if line["stage"] != "fold" else []
+        )
         if after := len(of_run) - 1 - at:
             said.append(trn("{count} fold follows", "{count} folds follow", after))
         return " · ".join(said)
@@ -161,29 +166,29 @@ class RunPage(Page):
         state = self._run.state
         words = _STATES | _OF_FOLDS if self._run.is_crossval else _STATES
         text = tr(words[state])
-        if state is State.PAUSED and (log := self._run.log()):
+        if state is RunState.PAUSED and (log := self._run.log()):
             text += " " + tr("Finished: {count}.", count=log[-1]["epoch"])
         self.state.setText(text)
-        self.start.setVisible(state in (State.DRAFT, State.FAILED))
-        self.settings.setVisible(state in (State.DRAFT, State.FAILED))
-        self.go_on.setVisible(state is State.PAUSED)
-        self.pause.setVisible(state is State.RUNNING)
+        self.start.setVisible(state in (RunState.DRAFT, RunState.FAILED))
+        self.settings.setVisible(state in (RunState.DRAFT, RunState.FAILED))
+        self.go_on.setVisible(state is RunState.PAUSED)
+        self.pause.setVisible(state is RunState.RUNNING)
         self.pause.setEnabled(not self._follower.is_stopping)
         for part in (self.stage, self._bar):
-            part.setVisible(state is State.RUNNING)
+            part.setVisible(state is RunState.RUNNING)
 
     def _say(self, error: InputError | None) -> None:
         self.error.setText(error.message if error else "")
         self.error.setVisible(error is not None)
 
 
-def stage_words(line: dict[str, Any]) -> str:
+def describe_stage(line: dict[str, Any]) -> str:
     """``Epoch 3 of 60 · about 4 min left``."""
     done, total = line["done"], line["total"]
     if line["stage"] == "epoch":
         text = tr("{done} of {total} epochs are finished", done=done, total=total)
     else:
-        text = tr("{stage}: {done} of {total}", stage=capital(stage_name(line["stage"])),
+        text = tr("{stage}: {done} of {total}", stage=capital(name_stage(line["stage"])),
                   done=done, total=total)  # fmt: skip
     left = line.get("seconds_left")
     if left and done < total:

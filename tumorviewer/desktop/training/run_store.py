@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from tumorviewer.desktop.training.job import Job
+from tumorviewer.desktop.training.job import TrainerProcess
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.language import later, tr
@@ -29,7 +29,7 @@ VALIDATION = "split.validation"
 """The setting that says what is kept back."""
 
 
-class State(Enum):
+class RunState(Enum):
     """How far a run has come."""
 
     DRAFT = later("not started")
@@ -40,7 +40,7 @@ class State(Enum):
     FAILED = later("not trained")
 
 
-class Protocol(Enum):
+class EvaluationProtocol(Enum):
     """How a run is judged: the trainer's command."""
 
     SPLIT = "fit"
@@ -65,9 +65,9 @@ class DataSet:
         return self.folder.name
 
     @property
-    def audit(self) -> Job:
+    def audit(self) -> TrainerProcess:
         """``audit.json`` and ``audit.html`` are in its folder when it is done."""
-        return Job(self.folder / "audit", "audit")
+        return TrainerProcess(self.folder / "audit", "audit")
 
     def arguments(self) -> list[str]:
         """How the trainer is told of it."""
@@ -78,11 +78,11 @@ class DataSet:
         found = _read(self.audit.folder / "audit.json")
         return found if isinstance(found, dict) else None
 
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[TrainingRun, ...]:
         """The oldest first."""
-        return tuple(Run(folder, self) for folder in _folders(self.folder / "runs"))
+        return tuple(TrainingRun(folder, self) for folder in _folders(self.folder / "runs"))
 
-    def new_run(self) -> Run:
+    def new_run(self) -> TrainingRun:
         """A run that was not started.
 
         Raises
@@ -91,13 +91,13 @@ class DataSet:
             If there is no room for it.
         """
         numbers = [int(run.name) for run in self.runs() if run.name.isdecimal()]
-        run = Run(self.folder / "runs" / f"{max(numbers, default=0) + 1:03}", self)
+        run = TrainingRun(self.folder / "runs" / f"{max(numbers, default=0) + 1:03}", self)
         _make(run.folder)
         return run
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """One training: of a model, or of one for each fold."""
 
     folder: Path
@@ -108,18 +108,18 @@ class Run:
         return self.folder.name
 
     @property
-    def fit(self) -> Job:
-        return Job(self.folder, "fit")
+    def fit(self) -> TrainerProcess:
+        return TrainerProcess(self.folder, "fit")
 
     @property
-    def measuring(self) -> Job:
+    def measuring(self) -> TrainerProcess:
         """Of how far its model may be trusted."""
-        return Job(self.folder, "trust")
+        return TrainerProcess(self.folder, "trust")
 
     @property
-    def comparing(self) -> Job:
+    def comparing(self) -> TrainerProcess:
         """Its model with the one in use."""
-        return Job(self.folder, COMPARE)
+        return TrainerProcess(self.folder, COMPARE)
 
     @property
     def is_busy(self) -> bool:
@@ -128,15 +128,15 @@ class Run:
         return any(job.is_running() for job in jobs)
 
     @property
-    def protocol(self) -> Protocol:
-        is_crossval = _read(self.folder / _PROTOCOL) == Protocol.FOLDS.value
-        return Protocol.FOLDS if is_crossval else Protocol.SPLIT
+    def protocol(self) -> EvaluationProtocol:
+        is_crossval = _read(self.folder / _PROTOCOL) == EvaluationProtocol.FOLDS.value
+        return EvaluationProtocol.FOLDS if is_crossval else EvaluationProtocol.SPLIT
 
     @property
     def is_crossval(self) -> bool:
-        return self.protocol is Protocol.FOLDS
+        return self.protocol is EvaluationProtocol.FOLDS
 
-    def folds(self) -> tuple[Run, ...]:
+    def folds(self) -> tuple[TrainingRun, ...]:
         """Those of a cross-validation that was begun; each is a run in a folder of its own."""
         if not self.is_crossval:
             return ()
@@ -145,7 +145,7 @@ class Run:
             numbers = range(settings["split"]["folds"])
         except (OSError, ValueError, KeyError):
             return ()
-        return tuple(Run(self.folder / f"fold-{number}", self.data) for number in numbers)
+        return tuple(TrainingRun(self.folder / f"fold-{number}", self.data) for number in numbers)
 
     @property
     def bundle(self) -> Path:
@@ -153,16 +153,16 @@ class Run:
         return self.folder / BUNDLE
 
     @property
-    def state(self) -> State:
+    def state(self) -> RunState:
         """As its files tell."""
         if self.fit.is_running():
-            return State.RUNNING
+            return RunState.RUNNING
         is_whole = self.is_crossval or (self.bundle / "card.json").is_file()
         if is_whole and self.figures() is not None:
-            return State.DONE
+            return RunState.DONE
         if self._has_checkpoint():
-            return State.PAUSED
-        return State.FAILED if self.fit.was_started else State.DRAFT
+            return RunState.PAUSED
+        return RunState.FAILED if self.fit.was_started else RunState.DRAFT
 
     def _has_checkpoint(self) -> bool:
         return any((one.folder / LAST).is_file() for one in (self, *self.folds()))
@@ -189,7 +189,9 @@ class Run:
         found = _read(self.folder / _CHOICES)
         return found if isinstance(found, dict) else {}
 
-    def choose(self, choices: dict[str, Any], protocol: Protocol = Protocol.SPLIT) -> None:
+    def choose(
+        self, choices: dict[str, Any], protocol: EvaluationProtocol = EvaluationProtocol.SPLIT
+    ) -> None:
         """Keep settings for the start.
 
         Raises
@@ -214,7 +216,7 @@ class Run:
             return []
 
 
-class Shelf:
+class RunStore:
     """All data sets.
 
     Parameters
@@ -253,14 +255,14 @@ class Shelf:
         return name
 
     def add(self, name: str, data: Path, also: Sequence[Path] = ()) -> DataSet:
-        """Put a data set on the shelf.
+        """Add a data set to the store.
 
         Raises
         ------
         InputError
             If the name is taken or none, or there is no room.
         """
-        if slug(name) != name:
+        if make_slug(name) != name:
             remedy = tr("Use lower case letters, digits and hyphens.")
             raise InputError(name, tr("It cannot be called so."), remedy)
         folder = self.root / "sets" / name
@@ -291,29 +293,29 @@ class Shelf:
             if any(part.is_relative_to(folder) for part in (one.data, *one.also))
         )
 
-    def running(self) -> Iterator[Run]:
+    def running(self) -> Iterator[TrainingRun]:
         """Runs that are being trained, by whichever window they were started."""
-        return (run for one in self.sets() for run in one.runs() if run.state is State.RUNNING)
+        return (run for one in self.sets() for run in one.runs() if run.state is RunState.RUNNING)
 
 
-def slug(text: str) -> str:
+def make_slug(text: str) -> str:
     """A name for a folder and for a model."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48]
 
 
 def as_arguments(choices: Mapping[str, Any]) -> list[str]:
     """Settings as the trainer is told them."""
-    settings = (f"{name}={toml(value)}" for name, value in choices.items())
+    settings = (f"{name}={write_toml(value)}" for name, value in choices.items())
     return [part for one in settings for part in ("--set", one)]
 
 
-def toml(value: Any) -> str:
+def write_toml(value: Any) -> str:
     """A value as TOML writes it."""
     if isinstance(value, dict):
-        inside = ", ".join(f"{json.dumps(key)} = {toml(one)}" for key, one in value.items())
+        inside = ", ".join(f"{json.dumps(key)} = {write_toml(one)}" for key, one in value.items())
         return f"{{ {inside} }}" if inside else "{}"
     if isinstance(value, list):
-        return f"[{', '.join(map(toml, value))}]"
+        return f"[{', '.join(map(write_toml, value))}]"
     return json.dumps(value, ensure_ascii=False)
 
 

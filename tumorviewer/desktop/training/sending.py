@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.services.jobs import Job, Jobs
-from tumorviewer.desktop.services.records_executor import Clerk
-from tumorviewer.desktop.training.run_store import DataSet, Shelf
+from tumorviewer.desktop.services.jobs import BackgroundJob, JobQueue
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
+from tumorviewer.desktop.training.run_store import DataSet, RunStore
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr, trn
 from tumorviewer.records import StudyState, WorklistEntry, WorklistQuery
@@ -28,7 +28,7 @@ READ = WorklistQuery(states=(StudyState.READ, StudyState.DISAGREES, StudyState.S
 
 
 @dataclass(frozen=True)
-class Choice:
+class SendingChoice:
     """Studies that may leave."""
 
     entries: tuple[WorklistEntry, ...]
@@ -38,7 +38,7 @@ class Choice:
     """So many stay because signed ones only were asked for."""
 
     @classmethod
-    def of(cls, entries: Sequence[WorklistEntry], *, signed_only: bool) -> Choice:
+    def of(cls, entries: Sequence[WorklistEntry], *, signed_only: bool) -> SendingChoice:
         """Those of some studies that may leave."""
         read = [one for one in entries if one.verdict_class is not None]
         kept = [one for one in read if not signed_only or one.state is StudyState.SIGNED]
@@ -59,16 +59,16 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Order:
+class SendingOrder:
     """What shall be written."""
 
     name: str
     folder: Path
-    choice: Choice
+    choice: SendingChoice
     also: tuple[Path, ...] = ()
 
 
-class Sender(QObject):
+class SendingController(QObject):
     """Writes data sets in the background."""
 
     progressed = Signal(int, int)
@@ -77,35 +77,37 @@ class Sender(QObject):
     failed = Signal(object)
     """An :class:`InputError`."""
 
-    def __init__(self, clerk: Clerk, shelf: Shelf, parent: QObject | None = None) -> None:
+    def __init__(
+        self, executor: RecordsExecutor, store: RunStore, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._clerk, self._shelf = clerk, shelf
-        self._jobs = Jobs(parent=self)
+        self._executor, self._store = executor, store
+        self._jobs = JobQueue(parent=self)
 
-    def send(self, order: Order) -> None:
+    def send(self, order: SendingOrder) -> None:
         """One of `sent` and `failed` follows."""
-        self._clerk.ask(lambda records: records, partial(self._start, order), self.failed.emit)
+        self._executor.ask(lambda records: records, partial(self._start, order), self.failed.emit)
 
     def cancel(self) -> None:
         self._jobs.cancel()
 
     def close(self) -> bool:
-        """End all work; False if it does not heed that in time."""
+        """End all work; False if it does not end in time."""
         return self._jobs.close()
 
-    def _start(self, order: Order, records: Records) -> None:
-        def work(job: Job) -> tuple[DataSet, tuple[Refused, ...]]:
-            self._shelf.make_private()
+    def _start(self, order: SendingOrder, records: Records) -> None:
+        def work(job: BackgroundJob) -> tuple[DataSet, tuple[Refused, ...]]:
+            self._store.make_private()
             with _gone_if_unfinished(order.folder):
                 exported = _export(order, records, job, self.progressed.emit)
-                made = self._shelf.add(order.name, exported.table, order.also)
+                made = self._store.add(order.name, exported.table, order.also)
             return made, exported.left_out
 
         self._jobs.start(work, lambda made: self.sent.emit(*made), self.failed.emit)
 
 
 def _export(
-    order: Order, records: Records, job: Job, tell: Callable[[int, int], object]
+    order: SendingOrder, records: Records, job: BackgroundJob, tell: Callable[[int, int], object]
 ) -> Exported:
     from tumorviewer.records.training import export_training_data
 
@@ -129,7 +131,7 @@ def _gone_if_unfinished(folder: Path) -> Iterator[None]:
         raise
 
 
-def count_words(choice: Choice) -> str:
+def describe_counts(choice: SendingChoice) -> str:
     """What stays behind, and why; empty if nothing does."""
     said = []
     if choice.unread:
@@ -151,7 +153,7 @@ def count_words(choice: Choice) -> str:
     return " ".join(said)
 
 
-def too_few(choice: Choice, also: Sequence[Path]) -> InputError | None:
+def describe_shortage(choice: SendingChoice, also: Sequence[Path]) -> InputError | None:
     """Why nothing could be trained on this alone."""
     if not choice.entries:
         reason = tr("None of the studies has a verdict.")

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop.training.run_store import toml
-from tumorviewer.desktop.widgets.controls import Choice, button, heading, label
+from tumorviewer.desktop.training.run_store import write_toml
+from tumorviewer.desktop.widgets.controls import ComboBox, make_button, make_heading, make_label
 from tumorviewer.errors import InputError
 from tumorviewer.language import capital, later, tr
 
@@ -54,7 +54,7 @@ _TABLES = {
 
 
 @dataclass(frozen=True)
-class Option:
+class TrainerOption:
     """One setting as the trainer describes it."""
 
     name: str
@@ -75,36 +75,36 @@ class Option:
         return capital(tr(self.description))
 
 
-def options(said: Mapping[str, Any]) -> tuple[Option, ...]:
+def read_options(said: Mapping[str, Any]) -> tuple[TrainerOption, ...]:
     """From what ``config --json`` prints."""
     networks = {"choices": said["architectures"]}
     described = (
         one | (networks if one["name"] == "model.architecture" else {}) for one in said["options"]
     )
     return tuple(
-        Option(one["name"], one["value"], one["description"], tuple(one["choices"]))
+        TrainerOption(one["name"], one["value"], one["description"], tuple(one["choices"]))
         for one in described
     )
 
 
-class Form(QWidget):
+class SettingsForm(QWidget):
     """A field for each setting."""
 
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.fields: dict[str, Field] = {}
+        self.fields: dict[str, SettingsField] = {}
         self._calm = _Calm(self)
         self._others = QWidget()
-        self.fold = button("", "link")
+        self.fold = make_button("", "link")
         self.fold.setCheckable(True)
         self.fold.toggled.connect(self._unfold)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(8)
 
-    def make(self, described: Sequence[Option]) -> None:
+    def make(self, described: Sequence[TrainerOption]) -> None:
         """Have a field for each of these."""
         common = [one for name in COMMON for one in described if one.name == name]
         others = QVBoxLayout(self._others)
@@ -115,7 +115,7 @@ class Form(QWidget):
         self._column.addStretch(1)
         rest = [one for one in described if one not in common]
         for table in dict.fromkeys(one.name.partition(".")[0] for one in rest):
-            others.addWidget(heading(tr(_TABLES.get(table, table.capitalize()))))
+            others.addWidget(make_heading(tr(_TABLES.get(table, table.capitalize()))))
             others.addWidget(self._part(one for one in rest if one.name.startswith(f"{table}.")))
         self._unfold(False)
 
@@ -139,7 +139,7 @@ class Form(QWidget):
         for field in self.fields.values():
             field.set_editable(editable)
 
-    def _part(self, part: Iterable[Option]) -> QWidget:
+    def _part(self, part: Iterable[TrainerOption]) -> QWidget:
         """Name, field and meaning, side by side."""
         made = QWidget()
         grid = QGridLayout(made)
@@ -150,14 +150,14 @@ class Form(QWidget):
         grid.setColumnMinimumWidth(1, 260)
         grid.setColumnStretch(2, 1)
         for at, option in enumerate(part):
-            field = self.fields[option.name] = Field(option)
+            field = self.fields[option.name] = SettingsField(option)
             field.changed.connect(self.changed)
             field.input.installEventFilter(self._calm)
             name = QLabel(option.title)
             name.setBuddy(field.input)
             grid.addWidget(name, at, 0)
             grid.addWidget(field.input, at, 1)
-            grid.addWidget(label(option.meaning, "small"), at, 2)
+            grid.addWidget(make_label(option.meaning, "small"), at, 2)
         return made
 
     def _unfold(self, unfolded: bool) -> None:
@@ -168,20 +168,20 @@ class Form(QWidget):
         )
 
 
-class Field(QObject):
+class SettingsField(QObject):
     """One setting: ticked, chosen or written."""
 
     changed = Signal()
 
-    def __init__(self, option: Option) -> None:
+    def __init__(self, option: TrainerOption) -> None:
         super().__init__()
         self.option = option
-        self.input: QCheckBox | Choice | QLineEdit
+        self.input: QCheckBox | ComboBox | QLineEdit
         if isinstance(option.value, bool):
             self.input = QCheckBox()
             self.input.toggled.connect(self.changed)
         elif option.choices:
-            self.input = Choice()
+            self.input = ComboBox()
             self.input.addItems(list(option.choices))
             self.input.currentIndexChanged.connect(self.changed)
         else:
@@ -194,10 +194,10 @@ class Field(QObject):
     def set_value(self, value: Any) -> None:
         if isinstance(self.input, QCheckBox):
             self.input.setChecked(bool(value))
-        elif isinstance(self.input, Choice):
+        elif isinstance(self.input, ComboBox):
             self.input.setCurrentText(str(value))
         else:
-            self.input.setText(value if isinstance(value, str) else toml(value))
+            self.input.setText(value if isinstance(value, str) else write_toml(value))
 
     def set_editable(self, editable: bool) -> None:
         if isinstance(self.input, QLineEdit):
@@ -215,7 +215,7 @@ class Field(QObject):
         """
         if isinstance(self.input, QCheckBox):
             return self.input.isChecked()
-        if isinstance(self.input, Choice):
+        if isinstance(self.input, ComboBox):
             return self.input.currentText()
         text = self.input.text().strip()
         return text if isinstance(self.option.value, str) else self._parsed(text)

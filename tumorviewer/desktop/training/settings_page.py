@@ -8,12 +8,18 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tumorviewer.desktop.training.following import Question
-from tumorviewer.desktop.training.run_store import VALIDATION, Protocol, Run, State, as_arguments
-from tumorviewer.desktop.training.settings_form import Form, options
+from tumorviewer.desktop.training.following import TrainerQuery
+from tumorviewer.desktop.training.run_store import (
+    VALIDATION,
+    EvaluationProtocol,
+    RunState,
+    TrainingRun,
+    as_arguments,
+)
+from tumorviewer.desktop.training.settings_form import SettingsForm, read_options
 from tumorviewer.desktop.widgets import controls
-from tumorviewer.desktop.widgets.controls import ProgressRow, button, label
-from tumorviewer.desktop.widgets.pages import Page, Table, facts, row
+from tumorviewer.desktop.widgets.controls import ProgressRow, make_button, make_label
+from tumorviewer.desktop.widgets.pages import Page, TextTable, make_facts, make_row
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 
@@ -35,41 +41,41 @@ class SettingsPage(Page):
 
     def __init__(self) -> None:
         super().__init__(tr("Configuration"))
-        self._run: Run | None = None
+        self._run: TrainingRun | None = None
         self._asks_for_everything = False
-        self._about_settings, self._about_split = Question(self), Question(self)
+        self._about_settings, self._about_split = TrainerQuery(self), TrainerQuery(self)
         self._about_settings.answered.connect(self._make_form)
         self._about_settings.refused.connect(self._cannot_make)
         self._about_split.answered.connect(self._show_split)
         self._about_split.refused.connect(self._refuse_split)
         self.protocol = ProtocolChoice()
         self.protocol.changed.connect(self._turn_protocol)
-        self.form = Form()
+        self.form = SettingsForm()
         self.form.changed.connect(self._edited)
         self.waiting = ProgressRow(tr("the question to the trainer"))
         self.waiting.cancelled.connect(self._give_up)
-        self.note, self.error = label("", "secondary"), label("", "error")
-        self.split, self._split_note = Table(tr("Split")), label("", "small")
+        self.note, self.error = make_label("", "secondary"), make_label("", "error")
+        self.split, self._split_note = TextTable(tr("Split")), make_label("", "small")
         self._make_buttons()
-        self.add(label(tr("Configuration"), "title"), self.note)
-        self.add(row(self.start, self.look, self.everything, self.again, self.retry))
+        self.add(make_label(tr("Configuration"), "title"), self.note)
+        self.add(make_row(self.start, self.look, self.everything, self.again, self.retry))
         self.add(self.waiting, self.error)
         self.add(self.split, self._split_note, self.protocol, self.form)
         self.end()
 
     def _make_buttons(self) -> None:
-        self.start = button(tr("Start the training"), "primary")
+        self.start = make_button(tr("Start the training"), "primary")
         self.start.clicked.connect(self._start)
-        self.look = button(tr("Show the split"))
+        self.look = make_button(tr("Show the split"))
         self.look.clicked.connect(self._ask_split)
-        self.everything = button(tr("Train on everything"))
+        self.everything = make_button(tr("Train on everything"))
         self.everything.clicked.connect(self._keep_nothing_back)
-        self.again = button(tr("Another run with these settings"))
+        self.again = make_button(tr("Another run with these settings"))
         self.again.clicked.connect(self.again_wanted)
-        self.retry = button(tr("Try again"))
+        self.retry = make_button(tr("Try again"))
         self.retry.clicked.connect(self._ask_settings)
 
-    def show_run(self, run: Run) -> None:
+    def show_run(self, run: TrainingRun) -> None:
         """Turn to a run; the settings of one that was started cannot be changed."""
         self._run = run
         self._about_split.close()
@@ -79,7 +85,7 @@ class SettingsPage(Page):
             self._fill()
         elif not self._about_settings.is_asking:
             self._ask_settings()
-        if run.state is State.FAILED and (problem := run.fit.problem()) is not None:
+        if run.state is RunState.FAILED and (problem := run.fit.problem()) is not None:
             self._refuse(problem)
 
     def close_page(self) -> None:
@@ -122,7 +128,7 @@ class SettingsPage(Page):
 
     def _make_form(self, said: dict[str, Any]) -> None:
         self.waiting.hide()
-        self.form.make(options(said))
+        self.form.make(read_options(said))
         if self._run is not None:
             self._fill()
 
@@ -133,7 +139,7 @@ class SettingsPage(Page):
 
     def _fill(self) -> None:
         assert self._run is not None
-        is_draft = self._run.state in (State.DRAFT, State.FAILED)
+        is_draft = self._run.state in (RunState.DRAFT, RunState.FAILED)
         self.retry.hide()
         self.form.show_values(self._run.choices())
         self.protocol.set_value(self._run.protocol)
@@ -154,10 +160,10 @@ class SettingsPage(Page):
     def _offer_fields(self) -> None:
         """What is kept back is no choice where every fold is."""
         assert self._run is not None
-        is_draft = self._run.state in (State.DRAFT, State.FAILED)
+        is_draft = self._run.state in (RunState.DRAFT, RunState.FAILED)
         self.protocol.box.setEnabled(is_draft)
         self.form.set_editable(is_draft)
-        if VALIDATION in self.form.fields and self.protocol.value() is Protocol.FOLDS:
+        if VALIDATION in self.form.fields and self.protocol.value() is EvaluationProtocol.FOLDS:
             self.form.fields[VALIDATION].set_editable(False)
 
     def _edited(self) -> None:
@@ -205,7 +211,7 @@ class SettingsPage(Page):
             ],
         )
         words = tr("Grouped by {how}.", how=_grouping(found["grouped_by"]))
-        if self.protocol.value() is Protocol.FOLDS:
+        if self.protocol.value() is EvaluationProtocol.FOLDS:
             words = tr("So it is for fold 0; the other folds are kept back in turn.") + " " + words
         self._split_note.setText(words)
         self.split.show()
@@ -221,7 +227,7 @@ class SettingsPage(Page):
         self.look.setEnabled(True)
 
     def _keep_nothing_back(self) -> None:
-        self.protocol.set_value(Protocol.SPLIT)
+        self.protocol.set_value(EvaluationProtocol.SPLIT)
         for name, value in EVERYTHING.items():
             self.form.fields[name].set_value(value)
         self._edited()
@@ -250,11 +256,11 @@ def _counts(part: dict[str, Any], classes: list[str]) -> list[str]:
 
 
 _WORDS = {
-    Protocol.SPLIT: (
+    EvaluationProtocol.SPLIT: (
         later("One split: a part is kept back"),
         later("One model is trained. It can be compared with the model in use, and promoted."),
     ),
-    Protocol.FOLDS: (
+    EvaluationProtocol.FOLDS: (
         later("Cross-validation: each grouped fold is kept back once"),
         later("A network is trained for each fold and judged on it, so that every item is judged "
               "once: the surer judgement of these settings. It leaves no single model; only that "
@@ -270,21 +276,21 @@ class ProtocolChoice(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.box, self._meaning = controls.Choice(), label("", "small")
+        self.box, self._meaning = controls.ComboBox(), make_label("", "small")
         self.box.setMaximumWidth(520)
         self.box.addItems([tr(title) for title, _ in _WORDS.values()])
         self.box.currentIndexChanged.connect(self._turn)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(facts((tr("Judged by"), self.box)))
+        column.addWidget(make_facts((tr("Judged by"), self.box)))
         column.addWidget(self._meaning)
         self._turn()
 
-    def value(self) -> Protocol:
+    def value(self) -> EvaluationProtocol:
         return list(_WORDS)[self.box.currentIndex()]
 
-    def set_value(self, protocol: Protocol) -> None:
+    def set_value(self, protocol: EvaluationProtocol) -> None:
         self.box.setCurrentIndex(list(_WORDS).index(protocol))
 
     def _turn(self) -> None:

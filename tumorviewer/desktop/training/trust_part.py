@@ -8,10 +8,10 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from tumorviewer.desktop.assessment import reliability
-from tumorviewer.desktop.training.following import Follower
-from tumorviewer.desktop.training.run_store import Run
-from tumorviewer.desktop.widgets.controls import ProgressRow, button, heading, label
-from tumorviewer.desktop.widgets.pages import Sentences, row, stage_name
+from tumorviewer.desktop.training.following import ProcessFollower
+from tumorviewer.desktop.training.run_store import TrainingRun
+from tumorviewer.desktop.widgets.controls import ProgressRow, make_button, make_heading, make_label
+from tumorviewer.desktop.widgets.pages import Sentences, make_row, name_stage
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.models.trust_measures import Trust
@@ -25,29 +25,29 @@ class TrustPart(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._run: Run | None = None
-        self._follower = Follower(self)
+        self._run: TrainingRun | None = None
+        self._follower = ProcessFollower(self)
         self._follower.said.connect(self._hear)
         self._follower.ended.connect(self._ended)
         self._words, self._missing, self._error = (
-            Sentences(""), Sentences("warning"), label("", "error")
+            Sentences(""), Sentences("warning"), make_label("", "error")
         )  # fmt: skip
-        self.measure = button(tr("Measure it"))
+        self.measure = make_button(tr("Measure it"))
         self.measure.clicked.connect(self._start)
         self.progress = ProgressRow(tr("the measurement"))
         self.progress.cancelled.connect(self._follower.stop)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(heading(tr("How far it may be trusted")))
+        column.addWidget(make_heading(tr("How far it may be trusted")))
         for part in (self._words, self._missing, self._error, self.progress):
             column.addWidget(part)
-        column.addLayout(row(self.measure))
+        column.addLayout(make_row(self.measure))
 
-    def show_trust(self, run: Run, trust: Trust | None) -> None:
+    def show_trust(self, run: TrainingRun, trust: Trust | None) -> None:
         """Turn to a finished run, and to what its model's card says."""
         self._run = run
-        self._words.show_texts(list(reliability.words(trust)) if trust else [])
+        self._words.show_texts(list(reliability.describe_reliability(trust)) if trust else [])
         self._missing.show_texts([] if trust else [_not_measured()])
         self._say(None)
         self.progress.hide()
@@ -73,7 +73,7 @@ class TrustPart(QWidget):
 
     def _hear(self, line: dict[str, Any]) -> None:
         if "done" in line and self._follower.job is not None and self._follower.job.is_running():
-            self.progress.show_progress(stage_name(line["stage"]), line["done"], line["total"])
+            self.progress.show_progress(name_stage(line["stage"]), line["done"], line["total"])
 
     def _ended(self) -> None:
         assert self._follower.job is not None

@@ -18,20 +18,27 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop.services.records_executor import Clerk
+from tumorviewer.desktop.services.records_executor import RecordsExecutor
 from tumorviewer.desktop.training.data_page import DataPage
-from tumorviewer.desktop.training.deleting import Deleted, Deleter, Item
+from tumorviewer.desktop.training.deleting import DeletableFolder, Deleted, DeletionController
 from tumorviewer.desktop.training.new_page import NewPage
 from tumorviewer.desktop.training.promotion_page import PromotionPage
 from tumorviewer.desktop.training.result_page import ResultPage
-from tumorviewer.desktop.training.run_list import ShelfList
+from tumorviewer.desktop.training.run_list import RunList
 from tumorviewer.desktop.training.run_page import RunPage
-from tumorviewer.desktop.training.run_store import DataSet, Protocol, Run, Shelf, State, slug
-from tumorviewer.desktop.training.sending import READ, Sender
+from tumorviewer.desktop.training.run_store import (
+    DataSet,
+    EvaluationProtocol,
+    RunState,
+    RunStore,
+    TrainingRun,
+    make_slug,
+)
+from tumorviewer.desktop.training.sending import READ, SendingController
 from tumorviewer.desktop.training.settings_page import SettingsPage
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.controls import label
-from tumorviewer.desktop.worklist.refused_list import refused_text
+from tumorviewer.desktop.widgets.controls import make_label
+from tumorviewer.desktop.worklist.refused_list import describe_refused
 from tumorviewer.desktop.worklist.worklist_page import EmptyPage
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
@@ -56,28 +63,28 @@ class Workspace(QFrame):
     promoted = Signal(object)
     """A :class:`Change`: another model is in use now."""
 
-    def __init__(self, clerk: Clerk, shelf: Shelf | None = None) -> None:
+    def __init__(self, executor: RecordsExecutor, store: RunStore | None = None) -> None:
         super().__init__()
         self.setProperty("role", "panel")
         self.setAccessibleName(tr("Training"))
-        self.shelf = shelf or Shelf()
-        self._clerk = clerk
+        self.store = store or RunStore()
+        self._executor = executor
         self._labels: Mapping[str, str] = {}
         self._data: DataSet | None = None
-        self._run: Run | None = None
-        self.writer = Sender(clerk, self.shelf, self)
-        self.deleter = Deleter(clerk, self.shelf, self)
-        self.list = ShelfList()
+        self._run: TrainingRun | None = None
+        self.writer = SendingController(executor, self.store, self)
+        self.deleter = DeletionController(executor, self.store, self)
+        self.list = RunList()
         self.list.chosen.connect(self._choose)
         self.empty = EmptyPage()
         self.empty.show_words(*_empty(), tr("Send read studies to training…"))
-        self.new = NewPage(self.shelf)
+        self.new = NewPage(self.store)
         self.data, self.settings, self.run = DataPage(), SettingsPage(), RunPage()
-        self.result, self.promotion = ResultPage(), PromotionPage(self.shelf)
+        self.result, self.promotion = ResultPage(), PromotionPage(self.store)
         self.steps = QTabWidget()
         self.steps.setDocumentMode(True)
         self._pages = QStackedWidget()
-        self.notice = label("", "error")
+        self.notice = make_label("", "error")
         self._lay_out()
         self._connect()
         self.list_again()
@@ -112,7 +119,9 @@ class Workspace(QFrame):
     def _connect(self) -> None:
         self.list.new_wanted.connect(lambda: self.offer(()))
         self.list.folder_wanted.connect(self._add_folder)
-        self.list.deletion_wanted.connect(lambda data, run: self.deleter.ask(Item(data, run)))
+        self.list.deletion_wanted.connect(
+            lambda data, run: self.deleter.ask(DeletableFolder(data, run))
+        )
         self.deleter.deleted.connect(self._deleted)
         self.deleter.failed.connect(self._complain)
         self.empty.button.clicked.connect(lambda: self.offer(()))
@@ -125,7 +134,7 @@ class Workspace(QFrame):
         self.data.training_wanted.connect(self._prepare)
         self.settings.start_wanted.connect(self._start)
         self.settings.again_wanted.connect(self._train_again)
-        self.result.model_wanted.connect(lambda: self._train_again(Protocol.SPLIT))
+        self.result.model_wanted.connect(lambda: self._train_again(EvaluationProtocol.SPLIT))
         self.run.changed.connect(self._run_changed)
         self.run.settings_wanted.connect(lambda: self.steps.setCurrentWidget(self.settings))
         self.result.comparison_wanted.connect(lambda: self.steps.setCurrentWidget(self.promotion))
@@ -143,7 +152,7 @@ class Workspace(QFrame):
         if entries:
             self._begin_sending(list(entries))
         else:
-            self._clerk.ask(
+            self._executor.ask(
                 lambda records: records.worklist.find(READ), self._begin_sending, self._complain
             )
 
@@ -157,22 +166,22 @@ class Workspace(QFrame):
 
     def take_focus(self) -> None:
         """For who works with the keyboard."""
-        (self.list.tree if self.shelf.sets() else self.empty.button).setFocus()
+        (self.list.tree if self.store.sets() else self.empty.button).setFocus()
 
     # The list
 
     def list_again(self) -> None:
-        """Show what is on the shelf, and stay where one was."""
-        sets = self.shelf.sets()
+        """Show the data sets and runs that there are, and stay where one was."""
+        sets = self.store.sets()
         self.list.show_sets(sets, self._run.folder if self._run else None,
                             self._data.folder if self._data else None)  # fmt: skip
         if self._pages.currentWidget() is not self.new:
             self._pages.setCurrentWidget(self.steps if sets else self.empty)
         if sets and self._data is None:
-            latest = next(iter(self.shelf.running()), None)
+            latest = next(iter(self.store.running()), None)
             self._choose(sets[-1] if latest is None else latest.data, latest)
 
-    def _choose(self, data: DataSet, run: Run | None) -> None:
+    def _choose(self, data: DataSet, run: TrainingRun | None) -> None:
         self._data, self._run = data, run
         self.notice.hide()
         self._pages.setCurrentWidget(self.steps)
@@ -186,7 +195,7 @@ class Workspace(QFrame):
 
     def _offer_steps(self) -> None:
         state = self._run.state if self._run else None
-        is_done = state is State.DONE
+        is_done = state is RunState.DONE
         for page, allowed, why in (
             (self.settings, state is not None, tr("Prepare a training on the data first.")),
             (self.run, state is not None, tr("Prepare a training on the data first.")),
@@ -211,7 +220,7 @@ class Workspace(QFrame):
 
     def _begin_sending(self, entries: list[WorklistEntry]) -> None:
         self._pages.setCurrentWidget(self.new)
-        self.new.begin(entries, self._labels, self.shelf.sets())
+        self.new.begin(entries, self._labels, self.store.sets())
 
     def _stop_sending(self) -> None:
         self.writer.cancel()
@@ -223,7 +232,7 @@ class Workspace(QFrame):
     def _sent(self, data: DataSet, left_out: tuple[Refused, ...]) -> None:
         self.new.show_error(None)
         self._pages.setCurrentWidget(self.steps)
-        said = refused_text(left_out, hide_names=True) if left_out else ""
+        said = describe_refused(left_out, hide_names=True) if left_out else ""
         self._arrive(data, (tr("Not sent:") + "\n" + said,) if said else ())
 
     def _add_folder(self) -> None:
@@ -232,9 +241,9 @@ class Workspace(QFrame):
             self.add_folder(Path(path))
 
     def add_folder(self, folder: Path) -> None:
-        """Put a folder of labelled pictures or studies on the shelf as it is."""
+        """Put a folder of labelled pictures or studies as a data set, as it is."""
         try:
-            data = self.shelf.add(self.shelf.free_name(slug(folder.name) or "data"), folder)
+            data = self.store.add(self.store.free_name(make_slug(folder.name) or "data"), folder)
         except InputError as error:
             self._complain(error)
         else:
@@ -250,18 +259,18 @@ class Workspace(QFrame):
     def _prepare(self) -> None:
         """A run that waits for its start, with what the model in use suggests."""
         assert self._data is not None
-        waiting = [run for run in self._data.runs() if run.state is State.DRAFT]
+        waiting = [run for run in self._data.runs() if run.state is RunState.DRAFT]
         try:
             run = waiting[-1] if waiting else self._data.new_run()
             if not waiting:
-                run.choose(suggestions(run))
+                run.choose(list_suggestions(run))
         except InputError as error:
             self._complain(error)
             return
         self._choose(self._data, run)
         self.list_again()
 
-    def _train_again(self, protocol: Protocol | None = None) -> None:
+    def _train_again(self, protocol: EvaluationProtocol | None = None) -> None:
         assert self._run is not None
         old = self._run
         try:
@@ -304,13 +313,13 @@ class Workspace(QFrame):
         self.notice.show()
 
 
-def _page_of(workspace: Workspace, state: State) -> QWidget:
-    if state is State.DRAFT:
+def _page_of(workspace: Workspace, state: RunState) -> QWidget:
+    if state is RunState.DRAFT:
         return workspace.settings
-    return workspace.result if state is State.DONE else workspace.run
+    return workspace.result if state is RunState.DONE else workspace.run
 
 
-def suggestions(run: Run) -> dict[str, object]:
+def list_suggestions(run: TrainingRun) -> dict[str, object]:
     """Names for the model; where the model in use knows some of the classes, its words for them,
     and itself to start from."""
     card = promotion.read_card_in_use(Catalogue())
@@ -340,7 +349,7 @@ def _from(card: ModelCard) -> dict[str, object]:
     }
 
 
-def _names(run: Run) -> dict[str, object]:
+def _names(run: TrainingRun) -> dict[str, object]:
     name = f"{run.data.name}-{run.name}"
     return {"card.name": name, "card.title": name, "data.name": run.data.name}
 

@@ -23,7 +23,7 @@ _EDGE = 2
 _OFFSETS = ((-1, -1), (0, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (0, 1), (1, 1))
 
 
-def plain(text: str) -> str:
+def strip_controls(text: str) -> str:
     """Text from a file on one line, without control or direction-changing characters."""
     return "".join(c if c.isprintable() else " " for c in text[:_LONGEST_TEXT])
 
@@ -54,7 +54,7 @@ def _written(
     font = QFont()
     font.fromString(font_text)
     metrics = QFontMetricsF(font)
-    elided = metrics.elidedText(plain(text), Qt.TextElideMode.ElideRight, room)
+    elided = metrics.elidedText(strip_controls(text), Qt.TextElideMode.ElideRight, room)
     width, height = math.ceil(metrics.horizontalAdvance(elided)), metrics.height()
     size = QSizeF(width + 2 * _EDGE, height + 2 * _EDGE) * ratio
     image = QImage(size.toSize(), QImage.Format.Format_ARGB32_Premultiplied)
@@ -179,14 +179,14 @@ def draw_message(painter: QPainter, area: QRectF, text: str) -> None:
     painter.drawText(box, flags, text)
 
 
-def patient_lines(shown: Shown) -> tuple[str, ...]:
+def describe_patient(shown: Shown) -> tuple[str, ...]:
     """Name, identifier and date; the title of a study that has none of them."""
     study = shown.study
     lines = (study.patient_name, study.patient_id, date(study.date))
     return tuple(line for line in lines if line) or (study.title,)
 
 
-def series_lines(shown: Shown) -> tuple[str, ...]:
+def describe_series(shown: Shown) -> tuple[str, ...]:
     """Description, modality and recognised sequence."""
     series = shown.series
     title = "" if series.uid is None else series.title

@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QWidget
 
-from tumorviewer.desktop.viewer.captions import plain
+from tumorviewer.desktop.viewer.captions import strip_controls
 from tumorviewer.imaging.colormap import COLOURS
 from tumorviewer.language import number, tr, written
 
@@ -25,7 +25,7 @@ class ColourBar(QWidget):
 
     def set_text(self, title: str, note: str = "") -> None:
         """``title`` says what low and high mean, ``note`` how this slice's map was scaled."""
-        self._title, self._note = plain(title), plain(note)
+        self._title, self._note = strip_controls(title), strip_controls(note)
         self.setAccessibleDescription(f"{self._title}. {self._note}".strip())
         self.setToolTip(self._note)
         self.updateGeometry()

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from tumorviewer.desktop.services.library import Library
 from tumorviewer.desktop.services.loading import Loader
 from tumorviewer.desktop.services.reading import Shown
-from tumorviewer.desktop.viewer.hanging_protocols import case_of, prior_of
+from tumorviewer.desktop.viewer.hanging_protocols import find_prior, identify_case
 from tumorviewer.desktop.viewer.layouts import FUSED, PRIOR
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
@@ -80,7 +80,7 @@ class Companions(QObject):
 
 def _find(number: int, shown: Shown, library: Library) -> Shown | None:
     if number == PRIOR:
-        found = prior_of(shown.study, shown.series, library.studies)
+        found = find_prior(shown.study, shown.series, library.studies)
         return None if found is None else Shown(*found, 0)
     others = [
         Shown(study, series, 0)
@@ -99,12 +99,13 @@ def _beside(study: Study, library: Library) -> list[Study]:
     if study.uid is not None:
         return [study]
     files = [one for one in library.studies if one.uid is None]
-    case = case_of(study)
-    return sorted(files, key=lambda one: case_of(one) != case)
+    case = identify_case(study)
+    return sorted(files, key=lambda one: identify_case(one) != case)
 
 
 def _may_share_frame(shown: Shown, other: Shown) -> bool:
-    """As far as that can be told before the pixels are read; see :func:`link.share_frame`."""
+    """As far as that can be told before the pixels are read; see
+    :func:`link.share_frame_of_reference`."""
     frames = [one.series.tags.get("FrameOfReferenceUID") for one in (shown, other)]
     if any(frames):
         return frames[0] == frames[1]

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal
 
 from tumorviewer.desktop.services.reading import Reading, Shown
 from tumorviewer.desktop.viewer import hanging_protocols
-from tumorviewer.desktop.viewer.captions import patient_lines, series_lines
+from tumorviewer.desktop.viewer.captions import describe_patient, describe_series
 from tumorviewer.desktop.viewer.companions import Companions
 from tumorviewer.desktop.viewer.layouts import FUSED
 from tumorviewer.desktop.viewer.viewer import Viewer
@@ -17,7 +17,7 @@ from tumorviewer.study.types import Volume, Window
 from tumorviewer.study.volume_labels import translate_label
 
 
-class Hanger(QObject):
+class HangingController(QObject):
     """Stands between what is open and the viewer."""
 
     complained = Signal(str)
@@ -26,7 +26,7 @@ class Hanger(QObject):
     def __init__(self, reading: Reading, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._reading, self._viewer = reading, viewer
-        self._protocols: hanging_protocols.Protocols | None = None
+        self._protocols: hanging_protocols.HangingProtocols | None = None
         self._window: Window | str | None = None
         self._is_fusing = False
         self._fused_title = ""
@@ -49,12 +49,12 @@ class Hanger(QObject):
 
     # Protocols
 
-    def _load(self) -> hanging_protocols.Protocols:
+    def _load(self) -> hanging_protocols.HangingProtocols:
         if self._protocols is None:
             try:
-                self._protocols = hanging_protocols.load()
+                self._protocols = hanging_protocols.load_protocols()
             except InputError as error:
-                self._protocols = hanging_protocols.shipped()
+                self._protocols = hanging_protocols.load_shipped_protocols()
                 self.complained.emit(
                     tr(
                         "Hanging protocols ({file}): {message}",
@@ -68,11 +68,13 @@ class Hanger(QObject):
         shown = self._reading.shown
         if shown is None:
             return
-        case = hanging_protocols.case_of(shown.study)
+        case = hanging_protocols.identify_case(shown.study)
         mates = [
-            one for one in self._reading.library.studies if hanging_protocols.case_of(one) == case
+            one
+            for one in self._reading.library.studies
+            if hanging_protocols.identify_case(one) == case
         ]
-        protocol = self._load().of(hanging_protocols.joined(mates))
+        protocol = self._load().of(hanging_protocols.join_studies(mates))
         if protocol is not None:
             self._window = protocol.window
             self._viewer.show_layout(protocol.layout)
@@ -106,7 +108,7 @@ class Hanger(QObject):
 
     def _begun(self, number: int, shown: Shown) -> None:
         self._viewer.show_other(number, None, tr("Loading…"))
-        self._viewer.panes.set_text(number, patient_lines(shown), series_lines(shown))
+        self._viewer.panes.set_text(number, describe_patient(shown), describe_series(shown))
         if number == FUSED:
             self._fused_title = shown.series.title
             self._viewer.show_fusion(None)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tumorviewer.desktop.viewer.layouts import LAYOUTS, Layout, grid
+from tumorviewer.desktop.viewer.layouts import LAYOUTS, Layout, make_grid
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.geometry import name_plane_across
 from tumorviewer.imaging.sequences import Sequence as Kind
@@ -26,7 +26,7 @@ _PLANES = ("axial", "coronal", "sagittal", "oblique")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class HangingProtocol:
     """A rule: what it is for, and how that is shown."""
 
     name: str
@@ -47,7 +47,7 @@ class Protocol:
         meant = [one for one in study.series if self.modality in ("", find_modality(one))]
         words = [study.title, study.description, *(series.title for series in meant)]
         told = re.search(self.description, "\n".join(words), re.IGNORECASE)
-        in_plane = [one for one in meant if self.plane in ("", plane_of(one))]
+        in_plane = [one for one in meant if self.plane in ("", find_plane(one))]
         return len(meant) >= self.series and bool(in_plane) and told is not None
 
     def arranged(self, study: Study) -> Study:
@@ -58,16 +58,16 @@ class Protocol:
         """Where a series stands in the order of the rule."""
         kind = recognise_sequence(series).sequence
         rank = self.order.index(kind) if kind in self.order else len(self.order)
-        return rank, plane_of(series) != self.plane if self.plane else False
+        return rank, find_plane(series) != self.plane if self.plane else False
 
 
 @dataclass(frozen=True)
-class Protocols:
+class HangingProtocols:
     """All rules, the first that fits counts."""
 
-    rules: tuple[Protocol, ...] = field(default=())
+    rules: tuple[HangingProtocol, ...] = field(default=())
 
-    def of(self, study: Study) -> Protocol | None:
+    def of(self, study: Study) -> HangingProtocol | None:
         """The rule for a study; None to show it as it came."""
         return next((rule for rule in self.rules if rule.fits(study)), None)
 
@@ -76,18 +76,18 @@ class Protocols:
         of no known sequence come last."""
         cases: dict[Hashable, list[Study]] = {}
         for study in studies:
-            cases.setdefault(case_of(study), []).append(study)
+            cases.setdefault(identify_case(study), []).append(study)
         ordered = sorted(map(self._in_order, cases.values()), key=_is_unknown)
         return tuple(study for case in ordered for study in case)
 
     def _in_order(self, case: list[Study]) -> list[Study]:
-        rule = self.of(joined(case))
+        rule = self.of(join_studies(case))
         if rule is None:
             return case
         return sorted(map(rule.arranged, case), key=lambda study: rule.place(study.series[0]))
 
 
-def load() -> Protocols:
+def load_protocols() -> HangingProtocols:
     """The user's own protocols, else those that ship.
 
     Raises
@@ -96,15 +96,15 @@ def load() -> Protocols:
         If the user's file cannot be understood.
     """
     own = home_path(FILE)
-    return read(own) if own.exists() else shipped()
+    return read_protocols(own) if own.exists() else load_shipped_protocols()
 
 
-def shipped() -> Protocols:
+def load_shipped_protocols() -> HangingProtocols:
     """The protocols that ship."""
-    return read(resource_path(FILE))
+    return read_protocols(resource_path(FILE))
 
 
-def read(path: Path) -> Protocols:
+def read_protocols(path: Path) -> HangingProtocols:
     """Read a file of protocols.
 
     Raises
@@ -114,7 +114,7 @@ def read(path: Path) -> Protocols:
     """
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-        return Protocols(tuple(_protocol(entry) for entry in table.get("protocol", [])))
+        return HangingProtocols(tuple(_protocol(entry) for entry in table.get("protocol", [])))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(
             path.name, tr("It cannot be read: {error}.", error=error), tr(_REMEDY)
@@ -128,7 +128,7 @@ def read(path: Path) -> Protocols:
 _REMEDY = later("Correct the file, or remove it to have the shipped protocols.")
 
 
-def case_of(study: Study) -> Hashable:
+def identify_case(study: Study) -> Hashable:
     """What a file, which is a study of its own, has in common with those of the same examination:
     folder and beginning of the name. Any other study is a case of its own."""
     if study.uid is not None:
@@ -140,12 +140,12 @@ def _is_unknown(case: Sequence[Study]) -> bool:
     return all(study.uid is None and not find_modality(study.series[0]) for study in case)
 
 
-def joined(case: Sequence[Study]) -> Study:
+def join_studies(case: Sequence[Study]) -> Study:
     """The studies of a case as one, to find its rule by."""
     return replace(case[0], series=tuple(series for study in case for series in study.series))
 
 
-def plane_of(series: Series) -> str:
+def find_plane(series: Series) -> str:
     """The plane of a series' first volume; empty where it is not known."""
     affine = series.volumes[0].affine if series.volumes else None
     if affine is None:
@@ -155,9 +155,9 @@ def plane_of(series: Series) -> str:
     return name_plane_across(across / length) if length else ""
 
 
-def _protocol(entry: dict[str, Any]) -> Protocol:
+def _protocol(entry: dict[str, Any]) -> HangingProtocol:
     known = {**entry}
-    unknown = set(known) - set(Protocol.__dataclass_fields__)
+    unknown = set(known) - set(HangingProtocol.__dataclass_fields__)
     if unknown:
         raise ValueError(f"“{min(unknown)}” is no setting of a protocol")
     if known.get("plane", "") not in ("", *_PLANES):
@@ -168,7 +168,7 @@ def _protocol(entry: dict[str, Any]) -> Protocol:
     known["series"] = int(known.get("series", 1))
     if isinstance(window := known.get("window"), dict):
         known["window"] = Window(float(window["centre"]), float(window["width"]))
-    return Protocol(**known)
+    return HangingProtocol(**known)
 
 
 def _layout(name: str) -> Layout:
@@ -177,10 +177,12 @@ def _layout(name: str) -> Layout:
     found = _GRID.fullmatch(name)
     if found is None:
         raise ValueError(f"“{name}” is no layout: {', '.join(LAYOUTS)}, or 2x3 and the like")
-    return grid(int(found[1]), int(found[2]))
+    return make_grid(int(found[1]), int(found[2]))
 
 
-def prior_of(study: Study, series: Series, studies: Sequence[Study]) -> tuple[Study, Series] | None:
+def find_prior(
+    study: Study, series: Series, studies: Sequence[Study]
+) -> tuple[Study, Series] | None:
     """The latest earlier study of the same patient among some, and its series that is most like
     one of this study."""
     earlier = [
@@ -192,10 +194,10 @@ def prior_of(study: Study, series: Series, studies: Sequence[Study]) -> tuple[St
         return None
     prior = max(earlier, key=lambda one: one.date)
     shown = [one for one in prior.series if one.volumes]
-    kind, plane = recognise_sequence(series).sequence, plane_of(series)
+    kind, plane = recognise_sequence(series).sequence, find_plane(series)
 
     def likeness(one: Series) -> tuple[bool, bool, bool]:
         same_kind = kind is not Kind.OTHER and recognise_sequence(one).sequence is kind
-        return same_kind, one.title == series.title, plane_of(one) == plane
+        return same_kind, one.title == series.title, find_plane(one) == plane
 
     return (prior, max(shown, key=likeness)) if shown else None

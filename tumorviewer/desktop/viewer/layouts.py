@@ -59,7 +59,7 @@ class Layout:
         return tuple(dict.fromkeys(pane.series for pane in self.panes if pane.series))
 
 
-def grid(rows: int, columns: int) -> Layout:
+def make_grid(rows: int, columns: int) -> Layout:
     """Series side by side, the shown one first."""
     panes = [tuple(Pane(row * columns + at) for at in range(columns)) for row in range(rows)]
     return Layout(tr("{rows} × {columns} series", rows=rows, columns=columns), tuple(panes))
@@ -90,9 +90,9 @@ LAYOUTS = {
     "image_only": IMAGE,
     "planes": PLANES,
     "current_prior": CURRENT_PRIOR,
-    "grid_1x2": grid(1, 2),
-    "grid_2x2": grid(2, 2),
-    "grid_2x3": grid(2, 3),
+    "grid_1x2": make_grid(1, 2),
+    "grid_2x2": make_grid(2, 2),
+    "grid_2x3": make_grid(2, 3),
     "straight_planes": STRAIGHT,
 }
 """By the name of the action that shows it."""

@@ -26,7 +26,9 @@ class _Tie:
     """From a place in the first to the same in the second, LPS+ mm."""
 
     def concerns(self, volume: Volume) -> bool:
-        return share_frame(self.first, volume) or share_frame(self.second, volume)
+        return share_frame_of_reference(self.first, volume) or share_frame_of_reference(
+            self.second, volume
+        )
 
 
 class Link(QObject):
@@ -128,12 +130,16 @@ class Link(QObject):
 
     def _shift(self, first: Volume, second: Volume) -> NDArray[np.float64] | None:
         """From places of one volume to those of another, mm; None where that is not known."""
-        if share_frame(first, second):
+        if share_frame_of_reference(first, second):
             return np.zeros(3)
         for tie in self._ties:
-            if share_frame(tie.first, first) and share_frame(tie.second, second):
+            if share_frame_of_reference(tie.first, first) and share_frame_of_reference(
+                tie.second, second
+            ):
                 return tie.shift
-            if share_frame(tie.first, second) and share_frame(tie.second, first):
+            if share_frame_of_reference(tie.first, second) and share_frame_of_reference(
+                tie.second, first
+            ):
                 return -tie.shift
         return None
 
@@ -173,7 +179,7 @@ class Link(QObject):
             state.mark(state.from_patient(there) if seen and there is not None else None)
 
 
-def share_frame(first: Volume, second: Volume) -> bool:
+def share_frame_of_reference(first: Volume, second: Volume) -> bool:
     """Whether equal coordinates in two volumes are one place: one frame of reference, or, where
     none is stated, one grid."""
     if not (first.placement is second.placement is Placement.PATIENT):

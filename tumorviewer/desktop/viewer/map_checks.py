@@ -9,7 +9,11 @@ from PySide6.QtCore import QObject, QTimer
 
 from tumorviewer.analysis.messages import CheckMap, Done, Failed
 from tumorviewer.analysis.trust.map_verdict import MapCheck
-from tumorviewer.desktop.services.inference import Analyst, Phase, State
+from tumorviewer.desktop.services.inference import (
+    InferenceController,
+    InferencePhase,
+    InferenceState,
+)
 from tumorviewer.desktop.viewer.map_controls import MapControls
 from tumorviewer.desktop.viewer.viewer import Viewer
 from tumorviewer.errors import InputError
@@ -35,26 +39,26 @@ class MapChecks(QObject):
 
     def __init__(
         self,
-        analyst: Analyst,
+        inference: InferenceController,
         viewer: Viewer,
         controls: MapControls,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._analyst, self._viewer, self._controls = analyst, viewer, controls
+        self._inference, self._viewer, self._controls = inference, viewer, controls
         self._known: dict[_Map, MapCheck] = {}
         self._of: tuple[Volume | None, str] = (None, "")
         self._asked: tuple[int, _Map] | None = None
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._ask)
-        analyst.changed.connect(self._follow)
-        analyst.overheard.connect(self._hear)
+        inference.changed.connect(self._follow)
+        inference.overheard.connect(self._hear)
         viewer.sliceChanged.connect(lambda _: self.rest())
 
-    def _follow(self, state: State) -> None:
+    def _follow(self, state: InferenceState) -> None:
         sha256 = state.finding.model.sha256 if state.finding else ""
-        if self._of[0] is not self._analyst.volume or self._of[1] != sha256:
-            self._of = self._analyst.volume, sha256
+        if self._of[0] is not self._inference.volume or self._of[1] != sha256:
+            self._of = self._inference.volume, sha256
             self._known.clear()
             self._controls.show_model(self._card(sha256))
         self.rest()
@@ -62,7 +66,7 @@ class MapChecks(QObject):
     def _card(self, sha256: str) -> ModelCard | None:
         """That of the model that answered, if it is still in use."""
         try:
-            card = bundle.read_card(self._analyst.find_model())
+            card = bundle.read_card(self._inference.find_model())
         except InputError:
             return None
         return card if card.weights.sha256 == sha256 else None
@@ -76,29 +80,33 @@ class MapChecks(QObject):
             self._timer.start(REST_MS)
 
     def _shown(self) -> _Map | None:
-        state, index = self._analyst.state, self._viewer.slice()
+        state, index = self._inference.state, self._viewer.slice()
         saliency = state.finding.saliency if state.finding else None
-        if state.phase is Phase.WORKING or saliency is None or index not in saliency.slices:
+        if (
+            state.phase is InferencePhase.WORKING
+            or saliency is None
+            or index not in saliency.slices
+        ):
             return None
         return _Map(saliency.method, saliency.target, saliency.against, index)
 
     def _ask(self) -> None:
-        shown, volume = self._shown(), self._analyst.volume
+        shown, volume = self._shown(), self._inference.volume
         if shown is None or volume is None or not self._viewer.has_map:
             return
         try:
-            model: Path = self._analyst.find_model()
+            model: Path = self._inference.find_model()
         except InputError:
             return
         request = CheckMap(volume, model, shown.method, shown.target, shown.index, shown.against)
         self._controls.show_check(None, is_running=True)
-        self._asked = self._analyst.submit(request), shown
+        self._asked = self._inference.submit(request), shown
 
     def _withdraw(self) -> None:
         self._timer.stop()
         if self._asked is not None:
             identifier, self._asked = self._asked[0], None
-            self._analyst.withdraw(identifier)
+            self._inference.withdraw(identifier)
 
     def _hear(self, event: Done | Failed) -> None:
         if self._asked is None or event.id != self._asked[0]:
@@ -112,7 +120,7 @@ class MapChecks(QObject):
     def _show(self) -> None:
         shown = self._shown()
         self._controls.show_check(self._known.get(shown) if shown else None)
-        saliency = self._analyst.state.finding and self._analyst.state.finding.saliency
+        saliency = self._inference.state.finding and self._inference.state.finding.saliency
         of_this = (saliency.method, saliency.target, saliency.against) if saliency else ()
         self._viewer.show_checks(
             {

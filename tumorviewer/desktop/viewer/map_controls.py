@@ -14,7 +14,13 @@ from tumorviewer.analysis.trust.map_verdict import (
     failure_reasons,
 )
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.controls import Choice, button, heading, label, plain_tip
+from tumorviewer.desktop.widgets.controls import (
+    ComboBox,
+    format_tip,
+    make_button,
+    make_heading,
+    make_label,
+)
 from tumorviewer.language import later, percent, tr
 from tumorviewer.models import ModelCard
 
@@ -47,22 +53,22 @@ class MapControls(QWidget):
         self._against = _combo(tr("Class that the map explains it against"))
         self._card: ModelCard | None = None
         self.show_model(None)
-        self._explain_slice = button(tr("Explain this slice"))
+        self._explain_slice = make_button(tr("Explain this slice"))
         self._explain_slice.clicked.connect(self.slice_wanted)
         self._explain_slice.hide()
-        self._check = label("", "small")
+        self._check = make_label("", "small")
         self._check.setAccessibleName(tr("Check of the map"))
-        self._check.setToolTip(plain_tip(tr(WHAT_IS_CHECKED)))
-        self._words = label("", "small")
+        self._check.setToolTip(format_tip(tr(WHAT_IS_CHECKED)))
+        self._words = make_label("", "small")
         form = QFormLayout()
         form.setSpacing(8)
-        form.addRow(label(tr("Method"), "secondary"), self._method)
-        form.addRow(label(tr("Class"), "secondary"), self._target)
-        form.addRow(label(tr("Why not"), "secondary"), self._against)
+        form.addRow(make_label(tr("Method"), "secondary"), self._method)
+        form.addRow(make_label(tr("Class"), "secondary"), self._target)
+        form.addRow(make_label(tr("Why not"), "secondary"), self._against)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(heading(tr("Saliency map")))
+        layout.addWidget(make_heading(tr("Saliency map")))
         layout.addLayout(form)
         layout.addWidget(self._explain_slice, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self._check)
@@ -106,7 +112,7 @@ class MapControls(QWidget):
             self._method.setCurrentIndex(self._method.findData(saliency.method))
         self._offer_classes(finding)
         self._offer_others(finding)
-        self._words.setText(map_words(finding))
+        self._words.setText(describe_map(finding))
 
     def show_check(self, check: MapCheck | None, *, is_running: bool = False) -> None:
         """Say what the checks of the shown slice's map found; None while nothing is known."""
@@ -167,7 +173,7 @@ class MapControls(QWidget):
         return _CONTRASTIVE
 
 
-def map_words(finding: Finding) -> str:
+def describe_map(finding: Finding) -> str:
     """What the reader must know of the map that is shown."""
     saliency = finding.saliency
     if saliency is None:
@@ -197,8 +203,8 @@ def _method_text(method: Method, card: ModelCard | None) -> str:
     return f"{title} ({', '.join(remarks)})" if remarks else title
 
 
-def _combo(name: str) -> Choice:
-    combo = Choice()
+def _combo(name: str) -> ComboBox:
+    combo = ComboBox()
     combo.setAccessibleName(name)
     combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return combo

@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage
 from tumorviewer.analysis.finding import Finding, Saliency
 from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.trust.map_verdict import MapCheck, failure_reasons
-from tumorviewer.desktop.viewer.link import share_frame
+from tumorviewer.desktop.viewer.link import share_frame_of_reference
 from tumorviewer.desktop.viewer.view_state import ViewState
 from tumorviewer.imaging.colormap import colour_map
 from tumorviewer.imaging.display import choose_default_window, render_pixels
@@ -142,7 +142,7 @@ class Fusion:
 
     def fits(self, state: ViewState) -> bool:
         """Whether equal coordinates are one place in both."""
-        return state.volume is not None and share_frame(self._volume, state.volume)
+        return state.volume is not None and share_frame_of_reference(self._volume, state.volume)
 
     def image(self, state: ViewState, index: int) -> QImage | None:
         """The plane of the volume that a view shows, transparent where it is dark or ends."""

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from tumorviewer.desktop.viewer.layouts import SIDE_BY_SIDE, Layout, Pane
-from tumorviewer.desktop.viewer.link import Link, share_frame
+from tumorviewer.desktop.viewer.link import Link, share_frame_of_reference
 from tumorviewer.desktop.viewer.view_state import ViewState
 from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.imaging.geometry import name_plane_across
@@ -212,7 +212,7 @@ def _own_lines(state: ViewState, first: ViewState, link: Link) -> tuple[str, ...
 
 
 def _tie_words(link: Link, first: Volume, volume: Volume) -> tuple[str, ...]:
-    if share_frame(first, volume):
+    if share_frame_of_reference(first, volume):
         return ()
     if link.joins(first, volume):
         return (tr("Linked by hand"),)

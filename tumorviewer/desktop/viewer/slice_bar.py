@@ -60,7 +60,7 @@ class SliceBar(QSlider):
     def set_finding(self, finding: Finding | None) -> None:
         """Draw the finding's probabilities; None draws a bare slider."""
         self._finding = finding
-        self._probability = {} if finding is None else tumour_probabilities(finding)
+        self._probability = {} if finding is None else collect_tumour_probabilities(finding)
         self._describe()
         self._redraw()
 
@@ -234,7 +234,7 @@ class SliceBar(QSlider):
         return super().event(event)
 
 
-def tumour_probabilities(finding: Finding) -> dict[int, float]:
+def collect_tumour_probabilities(finding: Finding) -> dict[int, float]:
     """For each judged slice the probability of any tumour; of the predicted class where the model
     has no class without one."""
     table = finding.slice_probabilities

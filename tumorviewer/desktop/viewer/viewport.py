@@ -225,7 +225,7 @@ class Viewport(QWidget):
         captions.draw_corner(painter, area, bottom | left, self._window_lines(), 0.38)
         higher = captions.above_scale_bar(painter, area)
         captions.draw_corner(painter, higher, bottom | left, self._cursor_lines(stack), 0.9)
-        slice_lines = readout.slice_lines(stack, state.index, state.slab)
+        slice_lines = readout.describe_slice(stack, state.index, state.slab)
         captions.draw_corner(painter, area, bottom | right, slice_lines, 0.38)
         edges = self.edges()
         if edges is not None:
@@ -249,13 +249,13 @@ class Viewport(QWidget):
         if pixel is None or state.absence():
             return []
         value = self.value_text(state.index, *pixel)
-        return [value, *readout.pixel_lines(stack, state.index, *pixel)]
+        return [value, *readout.describe_pixel(stack, state.index, *pixel)]
 
     def _window_lines(self) -> list[str]:
         if not self.window_text_shown:
             return []
         return [
-            *readout.window_lines(self.state.window),
+            *readout.describe_window(self.state.window),
             tr("Zoom {scale}", scale=percent(self.scale())),
         ]
 
@@ -265,7 +265,9 @@ class Viewport(QWidget):
         assert volume is not None
         if any(mask is not None and mask[row, column] for mask in section[1:]):
             return tr("No data")
-        return readout.intensity_text(volume, section.values[row, column], self.state.window.width)
+        return readout.describe_intensity(
+            volume, section.values[row, column], self.state.window.width
+        )
 
     # Mouse and keys
 

@@ -35,7 +35,7 @@ class ProbabilityBars(QWidget):
 
     def set_bars(self, bars: tuple[Bar, ...]) -> None:
         self._bars = bars
-        spoken = ", ".join(f"{bar.name} {percent(bar.probability)}" for bar in bars)
+        spoken = ", ".join(f"{bar.name} {format_percent(bar.probability)}" for bar in bars)
         self.setAccessibleDescription(spoken)
         self.updateGeometry()
         self.update()
@@ -56,14 +56,14 @@ class ProbabilityBars(QWidget):
         return self.fontMetrics().height() + _BAR + 14
 
     def _paint_bar(self, painter: QPainter, bar: Bar, top: int) -> None:
-        colours = theme.current()
+        colours = theme.current_colours()
         font = QFont(self.font())
         font.setWeight(QFont.Weight.DemiBold if bar.is_first else QFont.Weight.Normal)
         painter.setFont(font)
         painter.setPen(QColor(colours.text))
         line = QRectF(0, top, self.width(), self.fontMetrics().height())
-        painter.drawText(line, Qt.AlignmentFlag.AlignRight, percent(bar.probability))
-        room = int(line.width()) - self.fontMetrics().horizontalAdvance(percent(1)) - 16
+        painter.drawText(line, Qt.AlignmentFlag.AlignRight, format_percent(bar.probability))
+        room = int(line.width()) - self.fontMetrics().horizontalAdvance(format_percent(1)) - 16
         name = painter.fontMetrics().elidedText(bar.name, Qt.TextElideMode.ElideRight, room)
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft, name)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -75,7 +75,7 @@ class ProbabilityBars(QWidget):
         painter.drawRoundedRect(whole, _BAR / 2, _BAR / 2)
 
 
-def percent(probability: float) -> str:
+def format_percent(probability: float) -> str:
     """A probability for people: never a rounded 0 or 100 where it is neither."""
     if 0 < probability < 0.0005:
         return f"< {language.percent(0.001, 1)}"

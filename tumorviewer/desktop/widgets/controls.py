@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from tumorviewer.language import tr
 
 
-def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
+def make_label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
     """Plain text that can be selected with the mouse."""
     made = QLabel()
     made.setTextFormat(Qt.TextFormat.PlainText)
@@ -36,14 +36,14 @@ def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
     return made
 
 
-def heading(text: str) -> QLabel:
+def make_heading(text: str) -> QLabel:
     """The name of a part of a panel."""
-    made = label(text, "heading", wrap=False)
+    made = make_label(text, "heading", wrap=False)
     made.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
     return made
 
 
-def button(text: str, role: str = "", name: str = "") -> QPushButton:
+def make_button(text: str, role: str = "", name: str = "") -> QPushButton:
     """A push button; `name` is what a screen reader says where the text is not enough."""
     made = QPushButton(text)
     made.setProperty("role", role)
@@ -51,19 +51,19 @@ def button(text: str, role: str = "", name: str = "") -> QPushButton:
     return made
 
 
-def rule() -> QFrame:
+def make_rule() -> QFrame:
     """A thin line between parts."""
     made = QFrame()
     made.setProperty("role", "rule")
     return made
 
 
-def plain_tip(text: str) -> str:
+def format_tip(text: str) -> str:
     """A tooltip that is shown as it stands: Qt guesses at markup otherwise."""
     return f"<span>{escape(text)}</span>".replace("\n", "<br>") if text else ""
 
 
-def clear(layout: QLayout) -> None:
+def clear_layout(layout: QLayout) -> None:
     """Remove all widgets from a layout."""
     while (item := layout.takeAt(0)) is not None:
         if (widget := item.widget()) is not None:
@@ -71,7 +71,7 @@ def clear(layout: QLayout) -> None:
             widget.deleteLater()
 
 
-class Choice(QComboBox):
+class ComboBox(QComboBox):
     """A list to choose from; letters search it and do nothing else in the window. What is chosen
     ends in dots where there is no room for it."""
 
@@ -126,7 +126,7 @@ class ElidedLabel(QLabel):
 
     def _set_tip(self) -> None:
         cut = self._elided() != self.text()
-        self.setToolTip(plain_tip(self.text()) if cut else "")
+        self.setToolTip(format_tip(self.text()) if cut else "")
 
 
 class ProgressRow(QWidget):
@@ -140,7 +140,7 @@ class ProgressRow(QWidget):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(tr("Progress: {what}", what=what))
-        self._button = button(tr("Cancel"), "chip", tr("Cancel {what}", what=what))
+        self._button = make_button(tr("Cancel"), "chip", tr("Cancel {what}", what=what))
         self._button.clicked.connect(self.cancelled)
         left = QVBoxLayout()
         left.setSpacing(4)

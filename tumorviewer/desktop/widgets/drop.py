@@ -21,7 +21,7 @@ from tumorviewer.desktop.widgets import theme
 from tumorviewer.language import tr
 
 
-def local_paths(mime: QMimeData) -> list[Path]:
+def list_local_paths(mime: QMimeData) -> list[Path]:
     """Files and folders of this machine among what is dragged."""
     return [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
 
@@ -51,14 +51,14 @@ class DropZone(QObject):
             case QDropEvent():
                 self._highlight.hide()
                 event.acceptProposedAction()
-                self.dropped.emit(local_paths(event.mimeData()))
+                self.dropped.emit(list_local_paths(event.mimeData()))
                 return True
         if event.type() == QEvent.Type.DragLeave:
             self._highlight.hide()
         return super().eventFilter(watched, event)
 
     def _hover(self, event: QDragMoveEvent) -> bool:
-        if not local_paths(event.mimeData()):
+        if not list_local_paths(event.mimeData()):
             event.ignore()
             return True
         event.setDropAction(Qt.DropAction.CopyAction)
@@ -84,7 +84,7 @@ class Highlight(QWidget):
         self.show()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        colours = theme.current()
+        colours = theme.current_colours()
         veil = QColor(colours.window)
         veil.setAlpha(215)
         painter = QPainter(self)

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop.widgets.controls import clear, label
+from tumorviewer.desktop.widgets.controls import clear_layout, make_label
 from tumorviewer.language import later, tr
 
 _STAGES = {
@@ -83,13 +83,13 @@ class Sentences(QWidget):
         self._column.setSpacing(4)
 
     def show_texts(self, texts: Sequence[str]) -> None:
-        clear(self._column)
+        clear_layout(self._column)
         for text in texts:
-            self._column.addWidget(label(text, self._role))
+            self._column.addWidget(make_label(text, self._role))
         self.setVisible(bool(texts))
 
 
-class Table(QTableWidget):
+class TextTable(QTableWidget):
     """Words and numbers to be read; as high as its rows."""
 
     def __init__(self, name: str) -> None:
@@ -130,12 +130,12 @@ def _cell(text: str, column: int) -> QTableWidgetItem:
     return made
 
 
-def stage_name(stage: str) -> str:
+def name_stage(stage: str) -> str:
     """A stage of the trainer's progress, in the user's language."""
     return tr(_STAGES.get(stage, stage))
 
 
-def facts(*lines: tuple[str, QWidget]) -> QWidget:
+def make_facts(*lines: tuple[str, QWidget]) -> QWidget:
     """A name and what it is of, below each other; the name goes with the keyboard focus too."""
     made = QWidget()
     form = QFormLayout(made)
@@ -150,7 +150,7 @@ def facts(*lines: tuple[str, QWidget]) -> QWidget:
     return made
 
 
-def remarks(name: str) -> QPlainTextEdit:
+def make_remarks(name: str) -> QPlainTextEdit:
     """Lines to be read and copied."""
     made = QPlainTextEdit()
     made.setReadOnly(True)
@@ -160,7 +160,7 @@ def remarks(name: str) -> QPlainTextEdit:
     return made
 
 
-def row(*parts: QWidget) -> QHBoxLayout:
+def make_row(*parts: QWidget) -> QHBoxLayout:
     """Side by side, at the left."""
     made = QHBoxLayout()
     made.setSpacing(8)

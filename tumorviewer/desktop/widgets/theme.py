@@ -98,10 +98,10 @@ HIGH_CONTRAST = Colours(
 _ALL = (DARK, LIGHT, HIGH_CONTRAST)
 
 
-def apply(scheme: Scheme) -> None:
+def apply_theme(scheme: Scheme) -> None:
     """Give the whole application the colours that the user chose."""
     colours = _colours(scheme)
-    it = application()
+    it = get_application()
     it.setPalette(_palette(colours))
     sheet = Template(resource_path("desktop", "style.qss").read_text("utf-8"))
     icons = resource_path("desktop", "icons").as_posix()
@@ -110,21 +110,21 @@ def apply(scheme: Scheme) -> None:
     it.setStyleSheet(sheet.substitute(asdict(colours), icons=icons, focus=focus, tick=tick))
 
 
-def current() -> Colours:
+def current_colours() -> Colours:
     """The colours that the application has now."""
     window = QGuiApplication.palette().color(QPalette.ColorRole.Window)
     return next((each for each in _ALL if window == QColor(each.window)), DARK)
 
 
-def icon(name: str) -> QIcon:
+def make_icon(name: str) -> QIcon:
     """One of our own line drawings, in the colours of the text around it."""
-    colours = current()
+    colours = current_colours()
     drawn = QIcon()
     for mode, colour in (
         (QIcon.Mode.Normal, colours.text),
         (QIcon.Mode.Disabled, colours.disabled),
     ):
-        drawn.addPixmap(drawing(name, colour), mode)
+        drawn.addPixmap(draw_icon(name, colour), mode)
     return drawn
 
 
@@ -136,13 +136,13 @@ def set_role(widget: QWidget, role: str) -> None:
     QApplication.sendEvent(widget, QEvent(QEvent.Type.StyleChange))  # else its margins stay
 
 
-def drawing(name: str, colour: str, side: int = 20) -> QPixmap:
+def draw_icon(name: str, colour: str, side: int = 20) -> QPixmap:
     """One of our own line drawings, `side` pixels wide."""
     from PySide6.QtSvg import QSvgRenderer
 
     lines = resource_path("desktop", "icons", f"{name}.svg").read_text("utf-8")
     renderer = QSvgRenderer(QByteArray(lines.replace("currentColor", colour).encode()))
-    ratio = application().devicePixelRatio()
+    ratio = get_application().devicePixelRatio()
     pixmap = QPixmap(QSize(side, side) * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -208,7 +208,7 @@ def _palette(colours: Colours) -> QPalette:
     return palette
 
 
-def application() -> QApplication:
+def get_application() -> QApplication:
     application = QApplication.instance()
     assert isinstance(application, QApplication)
     return application

@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 
 from tumorviewer.desktop.services.batch_queue import BatchState
-from tumorviewer.desktop.widgets.controls import ElidedLabel, button
+from tumorviewer.desktop.widgets.controls import ElidedLabel, make_button
 from tumorviewer.language import duration, later, number, tr
 
 
@@ -24,7 +24,10 @@ class BatchBar(QFrame):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(tr("Progress: analysis in the background"))
-        self.pause, self.stop = button(tr("Pause")), button(tr("Stop"), "", tr("Stop the analysis"))
+        self.pause, self.stop = (
+            make_button(tr("Pause")),
+            make_button(tr("Stop"), "", tr("Stop the analysis")),
+        )
         self.stop.setToolTip(tr("Analyse no more of these studies; what is analysed stays"))
         self.pause.clicked.connect(lambda: self.pause_wanted.emit(not self._state.is_paused))
         self.stop.clicked.connect(self.stop_wanted)
@@ -42,7 +45,7 @@ class BatchBar(QFrame):
 
     def show_state(self, state: BatchState) -> None:
         self._state = state
-        self._text.set_text(words(state))
+        self._text.set_text(describe_batch(state))
         self._bar.setRange(0, state.total)
         self._bar.setValue(state.done)
         self.pause.setText(tr("Go on") if state.is_paused else tr("Pause"))
@@ -56,7 +59,7 @@ class BatchBar(QFrame):
         return self._text.text()
 
 
-def words(state: BatchState) -> str:
+def describe_batch(state: BatchState) -> str:
     """``Analysing study 3 of 20 · about 4 min left``."""
     if not state.total:
         return state.text

@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tumorviewer.desktop.widgets.controls import ElidedLabel, button, clear, heading, plain_tip
+from tumorviewer.desktop.widgets.controls import (
+    ElidedLabel,
+    clear_layout,
+    format_tip,
+    make_button,
+    make_heading,
+)
 from tumorviewer.desktop.worklist.worklist_model import STATE_WORDS
 from tumorviewer.language import date, tr
 from tumorviewer.records import WorklistEntry
@@ -24,7 +30,7 @@ class PriorList(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName(tr("Other studies of this patient"))
-        self._heading = heading(tr("Other studies of this patient"))
+        self._heading = make_heading(tr("Other studies of this patient"))
         self._lines = QVBoxLayout()
         self._lines.setSpacing(0)
         layout = QVBoxLayout(self)
@@ -36,16 +42,16 @@ class PriorList(QWidget):
 
     def show_priors(self, priors: Sequence[WorklistEntry], label: Callable[[str], str]) -> None:
         """List these, the newest first; nothing is seen where there are none."""
-        clear(self._lines)
+        clear_layout(self._lines)
         self.setVisible(bool(priors))
         title = tr("Other studies of this patient")
         if len(priors) > _MOST:
             title += f" ({_MOST} / {len(priors)})"
         self._heading.setText(title)
         for entry in priors[:_MOST]:
-            made = button(_words(entry, label).replace("&", "&&"), "link")
+            made = make_button(_words(entry, label).replace("&", "&&"), "link")
             what = entry.description or entry.modality
-            made.setToolTip(plain_tip(tr("Open {what}", what=what).strip()))
+            made.setToolTip(format_tip(tr("Open {what}", what=what).strip()))
             made.clicked.connect(lambda _=False, entry=entry: self.open_wanted.emit([entry]))
             self._lines.addWidget(made)
             if entry.description:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
-from tumorviewer.desktop.widgets.controls import button
+from tumorviewer.desktop.widgets.controls import make_button
 from tumorviewer.language import number, tr, trn
 from tumorviewer.study.types import Refused
 
@@ -19,7 +19,7 @@ class RefusedList(QWidget):
         super().__init__()
         self._refused: Sequence[Refused] = ()
         self._hides_names = False
-        self._header = button("", "link")
+        self._header = make_button("", "link")
         self._header.setCheckable(True)
         self._header.toggled.connect(self._toggle)
         self._text = QPlainTextEdit()
@@ -27,7 +27,7 @@ class RefusedList(QWidget):
         self._text.setTabChangesFocus(True)
         self._text.setMinimumHeight(140)
         self._text.setAccessibleName(tr("What is not shown, and why"))
-        self._copy = button(tr("Copy"), "chip", tr("Copy the list of what is not shown"))
+        self._copy = make_button(tr("Copy"), "chip", tr("Copy the list of what is not shown"))
         self._copy.clicked.connect(self._copy_text)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
@@ -54,8 +54,10 @@ class RefusedList(QWidget):
     def _toggle(self, is_open: bool) -> None:
         self._text.setVisible(is_open)
         self._copy.setVisible(is_open)
-        self._text.setPlainText(refused_text(self._refused, self._hides_names) if is_open else "")
-        summary = refused_summary(self._refused)
+        self._text.setPlainText(
+            describe_refused(self._refused, self._hides_names) if is_open else ""
+        )
+        summary = summarise_refused(self._refused)
         self._header.setText(f"{'▾' if is_open else '▸'} {summary}")
         action = tr("hide the list") if is_open else tr("show the list")
         self._header.setAccessibleName(f"{summary}: {action}")
@@ -64,7 +66,7 @@ class RefusedList(QWidget):
         QGuiApplication.clipboard().setText(self._text.toPlainText())
 
 
-def refused_summary(refused: Sequence[Refused]) -> str:
+def summarise_refused(refused: Sequence[Refused]) -> str:
     """How many are not shown, and how many of those are faults."""
     errors = sum(item.is_error for item in refused)
     count = tr("{n} not shown", n=number(len(refused), ","))
@@ -74,7 +76,7 @@ def refused_summary(refused: Sequence[Refused]) -> str:
     return f"{count} · {words}"
 
 
-def refused_text(
+def describe_refused(
     refused: Sequence[Refused], hide_names: bool = False, most_names: int | None = None
 ) -> str:
     """Reasons with the things that they hold for, errors first.

@@ -32,7 +32,7 @@ from PySide6.QtWidgets import (
 
 from tumorviewer.desktop.services.library import Library
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.controls import plain_tip
+from tumorviewer.desktop.widgets.controls import format_tip
 from tumorviewer.language import date, tr, trn
 from tumorviewer.study.types import Series, Study
 
@@ -122,7 +122,7 @@ class StudyList(QTreeView):
             if study.uid is None and files is not None:
                 heading = files
             else:
-                heading = _item(*study_text(study, number, self._hides_patient))
+                heading = _item(*describe_study(study, number, self._hides_patient))
                 heading.setFlags(Qt.ItemFlag.ItemIsEnabled)
                 headings.append(heading)
                 files = heading if study.uid is None else files
@@ -132,7 +132,7 @@ class StudyList(QTreeView):
 
     def _series_item(self, series: Series, number: int) -> QStandardItem:
         hide = self._hides_patient and series.uid is None
-        detail = series_detail(series)
+        detail = describe_series_size(series)
         if self._library.is_gone(series):
             detail += " · " + tr("gone")
         item = _item(tr("File {n}", n=number) if hide else series.title, detail)
@@ -170,7 +170,7 @@ class RowDelegate(QStyledItemDelegate):
         _write(painter, rect.adjusted(12, _GAP + 2, -_GAP, -2), index, bold=True)
 
     def _paint_series(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        colours = theme.current()
+        colours = theme.current_colours()
         rect: QRect = option.rect
         state = option.state
         if state & QStyle.StateFlag.State_Selected:
@@ -193,7 +193,7 @@ class RowDelegate(QStyledItemDelegate):
         _write(painter, rect.adjusted(_PICTURE + 24, _GAP + 6, -_GAP, -_GAP), index)
 
 
-def study_text(study: Study, number: int, hide_patient: bool) -> tuple[str, str]:
+def describe_study(study: Study, number: int, hide_patient: bool) -> tuple[str, str]:
     """The two lines that stand for a study; all files without one have the same."""
     if study.uid is None:
         return tr("Files"), ""
@@ -204,7 +204,7 @@ def study_text(study: Study, number: int, hide_patient: bool) -> tuple[str, str]
     return title, " · ".join(detail)
 
 
-def series_detail(series: Series) -> str:
+def describe_series_size(series: Series) -> str:
     """Kind and size of a series: ``MR · 155 slices · 2 volumes``."""
     slices = series.volumes[0].shape[0] if series.volumes else 0
     parts = [series.modality, trn("{count} slice", "{count} slices", slices)]
@@ -221,12 +221,12 @@ def _item(title: str, detail: str) -> QStandardItem:
     item.setData(detail, _DETAIL)
     spoken = ", ".join(filter(None, (one_line, detail)))
     item.setData(spoken, Qt.ItemDataRole.AccessibleTextRole)
-    item.setToolTip(plain_tip(f"{title}\n{detail}".strip()))
+    item.setToolTip(format_tip(f"{title}\n{detail}".strip()))
     return item
 
 
 def _write(painter: QPainter, rect: QRect, index: _Index, bold: bool = False) -> None:
-    colours = theme.current()
+    colours = theme.current_colours()
     font = QFont(painter.font())
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     painter.setFont(font)

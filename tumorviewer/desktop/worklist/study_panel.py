@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from tumorviewer.desktop.services.library import Library
-from tumorviewer.desktop.widgets.controls import ProgressRow, heading, label
+from tumorviewer.desktop.widgets.controls import ProgressRow, make_heading, make_label
 from tumorviewer.desktop.worklist.refused_list import RefusedList
 from tumorviewer.desktop.worklist.study_list import StudyList
 from tumorviewer.language import tr
@@ -28,9 +28,9 @@ class StudyPanel(QFrame):
         self.refused = RefusedList()
         self.progress = ProgressRow("opening")
         self.progress.cancelled.connect(self.cancel_wanted)
-        self.notes = label("", "warning")
+        self.notes = make_label("", "warning")
         self.notes.setAccessibleName(tr("What to know of this series"))
-        self._hint = label(tr("Nothing is open."), "secondary")
+        self._hint = make_label(tr("Nothing is open."), "secondary")
         self._volumes = QComboBox()
         self._volumes.setAccessibleName(tr("Volume of the series"))
         self._volumes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -39,12 +39,12 @@ class StudyPanel(QFrame):
         row = QHBoxLayout(self._volume_row)
         row.setContentsMargins(12, 8, 12, 8)
         row.setSpacing(8)
-        row.addWidget(label(tr("Volume"), "secondary"))
+        row.addWidget(make_label(tr("Volume"), "secondary"))
         row.addWidget(self._volumes, 1)
         top = QVBoxLayout()
         top.setContentsMargins(12, 12, 12, 8)
         top.setSpacing(8)
-        for each in (heading(tr("Studies")), self.progress, self._hint):
+        for each in (make_heading(tr("Studies")), self.progress, self._hint):
             top.addWidget(each)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

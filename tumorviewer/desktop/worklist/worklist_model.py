@@ -10,8 +10,8 @@ from PySide6.QtGui import QColor, QFont
 
 from tumorviewer.desktop.assessment.answer import NONE_NAMED
 from tumorviewer.desktop.widgets import theme
-from tumorviewer.desktop.widgets.bars import percent
-from tumorviewer.desktop.widgets.controls import plain_tip
+from tumorviewer.desktop.widgets.bars import format_percent
+from tumorviewer.desktop.widgets.controls import format_tip
 from tumorviewer.language import date, later, number, tr
 from tumorviewer.records import OnDisk, StudyState, WorklistEntry, WorklistOrder
 
@@ -93,7 +93,7 @@ class WorklistModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return column.text(self, entry)
             case Qt.ItemDataRole.ToolTipRole:
-                return plain_tip(self._tip(entry, column))
+                return format_tip(self._tip(entry, column))
             case Qt.ItemDataRole.AccessibleTextRole:
                 return f"{tr(column.title)}: {column.text(self, entry) or tr('none')}"
             case Qt.ItemDataRole.TextAlignmentRole if column.is_number:
@@ -122,14 +122,14 @@ class WorklistModel(QAbstractTableModel):
         )
 
 
-def state_words(entry: WorklistEntry) -> str:
+def describe_state(entry: WorklistEntry) -> str:
     """How far a study has come; a signed verdict that differs says so too."""
     differs = entry.state is StudyState.SIGNED and entry.disagrees
     words = (STATE_WORDS[entry.state], later("disagrees") if differs else "", _FILES[entry.on_disk])
     return " · ".join(map(tr, filter(None, words)))
 
 
-def patient_words(entry: WorklistEntry, hide: bool) -> str:
+def describe_patient_entry(entry: WorklistEntry, hide: bool) -> str:
     """Whose study it is, as far as may be seen."""
     if hide:
         return tr("Patient {pseudonym}", pseudonym=entry.pseudonym[:6])
@@ -137,11 +137,11 @@ def patient_words(entry: WorklistEntry, hide: bool) -> str:
 
 
 def _state(_model: WorklistModel, entry: WorklistEntry) -> str:
-    return state_words(entry)
+    return describe_state(entry)
 
 
 def _patient(model: WorklistModel, entry: WorklistEntry) -> str:
-    return patient_words(entry, model.hides_patient)
+    return describe_patient_entry(entry, model.hides_patient)
 
 
 def _study(model: WorklistModel, entry: WorklistEntry) -> str:
@@ -164,7 +164,9 @@ def _answer(model: WorklistModel, entry: WorklistEntry) -> str:
 
 
 def _tumour(model: WorklistModel, entry: WorklistEntry) -> str:
-    return "" if entry.tumour is None or not model.sees_answer(entry) else percent(entry.tumour)
+    return (
+        "" if entry.tumour is None or not model.sees_answer(entry) else format_percent(entry.tumour)
+    )
 
 
 def _doubt(model: WorklistModel, entry: WorklistEntry) -> str:
@@ -188,7 +190,7 @@ COLUMNS = (
 
 
 def _colour(entry: WorklistEntry, column: Column, sees_answer: bool) -> QColor | None:
-    colours = theme.current()
+    colours = theme.current_colours()
     if entry.on_disk is OnDisk.GONE:
         return QColor(colours.disabled)
     if column.title in ("State", "Verdict") and entry.disagrees and sees_answer:

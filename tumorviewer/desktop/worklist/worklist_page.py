@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.desktop.widgets.controls import Choice, button, label
+from tumorviewer.desktop.widgets.controls import ComboBox, make_button, make_label
 from tumorviewer.desktop.worklist.batch_bar import BatchBar
 from tumorviewer.desktop.worklist.worklist_model import COLUMNS, STATE_WORDS, WorklistModel
 from tumorviewer.language import later, tr
@@ -64,15 +64,15 @@ class WorklistPage(QFrame):
         self.setAccessibleName(tr("Worklist"))
         self._action = ""
         self.model = WorklistModel(self)
-        self.filters = Filters()
+        self.filters = WorklistFilters()
         self.filters.changed.connect(self._filters_changed)
-        self.table = Table(self.model, self.filters.sort_by)
+        self.table = WorklistTable(self.model, self.filters.sort_by)
         self.table.activated.connect(lambda _: self.open_wanted.emit(self.chosen()))
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.message = EmptyPage()
         self.message.button.clicked.connect(self._act)
-        self.notice = label("", "error")
-        self._dismiss = button(tr("Dismiss"), "chip", tr("Dismiss the message"))
+        self.notice = make_label("", "error")
+        self._dismiss = make_button(tr("Dismiss"), "chip", tr("Dismiss the message"))
         self._dismiss.clicked.connect(lambda: self.show_notice(""))
         self._pages = QStackedWidget()
         self._pages.addWidget(self.message)
@@ -167,7 +167,7 @@ class WorklistPage(QFrame):
         menu.popup(self.table.viewport().mapToGlobal(at))
 
 
-class Table(QTreeView):
+class WorklistTable(QTreeView):
     """Rows of the worklist; a click on a heading sorts."""
 
     def __init__(self, model: WorklistModel, sort_by: object) -> None:
@@ -207,7 +207,7 @@ class Table(QTreeView):
             self._sort_by(order)  # type: ignore[operator]
 
 
-class Filters(QWidget):
+class WorklistFilters(QWidget):
     """Words, state, class and order."""
 
     changed = Signal()
@@ -269,8 +269,8 @@ class EmptyPage(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._title, self._text = label("", "subtitle"), label("", "secondary")
-        self.button = button("", "primary")
+        self._title, self._text = make_label("", "subtitle"), make_label("", "secondary")
+        self.button = make_button("", "primary")
         column = QVBoxLayout(self)
         column.setSpacing(12)
         column.addStretch(1)
@@ -288,8 +288,8 @@ class EmptyPage(QWidget):
         self.button.setVisible(bool(action))
 
 
-def _choice(name: str, items: Iterable[tuple[str, object]]) -> Choice:
-    made = Choice()
+def _choice(name: str, items: Iterable[tuple[str, object]]) -> ComboBox:
+    made = ComboBox()
     made.setAccessibleName(name)
     for words, value in items:
         made.addItem(words, value)
