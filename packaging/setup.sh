@@ -76,7 +76,7 @@ install_ourselves() {
 name_missing_libraries() {  # of Qt, for a window that nobody sees; a visible one asks for itself
     local missing
     missing=$("$venv/bin/python" -c \
-        'from tumorviewer.desktop.shell import screen; print(*screen.missing_libraries(x11=False))')
+        'from tumorviewer.desktop.shell import screen; print(*screen.find_missing_libraries(x11=False))')
     if [[ -n $missing ]]; then
         fail "the window's toolkit (Qt) lacks system libraries. Install them:" \
             "    sudo apt-get install $missing"

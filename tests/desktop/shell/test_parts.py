@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QLabel, QMainWindow, QPlainTextEdit
 
 from tests.desktop.parts import WORKS, Source, finding, head, series, study
 from tumorviewer.analysis.messages import SelfTest
-from tumorviewer.desktop.services.kept import Kept
+from tumorviewer.desktop.services.byte_cache import make_byte_cache
 from tumorviewer.desktop.services.library import Library
 from tumorviewer.desktop.services.preferences import Scheme
 from tumorviewer.desktop.services.settings import RecentEntry, Settings
@@ -163,13 +163,13 @@ def test_a_file_that_is_opened_twice_is_there_once():
 
 
 def test_kept_forgets_the_oldest():
-    kept: Kept[bytes] = Kept(10, len)
+    kept = make_byte_cache(10, len)
     for key, size in (("a", 4), ("b", 4), ("c", 4)):
         kept.get("a")
-        kept.put(key, b"x" * size)
+        kept[key] = b"x" * size
     assert kept.get("b") is None
     assert kept.get("a") is not None
-    kept.put("big", b"x" * 100)
+    kept["big"] = b"x" * 100
     assert kept.get("big") is not None
     assert kept.get("a") is None
 

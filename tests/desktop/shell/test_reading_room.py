@@ -290,12 +290,12 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from tests.desktop.parts import LABELS, FakeClient, model_folder
 from tumorviewer.desktop.shell import app, reading_room
-from tumorviewer.desktop.services.inference import Analyst
+from tumorviewer.desktop.services.inference import InferenceController
 from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.desktop.shell.window import MainWindow
 reading_room._labels = lambda _: LABELS
 application = app.make_application()
-window = MainWindow(Analyst(FakeClient, model_folder), Settings())
+window = MainWindow(InferenceController(FakeClient, model_folder), Settings())
 window.painted.connect(window.room.start)
 def soon(when, what):
     timer = QTimer(window, interval=20)

@@ -17,7 +17,7 @@ from tumorviewer.desktop.annotations.annotation_writer import AnnotationWriter
 from tumorviewer.desktop.annotations.study_annotations import StudyAnnotations
 from tumorviewer.desktop.annotations.text_entry import TextEntry
 from tumorviewer.desktop.services.library import identify_subject
-from tumorviewer.desktop.viewer.layouts import PLANES, STRAIGHT
+from tumorviewer.desktop.viewer.layouts import PLANES, STRAIGHT, Layout
 from tumorviewer.desktop.viewer.panes import Panes
 from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.imaging.measurement import AnnotationKind
@@ -40,11 +40,11 @@ class AnnotationController(QObject):
         Where they are drawn.
     """
 
-    series_wanted = Signal(object, int)
+    series_wanted = Signal(Series, int)
     """A mark is on another volume: its series, and the volume's index."""
-    layout_wanted = Signal(object)
+    layout_wanted = Signal(Layout)
     """A mark lies in a plane that is not shown: a :class:`Layout` that may show it."""
-    exported = Signal(object, str)
+    exported = Signal(Study, str)
     """Something of a :class:`Study` was copied for other programs, and what."""
 
     def __init__(self, panes: Panes, parent: QObject | None = None) -> None:

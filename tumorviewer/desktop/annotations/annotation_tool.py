@@ -74,9 +74,9 @@ class AnnotationTool(QObject):
         The marks that those of a viewport belong to; None where nothing can be marked.
     """
 
-    kind_changed = Signal(object)
+    kind_changed = Signal(AnnotationKind)
     """A :class:`AnnotationKind` that is drawn next, or None."""
-    text_wanted = Signal(object, object)
+    text_wanted = Signal(Annotation, Viewport)
     """A text mark to be added once it has words, and the viewport."""
 
     def __init__(

@@ -16,9 +16,9 @@ class StudyAnnotations(QObject):
     """Marks by their ids, in the order in which they were made."""
 
     changed = Signal()
-    moved = Signal(object, object)
+    moved = Signal(Annotation, Annotation)
     """A mark is shown where it would be: the :class:`Annotation` as shown before, and now."""
-    saved = Signal(object)
+    saved = Signal(Annotation)
     """A :class:`Annotation` is new or another."""
     removed = Signal(str)
     """The id of a mark that is gone."""

@@ -26,10 +26,10 @@ _CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 class VerdictPanel(QFrame):
     """A form until there is a verdict; then what it says, and ways to sign and to correct it."""
 
-    given = Signal(object, bool)
+    given = Signal(VerdictDraft, bool)
     """A :class:`VerdictDraft`, and whether it is signed."""
     sign_wanted = Signal()
-    draft_changed = Signal(object)
+    draft_changed = Signal(VerdictDraft)
     """A :class:`VerdictDraft`."""
 
     def __init__(self) -> None:

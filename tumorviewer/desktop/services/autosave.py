@@ -27,7 +27,7 @@ class Autosave(QObject):
         The window as a document of plain JSON.
     """
 
-    found = Signal(object)
+    found = Signal(dict)
     """The document of a window that did not end by itself."""
 
     def __init__(

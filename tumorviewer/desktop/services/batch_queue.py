@@ -54,15 +54,15 @@ class BatchQueue(QObject):
     begun again afterwards. Other windows may judge studies of the same queue.
     """
 
-    changed = Signal(object)
+    changed = Signal(BatchState)
     """The new :class:`BatchState`."""
     judged = Signal()
     """Another study is done, or was entered."""
-    refused = Signal(object)
+    refused = Signal(tuple)
     """What could not be entered: a tuple of :class:`Refused`."""
-    not_judged = Signal(object)
+    not_judged = Signal(tuple)
     """All that could not be judged so far: a tuple of :class:`Refused`."""
-    failed = Signal(object)
+    failed = Signal(InputError)
     """An :class:`InputError` that stopped the batch."""
     _wanted = Signal(object)
 

@@ -26,7 +26,7 @@ from tumorviewer.analysis.messages import (
     SelfTest,
 )
 from tumorviewer.analysis.methods import BEST
-from tumorviewer.desktop.services.kept import Kept
+from tumorviewer.desktop.services.byte_cache import make_byte_cache
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.study.types import Volume
@@ -81,9 +81,9 @@ class InferenceController(QObject):
         Folder of the model's bundle; raises InputError if there is none.
     """
 
-    changed = Signal(object)
-    """The new :class:`StudyState`."""
-    ready = Signal(object)
+    changed = Signal(InferenceState)
+    """The new :class:`InferenceState`."""
+    ready = Signal(SelfTest)
     """The worker's :class:`SelfTest`."""
     stopped = Signal(str)
     """The worker died, for this reason."""
@@ -109,7 +109,7 @@ class InferenceController(QObject):
         self._deaths = 0
         self._is_outdated = False
         """Whether another model than the one in use gave the answer that is shown."""
-        self._findings: Kept[Finding] = Kept(_KEPT_BYTES, _size)
+        self._findings = make_byte_cache(_KEPT_BYTES, _size)
         self.method = BEST
         self.target = ""
         """The class to explain; empty for the predicted one."""
@@ -142,14 +142,14 @@ class InferenceController(QObject):
 
     def recall(self, key: Hashable, finding: Finding) -> None:
         """Use an answer from before for what is, or will be, shown under this key."""
-        self._findings.put(key, finding)
+        self._findings[key] = finding
         if self._volume is not None and key == self._key and self.state.finding is None:
             self._give_up()
             self._answer(finding)
 
     def forget(self, key: Hashable) -> None:
         """Let go of the answer that was given under this key."""
-        self._findings.drop(key)
+        self._findings.pop(key, None)
 
     def forget_all(self) -> None:
         """Let go of every answer: another model is asked from now on."""
@@ -322,7 +322,7 @@ class InferenceController(QObject):
                 return
             result = _with_maps(self.state.finding, result)
         if self._volume is not None:
-            self._findings.put(self._key, result)
+            self._findings[self._key] = result
         self._set(InferenceState(InferencePhase.ANSWERED, finding=result))
 
     def _on_worker_died(self, reason: str) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from cachetools import LRUCache
 from PySide6.QtCore import QObject, Signal
 
+from tumorviewer.desktop.services.byte_cache import make_byte_cache
 from tumorviewer.desktop.services.jobs import BackgroundJob, Executor, JobQueue
-from tumorviewer.desktop.services.kept import Kept
 from tumorviewer.errors import InputError
 from tumorviewer.language import number, tr
 from tumorviewer.study.types import Opened, Refused, Series, Volume, VolumeReader
@@ -40,7 +42,7 @@ class Opener(QObject):
 
     progressed = Signal(str, int, int)
     """What is being read, in words, and how much of how much is done (0 of 0: not known)."""
-    opened = Signal(object, object)
+    opened = Signal(tuple, Opened)
     """The paths and their :class:`Opened`."""
     ended = Signal()
     """Nothing waits any more."""
@@ -108,11 +110,11 @@ class Loader(QObject):
         Another loader, whose volumes are kept for both.
     """
 
-    filled = Signal(object, list)
+    filled = Signal(Volume, list)
     """The volume while it loads, and the slices that were read since it was last said."""
-    loaded = Signal(object)
+    loaded = Signal(Volume)
     """The whole :class:`Volume`."""
-    failed = Signal(object)
+    failed = Signal(InputError)
     """An :class:`InputError`."""
 
     def __init__(
@@ -123,10 +125,10 @@ class Loader(QObject):
     ) -> None:
         super().__init__(parent)
         self._jobs = JobQueue(executor, self)
-        self.kept: Kept[Volume] = (
-            shares.kept
-            if shares is not None
-            else Kept(_KEPT_BYTES, lambda volume: volume.array.nbytes)
+        self.kept: LRUCache[Hashable, Volume] = (
+            make_byte_cache(_KEPT_BYTES, lambda volume: volume.array.nbytes)
+            if shares is None
+            else shares.kept
         )
 
     def load(self, source: VolumeReader) -> None:
@@ -145,7 +147,7 @@ class Loader(QObject):
 
     def forget(self, source: VolumeReader) -> None:
         """Give back the memory of a volume that was closed."""
-        self.kept.drop(id(source))
+        self.kept.pop(id(source), None)
 
     def close(self) -> bool:
         return self._jobs.close()
@@ -170,14 +172,14 @@ class Loader(QObject):
         return volume
 
     def _done(self, source: VolumeReader, volume: Volume) -> None:
-        self.kept.put(id(source), volume)
+        self.kept[id(source)] = volume
         self.loaded.emit(volume)
 
 
 class Thumbnails(QObject):
     """Small pictures of series, made one by one while nothing else is loading."""
 
-    made = Signal(object, object)
+    made = Signal(Series, np.ndarray)
     """A :class:`Series` and its picture."""
 
     def __init__(self, executor: Executor | None = None, parent: QObject | None = None) -> None:

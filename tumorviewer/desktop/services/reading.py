@@ -39,20 +39,20 @@ class Reading(QObject):
     """
 
     library_changed = Signal()
-    opened = Signal(object, object)
+    opened = Signal(tuple, Opened)
     """The paths, and their :class:`Opened`."""
     turned = Signal()
     """Something that was not open before is shown."""
-    returned = Signal(object)
+    returned = Signal(Study)
     """A :class:`Study` that was open before, and is to be shown where the reader was."""
     updated = Signal(str)
     """What has changed of something that was opened again, in a line."""
-    shown_changed = Signal(object)
+    shown_changed = Signal(Shown)
     """:class:`Shown` or None: its loading begins."""
-    volume_filled = Signal(object, list)
+    volume_filled = Signal(Volume, list)
     """The volume while it loads, and the slices that were just read."""
-    volume_loaded = Signal(object)
-    load_failed = Signal(object)
+    volume_loaded = Signal(Volume)
+    load_failed = Signal(InputError)
     """An :class:`InputError`: the shown volume cannot be read."""
 
     def __init__(self, inference: InferenceController, parent: QObject | None = None) -> None:

@@ -30,11 +30,11 @@ class RecordsExecutor(QObject):
         Opens them; raises InputError if they cannot be used.
     """
 
-    opened = Signal(object)
+    opened = Signal(tuple)
     """The records are open: what the user must be told about it, a tuple of sentences."""
-    refused = Signal(object)
+    refused = Signal(InputError)
     """An :class:`InputError`: the records cannot be opened."""
-    failed = Signal(object)
+    failed = Signal(InputError)
     """An :class:`InputError`: something could not be read or written."""
 
     def __init__(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class StudyRegister(QObject):
     """Open studies by their entries on the worklist."""
 
-    entered = Signal(object, object)
+    entered = Signal(Study, WorklistEntry)
     """A :class:`Study` and its :class:`WorklistEntry`."""
 
     def __init__(self, executor: RecordsExecutor, parent: QObject | None = None) -> None:

@@ -118,11 +118,11 @@ _DRAFT_MS = 200
 class VerdictController(QObject):
     """One case at a time; what was typed is kept as it is typed."""
 
-    changed = Signal(object)
+    changed = Signal(StudyRecord)
     """The new :class:`StudyRecord`, or None while nothing is known."""
     given = Signal()
     """A verdict was written."""
-    failed = Signal(object)
+    failed = Signal(InputError)
     """An :class:`InputError`: the verdict was not written."""
 
     def __init__(self, executor: RecordsExecutor, parent: QObject | None = None) -> None:

@@ -35,7 +35,7 @@ class StartPage(QWidget):
     files_wanted = Signal()
     folder_wanted = Signal()
     demonstration_wanted = Signal()
-    recent_chosen = Signal(object)
+    recent_chosen = Signal(RecentEntry)
     """A :class:`RecentEntry`."""
 
     def __init__(self) -> None:

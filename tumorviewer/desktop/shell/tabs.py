@@ -23,9 +23,9 @@ class StudyTabs(QTabBar):
     worklist_wanted = Signal()
     training_wanted = Signal()
     site_wanted = Signal()
-    study_wanted = Signal(object)
+    study_wanted = Signal(Study)
     """A :class:`Study`."""
-    close_wanted = Signal(object)
+    close_wanted = Signal(list)
     """The studies of a tab."""
 
     def __init__(self) -> None:

@@ -53,9 +53,9 @@ class Deleted:
 class DeletionController(QObject):
     """Asks, deletes off the GUI thread, and says so in the audit trail."""
 
-    deleted = Signal(object)
+    deleted = Signal(Deleted)
     """A :class:`Deleted`."""
-    failed = Signal(object)
+    failed = Signal(InputError)
     """An :class:`InputError`."""
 
     def __init__(self, executor: RecordsExecutor, store: RunStore, parent: QWidget) -> None:

@@ -21,7 +21,7 @@ _PATIENCE_S = 15.0
 class ProcessFollower(QObject):
     """Reads what a job says until it ends; the job goes on without it."""
 
-    said = Signal(object)
+    said = Signal(dict)
     """One line of the trainer's progress, a dictionary."""
     ended = Signal()
 
@@ -96,7 +96,7 @@ class TrainerQuery(QObject):
     """Asks the trainer something that it answers with one JSON object; the last question counts."""
 
     answered = Signal(object)
-    refused = Signal(object)
+    refused = Signal(InputError)
     """An :class:`InputError`."""
 
     def __init__(self, parent: QObject | None = None) -> None:

@@ -31,7 +31,7 @@ _FOLDER = "folder"
 class NewPage(Page):
     """What shall leave, before it does."""
 
-    wanted = Signal(object)
+    wanted = Signal(SendingOrder)
     """An :class:`SendingOrder`."""
     cancel_wanted = Signal()
     given_up = Signal()

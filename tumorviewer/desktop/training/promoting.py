@@ -64,11 +64,11 @@ class Standing:
 class PromotionController(QObject):
     """Looks at the catalogue and changes it, off the GUI thread."""
 
-    stood = Signal(object)
+    stood = Signal(Standing)
     """A :class:`Standing`."""
-    changed = Signal(object)
+    changed = Signal(Change)
     """A :class:`Change`: another model is in use now."""
-    failed = Signal(object)
+    failed = Signal(InputError)
     """An :class:`InputError`."""
 
     def __init__(self, parent: QObject | None = None) -> None:

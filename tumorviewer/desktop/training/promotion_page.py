@@ -40,7 +40,7 @@ _FIGURES = {
 class PromotionPage(Page):
     """About one candidate, or none."""
 
-    promoted = Signal(object)
+    promoted = Signal(Change)
     """A :class:`Change`: another model is in use now."""
 
     def __init__(self, store: RunStore) -> None:

@@ -17,11 +17,11 @@ from tumorviewer.language import tr
 class RunList(QFrame):
     """Data sets, and below each its runs."""
 
-    chosen = Signal(object, object)
+    chosen = Signal(DataSet, TrainingRun)
     """A :class:`DataSet`, and one of its runs or None."""
     new_wanted = Signal()
     folder_wanted = Signal()
-    deletion_wanted = Signal(object, object)
+    deletion_wanted = Signal(DataSet, TrainingRun)
     """As `chosen`."""
 
     def __init__(self) -> None:

@@ -72,9 +72,9 @@ class SendingController(QObject):
     """Writes data sets in the background."""
 
     progressed = Signal(int, int)
-    sent = Signal(object, object)
+    sent = Signal(DataSet, tuple)
     """The :class:`DataSet`, and the studies that did not leave, a tuple of :class:`Refused`."""
-    failed = Signal(object)
+    failed = Signal(InputError)
     """An :class:`InputError`."""
 
     def __init__(

@@ -45,6 +45,7 @@ from tumorviewer.language import tr
 from tumorviewer.models import promotion
 from tumorviewer.models.card import ModelCard
 from tumorviewer.models.catalogue import Catalogue
+from tumorviewer.models.journal import Change
 from tumorviewer.records import WorklistEntry
 from tumorviewer.study.types import Refused
 
@@ -60,7 +61,7 @@ class Workspace(QFrame):
         Where data sets and runs are kept.
     """
 
-    promoted = Signal(object)
+    promoted = Signal(Change)
     """A :class:`Change`: another model is in use now."""
 
     def __init__(self, executor: RecordsExecutor, store: RunStore | None = None) -> None:

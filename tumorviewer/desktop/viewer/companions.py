@@ -23,9 +23,9 @@ NO_MORE = later("There is no further series in this study.")
 class Companions(QObject):
     """One after another, each into its place in the layout."""
 
-    begun = Signal(int, object)
+    begun = Signal(int, Shown)
     """Number of a series of the layout, and what is loaded into it: a :class:`Shown`."""
-    loaded = Signal(int, object)
+    loaded = Signal(int, Volume)
     """Number of a series, and its :class:`Volume`."""
     missing = Signal(int, str)
     """Number of a series that cannot be shown, and why."""

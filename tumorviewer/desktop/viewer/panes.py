@@ -26,9 +26,9 @@ _COMMON = ("patient_text_shown", "smooth", "is_inverted", "slab", "is_magnified"
 class Panes(QWidget):
     """A grid of viewports; the first two, image and map, are always there."""
 
-    active_changed = Signal(object)
+    active_changed = Signal(Viewport)
     """The :class:`Viewport` that the reader works in."""
-    viewport_made = Signal(object)
+    viewport_made = Signal(Viewport)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -36,14 +36,14 @@ class ViewState(QObject):
     """
 
     slice_changed = Signal(int)
-    window_changed = Signal(object)
+    window_changed = Signal(Window)
     picture_changed = Signal()
     """Other pixels: volume, plane, window or what is done to them."""
     place_changed = Signal()
     """The same pixels elsewhere, or other text upon them."""
     travelled = Signal(QPointF, float)
     """The reader moved the middle of the view, in image coordinates, and zoomed by a factor."""
-    aimed = Signal(object)
+    aimed = Signal(np.ndarray)
     """The crosshair is wanted at a point of the patient, LPS+ mm."""
     pointed = Signal(object)
     """The reader's pointer is over an image point, or over none (None)."""

@@ -45,8 +45,8 @@ class Viewer(QWidget):
     """
 
     sliceChanged = Signal(int)  # noqa: N815 - Qt's own style
-    windowChanged = Signal(object)  # noqa: N815 - Qt's own style
-    layoutChanged = Signal(object)  # noqa: N815 - Qt's own style
+    windowChanged = Signal(Window)  # noqa: N815 - Qt's own style
+    layoutChanged = Signal(Layout)  # noqa: N815 - Qt's own style
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

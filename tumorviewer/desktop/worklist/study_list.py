@@ -48,7 +48,7 @@ _GAP = 8
 class StudyList(QTreeView):
     """Study ▸ series; choosing a series is all that it does."""
 
-    chosen = Signal(object)
+    chosen = Signal(Series)
     """A :class:`Series`."""
 
     def __init__(self) -> None:

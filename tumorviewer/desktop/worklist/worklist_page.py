@@ -47,8 +47,8 @@ LOADING = (later("Opening the worklist…"), "")
 class WorklistPage(QFrame):
     """All studies that were ever opened here or dropped here."""
 
-    query_changed = Signal(object)
-    """The :class:`Query` to answer with :meth:`show_entries`."""
+    query_changed = Signal(WorklistQuery)
+    """The :class:`WorklistQuery` to answer with :meth:`show_entries`."""
     open_wanted = Signal(list)
     """Entries that were double clicked, or chosen and opened with Enter."""
     analysis_wanted = Signal(list)
