@@ -89,7 +89,7 @@ def main() -> None:
         for number in range(8):
             QTest.keyClick(image, KEYS[number % 2])
             drag(image, place(image, number), place(image, number) + QPointF(30, 20))
-        book = window.marking.book
+        book = window.annotations.book
         assert book is not None
         assert len(book.marks()) == 8
         result: dict[str, object] = {}

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QApplication
 
 from tests.benchmarks.scroll import finding, timed
 from tumorviewer.analysis.finding import Finding
+from tumorviewer.desktop.services.reading import Snapshot
 from tumorviewer.desktop.viewer.layouts import PLANES, Pane
 from tumorviewer.desktop.viewer.viewer import Viewer
 from tumorviewer.desktop.viewer.viewport import Viewport
@@ -52,7 +53,7 @@ def empty() -> Viewer:
 
 def fill(viewer: Viewer, made: Volume, found: Finding) -> None:
     viewer.show_volume(made)
-    viewer.show_finding(found)
+    viewer.show_snapshot(Snapshot(finding=found))
     viewer.set_slice(MAPPED)
     assert viewer.map.overlay(MAPPED + STEPS // 2) is not None
     QApplication.processEvents()

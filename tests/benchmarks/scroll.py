@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QApplication
 
 from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
 from tumorviewer.analysis.preprocess import Box
+from tumorviewer.desktop.services.reading import Snapshot
 from tumorviewer.desktop.viewer.layouts import BLENDED, SIDE_BY_SIDE, Layout
 from tumorviewer.desktop.viewer.viewer import Viewer
 from tumorviewer.study import Placement, Volume
@@ -92,7 +93,7 @@ def ours(
     """A real wheel event, and the window painted; slices shown for the first time, then again."""
     viewer = empty(layout)
     viewer.show_volume(shown)
-    viewer.show_finding(found)
+    viewer.show_snapshot(Snapshot(finding=found))
     viewer.set_slice(0)
     QApplication.processEvents()
 

@@ -20,7 +20,7 @@ RUNS = 5
 WINDOW = """
 import sys, time
 from tumorviewer.desktop.shell import app, screen
-assert screen.problem() is None
+assert screen.find_display_problem() is None
 application = app.make_application()
 window = app.make_window()
 def painted():

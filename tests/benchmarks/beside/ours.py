@@ -16,6 +16,7 @@ from tests.benchmarks import planes, scroll
 from tests.benchmarks.beside.steps import Memory, draw, each, openings
 from tests.benchmarks.planes import CTRL, NO_KEYS, STEPS, dragging, wheel
 from tumorviewer.analysis.finding import Finding
+from tumorviewer.desktop.services.reading import Snapshot
 from tumorviewer.desktop.viewer.layouts import BLENDED, Pane
 from tumorviewer.desktop.viewer.viewport import Viewport
 from tumorviewer.imaging.display import choose_default_window
@@ -37,7 +38,7 @@ def flat(made: Volume, found: Finding) -> dict[str, Any]:
 
     def fill() -> None:
         viewer.show_volume(made)
-        viewer.show_finding(found)
+        viewer.show_snapshot(Snapshot(finding=found))
         viewer.set_slice(0)
 
     times, turn = openings(fill, lambda: viewer.show_volume(None)), wheel(viewer.image)

@@ -76,7 +76,7 @@ def drag(viewport, *places: QPoint) -> None:
 
 
 def marks(window):
-    return window.marking.book.marks()
+    return window.annotations.book.marks()
 
 
 def test_a_distance_is_measured_listed_and_undone(opened):
@@ -85,12 +85,12 @@ def test_a_distance_is_measured_listed_and_undone(opened):
     drag(image, at(image, 10, 10), at(image, 25, 50))
     (mark,) = marks(opened)
     assert mark.values["length"] == pytest.approx(np.hypot(30, 20), abs=0.5)
-    item = opened.marking.panel.list.item(0).text()
+    item = opened.annotations.panel.list.item(0).text()
     assert item == f"Distance\n{mark.values['length']:.1f}\N{NO-BREAK SPACE}mm"
     assert opened.viewer.slice() == 4  # the drag did not scroll
     QTest.keyClick(opened, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert marks(opened) == []
-    assert opened.marking.panel.list.count() == 0
+    assert opened.annotations.panel.list.count() == 0
     QTest.keyClick(opened, Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
     assert marks(opened) == [mark]
 
@@ -112,7 +112,7 @@ def test_an_ellipse_knows_the_values_under_it(opened):
     assert mark.values["area"] == pytest.approx(np.pi * 20 * 10, rel=0.03)
     assert mark.values["mean"] == pytest.approx(3000, abs=60)
     assert (mark.values["minimum"], mark.values["maximum"]) == pytest.approx((2100, 3900), abs=100)
-    shown = opened.marking.panel.list.item(0).text()
+    shown = opened.annotations.panel.list.item(0).text()
     assert "Area" in shown
     assert "mm²" in shown
     assert "Mean" in shown
@@ -178,7 +178,7 @@ def test_without_a_tool_a_drag_beside_a_mark_scrolls(opened):
     drag(opened.viewer.image, at(opened.viewer.image, 30, 30), at(opened.viewer.image, 55, 30))
     assert opened.viewer.slice() != 4
     assert len(marks(opened)) == 1
-    assert opened.marking.book.selected is None
+    assert opened.annotations.book.selected is None
 
 
 def test_escape_ends_what_is_drawn_and_nothing_else(opened, client):
@@ -212,12 +212,12 @@ def test_marks_are_seen_on_their_plane_only_and_jumped_to(opened):
     assert _ink(image) > without + 100
     opened.viewer.set_slice(7)
     assert _ink(image) == without
-    rows = opened.marking.panel.list
+    rows = opened.annotations.panel.list
     QTest.mouseClick(rows.viewport(), LEFT, NO_KEY, rows.visualItemRect(rows.item(0)).center())
     assert opened.viewer.slice() == 4
-    assert opened.marking.book.selected == marks(opened)[0].id
+    assert opened.annotations.book.selected == marks(opened)[0].id
     QTest.keyClick(opened, Qt.Key.Key_N)
-    assert opened.marking.book.selected == marks(opened)[1].id
+    assert opened.annotations.book.selected == marks(opened)[1].id
     QTest.keyClick(opened, Qt.Key.Key_Delete)
     assert [mark.type for mark in marks(opened)] == ["distance"]
 
@@ -275,7 +275,7 @@ def test_the_middle_of_a_mark_stays_in_the_image(opened):
 def test_a_drag_changes_the_line_of_its_mark_only(opened, monkeypatch):
     kept = draw(opened, Qt.Key.Key_X, (50, 50), (50, 50))
     draw(opened, Qt.Key.Key_D, (10, 10), (10, 50))
-    panel, image = opened.marking.panel, opened.viewer.image
+    panel, image = opened.annotations.panel, opened.viewer.image
     filled = []
     monkeypatch.setattr(panel, "show_book", lambda *_: filled.append(1))
     QTest.mousePress(image, LEFT, NO_KEY, at(image, 10, 50))
@@ -293,10 +293,10 @@ def test_intensities_over_a_slab_say_so(opened):
     key(opened, Qt.Key.Key_J)
     mark = draw(opened, Qt.Key.Key_Q, (10, 10), (20, 30))
     assert mark.values["slab"] == 5
-    assert "maximum over a slab of 5 mm" in opened.marking.panel.warning.text()
+    assert "maximum over a slab of 5 mm" in opened.annotations.panel.warning.text()
     draw(opened, Qt.Key.Key_D, (10, 10), (10, 50))  # a length is what it is
-    assert not opened.marking.panel.warning.text()
-    opened.marking.copy_text()
+    assert not opened.annotations.panel.warning.text()
+    opened.annotations.copy_text()
     assert "maximum over a slab of 5 mm" in QGuiApplication.clipboard().text()
 
 
@@ -352,19 +352,19 @@ def test_a_point_is_seen_in_every_plane_and_a_line_across_the_slices_too(qtbot, 
     (point,) = marks(opened)
     assert point.values["value"] == pytest.approx(2000, abs=100)
     QTest.keyClick(image, Qt.Key.Key_4)
-    opened.marking.jump(point.id)
+    opened.annotations.jump(point.id)
     panes = [one for one in opened.viewer.panes.viewports() if one.isVisible()]
-    seen = [one for one in panes if point in canvas.list_shown(one, opened.marking.book)]
+    seen = [one for one in panes if point in canvas.list_shown(one, opened.annotations.book)]
     assert {one.state.plane for one in seen} == {Plane.OWN, Plane.SECOND, Plane.THIRD}
     coronal = next(one for one in panes if one.state.plane is Plane.SECOND)
     coronal.setFocus()
     line = draw(opened, Qt.Key.Key_D, (2, 10), (6, 10), viewport=coronal)
     assert line.values["length"] == pytest.approx(12, abs=0.6)
     QTest.keyClick(image, Qt.Key.Key_3)
-    assert list(canvas.list_shown(image, opened.marking.book)) == [point]
-    opened.marking.jump(line.id)  # to a layout that has its plane
+    assert list(canvas.list_shown(image, opened.annotations.book)) == [point]
+    opened.annotations.jump(line.id)  # to a layout that has its plane
     assert coronal.isVisible()
-    assert line in canvas.list_shown(coronal, opened.marking.book)
+    assert line in canvas.list_shown(coronal, opened.annotations.book)
 
 
 def test_a_picture_is_measured_in_pixels_and_warned_of(qtbot, window, client, on_disk):
@@ -376,9 +376,9 @@ def test_a_picture_is_measured_in_pixels_and_warned_of(qtbot, window, client, on
     mark = draw(window, Qt.Key.Key_D, (10, 10), (10, 50))
     assert mark.values["length"] == pytest.approx(40, abs=0.5)
     assert np.allclose(mark.points_mm, [(10, 10, 0), (50, 10, 0)], atol=0.5)  # column, row, slice
-    assert window.marking.panel.list.item(0).text().endswith("px")
-    assert "not in mm" in window.marking.panel.warning.text()
-    assert window.marking.panel.warning.isVisible()
+    assert window.annotations.panel.list.item(0).text().endswith("px")
+    assert "not in mm" in window.annotations.panel.warning.text()
+    assert window.annotations.panel.warning.isVisible()
 
 
 @pytest.fixture
@@ -399,21 +399,21 @@ def test_a_mark_of_another_series_is_seen_but_not_changed_and_jumped_to(qtbot, t
     mark = draw(window, Qt.Key.Key_Q, (10, 10), (20, 30))
     QTest.keyClick(window, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: is_shown(window, "1.2.4"))
-    assert list(canvas.list_shown(image, window.marking.book)) == [mark]
+    assert list(canvas.list_shown(image, window.annotations.book)) == [mark]
     drag(image, at(image, 10, 20), at(image, 30, 20))
     assert marks(window) == [mark]
     window.viewer.set_slice(1)
-    window.marking.jump(mark.id)
+    window.annotations.jump(mark.id)
     qtbot.waitUntil(lambda: is_shown(window, "1.2.3"))
     qtbot.waitUntil(lambda: window.viewer.slice() == 4)
 
 
 def test_marks_on_series_that_are_gone_are_listed_and_say_so(opened):
-    book = opened.marking.book
+    book = opened.annotations.book
     gone = Annotation("7", "distance", "9.9#", ((0, 0, 0), (3, 4, 0)), values={"length": 5.0})
     book.load([gone])
-    assert "Its series is not open." in opened.marking.panel.list.item(0).text()
-    opened.marking.jump("7")
+    assert "Its series is not open." in opened.annotations.panel.list.item(0).text()
+    opened.annotations.jump("7")
     QTest.keyClick(opened, Qt.Key.Key_Delete)
     assert marks(opened) == []
 
@@ -432,8 +432,8 @@ def test_marks_come_back_from_the_records_without_the_window_having_closed(
     with Records() as records:
         entry = room.register.entries()[0]
         assert sorted(records.annotations.on_study(entry.id), key=lambda mark: mark.type) == left
-    window.marking.copy_text()
-    window.marking.copy_picture()
+    window.annotations.copy_text()
+    window.annotations.copy_picture()
     pump(qtbot, room)
     noted = [
         one for one in room.executor._records.trail.entries(entry.id) if one.action == "exported"
@@ -441,8 +441,10 @@ def test_marks_come_back_from_the_records_without_the_window_having_closed(
     assert [one.details["what"] for one in noted] == ["view as picture", "marks as text"]
     window.reading.close_all()
     window.open([study_folder])
-    qtbot.waitUntil(lambda: window.marking.book is not None and marks(window) == left, timeout=9000)
-    assert window.marking.panel.list.count() == 2
+    qtbot.waitUntil(
+        lambda: window.annotations.book is not None and marks(window) == left, timeout=9000
+    )
+    assert window.annotations.panel.list.count() == 2
     assert kept in marks(window)
 
 
@@ -455,12 +457,12 @@ def test_what_cannot_be_kept_is_said_and_tried_again(
     full = InputError("the records", "The disk is full.", "Make room.")
     monkeypatch.setattr(store, "save", lambda *_: (_ for _ in ()).throw(full))
     mark = draw(window, Qt.Key.Key_D, (2, 2), (2, 12))
-    qtbot.waitUntil(lambda: "The disk is full." in window.marking.panel.trouble.text())
+    qtbot.waitUntil(lambda: "The disk is full." in window.annotations.panel.trouble.text())
     monkeypatch.undo()
-    keeper = window.marking.book.findChild(AnnotationWriter)
+    keeper = window.annotations.book.findChild(AnnotationWriter)
     keeper._retry.setInterval(0)
     keeper._retry.start()
-    qtbot.waitUntil(lambda: not window.marking.panel.trouble.isVisible(), timeout=5000)
+    qtbot.waitUntil(lambda: not window.annotations.panel.trouble.isVisible(), timeout=5000)
     assert store.of(room.register.entries()[0].id) == [mark]
 
 

@@ -22,6 +22,7 @@ from tumorviewer.desktop.assessment.answer import (
     name_answer,
 )
 from tumorviewer.desktop.assessment.assessment_panel import AssessmentPanel
+from tumorviewer.desktop.services.reading import Snapshot
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.errors import InputError
 from tumorviewer.models.trust_measures import Abstention, Bin, Calibration, Measured, Trust
@@ -55,7 +56,7 @@ def unsure(**more):
 
 
 def test_classes_that_remain_are_named_together_with_the_reason(panel, qtbot):
-    panel.show_finding(unsure())
+    panel.show_snapshot(Snapshot(finding=unsure()))
     qtbot.waitUntil(lambda: "No class reaches" in texts(panel))
     shown = texts(panel)
     assert "Glioma or meningioma" in shown
@@ -81,7 +82,7 @@ def test_sets_of_the_same_classes_share_a_line():
 
 def test_what_is_not_the_models_kind_shows_no_class_until_the_reader_insists(panel, qtbot):
     far = replace(finding(head(3)), kind=FAR)
-    panel.show_finding(far)
+    panel.show_snapshot(Snapshot(finding=far))
     qtbot.waitUntil(lambda: OUTSIDE in texts(panel))
     shown = texts(panel)
     assert NONE_NAMED in shown
@@ -91,11 +92,11 @@ def test_what_is_not_the_models_kind_shows_no_class_until_the_reader_insists(pan
     assert not panel.maps.isVisible()
     with qtbot.waitSignal(panel.insisted):
         qtbot.mouseClick(panel.answer._insist, Qt.MouseButton.LeftButton)
-    panel.show_finding(far)
+    panel.show_snapshot(Snapshot(finding=far))
     qtbot.waitUntil(lambda: "Shown because you asked" in texts(panel))
     assert "Glioma" in texts(panel)
     assert "It is a CT image." in texts(panel)
-    panel.show_finding(replace(far, probabilities=far.probabilities.copy()))
+    panel.show_snapshot(Snapshot(finding=replace(far, probabilities=far.probabilities.copy())))
     assert NONE_NAMED in texts(panel)
 
 
@@ -107,9 +108,9 @@ def test_the_window_shows_no_map_of_what_is_not_the_models_kind(qtbot, window, c
     client.answer(replace(finding(client.last.volume), kind=FAR))
     qtbot.waitUntil(lambda: window.assessment.has_answer)
     assert window.assessment.hides_class
-    assert window.viewer._finding is None
+    assert window.viewer._snapshot.finding is None
     qtbot.mouseClick(window.assessment.answer._insist, Qt.MouseButton.LeftButton)
-    assert window.viewer._finding is not None
+    assert window.viewer._snapshot.finding is not None
     qtbot.waitUntil(lambda: "Shown because you asked" in texts(window.assessment))
 
 
@@ -189,8 +190,8 @@ def _card():
 
 def test_two_answers_of_the_same_numbers_are_not_taken_for_one(panel):
     far = replace(finding(head(1)), kind=FAR)
-    panel.show_finding(far)
+    panel.show_snapshot(Snapshot(finding=far))
     panel._insist()
     other = replace(far, probabilities=np.array(far.probabilities))
-    panel.show_finding(other)
+    panel.show_snapshot(Snapshot(finding=other))
     assert panel.hides_class

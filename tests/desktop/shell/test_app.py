@@ -28,13 +28,13 @@ def make_and_close():
     window.painted.connect(lambda: QTimer.singleShot(300, window.close))
     return window
 app.make_window = make_and_close
-raise SystemExit(app.main([]))
+raise SystemExit(app.run_window([]))
 """
 ICON = """
 from tumorviewer.desktop.shell import app
 from tumorviewer.desktop.widgets import theme
 application = app.make_application()
-image = theme.drawing("side_by_side", "#ffffff").toImage()
+image = theme.draw_icon("side_by_side", "#ffffff").toImage()
 assert image.width() == 40, image.width()
 inked = [x for x in range(40) for y in range(40) if image.pixelColor(x, y).alpha() > 100]
 assert 34 <= max(inked) <= 37 and 2 <= min(inked) <= 6, (min(inked), max(inked))

@@ -17,8 +17,8 @@ from tumorviewer.desktop.shell import status
 from tumorviewer.desktop.shell.actions import SUBMENU
 from tumorviewer.desktop.shell.key_sheet import KeySheet
 from tumorviewer.desktop.shell.palette import Palette, find_matching_entries
-from tumorviewer.desktop.shell.qt_words import QtWords
 from tumorviewer.desktop.shell.settings_dialog import SettingsDialog
+from tumorviewer.desktop.widgets.qt_words import QtWords
 from tumorviewer.study.types import Opened, Refused
 
 SCAN = Path("/scans/one")

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 
 from tumorviewer.analysis.finding import Finding, ModelIdentity, Saliency
 from tumorviewer.analysis.preprocess import Box
+from tumorviewer.desktop.services.reading import Snapshot
 from tumorviewer.desktop.viewer.layouts import BLENDED, IMAGE, SIDE_BY_SIDE
 from tumorviewer.desktop.viewer.overlays import NOT_EXPLAINED, NOT_JUDGED
 from tumorviewer.desktop.viewer.slice_bar import SliceBar
@@ -92,7 +93,7 @@ def centre_colour(viewport, row: float, column: float) -> tuple[int, int, int]:
 
 def test_slice_window_zoom_and_pan_are_linked(qtbot, viewer) -> None:
     viewer.show_volume(volume())
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     with qtbot.waitSignal(viewer.sliceChanged) as signal:
         QTest.keyClick(viewer.map, Qt.Key.Key_Down)
     assert signal.args == [7]
@@ -127,7 +128,7 @@ def test_steps_stop_at_the_ends(viewer) -> None:
 
 def test_another_volume_starts_afresh(viewer) -> None:
     viewer.show_volume(volume())
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     viewer.set_slice(11)
     viewer.state.zoom_about(QPointF(1, 1), 3)
     viewer.show_volume(volume(3))
@@ -182,7 +183,7 @@ def test_presets_are_offered_and_follow_the_window(qtbot, viewer) -> None:
 
 def test_map_lies_where_the_evidence_is(viewer) -> None:
     viewer.show_volume(volume())
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     viewer.set_opacity(1.0)
     viewer.set_slice(2)
     assert centre_colour(viewer.map, 24, 40) == pytest.approx(tuple(COLOURS[-1]), abs=3)
@@ -194,7 +195,7 @@ def test_map_lies_where_the_evidence_is(viewer) -> None:
 
 def test_weak_evidence_is_not_stretched(viewer) -> None:
     viewer.show_volume(volume())
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     viewer.set_opacity(1.0)
     viewer.set_slice(3)
     assert "0.25" in viewer.colour_bar.accessibleDescription()
@@ -211,7 +212,7 @@ def test_weak_evidence_is_not_stretched(viewer) -> None:
 )
 def test_an_empty_map_is_put_in_words(viewer, index, remark, note) -> None:
     viewer.show_volume(volume())
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     viewer.set_slice(index)
     assert viewer.map.remark(index) == remark
     assert note in viewer.colour_bar.accessibleDescription()
@@ -219,9 +220,9 @@ def test_an_empty_map_is_put_in_words(viewer, index, remark, note) -> None:
 
 def test_key_names_the_class_or_says_that_there_is_none(viewer) -> None:
     viewer.show_volume(volume())
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     assert "evidence for Glioma" in viewer.colour_bar.accessibleDescription()
-    viewer.show_finding(finding(method="eigencam", class_agnostic=True))
+    viewer.show_snapshot(Snapshot(finding=finding(method="eigencam", class_agnostic=True)))
     assert "activation, of any class" in viewer.colour_bar.accessibleDescription()
     assert viewer.map.value_text(2, 24, 40).startswith("Saliency 1")
 
@@ -233,15 +234,15 @@ def test_empty_states_are_words(viewer) -> None:
     assert "No saliency map" in viewer.map.message
     viewer.set_map_message("Analysing…")
     assert viewer.map.message == "Analysing…"
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     assert viewer.map.message == ""
-    viewer.show_finding(finding(saliency=None))
+    viewer.show_snapshot(Snapshot(finding=finding(saliency=None)))
     assert viewer.map.message == "Analysing…"
 
 
 def test_layouts(qtbot, viewer) -> None:
     viewer.show_volume(volume())
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     viewer.set_opacity(1.0)
     viewer.set_slice(2)
     with qtbot.waitSignal(viewer.layoutChanged) as signal:
@@ -264,7 +265,7 @@ def test_the_image_does_not_jump_when_the_answer_comes(viewer) -> None:
     viewer.show_volume(volume())
     QApplication.processEvents()
     before = viewer.image.geometry()
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     QApplication.processEvents()
     assert viewer.image.geometry() == before
 
@@ -272,11 +273,11 @@ def test_the_image_does_not_jump_when_the_answer_comes(viewer) -> None:
 def test_findings_are_let_go(viewer) -> None:
     viewer.show_volume(volume())
     found = finding()
-    viewer.show_finding(found)
+    viewer.show_snapshot(Snapshot(finding=found))
     viewer.grab()
     gone = weakref.ref(found.saliency)
     del found
-    viewer.show_finding(None)
+    viewer.show_snapshot(Snapshot())
     gc.collect()
     assert gone() is None
 
@@ -290,7 +291,7 @@ def bar(qtbot) -> SliceBar:
     qtbot.addWidget(made)
     made.resize(500, 48)
     made.set_count(SLICES)
-    made.set_finding(finding())
+    made.show_snapshot(Snapshot(finding=finding()))
     made.show()
     return made
 
@@ -348,14 +349,13 @@ def test_bar_speaks(bar) -> None:
 
 def test_bar_without_a_class_for_no_tumour(bar) -> None:
     table = np.array([[0.7, 0.3]] * 7)
-    bar.set_finding(
-        finding(
-            classes=("glioma", "meningioma"),
-            no_tumour=None,
-            probabilities=np.array([0.6, 0.4]),
-            slice_probabilities=table,
-        )
+    found = finding(
+        classes=("glioma", "meningioma"),
+        no_tumour=None,
+        probabilities=np.array([0.6, 0.4]),
+        slice_probabilities=table,
     )
+    bar.show_snapshot(Snapshot(finding=found))
     bar.setValue(2)
     assert "0.70" in bar.accessibleDescription()
 
@@ -365,7 +365,7 @@ def test_bar_without_a_class_for_no_tumour(bar) -> None:
 
 def test_every_focusable_widget_has_a_name(viewer) -> None:
     viewer.show_volume(volume())
-    viewer.show_finding(finding())
+    viewer.show_snapshot(Snapshot(finding=finding()))
     for widget in viewer.findChildren(QWidget):
         if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             name = QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)

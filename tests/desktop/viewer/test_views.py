@@ -325,7 +325,7 @@ def press(window, *keys) -> None:
 @pytest.fixture
 def shown(window) -> Viewer:
     window.viewer.show_volume(axial())
-    window._middle.setCurrentWidget(window.viewer)
+    window._parts.middle.setCurrentWidget(window.viewer)
     window.viewer.image.setFocus()
     window.actions_.provide("series", True)
     return window.viewer

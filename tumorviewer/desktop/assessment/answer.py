@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from tumorviewer.analysis.finding import Finding
+from tumorviewer.desktop.services.reading import Snapshot
 from tumorviewer.desktop.widgets.bars import Bar, ProbabilityBars, format_percent
 from tumorviewer.desktop.widgets.controls import (
     clear_layout,
@@ -46,7 +49,9 @@ class Answer(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._finding: Finding | None = None
+        self._snapshot = Snapshot()
+        self._probabilities: NDArray[np.float64] | None = None
+        """Those shown last: other maps of the same answer hold the same array."""
         self._class = make_label("", "title")
         self._class.setAccessibleName(tr("Answer"))
         self._scope = make_label("", "secondary")
@@ -82,10 +87,12 @@ class Answer(QWidget):
             layout.addWidget(part)
         layout.addLayout(self._key_slices)
 
-    def show_finding(self, finding: Finding, *, insisted: bool = False) -> None:
+    def show_snapshot(self, snapshot: Snapshot, *, insisted: bool = False) -> None:
         """Show an answer; one outside the model's kind only if the reader `insisted`."""
-        is_other = self._finding is None or finding.probabilities is not self._finding.probabilities
-        self._finding = finding
+        finding = snapshot.finding
+        assert finding is not None
+        is_other = finding.probabilities is not self._probabilities
+        self._snapshot, self._probabilities = snapshot, finding.probabilities
         if is_other:
             self.show_variation(
                 describe_variation(finding, finding.variation) if finding.variation else ""
@@ -115,8 +122,14 @@ class Answer(QWidget):
         self._variation.setText(text)
         self._variation.setVisible(bool(text))
 
-    def set_slice(self, index: int) -> None:
-        self._slice.setText("" if self._finding is None else _slice_words(self._finding, index))
+    def forget(self) -> None:
+        """Let go of what was read: it may be closed."""
+        self._snapshot = Snapshot()
+
+    def show_slice(self, snapshot: Snapshot) -> None:
+        """Say what the model finds on the slice that is shown."""
+        finding = self._snapshot.finding
+        self._slice.setText("" if finding is None else _slice_words(finding, snapshot.slice))
 
     def _show_flags(self, flags: Sequence[str]) -> None:
         clear_layout(self._flags)

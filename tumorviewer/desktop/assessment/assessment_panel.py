@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -9,6 +11,7 @@ from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop.assessment.answer import Answer
 from tumorviewer.desktop.assessment.evidence_panel import EvidencePanel
 from tumorviewer.desktop.assessment.verdict_panel import VerdictPanel
+from tumorviewer.desktop.services.reading import Snapshot
 from tumorviewer.desktop.viewer.map_controls import MapControls
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.controls import (
@@ -37,8 +40,9 @@ class AssessmentPanel(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self._finding: Finding | None = None
-        self._insisted: Finding | None = None
+        self._snapshot = Snapshot()
+        self._insisted: NDArray[np.float64] | None = None
+        """The probabilities that the reader wanted to see although the image is unlike."""
         self.setProperty("role", "panel")
         self.setAccessibleName(tr("Assessment"))
         self.message = Message()
@@ -95,12 +99,15 @@ class AssessmentPanel(QFrame):
         self.message.hide()
         self.progress.show_progress(text, done, total)
 
-    def show_finding(self, finding: Finding) -> None:
-        """Show an answer."""
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Show the answer of a snapshot."""
+        finding = snapshot.finding
+        assert finding is not None
         self.message.hide()
         self.progress.hide()
-        self._finding = finding
-        self.answer.show_finding(finding, insisted=finding.is_outside and not self.hides_class)
+        self._snapshot = snapshot
+        self.answer.show_snapshot(snapshot, insisted=finding.is_outside and not self.hides_class)
+        self.answer.show_slice(snapshot)
         self.maps.show_finding(finding)
         self.model.show_finding(finding)
         self._show_answer(True)
@@ -109,19 +116,24 @@ class AssessmentPanel(QFrame):
     def hides_class(self) -> bool:
         """Whether no class may be shown: it is not the model's kind, and nobody insisted. Who did
         is not asked again for other maps of the same answer."""
-        shown, asked = self._finding, self._insisted
+        shown = self._snapshot.finding
         if shown is None or not shown.is_outside:
             return False
-        return asked is None or asked.probabilities is not shown.probabilities
+        return self._insisted is not shown.probabilities
 
     @property
     def has_answer(self) -> bool:
         """Whether an answer is shown."""
         return not self.answer.isHidden()
 
-    def set_slice(self, index: int) -> None:
+    def forget(self) -> None:
+        """Let go of what was read: it may be closed."""
+        self._snapshot = Snapshot()
+        self.answer.forget()
+
+    def show_slice(self, snapshot: Snapshot) -> None:
         """Say what the model finds on the slice that is shown."""
-        self.answer.set_slice(index)
+        self.answer.show_slice(snapshot)
 
     def _show_answer(self, show: bool) -> None:
         last = len(self._answer_parts) - 1
@@ -129,7 +141,8 @@ class AssessmentPanel(QFrame):
             part.setVisible(show and (at in (0, last) or not self.hides_class))
 
     def _insist(self) -> None:
-        self._insisted = self._finding
+        shown = self._snapshot.finding
+        self._insisted = None if shown is None else shown.probabilities
         self.insisted.emit()
 
 

@@ -17,12 +17,12 @@ from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.desktop.assessment.data_folder import DataFolder, read_picture
 from tumorviewer.desktop.assessment.evidence_panel import EvidencePanel
 from tumorviewer.desktop.services.jobs import BackgroundJob, JobQueue
-from tumorviewer.desktop.services.reading import Reading, Shown
+from tumorviewer.desktop.services.reading import Reading, Snapshot
 from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr, trn
 from tumorviewer.models import ModelCard, bundle
-from tumorviewer.study.types import Placement, Volume
+from tumorviewer.study.types import Placement, Series, Volume
 
 FOLDER = "data_folder"
 """Name of the setting."""
@@ -47,39 +47,35 @@ class EvidenceController(QObject):
         self._jobs = JobQueue(parent=self)
         self._request: int | None = None
         self._found: SimilarCases | None = None
-        self._volume: Volume | None = None
-        self.slice = 0
         panel.similar_wanted.connect(self.ask)
         panel.folder_wanted.connect(self.choose_folder)
         panel.card_wanted.connect(self.show_card)
         reading.inference.overheard.connect(self._hear)
-        reading.shown_changed.connect(self._turn)
-        reading.volume_loaded.connect(self._loaded)
 
-    def show_finding(self, finding: Finding) -> None:
-        """There is an answer on what is shown."""
-        self._panel.show_finding(finding, self._volume)
+    def show_answer(self, snapshot: Snapshot) -> None:
+        """Say in words what the model answers, and how the scan compares with its training."""
+        finding, volume = snapshot.finding, snapshot.volume
+        assert finding is not None
+        self._panel.show_finding(finding, volume)
         card = self._card()
         is_its = card is not None and card.weights.sha256 == finding.model.sha256
         known = card.trust.cohort if card and card.trust and is_its else None
-        shown = self._reading.shown
         sentences: tuple[str, ...] = ()
-        if known is not None and self._volume is not None and shown is not None:
-            sentences = training_cohort.compare_with_cohort(
-                _facts(shown, self._volume, finding), known
-            )
+        if known is not None and volume is not None and snapshot.series is not None:
+            facts = _facts(snapshot.series, volume, finding)
+            sentences = training_cohort.compare_with_cohort(facts, known)
         self._panel.show_cohort(sentences)
 
-    def set_slice(self, index: int) -> None:
-        """Another slice is shown: what was found is of the one before."""
-        self.slice = index
-        if self._found is not None and self._found.slice != index:
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Forget what was found for another slice or volume."""
+        is_other_slice = self._found is not None and self._found.slice != snapshot.slice
+        if snapshot.volume is None or is_other_slice:
             self._forget()
 
     def ask(self) -> None:
         """Find the training cases most like the shown slice."""
-        volume = self._volume
-        if volume is None:
+        snapshot = self._reading.snapshot
+        if snapshot.volume is None:
             return
         try:
             model = self._reading.inference.find_model()
@@ -87,7 +83,8 @@ class EvidenceController(QObject):
             self._panel.say(error.message)
             return
         self._panel.say(tr("Searching…"))
-        self._request = self._reading.inference.submit(FindSimilar(volume, model, self.slice))
+        wanted = FindSimilar(snapshot.volume, model, snapshot.slice)
+        self._request = self._reading.inference.submit(wanted)
 
     def choose_folder(self) -> None:
         """Let the user name the folder of the training data."""
@@ -117,13 +114,6 @@ class EvidenceController(QObject):
         except InputError:
             return None
 
-    def _turn(self, _shown: Shown | None) -> None:
-        self._volume = None
-        self._forget()
-
-    def _loaded(self, volume: Volume) -> None:
-        self._volume = volume
-
     def _forget(self) -> None:
         self._request = self._found = None
         self._jobs.cancel()
@@ -149,7 +139,7 @@ class EvidenceController(QObject):
             return
         told = (finding.saliency.method, finding.saliency.target, finding.key_slices[:1])
         if told == (check.method, check.target, (check.index,)):
-            self._panel.show_finding(finding, self._volume, check)
+            self._panel.show_finding(finding, self._reading.snapshot.volume, check)
 
     def _look_for_pictures(self) -> None:
         """In the model, if it may carry them; else in the site's own folder."""
@@ -202,7 +192,7 @@ def _pictures(model: Path, folder: str, found: SimilarCases, job: BackgroundJob)
     return pictures
 
 
-def _facts(shown: Shown, volume: Volume, finding: Finding) -> training_cohort.Facts:
+def _facts(series: Series, volume: Volume, finding: Finding) -> training_cohort.Facts:
     affine = None if volume.placement is Placement.NONE else volume.affine
-    known = training_cohort.collect_facts(shown.series.tags, affine, volume.array.shape)
+    known = training_cohort.collect_facts(series.tags, affine, volume.array.shape)
     return training_cohort.Facts(known.numbers | finding.inputs, known.words)

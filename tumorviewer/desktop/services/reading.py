@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
-from tumorviewer.desktop.services.inference import InferenceController
+from tumorviewer.analysis.finding import Finding
+from tumorviewer.desktop.services.inference import InferenceController, InferencePhase
 from tumorviewer.desktop.services.library import Library
 from tumorviewer.desktop.services.loading import Loader, Opener, Thumbnails
 from tumorviewer.errors import InputError
@@ -27,6 +28,21 @@ class Shown(NamedTuple):
     @property
     def source(self) -> VolumeReader:
         return self.series.volumes[self.volume]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is being read at one moment; :attr:`Reading.snapshot` makes it, views are given it
+    whole and keep nothing else of it."""
+
+    study: Study | None = None
+    series: Series | None = None
+    volume: Volume | None = None
+    """None until all of its slices are read."""
+    slice: int = 0
+    phase: InferencePhase = InferencePhase.IDLE
+    finding: Finding | None = None
+    """The model's answer so far, on this volume."""
 
 
 class Reading(QObject):
@@ -59,6 +75,9 @@ class Reading(QObject):
         super().__init__(parent)
         self.library = Library()
         self.shown: Shown | None = None
+        self.slice = 0
+        """Index of the slice that the viewer shows."""
+        self._volume: Volume | None = None
         self.inference = inference
         self.opener = Opener(parent=self)
         self.thumbnails = Thumbnails(parent=self)
@@ -72,6 +91,16 @@ class Reading(QObject):
         self._loader.loaded.connect(self._loaded)
         self._loader.failed.connect(self._failed)
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is being read now."""
+        state, shown = self.inference.state, self.shown
+        if shown is None:
+            return Snapshot()
+        return Snapshot(
+            shown.study, shown.series, self._volume, self.slice, state.phase, state.finding
+        )
+
     def open(self, paths: Sequence[Path]) -> None:
         """Open paths beside what is open; the first series of the new ones will be shown."""
         if paths:
@@ -82,6 +111,7 @@ class Reading(QObject):
         if not series.volumes:
             return
         self.shown = Shown(self.library.study_of(series), series, volume)
+        self._volume = None
         self.inference.show(None)
         self.thumbnails.pause(True)
         self.shown_changed.emit(self.shown)
@@ -106,6 +136,12 @@ class Reading(QObject):
         """Try once more to read the shown volume."""
         if self.shown is not None:
             self.show_volume(self.shown.volume)
+
+    def cancel(self) -> None:
+        """Give up what is being opened, loaded or computed."""
+        self.opener.cancel()
+        self.cancel_loading()
+        self.inference.cancel()
 
     def cancel_loading(self) -> None:
         if self._loader.is_busy:
@@ -169,6 +205,7 @@ class Reading(QObject):
 
     def _show_first(self) -> None:
         self._loader.cancel()
+        self._volume = None
         self.inference.show(None)
         self.shown = None
         self.library_changed.emit()
@@ -179,6 +216,7 @@ class Reading(QObject):
 
     def _loaded(self, volume: Volume) -> None:
         self.thumbnails.pause(False)
+        self._volume = volume
         self.volume_loaded.emit(volume)
         if self.shown is not None:
             self.inference.show(volume, id(self.shown.source))

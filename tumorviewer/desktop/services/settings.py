@@ -45,6 +45,7 @@ class Settings(QObject):
 
     changed = Signal(str)
     """Name of the option that has another value."""
+    recent_changed = Signal()
 
     def __init__(self, file: Path | None = None) -> None:
         super().__init__()
@@ -133,3 +134,4 @@ class Settings(QObject):
     def _store_recent(self, entries: list[RecentEntry]) -> None:
         plain = [{"title": entry.title, "paths": list(entry.paths)} for entry in entries]
         self._store.setValue("recent", json.dumps(plain))
+        self.recent_changed.emit()

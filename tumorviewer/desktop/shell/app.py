@@ -114,7 +114,7 @@ def _speak(application: QApplication, chosen: str) -> None:
     spoken = QLocale(language.current_language())
     QLocale.setDefault(spoken)
     if language.current_language() != "en":
-        from tumorviewer.desktop.shell.qt_words import QtWords
+        from tumorviewer.desktop.widgets.qt_words import QtWords
 
         application.installTranslator(QtWords(spoken, application))
 

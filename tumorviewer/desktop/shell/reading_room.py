@@ -11,17 +11,15 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from tumorviewer.desktop.assessment.verdict_panel import VerdictPanel
-from tumorviewer.desktop.services.autosave import Autosave
+from tumorviewer.desktop.services.autosave import Autosave, ReadingPosition
 from tumorviewer.desktop.services.batch_queue import BatchQueue
 from tumorviewer.desktop.services.finding_recorder import FindingRecorder
 from tumorviewer.desktop.services.reading import Reading, Shown
 from tumorviewer.desktop.services.records_executor import RecordsExecutor
 from tumorviewer.desktop.services.register import StudyRegister
 from tumorviewer.desktop.services.verdict_controller import StudyRecord, VerdictController
-from tumorviewer.desktop.shell.places import ReadingPosition
-from tumorviewer.desktop.shell.site_tab import SiteTab
+from tumorviewer.desktop.shell.page_tabs import SiteTab, TrainingTab
 from tumorviewer.desktop.shell.tabs import StudyTabs
-from tumorviewer.desktop.shell.training_tab import TrainingTab
 from tumorviewer.desktop.worklist.priors import PriorList
 from tumorviewer.desktop.worklist.refused_list import describe_refused
 from tumorviewer.desktop.worklist.worklist_page import WorklistPage
@@ -30,7 +28,7 @@ from tumorviewer.language import later, tr
 from tumorviewer.models import bundle
 from tumorviewer.records import WorklistEntry, WorklistQuery
 from tumorviewer.records.identity import volume_key
-from tumorviewer.study.types import Refused, Study, Volume
+from tumorviewer.study.types import Refused, Study
 
 if TYPE_CHECKING:
     from tumorviewer.desktop.viewer.viewer import Viewer
@@ -86,7 +84,7 @@ class ReadingRoom(QWidget):
         layout.addWidget(self._pages, 1)
         self.tabs.hide()
         self._connect_records()
-        reading.shown_changed.connect(self._unsettle)  # before the viewer turns
+        self._connect_tabs()
 
     def start(self) -> None:
         """Open the records; nothing waits for it."""
@@ -241,14 +239,8 @@ class ReadingRoom(QWidget):
 
     # What is read
 
-    def follow_reading(self) -> None:
-        """Follow what is shown, after the parts that show it."""
-        reading = self._reading
-        reading.library_changed.connect(self._library_changed)
-        reading.shown_changed.connect(self._shown_changed)
-        reading.returned.connect(self._turn_to)
-        reading.volume_loaded.connect(self._loaded)
-        reading.load_failed.connect(lambda _: self._look_at_files())
+    def _connect_tabs(self) -> None:
+        self._reading.returned.connect(self._turn_to)
         self._viewer.sliceChanged.connect(self._slice_changed)
         self.tabs.worklist_wanted.connect(self.show_worklist)
         self.tabs.study_wanted.connect(self._turn_to)
@@ -269,14 +261,15 @@ class ReadingRoom(QWidget):
         self._reading.open(paths)
         self.list_again()  # they may have changed, or gone
 
-    def _look_at_files(self) -> None:
+    def check_files(self) -> None:
         """What is shown cannot be read: its files may have changed, or gone."""
         entry = self.register.entry(self._reading.shown.study) if self._reading.shown else None
         if entry is not None:
             look = partial(_paths, entry.id)
             self.executor.ask(look, lambda _: self.list_again())
 
-    def _library_changed(self) -> None:
+    def show_library(self) -> None:
+        """Have a tab for each open study, and enter what is new."""
         studies = self._reading.library.studies
         self.tabs.show_studies(studies)
         self.register.keep(self._reading.library)
@@ -295,10 +288,12 @@ class ReadingRoom(QWidget):
                 self._restore_slice()
         self.autosave.touch()
 
-    def _unsettle(self) -> None:
+    def leave_volume(self) -> None:
+        """The viewer turns to another volume: its slices are no place of the reader yet."""
         self._is_settled = False
 
-    def _shown_changed(self, shown: Shown | None) -> None:
+    def turn_to(self, shown: Shown | None) -> None:
+        """Read another study, or none."""
         entry = self.register.entry(shown.study) if shown else None
         self.verdicts.turn_to(entry)
         if shown is not None:
@@ -308,7 +303,8 @@ class ReadingRoom(QWidget):
         elif self.worklist.model.entries:
             self.show_worklist()
 
-    def _loaded(self, _volume: Volume) -> None:
+    def settle(self) -> None:
+        """The volume is loaded: back to the slice where the reader was."""
         self._restore_slice()
         self._is_settled = True
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tumorviewer.desktop.shell.actions import Actions
     from tumorviewer.desktop.viewer.viewer import Viewer
 
+OPACITY_STEP = 0.1
 SLABS = (0.0, 5.0, 10.0, 20.0, 40.0)
 """Thickness of the maximum intensity projection, mm; 0 is none."""
 
@@ -38,7 +39,17 @@ class ViewActions:
             name: lambda layout=layout: self._viewer.show_layout(layout)
             for name, layout in LAYOUTS.items()
         }
+        viewer = self._viewer
         return shown | {
+            "toggle_map": viewer.toggle_map,
+            "more_opaque": lambda: viewer.set_opacity(viewer.opacity() + OPACITY_STEP),
+            "less_opaque": lambda: viewer.set_opacity(viewer.opacity() - OPACITY_STEP),
+            "next_window": self._next_window,
+            "reset_view": viewer.reset_view,
+            "previous_slice": viewer.previous_slice,
+            "next_slice": viewer.next_slice,
+            "first_slice": lambda: viewer.set_slice(0),
+            "last_slice": lambda: viewer.set_slice(viewer.state.count - 1),
             "fit": lambda: self._state.reset_place(),
             "one_to_one": lambda: self._panes.active.zoom_to_pixels(),
             "invert": self._invert,
@@ -73,6 +84,13 @@ class ViewActions:
         for name, each in LAYOUTS.items():
             self._actions[name].setChecked(layout == each)
         self._actions["toggle_map"].setChecked(layout.has_map)
+
+    def _next_window(self) -> None:
+        windows = self._viewer.windows()
+        if windows:
+            current = self._viewer.state.window
+            at = windows.index(current) if current in windows else -1
+            self._viewer.set_window(windows[(at + 1) % len(windows)])
 
     def _invert(self) -> None:
         inverted = not self._state.is_inverted

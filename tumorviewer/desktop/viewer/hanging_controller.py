@@ -33,10 +33,7 @@ class HangingController(QObject):
         self._companions = Companions(reading.side_loader, self)
         reading.arrange = lambda studies: self._load().arranged(studies)
         reading.turned.connect(self._hang)
-        reading.shown_changed.connect(self._shown_changed)
-        reading.library_changed.connect(self._want)
-        reading.volume_loaded.connect(self._apply_window)
-        viewer.layoutChanged.connect(self._want)
+        viewer.layoutChanged.connect(self.show_companions)
         viewer.volume_bar.wanted.connect(reading.show_volume)
         self._companions.begun.connect(self._begun)
         self._companions.loaded.connect(self._loaded)
@@ -45,7 +42,7 @@ class HangingController(QObject):
     def set_fusing(self, on: bool) -> None:
         """Lay the next series over the shown one, or take it away."""
         self._is_fusing = on
-        self._want()
+        self.show_companions()
 
     # Protocols
 
@@ -79,9 +76,10 @@ class HangingController(QObject):
             self._window = protocol.window
             self._viewer.show_layout(protocol.layout)
             if self._viewer.state.volume is not None and self._viewer.state.is_complete:
-                self._apply_window(self._viewer.state.volume)
+                self.apply_window(self._viewer.state.volume)
 
-    def _apply_window(self, volume: Volume) -> None:
+    def apply_window(self, volume: Volume) -> None:
+        """Show a volume in the window of its protocol, once."""
         window, self._window = self._window, None
         if isinstance(window, str):
             named = (one for one in list_windows(volume) if one.name == window)
@@ -91,13 +89,15 @@ class HangingController(QObject):
 
     # What is beside the shown series
 
-    def _shown_changed(self, shown: Shown | None) -> None:
+    def turn_to(self, shown: Shown | None) -> None:
+        """Another volume is shown, or none."""
         volumes = () if shown is None else shown.series.volumes
         labels = [translate_label(volume.label) for volume in volumes]
         self._viewer.volume_bar.show_volumes(labels, 0 if shown is None else shown.volume)
-        self._want()
+        self.show_companions()
 
-    def _want(self) -> None:
+    def show_companions(self) -> None:
+        """Load what the layout shows beside the shown series, and let go of the rest."""
         shown = self._reading.shown
         wanted = {*self._viewer.shown_layout.series, *([FUSED] if self._is_fusing else [])}
         numbers = tuple(sorted(wanted)) if shown is not None else ()

@@ -51,11 +51,11 @@ class MapChecks(QObject):
         self._asked: tuple[int, _Map] | None = None
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._ask)
-        inference.changed.connect(self._follow)
         inference.overheard.connect(self._hear)
         viewer.sliceChanged.connect(lambda _: self.rest())
 
-    def _follow(self, state: InferenceState) -> None:
+    def follow(self, state: InferenceState) -> None:
+        """Something is new of the model's answer."""
         sha256 = state.finding.model.sha256 if state.finding else ""
         if self._of[0] is not self._inference.volume or self._of[1] != sha256:
             self._of = self._inference.volume, sha256

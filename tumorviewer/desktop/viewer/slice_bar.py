@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSlider, QToolTip, QWidget
 
 from tumorviewer.analysis.finding import Finding
+from tumorviewer.desktop.services.reading import Snapshot
 from tumorviewer.imaging.colormap import choose_class_colour
 from tumorviewer.language import later, number, tr
 
@@ -33,7 +34,7 @@ class SliceBar(QSlider):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._finding: Finding | None = None
+        self._snapshot = Snapshot()
         self._probability: dict[int, float] = {}
         self._still: QPixmap | None = None
         self.setAccessibleName(tr("Slice"))
@@ -57,9 +58,9 @@ class SliceBar(QSlider):
         self._describe()
         self._redraw()
 
-    def set_finding(self, finding: Finding | None) -> None:
-        """Draw the finding's probabilities; None draws a bare slider."""
-        self._finding = finding
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Draw the probabilities of a finding; without one, a bare slider."""
+        self._snapshot, finding = snapshot, snapshot.finding
         self._probability = {} if finding is None else collect_tumour_probabilities(finding)
         self._describe()
         self._redraw()
@@ -67,14 +68,14 @@ class SliceBar(QSlider):
     def _describe(self) -> None:
         count = self.maximum() + 1
         text = tr("Slice {n} of {count}", n=self.value() + 1, count=count)
-        if self._finding is not None:
+        if self._snapshot.finding is not None:
             text += f": {self._judgement(self.value())}"
         self.setAccessibleDescription(text)
 
     def _judgement(self, index: int) -> str:
         if index not in self._probability:
             return tr("not judged")
-        deciding = self._finding is not None and index in self._finding.key_slices
+        deciding = self._snapshot.finding is not None and index in self._snapshot.finding.key_slices
         share = number(self._probability[index], ".2f")
         text = tr("probability of a tumour {share}", share=share)
         return text + tr(", deciding slice") if deciding else text
@@ -121,14 +122,14 @@ class SliceBar(QSlider):
         track, palette = self._track(), self.palette()
         painter.fillRect(track, palette.base())
         self._draw_title(painter, track)
-        if self._finding is not None:
+        if self._snapshot.finding is not None:
             self._draw_scale(painter, track)
-            self._draw_curve(painter, track, self._finding)
+            self._draw_curve(painter, track, self._snapshot.finding)
         painter.setPen(palette.color(QPalette.ColorRole.Mid))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(track)
-        if self._finding is not None:
-            self._draw_marks(painter, track, self._finding)
+        if self._snapshot.finding is not None:
+            self._draw_marks(painter, track, self._snapshot.finding)
         painter.end()
         return still
 
@@ -147,7 +148,7 @@ class SliceBar(QSlider):
     def _draw_title(self, painter: QPainter, track: QRectF) -> None:
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
         box = QRectF(6, track.top(), self._title_width(), track.height())
-        text = tr(_BARE_TITLE if self._finding is None else _TITLE)
+        text = tr(_BARE_TITLE if self._snapshot.finding is None else _TITLE)
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
     def _draw_scale(self, painter: QPainter, track: QRectF) -> None:
@@ -227,7 +228,7 @@ class SliceBar(QSlider):
         if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
             index = self.index_at(event.pos().x())
             text = tr("Slice {n}", n=index + 1)
-            if self._finding is not None:
+            if self._snapshot.finding is not None:
                 text += f": {self._judgement(index)}"
             QToolTip.showText(event.globalPos(), text, self)
             return True

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tumorviewer.analysis.finding import Finding
 from tumorviewer.analysis.trust.map_verdict import MapCheck
+from tumorviewer.desktop.services.reading import Snapshot
 from tumorviewer.desktop.viewer.cine import Cine
 from tumorviewer.desktop.viewer.colour_bar import ColourBar
 from tumorviewer.desktop.viewer.gestures import HINTS
@@ -64,7 +64,7 @@ class Viewer(QWidget):
         self._opacity_text = QLabel(self)
         self.shown_layout = SIDE_BY_SIDE
         self._layout_with_map = SIDE_BY_SIDE
-        self._finding: Finding | None = None
+        self._snapshot = Snapshot()
         self._fused: Volume | None = None
         self._fused_line = ""
         self._saliency: SaliencyView | None = None
@@ -86,7 +86,7 @@ class Viewer(QWidget):
             self.cine.stop()
         same = volume is not None and self.state.volume is not None
         if not (same and volume.array is self.state.volume.array):  # type: ignore[union-attr]
-            self.show_finding(None)
+            self.show_snapshot(Snapshot())
         self.image.message = tr(NO_VOLUME) if volume is None else ""
         count = 0 if volume is None else len(volume.array)
         self.slice_bar.set_count(count)
@@ -117,10 +117,10 @@ class Viewer(QWidget):
         self._caption()
         self._draw_saliency()
 
-    def show_finding(self, finding: Finding | None) -> None:
-        """Show a model's finding of the volume; None takes it away."""
-        self._finding = finding
-        self.slice_bar.set_finding(finding)
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Show the model's finding of the volume, if there is one, in the image and beside it."""
+        self._snapshot = snapshot
+        self.slice_bar.show_snapshot(snapshot)
         self._draw_saliency()
 
     def show_checks(self, checks: Mapping[int, MapCheck]) -> None:
@@ -292,7 +292,7 @@ class Viewer(QWidget):
 
     def _draw_saliency(self) -> None:
         """Make layout, finding and opacity visible."""
-        finding = self._finding
+        finding = self._snapshot.finding
         saliency = None if finding is None else finding.saliency
         view = None
         if finding is not None and saliency is not None:
