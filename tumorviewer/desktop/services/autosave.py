@@ -94,7 +94,7 @@ class ReadingPosition:
     """Where the reader is in one study."""
 
     volume: str = ""
-    """As :func:`tumorviewer.records.identify_study.volume_key` says."""
+    """As :func:`tumorviewer.records.identity.volume_key` says."""
     slices: dict[str, int] = field(default_factory=dict)
 
     @classmethod
