@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -102,6 +103,24 @@ class StartPage(QWidget):
     def draw(self) -> None:
         """Draw the icon in the colours of now."""
         self._icon.setPixmap(theme.draw_icon("drop", theme.current_colours().secondary, 48))
+
+
+class RecentMenu(QMenu):
+    """What was opened before, in the menu bar."""
+
+    chosen = Signal(RecentEntry)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(tr("Open recent"), parent)
+
+    def show_recent(self, entries: Sequence[RecentEntry], hide_names: bool) -> None:
+        """List what was opened before."""
+        self.clear()
+        for number, entry in enumerate(entries, 1):
+            title = tr("Recent study {n}", n=number) if hide_names else entry.title
+            action = self.addAction(title.replace("&", "&&"))
+            action.triggered.connect(lambda _=False, entry=entry: self.chosen.emit(entry))
+        self.setEnabled(bool(entries))
 
 
 class MessagePage(QWidget):

@@ -11,7 +11,6 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
-    QMenu,
     QWidget,
 )
 
@@ -32,6 +31,7 @@ from tumorviewer.desktop.shell.palette import Palette
 from tumorviewer.desktop.shell.reading_presenter import ReadingPresenter
 from tumorviewer.desktop.shell.reading_room import ReadingRoom
 from tumorviewer.desktop.shell.settings_dialog import SettingsDialog
+from tumorviewer.desktop.shell.start_page import RecentMenu
 from tumorviewer.desktop.shell.view_actions import ViewActions
 from tumorviewer.desktop.shell.window_parts import WindowParts
 from tumorviewer.desktop.viewer.hanging_controller import HangingController
@@ -95,7 +95,8 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.room)
         self.setStatusBar(self.status)
         menus = self.actions_.fill_menus(self)
-        self._recent_menu = QMenu(tr("Open recent"), self)
+        self._recent_menu = RecentMenu(self)
+        self._recent_menu.chosen.connect(self._open_recent)
         menus["File"].insertMenu(self.actions_["close_study"], self._recent_menu)
         self.addToolBar(self.actions_.tool_bar())
         self.setMinimumSize(QSize(1000, 600).boundedTo(self.screen().availableSize()))
@@ -214,12 +215,7 @@ class MainWindow(QMainWindow):
     def _show_recent(self) -> None:
         entries = self._settings.recent()
         self.start_page.show_recent(entries, self._hides_patient)
-        self._recent_menu.clear()
-        for number, entry in enumerate(entries, 1):
-            title = tr("Recent study {n}", n=number) if self._hides_patient else entry.title
-            action = self._recent_menu.addAction(title.replace("&", "&&"))
-            action.triggered.connect(lambda _=False, entry=entry: self._open_recent(entry))
-        self._recent_menu.setEnabled(bool(entries))
+        self._recent_menu.show_recent(entries, self._hides_patient)
 
     # Beginning and end
 
