@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,17 @@ from tumorviewer.records import Records
 from tumorviewer.resources import resource_path
 from tumorviewer.study import open_paths
 from tumorviewer.study.types import Opened
+
+PATIENCE_MS = 60_000
+"""What a busy machine may take; what a test waits for comes long before on an idle one."""
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Waits for what happens, however long that takes here."""
+    for name in ("waitUntil", "waitSignal", "waitExposed", "waitActive", "waitCallback"):
+        setattr(qtbot, name, partial(getattr(qtbot, name), timeout=PATIENCE_MS))
+    return qtbot
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +120,7 @@ def opened_room(qtbot, window, client, monkeypatch):
     monkeypatch.setattr("tumorviewer.desktop.shell.reading_room._labels", lambda _: LABELS)
     client.ready()
     window.room.start()
-    qtbot.waitUntil(lambda: window.room.executor.is_open, timeout=20_000)
+    qtbot.waitUntil(lambda: window.room.executor.is_open)
     pump(qtbot, window.room)
     yield window.room
     window.room.close_records()
@@ -123,7 +135,7 @@ def room(qtbot, played, opened_room):
     (played / "hold").unlink(missing_ok=True)
     for run in RunStore().running():
         run.fit.stop(at_once=True)
-        qtbot.waitUntil(lambda run=run: not run.fit.is_running(), timeout=10_000)
+        qtbot.waitUntil(lambda run=run: not run.fit.is_running())
     opened_room.close_records()
     from tumorviewer.desktop.training import job as jobs
 

@@ -191,4 +191,4 @@ def pump(qtbot, room) -> None:
     for _ in range(3):
         done: list[object] = []
         room.executor.ask(lambda _: None, done.append)
-        qtbot.waitUntil(lambda done=done: bool(done), timeout=10_000)
+        qtbot.waitUntil(lambda done=done: bool(done))

@@ -441,9 +441,7 @@ def test_marks_come_back_from_the_records_without_the_window_having_closed(
     assert [one.details["what"] for one in noted] == ["view as picture", "marks as text"]
     window.reading.close_all()
     window.open([study_folder])
-    qtbot.waitUntil(
-        lambda: window.annotations.book is not None and marks(window) == left, timeout=9000
-    )
+    qtbot.waitUntil(lambda: window.annotations.book is not None and marks(window) == left)
     assert window.annotations.panel.list.count() == 2
     assert kept in marks(window)
 
@@ -462,7 +460,7 @@ def test_what_cannot_be_kept_is_said_and_tried_again(
     keeper = window.annotations.book.findChild(AnnotationWriter)
     keeper._retry.setInterval(0)
     keeper._retry.start()
-    qtbot.waitUntil(lambda: not window.annotations.panel.trouble.isVisible(), timeout=5000)
+    qtbot.waitUntil(lambda: not window.annotations.panel.trouble.isVisible())
     assert store.of(room.register.entries()[0].id) == [mark]
 
 

@@ -43,7 +43,7 @@ def three(qtbot, window, room, client, study, card):
 
 
 def asked(qtbot, client, count: int) -> None:
-    qtbot.waitUntil(lambda: len(client.requests) == count, timeout=20_000)
+    qtbot.waitUntil(lambda: len(client.requests) == count)
 
 
 def test_reasons_of_what_was_refused_are_shown_and_stay(qtbot, three, client):
@@ -55,7 +55,7 @@ def test_reasons_of_what_was_refused_are_shown_and_stay(qtbot, three, client):
     client.answer()
     asked(qtbot, client, 3)
     client.answer()
-    qtbot.waitUntil(three.worklist.batch.isHidden, timeout=10_000)
+    qtbot.waitUntil(three.worklist.batch.isHidden)
     pump(qtbot, three)
     assert [row[4] for row in rows(three)] == ["Not analysed", "Glioma", "Glioma"]
     model = three.worklist.model
@@ -72,7 +72,7 @@ def test_a_fault_of_the_worker_is_not_held_against_the_volume(qtbot, three, clie
     client.answer()
     asked(qtbot, client, 3)
     client.answer()
-    qtbot.waitUntil(three.worklist.batch.isHidden, timeout=10_000)
+    qtbot.waitUntil(three.worklist.batch.isHidden)
     assert "failed unexpectedly" in visible_text(three.worklist)
     pump(qtbot, three)
     assert rows(three)[0][:1] + rows(three)[0][4:5] == ["New", ""]
@@ -85,14 +85,14 @@ def test_a_model_that_is_removed_stops_the_batch_until_it_is_back(qtbot, three, 
     gone = InputError("model", "The model has gone.", "Import it again.")
     known, card[0] = card[0], gone
     client.fail("The model has gone. Import it again.")
-    qtbot.waitUntil(lambda: "Paused" in three.worklist.batch.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "Paused" in three.worklist.batch.text())
     assert "The model has gone. Import it again." in visible_text(three.worklist)
     card[0] = known
     QTest.mouseClick(three.worklist.batch.pause, Qt.MouseButton.LeftButton)
     for number in (2, 3, 4):
         asked(qtbot, client, number)
         client.answer()
-    qtbot.waitUntil(three.worklist.batch.isHidden, timeout=10_000)
+    qtbot.waitUntil(three.worklist.batch.isHidden)
     pump(qtbot, three)
     assert [row[0] for row in rows(three)] == ["Analysed"] * 3
 
@@ -104,7 +104,7 @@ def test_two_windows_share_one_batch(qtbot, window, room, client, study, card):
         room.show_worklist()
         with other.queue.judging(3), other.queue.judging(1), other.queue.judging(2):
             drop(window, mime(study(1, count=3).parent))
-            qtbot.waitUntil(lambda: other.queue.wanted().studies == {1, 2, 3}, timeout=10_000)
+            qtbot.waitUntil(lambda: other.queue.wanted().studies == {1, 2, 3})
             newest, second, _ = other.worklist.find()
             pump(qtbot, room)
             assert not client.requests
@@ -115,8 +115,8 @@ def test_two_windows_share_one_batch(qtbot, window, room, client, study, card):
             assert len(client.last.volume.array) == 3
             assert newest.id not in other.queue.wanted().studies
             client.answer()
-            qtbot.waitUntil(lambda: other.queue.wanted().studies == {second.id}, timeout=10_000)
+            qtbot.waitUntil(lambda: other.queue.wanted().studies == {second.id})
         asked(qtbot, client, 3)
         client.answer()
-        qtbot.waitUntil(room.worklist.batch.isHidden, timeout=10_000)
+        qtbot.waitUntil(room.worklist.batch.isHidden)
         assert other.queue.wanted().studies == frozenset()

@@ -52,7 +52,7 @@ def read(qtbot, window, room, client, study):
 
 def open_again(qtbot, window, *paths: Path) -> str:
     """Answers what is said of it."""
-    with qtbot.waitSignal(window.reading.updated, timeout=10_000) as said:
+    with qtbot.waitSignal(window.reading.updated) as said:
         window.open(list(paths))
     pump(qtbot, window.room)
     qtbot.waitUntil(lambda: window.viewer.state.is_complete)
@@ -91,7 +91,7 @@ def test_a_further_series_appears_and_the_reader_stays_where_he_was(
     assert stays(window)
     assert len(rows(room)) == 1
     window.reading.step_series(1)
-    qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(client.requests) == 2)
     assert window.reading.shown.series.title == "FLAIR"
 
 
@@ -101,7 +101,7 @@ def test_a_series_that_has_grown_is_read_anew_in_its_place(qtbot, window, room, 
                    StudyInstanceUID="1.2.1", SeriesInstanceUID="1.2.1.4")  # fmt: skip
     assert open_again(qtbot, window, read) == "Opened again: 1 series changed."
     assert listed(window) == [("T1", "MR · 7 slices")]
-    qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(client.requests) == 2)
     assert len(client.last.volume.array) == 7
     assert stays(window)
     assert rows(room)[0][0] == "Analysed"
@@ -162,12 +162,12 @@ def test_a_part_opened_alone_changes_nothing(qtbot, window, read):
 def test_files_that_are_new_others_and_gone(qtbot, window, room, tmp_path, client):
     folder = nifti(tmp_path / "files", "x_t1", "x_t2", "x_flair")
     window.open([folder])
-    qtbot.waitUntil(lambda: window.viewer.state.volume is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
     (folder / "x_t2.nii.gz").unlink()
     shutil.copy(folder / "x_t1.nii.gz", folder / "x_t1ce.nii.gz")
     nifti(folder, "x_flair")
     drop(window, mime(folder))
-    qtbot.waitUntil(lambda: "Opened again" in window.status.currentMessage(), timeout=10_000)
+    qtbot.waitUntil(lambda: "Opened again" in window.status.currentMessage())
     said = window.status.currentMessage()
     assert said == "Opened again: 1 series new, 1 series changed, 1 series gone."
     assert [(title, detail.split(" · ")[1:]) for title, detail in listed(window)] == [

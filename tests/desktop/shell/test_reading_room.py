@@ -54,9 +54,9 @@ def rows(room) -> list[list[str]]:
 def open_and_wait(qtbot, window, path: Path) -> None:
     before = len(window.room.register.entries())
     window.open([path])
-    qtbot.waitUntil(lambda: len(window.room.register.entries()) > before, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.room.register.entries()) > before)
     qtbot.waitUntil(lambda: window.viewer.state.is_complete)
-    qtbot.waitUntil(lambda: window.room.verdicts.case is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.room.verdicts.case is not None)
 
 
 def answered(qtbot, window, client) -> None:
@@ -102,7 +102,7 @@ def test_enter_opens_and_tabs_go_between_studies_where_one_was(qtbot, window, ro
     qtbot.waitUntil(lambda: room.shows_worklist)
     room.worklist.table.choose([0])
     QTest.keyClick(room.worklist.table, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: len(window.reading.library.studies) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.reading.library.studies) == 1)
     qtbot.waitUntil(lambda: not room.shows_worklist)
 
 
@@ -177,15 +177,15 @@ def test_records_that_cannot_be_used_leave_the_rest_working(
     (folder / "opening.lock").mkdir()  # nobody can open them now
     client.ready()
     window.room.start()
-    qtbot.waitUntil(lambda: window.room.executor.problem is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.room.executor.problem is not None)
     window.open([study(1)])
-    qtbot.waitUntil(lambda: len(client.requests) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(client.requests) == 1)
     answered(qtbot, window, client)
     window.room.show_worklist()
     assert "The worklist cannot be used" in visible_text(window.room.worklist)
     window.actions_["verdict_first"].trigger()
     window.open([study(2)])
-    qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(client.requests) == 2)
     client.answer()
     assert not window.assessment.has_answer
     assert "Your verdict cannot be written" in visible_text(window.assessment)
@@ -198,7 +198,7 @@ def test_records_that_cannot_be_used_leave_the_rest_working(
     window.room.show_worklist()
     (folder / "opening.lock").rmdir()
     QTest.mouseClick(window.room.worklist.message.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.room.executor.is_open, timeout=20_000)
+    qtbot.waitUntil(lambda: window.room.executor.is_open)
     assert "damaged" in window.room.worklist.notice.text()
     window.room.close_records()
 
@@ -216,7 +216,7 @@ def test_files_that_go_or_change_are_said_where_they_are_asked_for(
     for path in more.iterdir():
         path.write_bytes(path.read_bytes() + b"\0\0")
     window.reading.show_series(second if second.uid.endswith("5") else first)
-    qtbot.waitUntil(lambda: "changed since it was opened" in visible_text(window), timeout=10_000)
+    qtbot.waitUntil(lambda: "changed since it was opened" in visible_text(window))
     pump(qtbot, room)
     assert rows(room)[0][0] == "New · files changed"
     window.actions_["close_all"].trigger()
@@ -225,7 +225,7 @@ def test_files_that_go_or_change_are_said_where_they_are_asked_for(
     qtbot.waitUntil(lambda: room.shows_worklist)
     room.worklist.table.choose([0])
     QTest.keyClick(room.worklist.table, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "Nothing here can be shown" in visible_text(window), timeout=10_000)
+    qtbot.waitUntil(lambda: "Nothing here can be shown" in visible_text(window))
     pump(qtbot, room)
     assert rows(room)[0][0] == "New · files gone"
 
@@ -248,27 +248,27 @@ def test_a_dropped_folder_is_judged_in_order_paused_and_gone_on_with(
     oldest, *_ = [study(n, count=2 + n, date=f"2025030{n}") for n in (1, 2, 3)]
     room.show_worklist()
     drop(window, mime(oldest.parent))
-    qtbot.waitUntil(lambda: len(client.requests) == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: len(client.requests) == 1)
     assert len(client.last.volume.array) == 5  # the newest first
     assert "Analysing study 1 of 3" in visible_text(room.worklist) + room.worklist.batch.text()
     client.answer()
-    qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(client.requests) == 2)
     QTest.mouseClick(room.worklist.batch.pause, Qt.MouseButton.LeftButton)
     assert room.worklist.batch.text().startswith("Paused")
     assert client.cancelled == [2]
     pump(qtbot, room)
     assert [row[0] for row in rows(room)] == ["Analysed", "New", "New"]
     QTest.mouseClick(room.worklist.batch.pause, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(client.requests) == 3, timeout=10_000)
+    qtbot.waitUntil(lambda: len(client.requests) == 3)
     assert len(client.last.volume.array) == 4
     window.open([oldest])  # the reader wants it now
-    qtbot.waitUntil(lambda: len(client.requests) == 4, timeout=10_000)
+    qtbot.waitUntil(lambda: len(client.requests) == 4)
     assert 3 in client.cancelled
     assert client.last.method is not None
     client.answer()
-    qtbot.waitUntil(lambda: len(client.requests) == 5, timeout=10_000)
+    qtbot.waitUntil(lambda: len(client.requests) == 5)
     client.answer()
-    qtbot.waitUntil(room.worklist.batch.isHidden, timeout=20_000)
+    qtbot.waitUntil(room.worklist.batch.isHidden)
     pump(qtbot, room)
     assert [row[0] for row in rows(room)] == ["Analysed"] * 3
     found = room.executor._records

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMessageBox
 
 from tests.desktop.shell.test_accessible import nameless
 from tests.desktop.shell.test_window import visible_text
-from tests.desktop.training.test_training_tab import PATIENCE, click, prepare, send
+from tests.desktop.training.test_training_tab import click, prepare, send
 from tumorviewer.desktop.training import deleting
 from tumorviewer.desktop.training.run_store import RunStore
 from tumorviewer.models import comparison
@@ -30,7 +30,7 @@ def trash(tmp_path, monkeypatch):
 def asked(qtbot, workspace) -> QMessageBox:
     """The question, as soon as it is there."""
     boxes = workspace.findChildren
-    qtbot.waitUntil(lambda: any(one.isVisible() for one in boxes(QMessageBox)), **PATIENCE)
+    qtbot.waitUntil(lambda: any(one.isVisible() for one in boxes(QMessageBox)))
     return next(one for one in boxes(QMessageBox) if one.isVisible())
 
 
@@ -45,7 +45,7 @@ def noted(qtbot, workspace) -> list[dict]:
         lambda records: [one.details for one in records.trail.entries() if one.action == "deleted"],
         found.append,
     )
-    qtbot.waitUntil(lambda: bool(found), **PATIENCE)
+    qtbot.waitUntil(lambda: bool(found))
     return found[0]
 
 
@@ -53,7 +53,7 @@ def trained(qtbot, window, workspace) -> None:
     send(qtbot, window, workspace)
     prepare(qtbot, workspace)
     click(workspace.settings.start)
-    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text())
 
 
 def test_a_run_goes_to_the_trash_by_keys_and_its_model_in_use_stays(
@@ -67,10 +67,10 @@ def test_a_run_goes_to_the_trash_by_keys_and_its_model_in_use_stays(
     trained(qtbot, window, workspace)
     workspace.steps.setCurrentWidget(workspace.promotion)
     page = workspace.promotion
-    qtbot.waitUntil(lambda: page.reason.isVisible(), **PATIENCE)
+    qtbot.waitUntil(lambda: page.reason.isVisible())
     QTest.keyClicks(page.reason, "For the test.")
     click(page.override)
-    qtbot.waitUntil(lambda: "is in use now" in visible_text(page), **PATIENCE)
+    qtbot.waitUntil(lambda: "is in use now" in visible_text(page))
     (run,) = RunStore().sets()[0].runs()
     tree = workspace.list.tree
     tree.setFocus()
@@ -88,7 +88,7 @@ def test_a_run_goes_to_the_trash_by_keys_and_its_model_in_use_stays(
     assert run.folder.is_dir()
     QTest.keyClick(tree, Qt.Key.Key_Delete)
     answer(asked(qtbot, workspace), "Delete")
-    qtbot.waitUntil(lambda: "is in the trash." in workspace.notice.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "is in the trash." in workspace.notice.text())
     assert not run.folder.exists()
     assert (trash / "001" / "bundle" / "card.json").is_file()
     assert Catalogue().find("random").is_dir()
@@ -119,7 +119,7 @@ def test_a_data_set_leaves_with_its_pictures_and_without_a_trash_it_is_gone(
         "To be deleted: the pictures that were written for it, its audit; " in box.informativeText()
     )
     answer(box, "Delete")
-    qtbot.waitUntil(lambda: "is deleted." in workspace.notice.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "is deleted." in workspace.notice.text())
     assert RunStore().sets() == ()
     assert not pictures.exists()
     assert "There is nothing to train on yet" in visible_text(workspace)
@@ -134,12 +134,12 @@ def test_a_folder_of_the_users_own_stays(qtbot, window, room, workspace, tmp_pat
     (own / "picture.png").write_bytes(b"mine")
     room.training.enter()
     workspace.add_folder(own)
-    qtbot.waitUntil(workspace.data.open.isVisible, **PATIENCE)
+    qtbot.waitUntil(workspace.data.open.isVisible)
     click(workspace.list.delete)
     box = asked(qtbot, workspace)
     assert f"The pictures stay, as they are your own: {own}" in box.informativeText()
     answer(box, "Delete")
-    qtbot.waitUntil(lambda: RunStore().sets() == (), **PATIENCE)
+    qtbot.waitUntil(lambda: RunStore().sets() == ())
     assert (own / "picture.png").read_bytes() == b"mine"
 
 
@@ -164,14 +164,14 @@ def test_what_runs_or_is_joined_stays_and_what_to_do_is_said(
     prepare(qtbot, workspace)
     (played / "hold").touch()
     click(workspace.settings.start)
-    qtbot.waitUntil(lambda: "1 of 3 epochs" in workspace.run.stage.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "1 of 3 epochs" in workspace.run.stage.text())
     click(workspace.list.delete)
     assert "It is being trained, measured or compared. Pause it" in workspace.notice.text()
     assert not any(one.isVisible() for one in workspace.findChildren(QMessageBox))
     (run,) = data.runs()
     assert json.loads((run.folder / "arguments.json").read_text())
     (played / "hold").unlink()
-    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text())
 
 
 def test_the_loss_of_the_locked_test_set_is_said(tmp_path, monkeypatch):

@@ -19,7 +19,6 @@ from tumorviewer.desktop.training.run_store import RunState, RunStore
 from tumorviewer.models import promotion
 from tumorviewer.models.catalogue import Catalogue
 
-PATIENCE = {"timeout": 30_000}
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
@@ -31,15 +30,15 @@ def click(button) -> None:
 def send(qtbot, window, workspace) -> None:
     """All read studies by keys alone; they are audited."""
     QTest.keyClick(window, Qt.Key.Key_T, CTRL | SHIFT)
-    qtbot.waitUntil(workspace.new.write.isVisible, **PATIENCE)
+    qtbot.waitUntil(workspace.new.write.isVisible)
     QTest.keyClick(workspace.new.write, Qt.Key.Key_Space)
-    qtbot.waitUntil(workspace.data.open.isVisible, **PATIENCE)
+    qtbot.waitUntil(workspace.data.open.isVisible)
 
 
 def prepare(qtbot, workspace) -> None:
-    qtbot.waitUntil(workspace.data.prepare.isEnabled, **PATIENCE)
+    qtbot.waitUntil(workspace.data.prepare.isEnabled)
     click(workspace.data.prepare)
-    qtbot.waitUntil(workspace.settings.start.isVisible, **PATIENCE)
+    qtbot.waitUntil(workspace.settings.start.isVisible)
 
 
 def test_an_empty_workspace_says_what_to_do_and_is_reached_by_keys(qtbot, window, room):
@@ -72,7 +71,7 @@ def test_chosen_studies_leave_and_are_audited(qtbot, window, read_studies, room,
     QTest.keyClicks(page.name, "Ward 3!")
     assert page.place.text().endswith("ward-3")
     click(page.write)
-    qtbot.waitUntil(workspace.data.open.isVisible, **PATIENCE)
+    qtbot.waitUntil(workspace.data.open.isVisible)
     table = RunStore().place("ward-3") / "dataset.csv"
     labels = [line.split(",")[1] for line in table.read_text().splitlines()[1:]]
     assert sorted(labels) == ["glioma", "glioma", "notumor", "notumor"]
@@ -96,7 +95,7 @@ def test_studies_of_one_class_must_be_joined(
     QTest.keyClick(page.join, Qt.Key.Key_Down)
     assert page.also() == (tmp_path / "studies",)
     click(page.write)
-    qtbot.waitUntil(lambda: len(RunStore().sets()) == 2, **PATIENCE)
+    qtbot.waitUntil(lambda: len(RunStore().sets()) == 2)
     (joined,) = (one for one in RunStore().sets() if one.also)
     assert joined.arguments()[1:] == ["--also", str(tmp_path / "studies")]
 
@@ -119,21 +118,21 @@ def test_a_run_is_set_up_trained_paused_and_gone_on_with(
     epochs.selectAll()
     QTest.keyClicks(epochs, "3")
     click(workspace.settings.look)
-    qtbot.waitUntil(workspace.settings.split.isVisible, **PATIENCE)
+    qtbot.waitUntil(workspace.settings.split.isVisible)
     (played / "hold").touch()
     click(workspace.settings.start)
     run = workspace.run
-    qtbot.waitUntil(lambda: "1 of 3 epochs" in run.stage.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "1 of 3 epochs" in run.stage.text())
     assert run.curves.losses.accessibleDescription() == (
         "Training loss 1.000 after epoch 1, Validation log loss 0.900 after epoch 1"
     )
     click(run.pause)
-    qtbot.waitUntil(run.go_on.isVisible, **PATIENCE)
+    qtbot.waitUntil(run.go_on.isVisible)
     assert "Finished: 1." in run.state.text()
     assert not run.error.isVisible()
     (played / "hold").unlink()
     click(run.go_on)
-    qtbot.waitUntil(lambda: "The run is finished" in run.state.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "The run is finished" in run.state.text())
     (data,) = RunStore().sets()
     (made,) = data.runs()
     arguments = json.loads((made.folder / "arguments.json").read_text())
@@ -158,21 +157,21 @@ def test_folds_are_trained_judged_paused_and_gone_on_with(
     assert "It leaves no single model" in visible_text(settings)
     assert validation.isReadOnly()
     click(settings.look)
-    qtbot.waitUntil(settings.split.isVisible, **PATIENCE)
+    qtbot.waitUntil(settings.split.isVisible)
     assert "So it is for fold 0" in visible_text(settings)
     (played / "hold").touch()
     click(settings.start)
-    qtbot.waitUntil(lambda: "1 of 3 epochs" in run.stage.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "1 of 3 epochs" in run.stage.text())
     assert run.stage.text().startswith("Fold 0 · ")
     assert run.stage.text().endswith("1 fold follows")
     assert [run.folds.table.item(at, 1).text() for at in (0, 1)] == ["is being trained", "waits"]
     click(run.pause)
-    qtbot.waitUntil(run.go_on.isVisible, **PATIENCE)
+    qtbot.waitUntil(run.go_on.isVisible)
     assert "Folds that are judged are kept." in run.state.text()
     assert run.folds.table.item(0, 1).text() == "stopped"
     (played / "hold").unlink()
     click(run.go_on)
-    qtbot.waitUntil(lambda: "cross-validation is finished" in run.state.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "cross-validation is finished" in run.state.text())
     assert [run.folds.table.item(at, 3).text() for at in (0, 1)] == ["90.0 %", "90.0 %"]
     run.folds.choice.setFocus()
     QTest.keyClick(run.folds.choice, Qt.Key.Key_Down)
@@ -194,7 +193,7 @@ def test_a_finished_cross_validation_has_figures_and_no_model(
     workspace.settings.protocol.box.setFocus()
     QTest.keyClick(workspace.settings.protocol.box, Qt.Key.Key_Down)
     click(workspace.settings.start)
-    qtbot.waitUntil(lambda: "is finished" in workspace.run.state.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "is finished" in workspace.run.state.text())
     workspace.steps.setCurrentWidget(workspace.result)
     page = workspace.result
     text = visible_text(page)
@@ -205,14 +204,14 @@ def test_a_finished_cross_validation_has_figures_and_no_model(
     assert not page.compare.isVisible()
     workspace.steps.setCurrentWidget(workspace.promotion)
     promotion_page = workspace.promotion
-    qtbot.waitUntil(promotion_page.no_model.isVisible, **PATIENCE)
+    qtbot.waitUntil(promotion_page.no_model.isVisible)
     assert "train a run with one split" in visible_text(promotion_page)
     workspace.steps.setCurrentWidget(page)
     click(page.train)
-    qtbot.waitUntil(workspace.settings.start.isVisible, **PATIENCE)
+    qtbot.waitUntil(workspace.settings.start.isVisible)
     assert "One model is trained." in visible_text(workspace.settings)
     click(workspace.settings.start)
-    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text())
     _, made = RunStore().sets()[0].runs()
     assert made.bundle.is_dir()
     assert not made.is_crossval
@@ -225,13 +224,13 @@ def test_too_few_groups_are_said_and_everything_is_offered(
     send(qtbot, window, workspace)
     prepare(qtbot, workspace)
     click(workspace.settings.start)
-    qtbot.waitUntil(lambda: "fewer than 5 folds" in visible_text(workspace.run), **PATIENCE)
+    qtbot.waitUntil(lambda: "fewer than 5 folds" in visible_text(workspace.run))
     click(workspace.run.settings)
-    qtbot.waitUntil(workspace.settings.everything.isVisible, **PATIENCE)
+    qtbot.waitUntil(workspace.settings.everything.isVisible)
     assert "The class glioma has 2 groups, fewer than 5 folds." in visible_text(workspace.settings)
     click(workspace.settings.everything)
     click(workspace.settings.start)
-    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text())
 
 
 def test_a_training_goes_on_without_the_window_and_is_found_again(
@@ -243,7 +242,7 @@ def test_a_training_goes_on_without_the_window_and_is_found_again(
     prepare(qtbot, workspace)
     (played / "hold").touch()
     click(workspace.settings.start)
-    qtbot.waitUntil(lambda: "1 of 3 epochs" in workspace.run.stage.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "1 of 3 epochs" in workspace.run.stage.text())
     window.close()
     assert window.isVisible()
     dialog = window.findChild(ClosingDialog)
@@ -264,10 +263,10 @@ def test_a_training_goes_on_without_the_window_and_is_found_again(
     other.room.training.enter()
     found = other.room.training.workspace
     assert found.steps.currentWidget() is found.run
-    qtbot.waitUntil(lambda: "1 of 3 epochs" in found.run.stage.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "1 of 3 epochs" in found.run.stage.text())
     other.close()
     click(other.findChild(ClosingDialog).stop)
-    qtbot.waitUntil(lambda: not other.isVisible(), **PATIENCE)
+    qtbot.waitUntil(lambda: not other.isVisible())
     assert run.state is RunState.PAUSED
     for child in children.values():
         child.wait(10)
@@ -285,40 +284,38 @@ def test_a_model_is_compared_promoted_asked_at_once_and_rolled_back(
     workspace.list.tree.setCurrentItem(workspace.list.tree.topLevelItem(1))
     prepare(qtbot, workspace)
     click(workspace.settings.start)
-    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: "The run is finished" in workspace.run.state.text())
     before = promotion.find_model_in_use(Catalogue())
     workspace.steps.setCurrentWidget(workspace.result)
     assert "the gate stays closed to it" in visible_text(workspace.result)
     click(workspace.result.trust.measure)
-    qtbot.waitUntil(
-        lambda: "the gate stays closed" not in visible_text(workspace.result), **PATIENCE
-    )
+    qtbot.waitUntil(lambda: "the gate stays closed" not in visible_text(workspace.result))
     workspace.steps.setCurrentWidget(workspace.promotion)
     page = workspace.promotion
-    qtbot.waitUntil(lambda: "There is no comparison" in visible_text(page), **PATIENCE)
+    qtbot.waitUntil(lambda: "There is no comparison" in visible_text(page))
     assert not page.promote.isEnabled()
     assert not page.override.isEnabled()
     click(page.compare)
-    qtbot.waitUntil(page.promote.isEnabled, **PATIENCE)
+    qtbot.waitUntil(page.promote.isEnabled)
     assert "random 1 is better than head-mr-4 2.0.0. Accuracy 90.0 % against" in visible_text(page)
     said = json.loads(page.chosen().comparing.folder.joinpath("compare.job").read_text())
     trained_on = said["arguments"][said["arguments"].index("--candidate-training") :]
     assert trained_on[1] == str(tmp_path / "more")
     assert trained_on[3] == str(read.data)
     click(page.promote)
-    qtbot.waitUntil(lambda: "random 1 is in use now." in visible_text(page), **PATIENCE)
+    qtbot.waitUntil(lambda: "random 1 is in use now." in visible_text(page))
     assert promotion.find_model_in_use(Catalogue()).name == "random"
-    qtbot.waitUntil(lambda: "better · kept" in page.journal.toPlainText(), **PATIENCE)
-    qtbot.waitUntil(page.roll_back.isEnabled, **PATIENCE)
+    qtbot.waitUntil(lambda: "better · kept" in page.journal.toPlainText())
+    qtbot.waitUntil(page.roll_back.isEnabled)
     click(page.roll_back)
-    qtbot.waitUntil(lambda: str(before) in page.done.text(), **PATIENCE)
+    qtbot.waitUntil(lambda: str(before) in page.done.text())
     assert promotion.find_model_in_use(Catalogue()) == before
-    qtbot.waitUntil(lambda: "rolled back" in page.journal.toPlainText(), **PATIENCE)
+    qtbot.waitUntil(lambda: "rolled back" in page.journal.toPlainText())
 
 
 def test_an_answer_of_the_model_of_before_is_called_so(qtbot, window, room, client):
     window.open_demonstration()
-    qtbot.waitUntil(lambda: bool(client.requests), **PATIENCE)
+    qtbot.waitUntil(lambda: bool(client.requests))
     client.answer()
     qtbot.waitUntil(lambda: window.assessment.has_answer)
     room.training.promoted.emit()
@@ -334,11 +331,11 @@ def test_an_override_needs_a_reason_which_is_kept(qtbot, window, room, workspace
     workspace._pages.setCurrentWidget(workspace.steps)
     workspace.steps.setCurrentWidget(workspace.promotion)
     page = workspace.promotion
-    qtbot.waitUntil(page.reason.isVisible, **PATIENCE)
+    qtbot.waitUntil(page.reason.isVisible)
     assert not page.override.isEnabled()
     QTest.keyClicks(page.reason, "The old one was trained elsewhere.")
     click(page.override)
-    qtbot.waitUntil(lambda: "is in use now." in visible_text(page), **PATIENCE)
+    qtbot.waitUntil(lambda: "is in use now." in visible_text(page))
     (change,) = promotion.read_history(Catalogue())
     assert change.override == "The old one was trained elsewhere."
 
@@ -355,7 +352,7 @@ def test_a_model_that_is_removed_while_in_use_is_said_and_another_can_be_chosen(
     monkeypatch.setattr(window.reading.inference, "find_model", app.find_default_model)
     shutil.rmtree(own / "random")
     window.open_demonstration()
-    qtbot.waitUntil(lambda: "There is no model of that name" in visible_text(window), **PATIENCE)
+    qtbot.waitUntil(lambda: "There is no model of that name" in visible_text(window))
     assert not np.isnan(window.viewer.slice())
     room.training.enter()
     workspace._pages.setCurrentWidget(workspace.steps)
@@ -364,6 +361,6 @@ def test_a_model_that_is_removed_while_in_use_is_said_and_another_can_be_chosen(
     qtbot.waitUntil(lambda: "random: There is no model of that name" in page.current.text())
     QTest.keyClicks(page.reason, "The one in use is gone.")
     click(page.override)
-    qtbot.waitUntil(lambda: "is in use now." in visible_text(page), **PATIENCE)
+    qtbot.waitUntil(lambda: "is in use now." in visible_text(page))
     window.actions_["analyse"].trigger()
     assert client.last.model == app.find_default_model()

@@ -366,7 +366,7 @@ def test_files_named_after_sequences_are_hung_as_a_study(
 ) -> None:
     client.ready()
     window.open([nifti(tmp_path / "case", *sorted(names), "x_seg")])
-    qtbot.waitUntil(lambda: window.viewer.shown_layout == make_grid(2, 2), timeout=10_000)
+    qtbot.waitUntil(lambda: window.viewer.shown_layout == make_grid(2, 2))
     qtbot.waitUntil(lambda: volume_in(window, 3) is not None)
     views = [window.viewer.panes.viewport(Pane(number)) for number in range(4)]
     assert [view.patient_lines for view in views] == [(f"{name}.nii.gz",) for name in names]
@@ -385,7 +385,7 @@ def test_files_of_two_patients_in_one_folder_are_not_hung_together(
     kinds = ("t1", "t1ce", "t2", "flair")
     folder = nifti(tmp_path, *(f"{case}_{kind}" for kind in kinds for case in ("a", "b")))
     window.open([folder])
-    qtbot.waitUntil(lambda: window.viewer.shown_layout == make_grid(2, 2), timeout=10_000)
+    qtbot.waitUntil(lambda: window.viewer.shown_layout == make_grid(2, 2))
     qtbot.waitUntil(lambda: volume_in(window, 3) is not None)
     listed = window.reading.library.studies
     wanted = [f"{case}_{kind}.nii.gz" for case in "ab" for kind in ("t1ce", "flair", "t2", "t1")]
@@ -400,7 +400,7 @@ def test_files_without_a_known_sequence_are_shown_as_they_came(
 ) -> None:
     client.ready()
     window.open([nifti(tmp_path, "d", "c", "b", "a")])
-    qtbot.waitUntil(lambda: window.viewer.state.volume is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
     assert [one.title[0] for one in window.reading.library.studies] == ["a", "b", "c", "d"]
     assert window.viewer.shown_layout == SIDE_BY_SIDE
 
@@ -408,5 +408,5 @@ def test_files_without_a_known_sequence_are_shown_as_they_came(
 def test_an_outline_comes_after_the_sequence(qtbot, window, client, tmp_path) -> None:
     client.ready()
     window.open([nifti(tmp_path, "Pre_Mask", "Pre_Scan_T1")])
-    qtbot.waitUntil(lambda: window.viewer.state.volume is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
     assert window.reading.shown.series.title == "Pre_Scan_T1.nii.gz"

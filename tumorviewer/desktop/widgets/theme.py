@@ -107,7 +107,9 @@ def apply_theme(scheme: Scheme) -> None:
     icons = resource_path("desktop", "icons").as_posix()
     focus = "2px" if colours is HIGH_CONTRAST else "1px"
     tick = "white" if colours is LIGHT else "black"
-    it.setStyleSheet(sheet.substitute(asdict(colours), icons=icons, focus=focus, tick=tick))
+    text = sheet.substitute(asdict(colours), icons=icons, focus=focus, tick=tick)
+    if it.styleSheet() != text:  # it would be worked out anew for every widget
+        it.setStyleSheet(text)
 
 
 def current_colours() -> Colours:
