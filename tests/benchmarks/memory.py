@@ -48,7 +48,7 @@ def is_shown(count):
 application = app.make_application()
 window = app.make_window()
 reading = window.reading
-reading.analyst.analyse = lambda: None
+reading.inference.analyse = lambda: None
 window.resize(1440, 900)
 window.painted.connect(reading.opener.warm_up)
 window.show()

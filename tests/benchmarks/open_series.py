@@ -51,7 +51,7 @@ times, paints = {}, Paints()
 application = app.make_application()
 window = app.make_window()
 window.reading.volume_loaded.connect(loaded)
-window.reading.analyst.analyse = lambda: None
+window.reading.inference.analyse = lambda: None
 window.viewer.image.installEventFilter(paints)
 window.resize(1440, 900)
 window.painted.connect(window.reading.opener.warm_up)

@@ -302,7 +302,7 @@ def soon(when, what):
     timer.timeout.connect(lambda: when() and (timer.stop(), what()))
     timer.start()
 def has_case():
-    return window.viewer.state.volume is not None and window.room.casebook.case is not None
+    return window.viewer.state.volume is not None and window.room.verdicts.case is not None
 """
 FIRST = """
 def turn():
@@ -314,7 +314,12 @@ def write():
     form = window.assessment.verdict.form
     form.classes.setCurrentIndex(form.classes.findData("meningioma"))
     form.comment.setPlainText("Broad base, dural ta")
-    QTimer.singleShot(800, lambda: print("ready", flush=True))
+    soon(is_kept, lambda: window.room.executor.ask(lambda _: None, ready))
+def is_kept():
+    room = window.room
+    return room.autosave._saved == room.document() and room.verdicts._unsaved is None
+def ready(_):
+    print("ready", flush=True)
 window.open([Path(path) for path in sys.argv[1:]])
 soon(lambda: has_case() and len(window.room.register.entries()) == 2, turn)
 window.show()
@@ -329,7 +334,7 @@ def say():
     window.close()
 soon(lambda: len(window.room.register.entries()) == 2 and has_case() and
      window.viewer.state.is_complete and window.viewer.slice() == 4, say)
-QTimer.singleShot(30_000, say)
+QTimer.singleShot(200_000, say)
 window.show()
 application.exec()
 """
@@ -337,9 +342,9 @@ application.exec()
 
 THIRD = """
 window.show()
-QTimer.singleShot(1500, window.close)
+soon(lambda: window.room.autosave._state is not None, window.close)
 application.exec()
-print(len(window.reading.library.studies))
+print(len(window.reading.library.studies) + len(window.room._to_come))
 """
 
 
@@ -356,8 +361,8 @@ def test_a_killed_window_comes_back_as_it_was(study):
         assert first.stdout.readline() == "ready\n", first.stderr.read()
         first.kill()
     with start(KILLED + SECOND) as second:
-        output, errors = second.communicate(timeout=60)
+        output, errors = second.communicate(timeout=240)
     lines = output.splitlines()
     assert lines == ["['P1', 'P2']", "P1 4", "meningioma Broad base, dural ta"], errors
     with start(KILLED + THIRD) as third:
-        assert third.communicate(timeout=60)[0] == "0\n"  # it was closed by its user
+        assert third.communicate(timeout=240)[0] == "0\n"  # it was closed by its user

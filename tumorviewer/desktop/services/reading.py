@@ -50,7 +50,7 @@ class Reading(QObject):
 
     Parameters
     ----------
-    analyst
+    inference
         Who is asked about each volume once it is loaded.
     """
 

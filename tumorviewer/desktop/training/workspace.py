@@ -55,9 +55,9 @@ class Workspace(QFrame):
 
     Parameters
     ----------
-    clerk
+    executor
         Of the records, where the verdicts are.
-    shelf
+    store
         Where data sets and runs are kept.
     """
 
