@@ -193,12 +193,12 @@ def _judge(
     if settings.out is None:
         return finding_to_json(finding, volume)
     try:
-        return export_finding(finding, volume, settings.out, f"{number:03}-{_file_name(item)}")
+        return export_finding(finding, volume, settings.out, f"{number:03}-{name_files(item)}")
     except OSError as error:
         raise _unwritable(settings.out, error) from error
 
 
-def _file_name(item: VolumeItem) -> str:
+def name_files(item: VolumeItem) -> str:
     """A name for files from a series' title and the volume's label, safe on every system."""
     words = f"{item.series.title} {item.volume.label}"
     return re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-").lower()[:60] or "volume"

@@ -30,6 +30,9 @@ commands:
   tumorviewer classify PATH…      answer without a window
   tumorviewer models list|show|verify|import|export|promote|rollback
   tumorviewer records verify|training|agreement
+  tumorviewer report PATH… --out DIR   judge, and write reports: PDF, DICOM, FHIR
+  tumorviewer pacs add|list|test|remove|find|get|send|outbox|listen
+  tumorviewer deidentify IN… --out DIR
 A file that is called like a command is written ./demo. Research use only.
 """
 
@@ -392,6 +395,24 @@ def _records(arguments: list[str]) -> int:
     return run(arguments)
 
 
+def _report(arguments: list[str]) -> int:
+    from tumorviewer.report_command import main as run
+
+    return run(arguments)
+
+
+def _pacs(arguments: list[str]) -> int:
+    from tumorviewer.pacs.commands import main as run
+
+    return run(arguments)
+
+
+def _deidentify(arguments: list[str]) -> int:
+    from tumorviewer.deidentification.commands import main as run
+
+    return run(arguments)
+
+
 def plain_text(text: str) -> str:
     """Text from a file as a terminal may show it: no control characters, nothing invisible."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
@@ -406,4 +427,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "classify": _classify,
     "models": _models,
     "records": _records,
+    "report": _report,
+    "pacs": _pacs,
+    "deidentify": _deidentify,
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
+from keyring.errors import PasswordDeleteError
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
@@ -29,7 +30,7 @@ pytestmark = [
 
 
 class MemoryKeyring(KeyringBackend):
-    priority = 1
+    priority = -1  # never chosen by itself
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], str] = {}
@@ -41,7 +42,8 @@ class MemoryKeyring(KeyringBackend):
         self.kept[service, username] = password
 
     def delete_password(self, service, username):
-        del self.kept[service, username]
+        if self.kept.pop((service, username), None) is None:
+            raise PasswordDeleteError(username)
 
 
 @pytest.fixture
