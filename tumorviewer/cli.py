@@ -402,13 +402,13 @@ def _report(arguments: list[str]) -> int:
 
 
 def _pacs(arguments: list[str]) -> int:
-    from tumorviewer.pacs.commands import main as run
+    from tumorviewer.pacs.pacs_commands import main as run
 
     return run(arguments)
 
 
 def _deidentify(arguments: list[str]) -> int:
-    from tumorviewer.deidentification.commands import main as run
+    from tumorviewer.deidentification.deidentify_command import main as run
 
     return run(arguments)
 
