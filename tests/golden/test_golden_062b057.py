@@ -16,7 +16,7 @@ import safetensors.numpy
 from trainer import cli as trainer_cli
 from trainer.data import dataset
 from trainer.runs import config
-from trainer.tools.options import to_toml
+from trainer.tools.options import export_toml
 from trainer.training import checkpoint
 from tumorviewer import cli, resources
 from tumorviewer.desktop.services.settings import Settings
@@ -211,16 +211,18 @@ def test_a_finished_run_is_known_as_finished(golden, tmp_path) -> None:
 
 
 def test_the_settings_of_a_run_are_the_same(golden) -> None:
-    kept = config.tables(golden / "run" / "config.toml")
-    (golden / "again.toml").write_text(to_toml(config.read(golden / "run" / "config.toml")))
-    assert_holds(config.tables(golden / "again.toml"), kept)
+    kept = config.read_tables(golden / "run" / "config.toml")
+    (golden / "again.toml").write_text(
+        export_toml(config.read_config(golden / "run" / "config.toml"))
+    )
+    assert_holds(config.read_tables(golden / "again.toml"), kept)
 
 
 def test_a_checkpoint_has_the_weights_of_the_bundle(golden) -> None:
     kept = safetensors.numpy.load_file(golden / "run" / "bundle" / "model.safetensors")
-    best = checkpoint.read(golden / "run" / "best.safetensors")
+    best = checkpoint.read_checkpoint(golden / "run" / "best.safetensors")
     assert best.tensors.keys() == kept.keys()
-    last = checkpoint.read(golden / "run" / "last.safetensors")
+    last = checkpoint.read_checkpoint(golden / "run" / "last.safetensors")
     assert last.part("network.").keys() == kept.keys()
     for tensors in (best.tensors, last.tensors):
         assert all(np.isfinite(one.numpy()).all() for one in tensors.values())
@@ -245,7 +247,7 @@ def test_predictions_are_compared(golden, tmp_path) -> None:
 
 
 def test_the_training_table_and_groups_are_read(golden, tmp_path) -> None:
-    table = dataset.read(golden / "training" / "dataset.csv")
+    table = dataset.read_dataset(golden / "training" / "dataset.csv")
     assert table.counts() == {"notumor": 1, "pituitary": 2}
     assert all(item.path.is_file() for item in table.items)
     assert len({item.patient for item in table.items}) == 1

@@ -117,7 +117,7 @@ def test_the_trainer_audits_it(records, dicom, picture, tmp_path) -> None:
         for at in range(3)
     ]
     referred = export_training_data(records, numbers, tmp_path, pictures=False)
-    assert dataset.read(referred.table).counts() == {"glioma": 6, "notumor": 3}
+    assert dataset.read_dataset(referred.table).counts() == {"glioma": 6, "notumor": 3}
     sent = export_training_data(records, numbers, tmp_path / "set")
     assert trainer_cli.main(["audit", str(sent.table), "--out", str(tmp_path / "audit")]) == 0
     result = json.loads((tmp_path / "audit" / "audit.json").read_text())

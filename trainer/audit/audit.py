@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from trainer.audit import audit_page, shortcuts
 from trainer.data import near_duplicates, synthetic
 from trainer.data.dataset import Dataset
-from trainer.data.image_measures import FORMATS, MEASURES, column
-from trainer.data.material import Material, Source, gather
+from trainer.data.image_measures import FORMATS, MEASURES, take_column
+from trainer.data.material import DataSource, PreparedData, prepare_data
 from trainer.data.near_duplicates import SYMMETRIES
 from trainer.tools.atomic_files import write_csv, write_json, write_text
 from trainer.tools.progress import Progress
@@ -25,8 +25,8 @@ _FLAT = 8
 """Grey levels between 1 % and 99 % of the pixels, below which a picture shows nothing."""
 
 
-def audit(
-    source: Source, out: Path, progress: Progress, against: Path | None = None
+def audit_data(
+    source: DataSource, out: Path, progress: Progress, against: Path | None = None
 ) -> dict[str, Any]:
     """Write ``audit.json``, ``audit.html``, ``groups.csv`` and ``pairs.csv``.
 
@@ -38,8 +38,12 @@ def audit(
     dict
         What ``audit.json`` holds.
     """
-    material = gather(replace(source, skip_unreadable=True), None, progress, PARTS)
-    result = {"schema": 1, "data": material.dataset.root.name} | summary(material) | _rest(material)
+    material = prepare_data(replace(source, skip_unreadable=True), None, progress, PARTS)
+    result = (
+        {"schema": 1, "data": material.dataset.root.name}
+        | summarise_audit(material)
+        | _rest(material)
+    )
     material.write_groups(out / "groups.csv")
     names = [item.name for item in material.dataset.items]
     write_pairs(out / "pairs.csv", material.dataset, material.dataset, material.pairs)
@@ -47,24 +51,24 @@ def audit(
         other_source = replace(
             source, data=against, also=(), groups="", classes=(), skip_unreadable=True
         )
-        other = gather(other_source, None, progress, PARTS)
-        pairs = near_duplicates.between(material.views, other.views, progress)
+        other = prepare_data(other_source, None, progress, PARTS)
+        pairs = near_duplicates.find_near_duplicates_between(material.views, other.views, progress)
         write_pairs(out / "against.csv", material.dataset, other.dataset, pairs)
-        result["against"] = compared(material, other, pairs)
+        result["against"] = compare_data_sets(material, other, pairs)
     result["warnings"] = of_audit(result)
     write_json(out / "audit.json", result)
-    write_text(out / "audit.html", audit_page.page(result, material))
+    write_text(out / "audit.html", audit_page.render_audit(result, material))
     progress.say(f"{len(names)} items looked at; the report is {out / 'audit.html'}")
     return result
 
 
-def summary(material: Material) -> dict[str, Any]:
+def summarise_audit(material: PreparedData) -> dict[str, Any]:
     """What stands on a model's card: numbers, and what they warn of in words."""
     dataset = material.dataset.real()
     rows = len(dataset.items)
     labels, groups = dataset.labels(), material.groups[:rows]
     pairs = material.pairs[(material.pairs[:, :2] < rows).all(1)]
-    conflicting = conflicts(labels, groups)
+    conflicting = find_conflicts(labels, groups)
     sizes = np.bincount(groups)
     found: dict[str, Any] = {
         "items": rows,
@@ -85,11 +89,11 @@ def summary(material: Material) -> dict[str, Any]:
         "largest_group": int(sizes.max()),
         "groups_with_several_labels": len(conflicting),
         "items_in_them": int(sizes[conflicting].sum()),
-        "twin_share_between_splits": twins_between_splits(dataset, pairs),
+        "twin_share_between_splits": count_near_duplicates_between_splits(dataset, pairs),
         "patients": len({item.patient for item in dataset.items} - {""}),
-        "patients_in_several_splits": len(patients_between_splits(dataset)),
+        "patients_in_several_splits": len(find_patients_between_splits(dataset)),
         "volumes": dataset.volumes(),
-        "synthetic": synthetic.count(material.dataset),
+        "synthetic": synthetic.count_synthetic(material.dataset),
         "slices": dataset.slices,
         "shortcuts": _shortcuts(material, dataset, groups),
     }
@@ -97,32 +101,32 @@ def summary(material: Material) -> dict[str, Any]:
 
 
 def _shortcuts(
-    material: Material, dataset: Dataset, groups: NDArray[np.int64]
+    material: PreparedData, dataset: Dataset, groups: NDArray[np.int64]
 ) -> list[dict[str, Any]]:
     measures = material.views.measures
     if measures is None:
         return []
     return [
         asdict(one) | {"is_telling": one.is_telling}
-        for one in shortcuts.find(dataset, measures[: len(dataset.items)], groups)
+        for one in shortcuts.find_shortcuts(dataset, measures[: len(dataset.items)], groups)
     ]
 
 
-def _rest(material: Material) -> dict[str, Any]:
+def _rest(material: PreparedData) -> dict[str, Any]:
     """What is too long for a card."""
     dataset, measures = material.dataset, material.views.measures
     assert measures is not None
     items, labels = dataset.items, dataset.labels()
-    flat = np.flatnonzero(column(measures, "contrast") < _FLAT)
+    flat = np.flatnonzero(take_column(measures, "contrast") < _FLAT)
     split = np.array([item.split for item in items])
-    formats = column(measures, "format").astype(int)
+    formats = take_column(measures, "format").astype(int)
     return {
         "unreadable_items": material.unreadable,
         "blank_items": [items[row].name for row in flat],
         "parts": {
             part or "not stated": dataset.part(part).counts() for part in PARTS if part in split
         },
-        "patients_between_splits": patients_between_splits(dataset),
+        "patients_between_splits": find_patients_between_splits(dataset),
         "formats": {
             name: dict(Counter(FORMATS[one] for one in formats[labels == label]))
             for label, name in enumerate(dataset.classes)
@@ -137,20 +141,23 @@ def _ranges(measures_NM: NDArray[np.float32]) -> dict[str, list[float]]:
     """Least, median and greatest of each measure but the format."""
     return {
         name: [
-            round(float(one), 4) for one in np.percentile(column(measures_NM, name), (0, 50, 100))
+            round(float(one), 4)
+            for one in np.percentile(take_column(measures_NM, name), (0, 50, 100))
         ]
         for name in MEASURES
         if name != "format"
     }
 
 
-def conflicts(labels_N: NDArray[np.int64], groups_N: NDArray[np.int64]) -> NDArray[np.int64]:
+def find_conflicts(labels_N: NDArray[np.int64], groups_N: NDArray[np.int64]) -> NDArray[np.int64]:
     """The groups that carry more than one label."""
     pairs = np.unique(np.stack((groups_N, labels_N)), axis=1)
     return np.flatnonzero(np.bincount(pairs[0]) > 1)
 
 
-def twins_between_splits(dataset: Dataset, pairs_M3: NDArray[np.int64]) -> dict[str, float]:
+def count_near_duplicates_between_splits(
+    dataset: Dataset, pairs_M3: NDArray[np.int64]
+) -> dict[str, float]:
     """The share of each held-out part with a near-duplicate in the training part."""
     part = np.array([item.split for item in dataset.items])
     both = np.concatenate((pairs_M3[:, :2], pairs_M3[:, 1::-1]))
@@ -163,7 +170,7 @@ def twins_between_splits(dataset: Dataset, pairs_M3: NDArray[np.int64]) -> dict[
     }
 
 
-def patients_between_splits(dataset: Dataset) -> dict[str, dict[str, int]]:
+def find_patients_between_splits(dataset: Dataset) -> dict[str, dict[str, int]]:
     """Patients with items in several parts, under their pseudonyms, and how many in each."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for item in dataset.items:
@@ -172,7 +179,9 @@ def patients_between_splits(dataset: Dataset) -> dict[str, dict[str, int]]:
     return {patient: dict(parts) for patient, parts in found.items() if len(parts) > 1}
 
 
-def compared(material: Material, other: Material, pairs_M3: NDArray[np.int64]) -> dict[str, Any]:
+def compare_data_sets(
+    material: PreparedData, other: PreparedData, pairs_M3: NDArray[np.int64]
+) -> dict[str, Any]:
     """What two data sets have in common."""
     mine, theirs = material.dataset, other.dataset
     common = {name for name in mine.classes if name in theirs.classes}

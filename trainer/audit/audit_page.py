@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from trainer.data.dataset import Item
-from trainer.data.material import Material
+from trainer.data.dataset import LabelledItem
+from trainer.data.material import PreparedData
 from trainer.data.near_duplicates import SYMMETRIES
 from trainer.data.volumes import read_grey
 from trainer.reports import html
@@ -18,12 +18,14 @@ _PAIRS = 24
 _SIDE = 200
 
 
-def page(result: dict[str, Any], material: Material) -> str:
+def render_audit(result: dict[str, Any], material: PreparedData) -> str:
     """One self-contained HTML file; it holds pictures of the data."""
-    return html.page("audit.html", found=result, pairs=_pictures(material), balance=_chart(result))
+    return html.render_page(
+        "audit.html", found=result, pairs=_pictures(material), balance=_chart(result)
+    )
 
 
-def worst(material: Material) -> NDArray[np.int64]:
+def choose_worst_pairs(material: PreparedData) -> NDArray[np.int64]:
     """The pairs worth showing: two labels first, then two parts of the split, one of a group."""
     items, pairs = material.dataset.items, material.pairs
     labels = material.dataset.labels()
@@ -34,14 +36,14 @@ def worst(material: Material) -> NDArray[np.int64]:
     return pairs[order[np.sort(first)][:_PAIRS]]
 
 
-def _pictures(material: Material) -> list[dict[str, Any]]:
+def _pictures(material: PreparedData) -> list[dict[str, Any]]:
     items, classes = material.dataset.items, material.dataset.classes
     shown = []
-    for one, other, which in worst(material).tolist():
+    for one, other, which in choose_worst_pairs(material).tolist():
         both = items[one], items[other]
         shown.append(
             {
-                "pictures": [html.picture(_small(item)) for item in both],
+                "pictures": [html.embed_image(_small(item)) for item in both],
                 "names": [item.name for item in both],
                 "labels": [classes[item.label] for item in both],
                 "splits": [item.split for item in both],
@@ -51,7 +53,7 @@ def _pictures(material: Material) -> list[dict[str, Any]]:
     return shown
 
 
-def _small(item: Item) -> NDArray[np.uint8]:
+def _small(item: LabelledItem) -> NDArray[np.uint8]:
     picture = Image.fromarray(read_grey(item.path, item.slice))
     picture.thumbnail((_SIDE, _SIDE))
     return np.asarray(picture)
@@ -70,4 +72,4 @@ def _chart(result: dict[str, Any]) -> Any:
         axes.invert_yaxis()
         axes.legend()
 
-    return html.svg(html.drawn(draw, 120, 18 + 12 * len(names)))
+    return html.export_svg(html.draw_figure(draw, 120, 18 + 12 * len(names)))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.dataset import SPLITS, Dataset
-from trainer.data.image_measures import column
+from trainer.data.image_measures import take_column
 from tumorviewer.language import later
 
 _MUCH = 0.2
@@ -51,7 +51,7 @@ class Shortcut:
         return least > self.chance + _MUCH * (1 - self.chance)
 
 
-def find(
+def find_shortcuts(
     dataset: Dataset, measures_NM: NDArray[np.float32], groups: NDArray[np.int64]
 ) -> list[Shortcut]:
     """Every kind of property that differs between items, the most telling of the visible first.
@@ -75,7 +75,7 @@ def find(
 
 def _seen(measures_NM: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     sets = {
-        by: np.stack([column(measures_NM, name) for name in names], axis=1)
+        by: np.stack([take_column(measures_NM, name) for name in names], axis=1)
         for by, names in _SEEN.items()
     }
     return sets | {_TOGETHER: np.concatenate(list(sets.values()), axis=1)}
@@ -85,12 +85,12 @@ def _named(dataset: Dataset) -> dict[str, NDArray[Any]]:
     return {
         later("the source"): _codes([item.source for item in dataset.items]),
         later("the pattern of folder and file names"): _codes(
-            [pattern(item.file, dataset.classes) for item in dataset.items]
+            [describe_pattern(item.file, dataset.classes) for item in dataset.items]
         ),
     }
 
 
-def pattern(name: str, classes: Sequence[str]) -> str:
+def describe_pattern(name: str, classes: Sequence[str]) -> str:
     """A path with each number as ``0``, without the folders that name class or part."""
     *folders, own = PurePosixPath(name).parts
     kept = [one for one in folders if one not in classes and one.lower() not in SPLITS]

@@ -15,7 +15,7 @@ from tumorviewer.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from trainer.data.material import Material, Source
+    from trainer.data.material import DataSource, PreparedData
     from trainer.runs.config import Config, DataSettings
     from trainer.runs.run_context import RunContext
 
@@ -72,15 +72,15 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fetch", action="store_true", help="pretrained weights may be downloaded")
 
 
-def make_source(options: argparse.Namespace, data: DataSettings | None = None) -> Source:
+def make_source(options: argparse.Namespace, data: DataSettings | None = None) -> DataSource:
     """The data that the user named; what the command line leaves open stands in the settings."""
-    from trainer.data.material import Source
+    from trainer.data.material import DataSource
     from trainer.runs.config import DataSettings
 
     data = data or DataSettings()
-    return Source(
+    return DataSource(
         options.data,
-        options.cache or default_cache_folder(),
+        options.cache or find_cache_folder(),
         options.groups,
         split_names(options.classes) or data.classes,
         options.skip_unreadable,
@@ -90,7 +90,7 @@ def make_source(options: argparse.Namespace, data: DataSettings | None = None) -
     )
 
 
-def default_cache_folder() -> Path:
+def find_cache_folder() -> Path:
     """Where decoded images are kept unless ``--cache`` names a folder."""
     if home := os.environ.get("TUMORVIEWER_HOME"):
         return Path(home) / "cache" / "trainer"
@@ -104,7 +104,9 @@ def read_config(options: argparse.Namespace) -> Config:
     from trainer.runs import config
 
     rule = getattr(options, "slices", None)
-    return config.read(options.config, options.set + ([f"data.slices={rule}"] if rule else []))
+    return config.read_config(
+        options.config, options.set + ([f"data.slices={rule}"] if rule else [])
+    )
 
 
 def make_run(options: argparse.Namespace, device: torch.device | None = None) -> RunContext:
@@ -122,7 +124,7 @@ def make_run(options: argparse.Namespace, device: torch.device | None = None) ->
         getattr(options, "resume", False),
         getattr(options, "figures_from", None),
         options.command_line,
-        getattr(options, "cache", None) or default_cache_folder(),
+        getattr(options, "cache", None) or find_cache_folder(),
         getattr(options, "tensorboard", False),
         getattr(options, "fetch", False),
     )
@@ -134,21 +136,23 @@ def join_processes(options: argparse.Namespace) -> Iterator[RunContext]:
     from trainer.training import distributed
     from tumorviewer.analysis import device
 
-    with distributed.joined(device.choose_device(options.device)) as own:
+    with distributed.join_process_group(device.choose_device(options.device)) as own:
         yield make_run(options, own)
 
 
-def gather_data(options: argparse.Namespace, config: Config, run: RunContext) -> Material:
+def gather_data(options: argparse.Namespace, config: Config, run: RunContext) -> PreparedData:
     """The data of a training, prepared by one process of each node; the reporter says what is
     wrong with them."""
     from trainer.audit import audit
-    from trainer.data.material import gather
+    from trainer.data.material import prepare_data
     from trainer.training import distributed
 
-    with distributed.one_first():
-        material = gather(make_source(options, config.data), config.preprocessing, run.progress)
+    with distributed.let_one_go_first():
+        material = prepare_data(
+            make_source(options, config.data), config.preprocessing, run.progress
+        )
     if distributed.is_first():
-        for warning in audit.summary(material)["warnings"]:
+        for warning in audit.summarise_audit(material)["warnings"]:
             run.progress.say(warning)
     return material
 

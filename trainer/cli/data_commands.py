@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from trainer.data.material import Material
+    from trainer.data.material import PreparedData
 
 
 def add_commands(commands: Any) -> None:
@@ -36,15 +36,15 @@ def add_commands(commands: Any) -> None:
 
 
 def _config(options: argparse.Namespace) -> None:
-    from trainer.tools.options import described, to_toml
+    from trainer.tools.options import describe_options, export_toml
     from tumorviewer.networks import list_architectures
 
     own = read_own_config(options) if options.of != "fit" else read_config(options)
     if options.json:
-        print(json.dumps({"architectures": list_architectures(), "options": described(own)}))
+        print(json.dumps({"architectures": list_architectures(), "options": describe_options(own)}))
         return
     print(f"# architectures: {', '.join(list_architectures())}")
-    print(to_toml(own), end="")
+    print(export_toml(own), end="")
 
 
 def _audit(options: argparse.Namespace) -> None:
@@ -52,23 +52,23 @@ def _audit(options: argparse.Namespace) -> None:
     from trainer.tools.progress import Progress
 
     progress = Progress(options.progress)
-    result = audit.audit(make_source(options), options.out, progress, options.against)
+    result = audit.audit_data(make_source(options), options.out, progress, options.against)
     print(json.dumps(result, indent=2, ensure_ascii=False))
 
 
 def _split(options: argparse.Namespace) -> None:
     from trainer.data import split
-    from trainer.data.material import gather
+    from trainer.data.material import prepare_data
     from trainer.tools.progress import Progress
 
     config, progress = read_config(options), Progress(options.progress)
-    material = gather(make_source(options, config.data), config.preprocessing, progress)
-    parts = split.choose(material.dataset, material.groups, config.split)
+    material = prepare_data(make_source(options, config.data), config.preprocessing, progress)
+    parts = split.choose_parts(material.dataset, material.groups, config.split)
     found = {name: _count(material, rows) for name, rows in vars(parts).items()}
     print(json.dumps(found | {"grouped_by": material.grouped_by}))
 
 
-def _count(material: Material, rows: NDArray[np.int64]) -> dict[str, Any]:
+def _count(material: PreparedData, rows: NDArray[np.int64]) -> dict[str, Any]:
     """Items, groups and classes of some rows."""
     return {
         "items": len(rows),

@@ -70,7 +70,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from tumorviewer.models.catalogue import Catalogue
 
     folder = Catalogue().find(options.model)
-    result, judged = evaluate.on_data(
+    result, judged = evaluate.evaluate_bundle(
         folder,
         make_source(options),
         _parts(options),
@@ -80,7 +80,9 @@ def _evaluate(options: argparse.Namespace) -> None:
         options.predictions,
     )
     if options.report:
-        write_text(options.report, run_report.of_data(result, judged, folder, options.device))
+        write_text(
+            options.report, run_report.render_evaluation(result, judged, folder, options.device)
+        )
     if options.json:
         print(json.dumps(result, indent=2))
     else:
@@ -97,7 +99,7 @@ def _compare(options: argparse.Namespace) -> None:
     from trainer.tools.atomic_files import write_json, write_text
     from trainer.tools.progress import Progress
 
-    result = compare.compare(
+    result = compare.compare_models(
         options.candidate,
         options.current,
         make_source(options),
@@ -108,7 +110,7 @@ def _compare(options: argparse.Namespace) -> None:
     )
     write_json(options.out, result)
     if options.report:
-        write_text(options.report, compare.page(result))
+        write_text(options.report, compare.render_comparison(result))
     print(result["words"])
 
 
@@ -117,23 +119,23 @@ def _trust(options: argparse.Namespace) -> None:
     from trainer.runs.run_context import CONFIG
     from trainer.tools.progress import Progress
     from trainer.trust import trust_report
-    from trainer.trust.measure_trust import Aids, measure
-    from trainer.trust.out_of_distribution import Aims
+    from trainer.trust.measure_trust import TrustAids, measure_trust
+    from trainer.trust.out_of_distribution import OodSources
     from tumorviewer.models import trust_table
 
-    settings = config.read(options.training / CONFIG, [])
+    settings = config.read_config(options.training / CONFIG, [])
     sequences, planes = split_names(options.sequences), split_names(options.planes)
-    aims = Aims(tuple(options.outside), tuple(options.elsewhere), sequences, planes)
-    aids = Aids(options.outlines, aims)
+    aims = OodSources(tuple(options.outside), tuple(options.elsewhere), sequences, planes)
+    aids = TrustAids(options.outlines, aims)
     source, progress = make_source(options, settings.data), Progress(options.progress)
-    card = measure(options.training, settings, source, aids, options.device, progress)
+    card = measure_trust(options.training, settings, source, aids, options.device, progress)
     print("\n".join(trust_table.trust_lines(card.trust)))
-    print(f"\n{trust_report.write(options.training, card)}")
+    print(f"\n{trust_report.write_trust_report(options.training, card)}")
 
 
 def _export_onnx(options: argparse.Namespace) -> None:
     from trainer.runs import onnx_export
     from tumorviewer.models.catalogue import Catalogue
 
-    worst = onnx_export.export(Catalogue().find(options.model), options.out)
+    worst = onnx_export.export_onnx(Catalogue().find(options.model), options.out)
     print(f"{options.out}: its probabilities differ from the bundle's by at most {worst:.1e}")

@@ -66,12 +66,14 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _join(options: argparse.Namespace) -> None:
     require_library("flwr", "federated")
-    from trainer.data.material import gather
+    from trainer.data.material import prepare_data
     from trainer.federated.federation import join_federation
 
     run = make_run(options)
     join_federation(
-        lambda asked: gather(make_source(options, asked.data), asked.preprocessing, run.progress),
+        lambda asked: prepare_data(
+            make_source(options, asked.data), asked.preprocessing, run.progress
+        ),
         options.address,
         run,
         options.tls,
@@ -80,10 +82,10 @@ def _join(options: argparse.Namespace) -> None:
 
 def _run_example(options: argparse.Namespace) -> None:
     require_library("flwr", "federated")
-    from trainer.data.material import gather
-    from trainer.federated.local_example import Example, run_local_example
+    from trainer.data.material import prepare_data
+    from trainer.federated.local_example import ExampleSettings, run_local_example
 
     config, run = read_config(options), make_run(options)
-    material = gather(make_source(options, config.data), config.preprocessing, run.progress)
-    todo = Example(options.sites, options.rounds)
+    material = prepare_data(make_source(options, config.data), config.preprocessing, run.progress)
+    todo = ExampleSettings(options.sites, options.rounds)
     print_summary(run_local_example(material, config, run, todo))

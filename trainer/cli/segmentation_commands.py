@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.cli.arguments import add_config, default_cache_folder, split_names
+from trainer.cli.arguments import add_config, find_cache_folder, split_names
 
 if TYPE_CHECKING:
     from trainer.segmentation.runs import SegmentationRun
@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace) -> SegmentationRun:
         read_outlined(options.table, split_names(options.classes)),
         read_config(options.config, options.set),
         options.out,
-        options.cache or default_cache_folder() / "squares",
+        options.cache or find_cache_folder() / "squares",
         options.command_line,
         Progress(options.progress),
     )

@@ -20,7 +20,7 @@ from trainer.cli.arguments import (
 from trainer.cli.printing import print_summary
 
 if TYPE_CHECKING:
-    from trainer.data.material import Material
+    from trainer.data.material import PreparedData
     from trainer.runs.config import Config
     from trainer.runs.run_context import RunContext
 
@@ -66,7 +66,7 @@ def _add_ensemble(parser: argparse.ArgumentParser) -> None:
 def _add_reproduce(parser: argparse.ArgumentParser) -> None:
     from trainer.papers import protocol
 
-    parser.add_argument("paper", choices=protocol.names())
+    parser.add_argument("paper", choices=protocol.list_papers())
     add_training(parser)
     parser.add_argument("--networks", default="", metavar="TEXT", help="those with it in the name")
     parser.set_defaults(run=_reproduce)
@@ -82,13 +82,13 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _crossval(options: argparse.Namespace) -> None:
-    from trainer.runs.crossval import crossval_run
+    from trainer.runs.crossval import cross_validate
 
     config = read_config(options)
     with join_processes(options) as run:
         material = gather_data(options, config, run)
         shared = _shared_arguments(options, config)
-        _finish(crossval_run(material, config, run, options.jobs, shared), material, run)
+        _finish(cross_validate(material, config, run, options.jobs, shared), material, run)
 
 
 def _shared_arguments(options: argparse.Namespace, config: Config) -> list[str]:
@@ -101,27 +101,27 @@ def _shared_arguments(options: argparse.Namespace, config: Config) -> list[str]:
     return shared + (["--fetch"] if options.fetch else [])
 
 
-def _finish(result: dict[str, Any], material: Material, run: RunContext) -> None:
+def _finish(result: dict[str, Any], material: PreparedData, run: RunContext) -> None:
     from trainer.runs import run_report
     from trainer.training import distributed
 
     print_summary(result)
     if distributed.is_first():
-        run_report.of_run(run.out, material, str(run.device))
+        run_report.write_run_report(run.out, material, str(run.device))
 
 
 def _search(options: argparse.Namespace) -> None:
     require_library("optuna", "train")
-    from trainer.data.material import gather
+    from trainer.data.material import prepare_data
     from trainer.runs import config, search_ranges
     from trainer.runs.search import Search, search_settings
 
     run, base = make_run(options), read_config(options)
     source = make_source(options, base.data)
     todo = Search(
-        lambda overrides: config.read(options.config, [*options.set, *overrides]),
-        cache(lambda seen: gather(source, seen, run.progress)),
-        search_ranges.read(options.ranges),
+        lambda overrides: config.read_config(options.config, [*options.set, *overrides]),
+        cache(lambda seen: prepare_data(source, seen, run.progress)),
+        search_ranges.read_ranges(options.ranges),
         options.trials,
         options.pruner,
     )
@@ -155,8 +155,8 @@ def _reproduce(options: argparse.Namespace) -> None:
     from trainer.papers import protocol, reproduce
     from trainer.runs import config
 
-    chosen = protocol.read(options.paper).only(options.networks)
-    overrides = config.tables(options.config, options.set)
+    chosen = protocol.read_protocol(options.paper).only(options.networks)
+    overrides = config.read_tables(options.config, options.set)
     with join_processes(options) as run:
         result = reproduce.reproduce_paper(chosen, make_source(options), run, overrides)
-    print(reproduce.table(result))
+    print(reproduce.format_reproduction(result))

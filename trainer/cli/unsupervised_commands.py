@@ -58,11 +58,11 @@ def read_own_config(options: argparse.Namespace) -> PretrainConfig | GeneratorCo
 
 
 def _build_config(kind: type[T], options: argparse.Namespace) -> T:
-    from trainer.runs.config import tables
-    from trainer.tools.options import build
+    from trainer.runs.config import read_tables
+    from trainer.tools.options import build_settings
 
-    values = tables(options.config, options.set)
-    return build(kind, values, str(options.config or "--set"))
+    values = read_tables(options.config, options.set)
+    return build_settings(kind, values, str(options.config or "--set"))
 
 
 def _pretrain(options: argparse.Namespace) -> None:
@@ -96,14 +96,14 @@ def _sample(options: argparse.Namespace) -> None:
     from trainer.unsupervised import generator
 
     drawer, progress = _open(options)
-    _print(generator.sample(drawer, options.per_class, options.out, options.seed, progress))
+    _print(generator.write_samples(drawer, options.per_class, options.out, options.seed, progress))
 
 
 def _check(options: argparse.Namespace) -> None:
     from trainer.unsupervised import generator
 
     drawer, _ = _open(options)
-    figures = generator.check(drawer, options.samples)
+    figures = generator.check_samples(drawer, options.samples)
     _print(figures)
     if count := len(figures["near_duplicates"]):
         reason = f"{count} samples are near-duplicates of training pictures."

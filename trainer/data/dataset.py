@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.data import table, volumes
-from trainer.data.items import SPLITS, Dataset, Item, Labelled, Named
+from trainer.data.items import SPLITS, Dataset, Labelled, LabelledItem, Named
 from trainer.data.volumes import Contents
 from trainer.tools.progress import Progress
 from tumorviewer.errors import InputError
 
-__all__ = ["SPLITS", "Dataset", "Item", "read"]
+__all__ = ["SPLITS", "Dataset", "LabelledItem", "read_dataset"]
 
 
-def read(
+def read_dataset(
     source: Path,
     classes: Sequence[str] = (),
     slices: str = "refuse",
@@ -58,7 +58,7 @@ def _named(source: Path, classes: tuple[str, ...]) -> Named:
     if source.is_dir():
         return _read_folder(source.resolve(), classes)
     if source.is_file():
-        return table.read(source.resolve(), classes)
+        return table.read_table(source.resolve(), classes)
     raise InputError(str(source), "There is no such folder or table.")
 
 
@@ -73,7 +73,9 @@ def _joined(parts: Sequence[Named], classes: tuple[str, ...]) -> Named:
     return Named(parts[0].root, classes, tuple(labelled))
 
 
-def _renamed(item: Item, part: Named, classes: tuple[str, ...], *, is_first: bool) -> Item:
+def _renamed(
+    item: LabelledItem, part: Named, classes: tuple[str, ...], *, is_first: bool
+) -> LabelledItem:
     """An item as it is called in a joined data set."""
     return replace(
         item,
@@ -85,7 +87,9 @@ def _renamed(item: Item, part: Named, classes: tuple[str, ...], *, is_first: boo
 
 def _sliced(named: Named, rule: str, progress: Progress) -> Dataset:
     """Look into what may be volumes, and make an item of each slice that carries a label."""
-    contents = volumes.look(list({one.item.path: None for one in named.labelled}), progress)
+    contents = volumes.list_contents(
+        list({one.item.path: None for one in named.labelled}), progress
+    )
     items = [item for one in named.labelled for item in _slices(one, contents[one.item.path], rule)]
     if repeated := [name for name, n in Counter(item.name for item in items).items() if n > 1]:
         raise InputError(str(named.root), f"{repeated[0]} is listed more than once.")
@@ -93,13 +97,13 @@ def _sliced(named: Named, rule: str, progress: Progress) -> Dataset:
     return Dataset(named.root, named.classes, tuple(items), rule)
 
 
-def _slices(one: Labelled, contents: Contents, rule: str) -> list[Item]:
+def _slices(one: Labelled, contents: Contents, rule: str) -> list[LabelledItem]:
     item = replace(one.item, patient=one.item.patient or contents.patient, series=contents.series)
     count, source = contents.slices, item.name
     if one.slices:
-        chosen = volumes.stated(one.slices, source, count)
+        chosen = volumes.parse_stated_slices(one.slices, source, count)
     elif count > 1:
-        chosen = volumes.by_rule(rule, source, count)
+        chosen = volumes.choose_slices_by_rule(rule, source, count)
     if count == 1:
         return [item]
     return [replace(item, name=f"{item.name}#{index + 1}", slice=index) for index in chosen]
@@ -132,7 +136,7 @@ def _read_folder(root: Path, classes: tuple[str, ...]) -> Named:
     if missing := sorted(set(classes) - found):
         raise InputError(str(root), f"There is no folder for the class {', '.join(missing)}.")
     labelled = [
-        Labelled(Item(path, path.relative_to(root).as_posix(), label, split=split))
+        Labelled(LabelledItem(path, path.relative_to(root).as_posix(), label, split=split))
         for split, part in parts
         for label, name in enumerate(classes)
         if (part / name).is_dir()

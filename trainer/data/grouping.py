@@ -13,7 +13,7 @@ from trainer.tools.atomic_files import read_csv
 from tumorviewer.errors import InputError
 
 
-def unite(size: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+def unite_groups(size: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
     """Connected components of ``size`` items joined by ``pairs``, numbered by first appearance.
 
     Returns
@@ -36,7 +36,7 @@ def unite(size: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
     return np.unique(roots, return_inverse=True)[1].astype(np.int64)
 
 
-def from_names(*names: Sequence[str]) -> NDArray[np.int64]:
+def make_groups(*names: Sequence[str]) -> NDArray[np.int64]:
     """Groups of items that share a name in any of the lists; an empty name joins nothing."""
     pairs = []
     for column in names:
@@ -44,10 +44,10 @@ def from_names(*names: Sequence[str]) -> NDArray[np.int64]:
         pairs += [
             (first.setdefault(name, index), index) for index, name in enumerate(column) if name
         ]
-    return unite(len(names[0]), pairs)
+    return unite_groups(len(names[0]), pairs)
 
 
-def read_table(given: str, dataset: Dataset) -> list[str]:
+def read_groups(given: str, dataset: Dataset) -> list[str]:
     """The group's name of each item from ``FILE[:COLUMN]``.
 
     Parameters

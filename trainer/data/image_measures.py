@@ -34,7 +34,7 @@ _SIGNATURES = {b"\xff\xd8\xff": 1, b"\x89PNG": 2, b"BM": 3, b"II": 4, b"MM": 4}
 _KINDS: dict[FileKind | None, int] = {FileKind.DICOM: 5, FileKind.NIFTI: 6}
 
 
-def measure(
+def measure_image(
     path: Path, volume: Volume, index: int, grey_HW: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """The :data:`MEASURES` of one slice of a volume, whose grey levels are given."""
@@ -73,6 +73,6 @@ def _format(path: Path) -> int:
     return next((n for start, n in _SIGNATURES.items() if head.startswith(start)), 0)
 
 
-def column(measures_NM: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+def take_column(measures_NM: NDArray[np.float32], name: str) -> NDArray[np.float32]:
     """``(N,)`` values of one measure."""
     return measures_NM[:, MEASURES.index(name)]

@@ -26,7 +26,7 @@ SPLITS = {
 
 
 @dataclass(frozen=True)
-class Item:
+class LabelledItem:
     """One labelled slice: a picture, or one of the slices of a file or of a folder of DICOM."""
 
     path: Path
@@ -64,7 +64,7 @@ class Dataset:
 
     root: Path
     classes: tuple[str, ...]
-    items: tuple[Item, ...]
+    items: tuple[LabelledItem, ...]
     slices: str = "refuse"
     """The rule for the slices of volumes for which nobody states them."""
 
@@ -138,7 +138,7 @@ class Dataset:
 class Labelled:
     """One label as the folder or the table gives it, before volumes are opened."""
 
-    item: Item
+    item: LabelledItem
     slices: str = ""
     """As a table states them."""
 

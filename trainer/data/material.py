@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from trainer.data import dataset as datasets
 from trainer.data import grouping, near_duplicates, prepared_images, synthetic, thumbnails, volumes
 from trainer.data.dataset import Dataset
-from trainer.data.prepared_images import Pictures
-from trainer.data.thumbnails import Views
-from trainer.tools.atomic_files import secret, write_csv
+from trainer.data.prepared_images import PreparedImages
+from trainer.data.thumbnails import Thumbnails
+from trainer.tools.atomic_files import read_secret, write_csv
 from trainer.tools.progress import Progress
 from tumorviewer.errors import InputError
 from tumorviewer.language import later
@@ -23,7 +23,7 @@ from tumorviewer.models.card import Preprocessing
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """What the user named on the command line."""
 
     data: Path
@@ -41,22 +41,22 @@ class Source:
 
     def read(self, progress: Progress) -> Dataset:
         """The data set, its patients under pseudonyms that only this cache's key makes."""
-        found = datasets.read(self.data, self.classes, self.slices, progress, self.also)
-        return found.pseudonymous(secret(self.cache / "pseudonyms.key"))
+        found = datasets.read_dataset(self.data, self.classes, self.slices, progress, self.also)
+        return found.pseudonymous(read_secret(self.cache / "pseudonyms.key"))
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class PreparedData:
     """A data set, its pictures row by row, and the group of each row."""
 
     dataset: Dataset
-    pictures: Pictures
+    pictures: PreparedImages
     groups: NDArray[np.int64]
-    views: Views
+    views: Thumbnails
     grouped_by: str
     """In words."""
     pairs: NDArray[np.int64]
-    """``(M, 3)`` near-duplicates, as :func:`trainer.data.near_duplicates.find` answers."""
+    """``(M, 3)`` near-duplicates: two rows, and the symmetry between them."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """Names of items that were left out with consent, with the reason."""
 
@@ -68,7 +68,7 @@ class Material:
         """SHA-256 by which an item is known again; a slice by its volume's too, whose other
         slices show the same patient."""
         own, item = self.pictures.sha256[row], self.dataset.items[row]
-        return (own,) if item.slice is None else (own, volumes.sha256(item.path))
+        return (own,) if item.slice is None else (own, volumes.hash_item(item.path))
 
     def share_in(self, seen: frozenset[str], rows: Iterable[int]) -> float:
         """Share (0–1) of some rows that are among a bundle's training items."""
@@ -84,12 +84,12 @@ class Material:
         write_csv(path, ("path", "group"), rows)
 
 
-def gather(
-    source: Source,
+def prepare_data(
+    source: DataSource,
     preprocessing: Preprocessing | None,
     progress: Progress,
     parts: Sequence[str] = ("", "train", "val"),
-) -> Material:
+) -> PreparedData:
     """Read, decode and group some parts of a data set's official split.
 
     Parameters
@@ -104,20 +104,20 @@ def gather(
     """
     dataset = source.read(progress).part(*parts).checked()
     if source.synthetic:
-        dataset = synthetic.joined(dataset, source.synthetic)
-    seen = thumbnails.load(dataset, source.cache, progress)
+        dataset = synthetic.join_synthetic(dataset, source.synthetic)
+    seen = thumbnails.load_stored_thumbnails(dataset, source.cache, progress)
     unreadable = seen.unreadable
     if unreadable:
         _report_unreadable(source, unreadable, progress)
         dataset = dataset.without(unreadable).checked()
-        seen = thumbnails.load(dataset, source.cache, progress)
+        seen = thumbnails.load_stored_thumbnails(dataset, source.cache, progress)
     stored = seen
     if preprocessing is not None:
-        stored = prepared_images.load(dataset, preprocessing, source.cache, progress)
-    found = thumbnails.parts(seen)
-    pairs = near_duplicates.find_once(dataset, found, source.cache, progress)
+        stored = prepared_images.load_images(dataset, preprocessing, source.cache, progress)
+    found = thumbnails.split_stored_thumbnails(seen)
+    pairs = near_duplicates.find_cached_near_duplicates(dataset, found, source.cache, progress)
     groups, how = _group(dataset, pairs, source.groups)
-    return Material(dataset, stored, groups, found, how, pairs, unreadable)
+    return PreparedData(dataset, stored, groups, found, how, pairs, unreadable)
 
 
 def _group(
@@ -131,10 +131,10 @@ def _group(
     real = len(dataset.items)
     patients = [item.patient for item in dataset.items]
     if table:
-        named, how = grouping.read_table(table, dataset), later("a table of groups")
+        named, how = grouping.read_groups(table, dataset), later("a table of groups")
     else:
         among_real = pairs_M3[(pairs_M3[:, :2] < real).all(1), :2]
-        joined = grouping.unite(real, among_real.tolist())
+        joined = grouping.unite_groups(real, among_real.tolist())
         named = [str(group) for group in joined]
         how = later("near-duplicates, mirrored, flipped and rotated ones included")
     volumes = [item.file for item in dataset.items]
@@ -143,11 +143,11 @@ def _group(
         how += ", and " + later("patients")
     if dataset.volumes() or any(series):
         how += ", and " + later("volumes")
-    groups = grouping.from_names(named, patients, volumes, series)
+    groups = grouping.make_groups(named, patients, volumes, series)
     return np.concatenate((groups, groups.max() + 1 + np.arange(whole - real))), how
 
 
-def _report_unreadable(source: Source, unreadable: dict[str, str], progress: Progress) -> None:
+def _report_unreadable(source: DataSource, unreadable: dict[str, str], progress: Progress) -> None:
     for name, reason in unreadable.items():
         progress.say(f"cannot read {name}: {reason}")
     if not source.skip_unreadable:

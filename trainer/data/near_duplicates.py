@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer.data import prepared_images
-from trainer.data.thumbnails import METHOD, SIDE, Views, load_views, views_of
+from trainer.data.thumbnails import METHOD, SIDE, Thumbnails, load_thumbnails, make_thumbnails
 from trainer.tools.atomic_files import write_bytes
 from trainer.tools.progress import Progress
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SYMMETRIES",
-    "Views",
-    "between",
-    "find",
-    "find_once",
-    "load_views",
-    "nearest",
-    "views_of",
+    "Thumbnails",
+    "find_cached_near_duplicates",
+    "find_near_duplicates",
+    "find_near_duplicates_between",
+    "find_nearest",
+    "load_thumbnails",
+    "make_thumbnails",
 ]
 
 SCREEN = 32
@@ -66,7 +66,7 @@ SYMMETRIES = (
 )
 
 
-def symmetry(x_NHW: Tensor, which: int) -> Tensor:
+def apply_symmetry(x_NHW: Tensor, which: int) -> Tensor:
     """One of the eight symmetries of the square, as :data:`SYMMETRIES` names them."""
     turned = torch.rot90(x_NHW, which % 4, (1, 2))
     return turned.flip(2) if which >= 4 else turned
@@ -110,7 +110,7 @@ class _Screen:
     boxes: Tensor
 
     @classmethod
-    def of(cls, views: Views) -> _Screen:
+    def of(cls, views: Thumbnails) -> _Screen:
         parts = [slice(start, start + _BLOCK) for start in range(0, len(views), _BLOCK)]
         return cls(
             torch.cat([_unit(_coarse(views.frame[part])) for part in parts]),
@@ -122,7 +122,7 @@ class _Screen:
 
 
 def _turned(x_NV: Tensor, which: int) -> Tensor:
-    return symmetry(x_NV.view(-1, SCREEN, SCREEN), which).reshape(len(x_NV), -1)
+    return apply_symmetry(x_NV.view(-1, SCREEN, SCREEN), which).reshape(len(x_NV), -1)
 
 
 class _Short:
@@ -171,20 +171,20 @@ def _threshold(which: int) -> float:
     return (LIKELY if which == 0 else FLIPPED) - _SCREEN_SLACK
 
 
-def find_once(
-    dataset: Dataset, views: Views, folder: Path, progress: Progress
+def find_cached_near_duplicates(
+    dataset: Dataset, views: Thumbnails, folder: Path, progress: Progress
 ) -> NDArray[np.int64]:
-    """As :func:`find`, from the cache if it holds the answer for these files."""
-    path = folder / f"{prepared_images.key(dataset, METHOD + _RULES)}.pairs.npy"
+    """As :func:`find_near_duplicates`, from the cache if it holds the answer for these files."""
+    path = folder / f"{prepared_images.make_cache_key(dataset, METHOD + _RULES)}.pairs.npy"
     if not path.is_file():
         stream = io.BytesIO()
-        np.save(stream, find(views, progress))
+        np.save(stream, find_near_duplicates(views, progress))
         write_bytes(path, stream.getvalue())
     return np.asarray(np.load(path), np.int64)
 
 
 @torch.inference_mode()
-def find(views: Views, progress: Progress) -> NDArray[np.int64]:
+def find_near_duplicates(views: Thumbnails, progress: Progress) -> NDArray[np.int64]:
     """All near-duplicate pairs.
 
     Returns
@@ -197,12 +197,14 @@ def find(views: Views, progress: Progress) -> NDArray[np.int64]:
 
 
 @torch.inference_mode()
-def between(one: Views, other: Views, progress: Progress) -> NDArray[np.int64]:
-    """As :func:`find`, the first row of ``one`` and the second of ``other``."""
+def find_near_duplicates_between(
+    one: Thumbnails, other: Thumbnails, progress: Progress
+) -> NDArray[np.int64]:
+    """As :func:`find_near_duplicates`, the first row of ``one`` and the second of ``other``."""
     return _search(one, other, progress)
 
 
-def _search(one: Views, other: Views | None, progress: Progress) -> NDArray[np.int64]:
+def _search(one: Thumbnails, other: Thumbnails | None, progress: Progress) -> NDArray[np.int64]:
     mine = _Screen.of(one)
     theirs = mine if other is None else _Screen.of(other)
     shorten = _Short(mine, _RANK) if len(mine) >= _MANY else _whole
@@ -224,7 +226,7 @@ def _search(one: Views, other: Views | None, progress: Progress) -> NDArray[np.i
     return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], np.int64)
 
 
-def _confirm(one: Views, other: Views, at_M2: Tensor, which: int) -> Tensor:
+def _confirm(one: Thumbnails, other: Thumbnails, at_M2: Tensor, which: int) -> Tensor:
     """Which candidate pairs are near-duplicates, at full resolution."""
     return torch.cat(
         [torch.zeros(0, dtype=torch.bool)]
@@ -232,7 +234,7 @@ def _confirm(one: Views, other: Views, at_M2: Tensor, which: int) -> Tensor:
     )
 
 
-def _confirm_chunk(one: Views, other: Views, at_M2: Tensor, which: int) -> Tensor:
+def _confirm_chunk(one: Thumbnails, other: Thumbnails, at_M2: Tensor, which: int) -> Tensor:
     first, second = at_M2[:, 0].numpy(), at_M2[:, 1].numpy()
     certain = torch.zeros(len(first), dtype=torch.bool)
     for name, details in (("frame", FRAME_DETAILS), ("box", BOX_DETAILS)):
@@ -251,7 +253,7 @@ def _confirm_chunk(one: Views, other: Views, at_M2: Tensor, which: int) -> Tenso
 def _correlate(
     one_MHW: NDArray[np.uint8], other_MHW: NDArray[np.uint8], which: int, high_pass: bool = False
 ) -> Tensor:
-    one, other = torch.from_numpy(one_MHW), symmetry(torch.from_numpy(other_MHW), which)
+    one, other = torch.from_numpy(one_MHW), apply_symmetry(torch.from_numpy(other_MHW), which)
     if high_pass:
         one, other = _high_pass(one), _high_pass(other)
     correlation: Tensor = (_unit(one) * _unit(other)).sum(1)
@@ -259,7 +261,9 @@ def _correlate(
 
 
 @torch.inference_mode()
-def nearest(asked: Views, known: Views) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def find_nearest(
+    asked: Thumbnails, known: Thumbnails
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The likest known picture of each asked one under any symmetry, and whether it has a twin.
 
     Returns

@@ -22,9 +22,9 @@ from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from trainer.data import volumes
-from trainer.data.dataset import Dataset, Item
+from trainer.data.dataset import Dataset, LabelledItem
 from trainer.tools.atomic_files import write_json
-from trainer.tools.parallel import spread
+from trainer.tools.parallel import map_in_processes
 from trainer.tools.progress import Progress
 from tumorviewer.analysis import preprocess, slices
 from tumorviewer.analysis.slices import prepare_slice
@@ -39,7 +39,7 @@ _ABANDONED_S = 3600
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class PreparedImages:
     """Something decoded of every item of a data set, row by row."""
 
     array: NDArray[np.uint8]
@@ -55,7 +55,9 @@ class Pictures:
         return hashlib.sha256(together.encode()).hexdigest()
 
 
-def load(dataset: Dataset, settings: Preprocessing, folder: Path, progress: Progress) -> Pictures:
+def load_images(
+    dataset: Dataset, settings: Preprocessing, folder: Path, progress: Progress
+) -> PreparedImages:
     """Map the prepared pictures of ``dataset``, decoding them if ``folder`` does not hold them.
 
     Rows are ``(S, S)``; with neighbours ``(2 k + 1, S, S)``, the labelled slice in the middle.
@@ -64,22 +66,22 @@ def load(dataset: Dataset, settings: Preprocessing, folder: Path, progress: Prog
     shape: tuple[int, ...] = (settings.size, settings.size)
     if settings.neighbours:
         shape = (2 * settings.neighbours + 1, *shape)
-    return decoded_once(dataset, work, shape, json.dumps(asdict(settings)), folder, progress)
+    return decode_once(dataset, work, shape, json.dumps(asdict(settings)), folder, progress)
 
 
-def _prepared(item: Item, settings: Preprocessing) -> NDArray[np.uint8]:
-    volume, index = volumes.read(item.path, item.slice), item.slice or 0
+def _prepared(item: LabelledItem, settings: Preprocessing) -> NDArray[np.uint8]:
+    volume, index = volumes.read_item_volume(item.path, item.slice), item.slice or 0
     return prepare_slice(volume, index, grey(volume, index), settings)[0]
 
 
-def decoded_once(
+def decode_once(
     dataset: Dataset,
-    work: Callable[[Item], NDArray[np.uint8]],
+    work: Callable[[LabelledItem], NDArray[np.uint8]],
     shape: tuple[int, ...],
     what: str,
     folder: Path,
     progress: Progress,
-) -> Pictures:
+) -> PreparedImages:
     """Map what ``work`` makes of each item, making it if ``folder`` does not hold it.
 
     Parameters
@@ -89,20 +91,22 @@ def decoded_once(
     what
         Tells apart what was made in different ways of the same files.
     """
-    name = key(dataset, what)
+    name = make_cache_key(dataset, what)
     array, notes = folder / f"{name}.npy", folder / f"{name}.json"
     if not (array.is_file() and notes.is_file()):
         _build(dataset, work, shape, array, notes, progress)
     stored = json.loads(notes.read_text())
-    return Pictures(np.load(array, mmap_mode="r"), tuple(stored["sha256"]), stored["unreadable"])
+    return PreparedImages(
+        np.load(array, mmap_mode="r"), tuple(stored["sha256"]), stored["unreadable"]
+    )
 
 
-def key(dataset: Dataset, what: str) -> str:
+def make_cache_key(dataset: Dataset, what: str) -> str:
     """Names what was made of the present content of some files, in a way that ``what`` tells."""
     digest = hashlib.sha256(f"{dataset.root}\n{what}\n".encode())
     for module in (decoders, display, preprocess, slices):
         digest.update(Path(str(module.__file__)).read_bytes())
-    stamps = {path: volumes.stamp(path) for path in {item.path for item in dataset.items}}
+    stamps = {path: volumes.make_file_stamp(path) for path in {item.path for item in dataset.items}}
     for item in dataset.items:
         digest.update(f"{item.name}\0{stamps[item.path]}\n".encode())
     return digest.hexdigest()[:32]
@@ -110,7 +114,7 @@ def key(dataset: Dataset, what: str) -> str:
 
 def _build(
     dataset: Dataset,
-    work: Callable[[Item], NDArray[np.uint8]],
+    work: Callable[[LabelledItem], NDArray[np.uint8]],
     shape: tuple[int, ...],
     array: Path,
     notes: Path,
@@ -122,7 +126,9 @@ def _build(
         _clear_away(array.parent)
         with replace_atomically(array) as beside, beside.open("wb") as stream:
             write_array_header_1_0(stream, header)
-            made_of_each = spread(partial(_attempt, work), dataset.items, "reading", progress)
+            made_of_each = map_in_processes(
+                partial(_attempt, work), dataset.items, "reading", progress
+            )
             for item, made in zip(dataset.items, made_of_each, strict=True):
                 hashes.append(made.sha256)
                 if made.rows is None:
@@ -148,10 +154,10 @@ class _Made(NamedTuple):
     reason: str = ""
 
 
-def _attempt(work: Callable[[Item], NDArray[np.uint8]], item: Item) -> _Made:
+def _attempt(work: Callable[[LabelledItem], NDArray[np.uint8]], item: LabelledItem) -> _Made:
     sha256 = ""
     try:
-        sha256 = volumes.sha256(item.path, item.slice)
+        sha256 = volumes.hash_item(item.path, item.slice)
         return _Made(work(item), sha256)
     except InputError as error:
         return _Made(None, sha256, error.message)

@@ -85,7 +85,7 @@ class Split:
         return self.test if len(self.test) else self.validation
 
 
-def choose(dataset: Dataset, groups: NDArray[np.int64], settings: SplitSettings) -> Split:
+def choose_parts(dataset: Dataset, groups: NDArray[np.int64], settings: SplitSettings) -> Split:
     """Divide a data set without its official test part.
 
     Synthetic items, which come last, are trained on; real ones are divided as without them.
@@ -110,11 +110,11 @@ def _divide(dataset: Dataset, groups: NDArray[np.int64], settings: SplitSettings
         return _official(dataset, everything)
     if settings.is_leaky:
         return _random(dataset, everything, settings)
-    fold = folds(dataset, groups, settings)
+    fold = assign_folds(dataset, groups, settings)
     held, rest = everything[fold == settings.fold], everything[fold != settings.fold]
     if settings.kind != "nested":
         return Split(rest, held)
-    inner = folds(dataset.rows(rest), groups[rest], settings)
+    inner = assign_folds(dataset.rows(rest), groups[rest], settings)
     return Split(rest[inner != 0], rest[inner == 0], held)
 
 
@@ -140,7 +140,7 @@ def _random(dataset: Dataset, everything: NDArray[np.int64], settings: SplitSett
     return Split(everything[train], everything[held])
 
 
-def folds(
+def assign_folds(
     dataset: Dataset, groups: NDArray[np.int64], settings: SplitSettings
 ) -> NDArray[np.int64]:
     """The fold of each item (scikit-learn's StratifiedGroupKFold, shuffled by the seed).

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from trainer.data.items import Dataset, Item
+from trainer.data.items import Dataset, LabelledItem
 from trainer.tools.atomic_files import read_json, write_csv, write_json
 from tumorviewer.errors import InputError
 from tumorviewer.models.card import Preprocessing
@@ -26,7 +26,7 @@ RECORD, MANIFEST = "synthetic.json", "manifest.csv"
 _KEY = "Synthetic"
 
 
-def sha256(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Of a file's content."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -43,12 +43,12 @@ def is_synthetic(path: Path) -> bool:
         return False
 
 
-def count(dataset: Dataset) -> int:
+def count_synthetic(dataset: Dataset) -> int:
     """How many items a generator made, those among them that only their file says it of."""
     return sum(item.synthetic or is_synthetic(item.path) for item in dataset.items)
 
 
-def write(
+def write_synthetic(
     out: Path,
     made: dict[str, NDArray[np.uint8]],
     generator: dict[str, Any],
@@ -125,7 +125,7 @@ class Samples:
         return np.stack(found)
 
 
-def read(folder: Path, classes: tuple[str, ...] | list[str]) -> Samples:
+def read_synthetic(folder: Path, classes: tuple[str, ...] | list[str]) -> Samples:
     """Read a folder of samples of some classes.
 
     Raises
@@ -150,17 +150,19 @@ def read(folder: Path, classes: tuple[str, ...] | list[str]) -> Samples:
     return Samples(folder, record, items, labels)
 
 
-def joined(dataset: Dataset, folder: Path) -> Dataset:
+def join_synthetic(dataset: Dataset, folder: Path) -> Dataset:
     """A data set with samples added behind its items.
 
     Raises
     ------
     InputError
-        As :func:`read`.
+        As :func:`read_synthetic`.
     """
-    found = read(folder.resolve(), dataset.classes)
+    found = read_synthetic(folder.resolve(), dataset.classes)
     items = tuple(
-        Item(folder.resolve() / path, f"synthetic/{path.as_posix()}", int(label), synthetic=True)
+        LabelledItem(
+            folder.resolve() / path, f"synthetic/{path.as_posix()}", int(label), synthetic=True
+        )
         for path, label in zip(found.items, found.labels, strict=True)
     )
     return replace(dataset, items=dataset.items + items)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from trainer.data.items import SPLITS, Item, Labelled, Named
+from trainer.data.items import SPLITS, Labelled, LabelledItem, Named
 from trainer.tools.atomic_files import read_csv
 from tumorviewer.errors import InputError
 
 
-def read(table: Path, classes: tuple[str, ...]) -> Named:
+def read_table(table: Path, classes: tuple[str, ...]) -> Named:
     """Labels as a table gives them; paths are relative to its folder.
 
     ``slice`` counts from 1 as the screen does and takes ranges (``10-25``, ``10;12``); ``mask`` is
@@ -38,7 +38,7 @@ def _labelled(table: Path, row: dict[str, str], classes: tuple[str, ...]) -> Lab
     split = row.get("split", "").lower()
     if split and split not in SPLITS:
         raise InputError(str(table), f"{split!r} is no split; use train, val or test.")
-    item = Item(
+    item = LabelledItem(
         path,
         path.relative_to(table.parent).as_posix(),
         classes.index(row["label"]),

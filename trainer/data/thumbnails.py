@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from trainer.data import prepared_images, volumes
-from trainer.data.dataset import Dataset, Item
-from trainer.data.image_measures import MEASURES, measure
-from trainer.data.prepared_images import Pictures
+from trainer.data.dataset import Dataset, LabelledItem
+from trainer.data.image_measures import MEASURES, measure_image
+from trainer.data.prepared_images import PreparedImages
 from trainer.tools.progress import Progress
 from tumorviewer.analysis.preprocess import find_foreground
 from tumorviewer.imaging.display import grey
@@ -30,7 +30,7 @@ METHOD = "thumbnails 3"
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
+class Thumbnails:
     """Thumbnails of each item, uint8: whole frame and foreground box, small and in detail."""
 
     frame: NDArray[np.uint8]
@@ -44,9 +44,9 @@ class Views:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def rows(self, rows: NDArray[np.int64]) -> Views:
+    def rows(self, rows: NDArray[np.int64]) -> Thumbnails:
         """Some of them."""
-        return Views(
+        return Thumbnails(
             self.frame[rows],
             self.box[rows],
             self.frame_detail[rows],
@@ -55,42 +55,44 @@ class Views:
         )
 
 
-def load_views(dataset: Dataset, folder: Path, progress: Progress) -> Views:
+def load_thumbnails(dataset: Dataset, folder: Path, progress: Progress) -> Thumbnails:
     """Thumbnails and measures of every item, from the cache if it holds them."""
-    return parts(load(dataset, folder, progress))
+    return split_stored_thumbnails(load_stored_thumbnails(dataset, folder, progress))
 
 
-def load(dataset: Dataset, folder: Path, progress: Progress) -> Pictures:
-    """As :func:`load_views`, as it is stored; :func:`parts` tells the parts apart."""
+def load_stored_thumbnails(dataset: Dataset, folder: Path, progress: Progress) -> PreparedImages:
+    """Thumbnails and measures as stored, a row an item; see :func:`split_stored_thumbnails`."""
     length = int(_ENDS[-1]) + 4 * len(MEASURES)
-    return prepared_images.decoded_once(dataset, thumbnails, (length,), METHOD, folder, progress)
+    return prepared_images.decode_once(
+        dataset, compute_thumbnails, (length,), METHOD, folder, progress
+    )
 
 
-def parts(stored: Pictures) -> Views:
-    """The parts of what :func:`load` stored."""
+def split_stored_thumbnails(stored: PreparedImages) -> Thumbnails:
+    """The parts of what :func:`load_stored_thumbnails` stored."""
     end = int(_ENDS[-1])
     measures = np.ascontiguousarray(stored.array[:, end:]).view(np.float32)
     return replace(_views(stored.array), measures=measures)
 
 
-def views_of(pictures_NSS: NDArray[np.uint8]) -> Views:
+def make_thumbnails(pictures_NSS: NDArray[np.uint8]) -> Thumbnails:
     """Thumbnails of pictures that were made or prepared, not read."""
     return _views(np.stack([_thumbnails(picture) for picture in pictures_NSS]))
 
 
-def _views(stored: NDArray[np.uint8]) -> Views:
+def _views(stored: NDArray[np.uint8]) -> Thumbnails:
     frame, box, frame_detail, box_detail = (
         stored[:, end - side * side : end].reshape(-1, side, side)
         for side, end in zip(_SIDES, _ENDS, strict=True)
     )
-    return Views(frame, box, frame_detail, box_detail)
+    return Thumbnails(frame, box, frame_detail, box_detail)
 
 
-def thumbnails(item: Item) -> NDArray[np.uint8]:
+def compute_thumbnails(item: LabelledItem) -> NDArray[np.uint8]:
     """Frame and box of one item, small and in detail, and its measures, one after the other."""
-    volume, index = volumes.read(item.path, item.slice), item.slice or 0
+    volume, index = volumes.read_item_volume(item.path, item.slice), item.slice or 0
     picture = grey(volume, index)
-    measures = measure(item.path, volume, index, picture)
+    measures = measure_image(item.path, volume, index, picture)
     return np.concatenate((_thumbnails(picture), measures.view(np.uint8)))
 
 

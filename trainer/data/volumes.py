@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.tools.parallel import spread
+from trainer.tools.parallel import map_in_processes
 from trainer.tools.progress import Progress
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
@@ -36,23 +36,23 @@ class Contents:
     """Series Instance UID (0020,000E); empty if there is none."""
 
 
-def look(paths: list[Path], progress: Progress) -> dict[Path, Contents]:
+def list_contents(paths: list[Path], progress: Progress) -> dict[Path, Contents]:
     """The contents of each; what is a plain picture by its name is not opened."""
     opened = [path for path in paths if not path.name.lower().endswith(_ONE_SLICE)]
-    found = dict(zip(opened, spread(_look, opened, "headers", progress), strict=True))
+    found = dict(zip(opened, map_in_processes(_look, opened, "headers", progress), strict=True))
     return {path: found.get(path, Contents()) for path in paths}
 
 
 def _look(path: Path) -> Contents:
     """What cannot be read counts as one slice: the reason is told where it is decoded."""
     try:
-        study, volume = only_volume(path)
+        study, volume = open_only_volume(path)
     except InputError:
         return Contents()
     return Contents(volume.shape[0], study.patient_id.strip(), study.series[0].uid or "")
 
 
-def only_volume(path: Path) -> tuple[Study, VolumeReader]:
+def open_only_volume(path: Path) -> tuple[Study, VolumeReader]:
     """The one volume of a file or folder; of several time points or directions the first."""
     opened = open_paths([path])
     volumes = [
@@ -91,7 +91,7 @@ def is_half_of_a_pair(path: Path) -> bool:
     return nifti.find_header_path(path) != path
 
 
-def by_rule(rule: str, source: str, slices: int) -> tuple[int, ...]:
+def choose_slices_by_rule(rule: str, source: str, slices: int) -> tuple[int, ...]:
     """Which slices of a volume carry its label when nobody states them, counted from 0.
 
     Parameters
@@ -117,7 +117,7 @@ def by_rule(rule: str, source: str, slices: int) -> tuple[int, ...]:
     raise InputError(source, reason, remedy)
 
 
-def stated(text: str, source: str, slices: int) -> tuple[int, ...]:
+def parse_stated_slices(text: str, source: str, slices: int) -> tuple[int, ...]:
     """Slices as a table states them, ``10-25`` or ``10;12``, counted from 1 as on the screen.
 
     Returns
@@ -157,10 +157,10 @@ def read_grey(path: Path, index: int | None = None) -> NDArray[np.uint8]:
     InputError
         If it cannot be read, or holds several slices and none was chosen.
     """
-    return grey(read(path, index), index or 0)
+    return grey(read_item_volume(path, index), index or 0)
 
 
-def read(path: Path, index: int | None = None) -> Volume:
+def read_item_volume(path: Path, index: int | None = None) -> Volume:
     """The volume that a slice belongs to; kept, since the next one asked for is mostly the same.
 
     Raises
@@ -169,30 +169,30 @@ def read(path: Path, index: int | None = None) -> Volume:
         As :func:`read_grey`.
     """
     if index is not None:
-        volume = _kept(path, stamp(path))
+        volume = _kept(path, make_file_stamp(path))
         if index in volume.missing:
             raise InputError(f"{path}#{index + 1}", f"Slice {index + 1} could not be decoded.")
         return volume
-    source = only_volume(path)[1]
+    source = open_only_volume(path)[1]
     if source.shape[0] != 1:
-        by_rule("refuse", str(path), source.shape[0])
+        choose_slices_by_rule("refuse", str(path), source.shape[0])
     return source.load()
 
 
 @lru_cache(maxsize=1)
 def _kept(path: Path, stamp: str) -> Volume:  # noqa: ARG001 - a changed file is read again
-    return only_volume(path)[1].load()
+    return open_only_volume(path)[1].load()
 
 
-def stamp(path: Path) -> str:
+def make_file_stamp(path: Path) -> str:
     """Changes when a file, or one in a folder, changes."""
     status = [one.stat() for one in _files(path)]
     return ";".join(f"{one.st_size},{one.st_mtime_ns}" for one in status)
 
 
-def sha256(path: Path, index: int | None = None) -> str:
+def hash_item(path: Path, index: int | None = None) -> str:
     """Of the content of a file, or of all files in a folder; of a slice of it."""
-    whole = _sha256(path, stamp(path))
+    whole = _sha256(path, make_file_stamp(path))
     return whole if index is None else hashlib.sha256(f"{whole}#{index}".encode()).hexdigest()
 
 

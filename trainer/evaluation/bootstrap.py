@@ -16,7 +16,9 @@ Integers = NDArray[np.int64]
 RESAMPLES = 1000
 
 
-def weights(groups_N: Integers, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[Floats]:
+def draw_resamples(
+    groups_N: Integers, resamples: int = RESAMPLES, seed: int = 0
+) -> Iterator[Floats]:
     """How often each item counts in each resample, ``(N,)``: as often as its group was drawn."""
     generator = np.random.default_rng(seed)
     index = np.unique(groups_N, return_inverse=True)[1]
@@ -26,14 +28,14 @@ def weights(groups_N: Integers, resamples: int = RESAMPLES, seed: int = 0) -> It
         yield drawn[index].astype(np.float64)
 
 
-def number(value: float) -> float | None:
+def round_metric(value: float) -> float | None:
     """Rounded for a file; None for NaN."""
     return None if np.isnan(value) else round(float(value), 6)
 
 
-def interval(values: Floats) -> list[float | None]:
+def compute_interval(values: Floats) -> list[float | None]:
     """The 2.5th and 97.5th percentile of a figure's resamples, without those where it has none."""
     known = values[~np.isnan(values)]
     if not len(known):
         return [None, None]
-    return [number(float(end)) for end in np.percentile(known, (2.5, 97.5))]
+    return [round_metric(float(end)) for end in np.percentile(known, (2.5, 97.5))]

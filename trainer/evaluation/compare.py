@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data import prepared_images
-from trainer.data.material import Material, Source, gather
+from trainer.data.material import DataSource, PreparedData, prepare_data
 from trainer.evaluation import bootstrap, evaluate
 from trainer.evaluation import overlap as overlaps
 from trainer.evaluation.bootstrap import Floats, Integers
 from trainer.evaluation.metrics import Scorer
 from trainer.evaluation.overlap import Overlap
-from trainer.evaluation.predictions import Judged
+from trainer.evaluation.predictions import Predictions
 from trainer.reports import html, plots
 from trainer.tools.progress import Progress
 from tumorviewer.errors import InputError
@@ -48,18 +48,18 @@ _FLIPS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class ComparedSide:
     """One of the two models and its answers."""
 
     model: ComparedModel
-    judged: Judged
+    judged: Predictions
     overlap: Overlap
 
 
-def compare(
+def compare_models(
     candidate: str,
     current: str,
-    source: Source,
+    source: DataSource,
     parts: Sequence[str],
     device: str,
     progress: Progress,
@@ -88,14 +88,14 @@ def compare(
     """
     bundles = [_bundle(given) for given in (candidate, current)]
     asked = next((card.preprocessing for _, card in filter(None, bundles)), Preprocessing())
-    material = gather(source, asked, progress, parts)
+    material = prepare_data(source, asked, progress, parts)
     sides = [
         _of_bundle(*found, material, source, device, progress, known)
         if found
         else _of_table(Path(given), material)
         for given, found, known in zip((candidate, current), bundles, training, strict=True)
     ]
-    return of_sides(*sides)
+    return compare_sides(*sides)
 
 
 def _bundle(given: str) -> tuple[Path, ModelCard] | None:
@@ -109,21 +109,27 @@ def _bundle(given: str) -> tuple[Path, ModelCard] | None:
 def _of_bundle(
     folder: Path,
     card: ModelCard,
-    material: Material,
-    source: Source,
+    material: PreparedData,
+    source: DataSource,
     device: str,
     progress: Progress,
     training: Sequence[Path],
-) -> Side:
-    stored = prepared_images.load(material.dataset, card.preprocessing, source.cache, progress)
-    judged = evaluate.by_bundle(folder, card, material, stored, device, progress)
-    known = evaluate.twins_in(training, card.classes, source, progress) if training else None
-    found = overlaps.find(folder, card, material, known[0] if known else None)
-    return Side(ComparedModel.of(card), judged, found)
+) -> ComparedSide:
+    stored = prepared_images.load_images(
+        material.dataset, card.preprocessing, source.cache, progress
+    )
+    judged = evaluate.predict_with_bundle(folder, card, material, stored, device, progress)
+    known = (
+        evaluate.load_training_thumbnails(training, card.classes, source, progress)
+        if training
+        else None
+    )
+    found = overlaps.find_overlap(folder, card, material, known[0] if known else None)
+    return ComparedSide(ComparedModel.of(card), judged, found)
 
 
-def _of_table(table: Path, material: Material) -> Side:
-    judged = Judged.read(table, material)
+def _of_table(table: Path, material: PreparedData) -> ComparedSide:
+    judged = Predictions.read(table, material)
     order = np.argsort(judged.rows)
     if len(order) < len(material.dataset.items) or (np.diff(judged.rows[order]) != 1).any():
         reason = "It does not hold each item of the data once."
@@ -131,10 +137,10 @@ def _of_table(table: Path, material: Material) -> Side:
     known = OverlapBasis.OUT_OF_FOLD if (judged.folds >= 0).all() else OverlapBasis.TABLE
     digest = hashlib.sha256(table.read_bytes()).hexdigest()
     model = ComparedModel(table.resolve().parent.name, "", digest)
-    return Side(model, judged.part(order), Overlap(None, known))
+    return ComparedSide(model, judged.part(order), Overlap(None, known))
 
 
-def of_sides(candidate: Side, current: Side) -> dict[str, Any]:
+def compare_sides(candidate: ComparedSide, current: ComparedSide) -> dict[str, Any]:
     """The comparison from both models' answers, which are of the same items in the same order."""
     material, groups = candidate.judged.material, candidate.judged.groups
     figures = _figures(candidate.judged, current.judged)
@@ -154,7 +160,7 @@ def of_sides(candidate: Side, current: Side) -> dict[str, Any]:
         "data": data,
         "figures": figures,
         "interval": f"95 %, percentiles of {bootstrap.RESAMPLES} bootstrap resamples of groups",
-        "mcnemar": mcnemar(_right(candidate.judged), _right(current.judged), groups),
+        "mcnemar": run_mcnemar_test(_right(candidate.judged), _right(current.judged), groups),
         "overlap": {"candidate": candidate.overlap.share, "current": current.overlap.share},
         "seen": {"candidate": candidate.overlap.facts(), "current": current.overlap.facts()},
         "verdict": verdict,
@@ -162,7 +168,7 @@ def of_sides(candidate: Side, current: Side) -> dict[str, Any]:
     return result | {"words": evidence.describe_comparison(result)}
 
 
-def _groups_by_class(judged: Judged) -> dict[str, int]:
+def _groups_by_class(judged: Predictions) -> dict[str, int]:
     found = {
         name: len(np.unique(judged.groups[judged.labels == at]))
         for at, name in enumerate(judged.classes)
@@ -170,11 +176,11 @@ def _groups_by_class(judged: Judged) -> dict[str, int]:
     return {name: groups for name, groups in found.items() if groups}
 
 
-def _right(judged: Judged) -> NDArray[np.bool_]:
+def _right(judged: Predictions) -> NDArray[np.bool_]:
     return np.asarray(judged.predicted == judged.labels)
 
 
-def _figures(candidate: Judged, current: Judged) -> dict[str, dict[str, Any]]:
+def _figures(candidate: Predictions, current: Predictions) -> dict[str, dict[str, Any]]:
     """Figures of both, their difference, and its interval: the same groups are drawn for both."""
     scorers = [Scorer(one.probabilities, one.labels) for one in (candidate, current)]
 
@@ -183,21 +189,21 @@ def _figures(candidate: Judged, current: Judged) -> dict[str, dict[str, Any]]:
         return [[one[name] for name in _TITLES] for one in overall]
 
     whole = np.array(pair(np.ones(len(candidate.rows))))
-    drawn = np.array([pair(weight) for weight in bootstrap.weights(candidate.groups)])
+    drawn = np.array([pair(weight) for weight in bootstrap.draw_resamples(candidate.groups)])
     return {
         name: {
-            "candidate": bootstrap.number(whole[0, at]),
-            "current": bootstrap.number(whole[1, at]),
-            "difference": bootstrap.number(whole[0, at] - whole[1, at]),
-            "interval": bootstrap.interval(drawn[:, 0, at] - drawn[:, 1, at]),
-            "candidate_interval": bootstrap.interval(drawn[:, 0, at]),
-            "current_interval": bootstrap.interval(drawn[:, 1, at]),
+            "candidate": bootstrap.round_metric(whole[0, at]),
+            "current": bootstrap.round_metric(whole[1, at]),
+            "difference": bootstrap.round_metric(whole[0, at] - whole[1, at]),
+            "interval": bootstrap.compute_interval(drawn[:, 0, at] - drawn[:, 1, at]),
+            "candidate_interval": bootstrap.compute_interval(drawn[:, 0, at]),
+            "current_interval": bootstrap.compute_interval(drawn[:, 1, at]),
         }
         for at, name in enumerate(_TITLES)
     }
 
 
-def mcnemar(
+def run_mcnemar_test(
     candidate_N: NDArray[np.bool_], current_N: NDArray[np.bool_], groups_N: Integers, seed: int = 0
 ) -> dict[str, Any]:
     """Whether two models err equally often on the items on which they differ.
@@ -225,8 +231,8 @@ def mcnemar(
     return {
         "candidate_only_right": gain,
         "current_only_right": loss,
-        "p": bootstrap.number(binomtest(gain, gain + loss).pvalue if gain + loss else 1.0),
-        "p_by_group": bootstrap.number((as_extreme.sum() + 1) / (_FLIPS + 1)),
+        "p": bootstrap.round_metric(binomtest(gain, gain + loss).pvalue if gain + loss else 1.0),
+        "p_by_group": bootstrap.round_metric((as_extreme.sum() + 1) / (_FLIPS + 1)),
         "note": "p takes items for independent, and is too small where groups hold several; "
         "p_by_group exchanges the models in whole groups.",
     }
@@ -253,16 +259,16 @@ def _ends(figures: dict[str, dict[str, Any]]) -> Floats:
     return np.sort(np.array(gains, np.float64), axis=1).T
 
 
-def page(result: dict[str, Any]) -> str:
+def render_comparison(result: dict[str, Any]) -> str:
     """The comparison as a page."""
-    figure = html.drawn(
-        lambda axes: plots.differences(axes, result["figures"], _SHARES),
+    figure = html.draw_figure(
+        lambda axes: plots.plot_differences(axes, result["figures"], _SHARES),
         width_mm=150,
         height_mm=45,
     )
-    return html.page(
+    return html.render_page(
         "comparison.html",
         result=result,
         titles=_TITLES,
-        chart=html.svg(figure),
+        chart=html.export_svg(figure),
     )

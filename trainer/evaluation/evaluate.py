@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data import near_duplicates
-from trainer.data.material import Material, Source, gather
-from trainer.data.near_duplicates import Views
-from trainer.data.prepared_images import Pictures
+from trainer.data.material import DataSource, PreparedData, prepare_data
+from trainer.data.near_duplicates import Thumbnails
+from trainer.data.prepared_images import PreparedImages
 from trainer.data.split import Split, SplitSettings
 from trainer.evaluation import metrics, overlap, performance_curves
-from trainer.evaluation.predictions import Judged, class_indices
+from trainer.evaluation.predictions import Predictions, find_class_indices
 from trainer.evaluation.temperature_scaling import fit_temperature
 from trainer.tools.progress import Progress
 from tumorviewer.analysis import predict
@@ -32,8 +32,8 @@ _NAMES = {
 """Of the figures by the kind of split; a random one is named for what it is."""
 
 
-def on_held_out(
-    material: Material,
+def evaluate_held_out(
+    material: PreparedData,
     parts: Split,
     predict: Callable[[NDArray[np.int64]], NDArray[np.float64]],
     settings: SplitSettings,
@@ -53,34 +53,39 @@ def on_held_out(
     temperature = fit_temperature(logits_NK, labels[parts.validation])
     if len(parts.test):
         logits_NK = predict(parts.test)
-    probabilities = metrics.softmax(logits_NK / temperature)
+    probabilities = metrics.apply_softmax(logits_NK / temperature)
     folds = np.full(len(every), -1 if settings.fold is None else settings.fold)
-    judged = Judged(material, every, material.dataset.classes, probabilities, folds)
+    judged = Predictions(material, every, material.dataset.classes, probabilities, folds)
     judged.write(table)
     chosen_by = parts.validation if len(parts.test) else parts.test
     known = np.concatenate([parts.train, chosen_by])
-    twins = leak(
+    twins = measure_leak(
         material.views.rows(every), judged.labels, material.views.rows(known), labels[known]
     )
-    return {"temperature": temperature, "figures": {_NAMES[settings.kind]: of(judged) | twins}}
+    return {
+        "temperature": temperature,
+        "figures": {_NAMES[settings.kind]: compute_all_metrics(judged) | twins},
+    }
 
 
-def of(judged: Judged) -> dict[str, Any]:
+def compute_all_metrics(judged: Predictions) -> dict[str, Any]:
     """Every figure of some predictions, those of each source too where there are several."""
     found = _figures(judged)
     if len(names := np.unique(judged.sources)) > 1:
         found["sources"] = {
-            str(name) or "not known": brief(_figures(judged.part(judged.sources == name)))
+            str(name) or "not known": shorten_metrics(_figures(judged.part(judged.sources == name)))
             for name in names
         }
     return found
 
 
-def _figures(judged: Judged) -> dict[str, Any]:
-    return metrics.figures(judged.probabilities, judged.labels, judged.groups, judged.classes)
+def _figures(judged: Predictions) -> dict[str, Any]:
+    return metrics.compute_metrics(
+        judged.probabilities, judged.labels, judged.groups, judged.classes
+    )
 
 
-def brief(figures: dict[str, Any]) -> dict[str, Any]:
+def shorten_metrics(figures: dict[str, Any]) -> dict[str, Any]:
     """The few of them that stand for a fold or a source."""
     names = ("accuracy", "macro_f1", "log_loss")
     return {
@@ -89,26 +94,29 @@ def brief(figures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def leak(
-    asked: Views, labels_N: NDArray[np.int64], known: Views, known_labels: NDArray[np.int64]
+def measure_leak(
+    asked: Thumbnails,
+    labels_N: NDArray[np.int64],
+    known: Thumbnails,
+    known_labels: NDArray[np.int64],
 ) -> dict[str, float]:
     """The share of items with a twin in training, and a nearest-neighbour copyist's score."""
-    nearest, is_twin = near_duplicates.nearest(asked, known)
+    nearest, is_twin = near_duplicates.find_nearest(asked, known)
     return {
         "twin_share": round(float(is_twin.mean()), 6),
         "copyist_accuracy": round(float((known_labels[nearest] == labels_N).mean()), 6),
     }
 
 
-def on_data(
+def evaluate_bundle(
     folder: Path,
-    source: Source,
+    source: DataSource,
     parts: Sequence[str],
     device: str,
     progress: Progress,
     training: Sequence[Path] = (),
     predictions: Path | None = None,
-) -> tuple[dict[str, Any], Judged]:
+) -> tuple[dict[str, Any], Predictions]:
     """Judge a bundle on labelled data, which may lack some of its classes.
 
     Parameters
@@ -131,52 +139,54 @@ def on_data(
         If the bundle is refused, or does not know a class of the data.
     """
     card = bundle.read_card(folder)
-    material = gather(source, card.preprocessing, progress, parts)
-    judged = by_bundle(folder, card, material, material.pictures, device, progress)
+    material = prepare_data(source, card.preprocessing, progress, parts)
+    judged = predict_with_bundle(folder, card, material, material.pictures, device, progress)
     if predictions is not None:
         judged.write(predictions)
     result: dict[str, Any] = {
         "model": {"name": card.name, "version": card.version, "sha256": card.weights.sha256},
         "data": {"name": material.dataset.root.name, "grouped_by": material.grouped_by},
     }
-    result |= of(judged)
-    known = twins_in(training, card.classes, source, progress) if training else None
+    result |= compute_all_metrics(judged)
+    known = load_training_thumbnails(training, card.classes, source, progress) if training else None
     if known:
-        result |= leak(material.views, judged.labels, *known)
-    result["overlap"] = overlap.find(folder, card, material, known[0] if known else None).facts()
+        result |= measure_leak(material.views, judged.labels, *known)
+    result["overlap"] = overlap.find_overlap(
+        folder, card, material, known[0] if known else None
+    ).facts()
     given = judged.probabilities, judged.labels, judged.groups
-    result["curves"] = performance_curves.of_classes(*given, card.classes)
-    result["reliability"] = performance_curves.reliability(*given)
+    result["curves"] = performance_curves.compute_class_curves(*given, card.classes)
+    result["reliability"] = performance_curves.compute_reliability(*given)
     return result, judged
 
 
-def twins_in(
-    training: Sequence[Path], classes: tuple[str, ...], source: Source, progress: Progress
-) -> tuple[Views, NDArray[np.int64]]:
+def load_training_thumbnails(
+    training: Sequence[Path], classes: tuple[str, ...], source: DataSource, progress: Progress
+) -> tuple[Thumbnails, NDArray[np.int64]]:
     """Thumbnails and labels of what a model was trained on."""
     first, *also = training
     joined = replace(source, data=first, also=tuple(also)).read(progress)
     known = joined.part("", "train", "val")
-    labels = class_indices(known, classes)[known.labels()]
-    return near_duplicates.load_views(known, source.cache, progress), labels
+    labels = find_class_indices(known, classes)[known.labels()]
+    return near_duplicates.load_thumbnails(known, source.cache, progress), labels
 
 
-def by_bundle(
+def predict_with_bundle(
     folder: Path,
     card: ModelCard,
-    material: Material,
-    pictures: Pictures,
+    material: PreparedData,
+    pictures: PreparedImages,
     device: str,
     progress: Progress,
-) -> Judged:
+) -> Predictions:
     """All items of a material as a bundle judges them; ``pictures`` are prepared as it asks."""
-    class_indices(material.dataset, card.classes)
+    find_class_indices(material.dataset, card.classes)
     rows = np.arange(len(material.dataset.items))
-    probabilities = infer(folder, pictures.array, device, progress)
-    return Judged(material, rows, card.classes, probabilities, np.full(len(rows), -1))
+    probabilities = predict_images(folder, pictures.array, device, progress)
+    return Predictions(material, rows, card.classes, probabilities, np.full(len(rows), -1))
 
 
-def infer(
+def predict_images(
     folder: Path, pictures_NSS: NDArray[np.uint8], device: str, progress: Progress
 ) -> NDArray[np.float64]:
     """Probabilities ``(N, K)`` by the very code that the window uses."""

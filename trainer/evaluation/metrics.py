@@ -21,23 +21,25 @@ def log_softmax(logits_NK: Floats) -> Floats:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
 
 
-def softmax(logits_NK: Floats) -> Floats:
+def apply_softmax(logits_NK: Floats) -> Floats:
     """Probabilities."""
     return np.exp(log_softmax(logits_NK))
 
 
-def log_loss(logits_NK: Floats, labels_N: Integers) -> float:
+def compute_log_loss(logits_NK: Floats, labels_N: Integers) -> float:
     """Mean negative log likelihood, nats."""
     return float(-log_softmax(logits_NK)[np.arange(len(labels_N)), labels_N].mean())
 
 
-def macro_f1(predicted_N: Integers, labels_N: Integers, classes: int) -> float:
+def compute_macro_f1(predicted_N: Integers, labels_N: Integers, classes: int) -> float:
     """Mean of the classes' F1."""
-    matrix = confusion(predicted_N, labels_N, classes, np.ones(len(labels_N)))
+    matrix = count_confusion(predicted_N, labels_N, classes, np.ones(len(labels_N)))
     return float(np.nanmean(_per_class(matrix)["f1"]))
 
 
-def confusion(predicted_N: Integers, labels_N: Integers, classes: int, weight_N: Floats) -> Floats:
+def count_confusion(
+    predicted_N: Integers, labels_N: Integers, classes: int, weight_N: Floats
+) -> Floats:
     """``(K, K)``: rows are true classes, columns predicted ones."""
     counts = np.bincount(labels_N * classes + predicted_N, weight_N, classes * classes)
     return np.asarray(counts.reshape(classes, classes), np.float64)
@@ -66,8 +68,8 @@ class Scorer:
         self._predicted = probabilities_NK.argmax(1)
         confidence = probabilities_NK.max(1)
         self._bins = {
-            "ece": performance_curves.equal_width(confidence),
-            "adaptive_ece": performance_curves.equal_mass(confidence),
+            "ece": performance_curves.split_equal_width(confidence),
+            "adaptive_ece": performance_curves.split_equal_mass(confidence),
         }
         self._gap = (self._predicted == labels_N) - confidence
         truth = np.eye(self._classes)[labels_N]
@@ -80,7 +82,7 @@ class Scorer:
 
     def matrix(self, weight_N: Floats) -> Floats:
         """The confusion matrix."""
-        return confusion(self._predicted, self._labels, self._classes, weight_N)
+        return count_confusion(self._predicted, self._labels, self._classes, weight_N)
 
     def per_class(self, weight_N: Floats) -> dict[str, Floats]:
         """``(K,)`` of each figure; recall is sensitivity, and areas are of one against the rest."""
@@ -126,7 +128,7 @@ def _mean(values: Floats) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def figures(
+def compute_metrics(
     probabilities_NK: Floats,
     labels_N: Integers,
     groups_N: Integers,
@@ -151,8 +153,10 @@ def figures(
     return {
         "n": len(labels_N),
         "groups": len(np.unique(groups_N)),
-        **{name: bootstrap.number(value) for name, value in overall.items()},
-        "intervals": {name: bootstrap.interval(values) for name, values in drawn_overall.items()},
+        **{name: bootstrap.round_metric(value) for name, value in overall.items()},
+        "intervals": {
+            name: bootstrap.compute_interval(values) for name, values in drawn_overall.items()
+        },
         "confusion": {
             "classes": list(classes),
             "matrix": scorer.matrix(ones).astype(int).tolist(),
@@ -161,9 +165,12 @@ def figures(
         "per_class": {
             name: {
                 "n": int(counts[index]),
-                **{figure: bootstrap.number(values[index]) for figure, values in per_class.items()},
+                **{
+                    figure: bootstrap.round_metric(values[index])
+                    for figure, values in per_class.items()
+                },
                 "intervals": {
-                    figure: bootstrap.interval(values[:, index])
+                    figure: bootstrap.compute_interval(values[:, index])
                     for figure, values in drawn_per_class.items()
                 },
             }
@@ -178,7 +185,7 @@ def _bootstrap(
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     overall: list[dict[str, float]] = []
     per_class: list[dict[str, Floats]] = []
-    for weight in bootstrap.weights(groups_N, resamples, seed):
+    for weight in bootstrap.draw_resamples(groups_N, resamples, seed):
         overall.append(scorer.overall(weight))
         per_class.append(scorer.per_class(weight))
     return (

@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from trainer.evaluation.predictions import Judged
+from trainer.evaluation.predictions import Predictions
 from trainer.reports import html
 from tumorviewer.analysis import explain, predict
 from tumorviewer.analysis.methods import DEFAULT_METHOD
@@ -23,7 +23,7 @@ SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Mistake:
+class ShownMistake:
     """One item that the model is wrong about."""
 
     name: str
@@ -40,9 +40,9 @@ class Mistake:
     """The same under the saliency map for the predicted class."""
 
 
-def worst(
-    judged: Judged, folder_of: Callable[[int], Path], device: str, most: int = SHOWN
-) -> list[Mistake]:
+def choose_worst_mistakes(
+    judged: Predictions, folder_of: Callable[[int], Path], device: str, most: int = SHOWN
+) -> list[ShownMistake]:
     """The wrong answers with the highest probability, the worst first.
 
     Parameters
@@ -57,20 +57,20 @@ def worst(
     return [_mistake(judged, int(at), model_of(int(judged.folds[at]))) for at in order]
 
 
-def _mistake(judged: Judged, at: int, model: Model) -> Mistake:
+def _mistake(judged: Predictions, at: int, model: Model) -> ShownMistake:
     picture = np.array(judged.material.pictures.array[judged.rows[at]])
     predicted, label = int(judged.predicted[at]), int(judged.labels[at])
     p = judged.probabilities[at]
     grey = picture if picture.ndim == 2 else picture[len(picture) // 2]
     rgb = np.repeat(grey[..., None], 3, axis=2)
-    return Mistake(
+    return ShownMistake(
         judged.names[at],
         judged.classes[label],
         judged.classes[predicted],
         float(p[predicted]),
         float(p[label]),
-        html.picture(grey),
-        html.picture(colormap.blend_map(rgb, _map(model, picture, predicted), OPACITY)),
+        html.embed_image(grey),
+        html.embed_image(colormap.blend_map(rgb, _map(model, picture, predicted), OPACITY)),
     )
 
 

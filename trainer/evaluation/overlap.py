@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.data import near_duplicates
-from trainer.data.material import Material
-from trainer.data.near_duplicates import Views
+from trainer.data.material import PreparedData
+from trainer.data.near_duplicates import Thumbnails
 from tumorviewer.models import ModelCard, bundle, evidence
 from tumorviewer.models.evidence import OverlapBasis
 
@@ -39,8 +39,8 @@ class Overlap:
         return found | {"words": evidence.describe_overlap(found)}
 
 
-def find(
-    folder: Path, card: ModelCard, material: Material, training: Views | None = None
+def find_overlap(
+    folder: Path, card: ModelCard, material: PreparedData, training: Thumbnails | None = None
 ) -> Overlap:
     """Compare the judged items with what a bundle says of its training.
 
@@ -52,11 +52,11 @@ def find(
     by_card = _by_card(folder, card, material)
     if training is None:
         return by_card
-    twins = float(near_duplicates.nearest(material.views, training)[1].mean())
+    twins = float(near_duplicates.find_nearest(material.views, training)[1].mean())
     return replace(by_card, share=max(twins, by_card.share or 0.0), twins=twins)
 
 
-def _by_card(folder: Path, card: ModelCard, material: Material) -> Overlap:
+def _by_card(folder: Path, card: ModelCard, material: PreparedData) -> Overlap:
     data, split = card.training.get("data", {}), card.training.get("split", {})
     own = material.pictures.fingerprint(range(len(material.dataset.items)))
     if own == split.get("validation_sha256"):

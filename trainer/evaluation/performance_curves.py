@@ -59,7 +59,7 @@ class Ranking:
         return float(np.diff(recall) @ precision[1:])
 
 
-def of_classes(
+def compute_class_curves(
     probabilities_NK: Floats, labels_N: Integers, groups_N: Integers, classes: tuple[str, ...]
 ) -> dict[str, dict[str, dict[str, list[float]]]]:
     """ROC and precision-recall curve of each class against the rest.
@@ -94,7 +94,7 @@ def _banded(
     groups_N: Integers,
 ) -> dict[str, list[float]]:
     x, y = curve(np.ones(len(groups_N)))
-    drawn = np.stack([at(GRID, *curve(weight)) for weight in bootstrap.weights(groups_N)])
+    drawn = np.stack([at(GRID, *curve(weight)) for weight in bootstrap.draw_resamples(groups_N)])
     low, high = np.nanpercentile(drawn[~np.isnan(drawn).any(1)], (2.5, 97.5), axis=0)
     corner = np.ones(len(x), np.bool_)
     corner[1:-1] = (np.diff(x, 2) != 0) | (np.diff(y, 2) != 0)
@@ -102,7 +102,7 @@ def _banded(
     return {name: np.round(values, 6).tolist() for name, values in shown.items()}
 
 
-def reliability(
+def compute_reliability(
     probabilities_NK: Floats, labels_N: Integers, groups_N: Integers
 ) -> list[dict[str, Any]]:
     """Accuracy by confidence, the probability of the predicted class, in 15 equal bins.
@@ -114,10 +114,10 @@ def reliability(
         ``accuracy`` and the latter's ``interval``.
     """
     confidence, right = probabilities_NK.max(1), probabilities_NK.argmax(1) == labels_N
-    bins = equal_width(confidence)
+    bins = split_equal_width(confidence)
     drawn = [
         (np.bincount(bins, weight * right, BINS), np.bincount(bins, weight, BINS))
-        for weight in bootstrap.weights(groups_N)
+        for weight in bootstrap.draw_resamples(groups_N)
     ]
     hits, of = np.array(drawn).transpose(1, 0, 2)
     with np.errstate(invalid="ignore"):
@@ -127,20 +127,20 @@ def reliability(
             "from": round(one / BINS, 6),
             "to": round((one + 1) / BINS, 6),
             "n": int((bins == one).sum()),
-            "confidence": bootstrap.number(confidence[bins == one].mean()),
-            "accuracy": bootstrap.number(right[bins == one].mean()),
-            "interval": bootstrap.interval(accuracy[:, one]),
+            "confidence": bootstrap.round_metric(confidence[bins == one].mean()),
+            "accuracy": bootstrap.round_metric(right[bins == one].mean()),
+            "interval": bootstrap.compute_interval(accuracy[:, one]),
         }
         for one in np.unique(bins)
     ]
 
 
-def equal_width(confidence_N: Floats) -> Integers:
+def split_equal_width(confidence_N: Floats) -> Integers:
     """Bins ``(N,)`` of equal width (Guo et al., ICML 2017)."""
     return np.minimum((confidence_N * BINS).astype(np.int64), BINS - 1)
 
 
-def equal_mass(confidence_N: Floats) -> Integers:
+def split_equal_mass(confidence_N: Floats) -> Integers:
     """Bins ``(N,)`` that hold as many items each, but for ties (Nixon et al., CVPRW 2019)."""
     ends = np.quantile(confidence_N, np.arange(1, BINS) / BINS)
     return np.searchsorted(ends, confidence_N, side="right").astype(np.int64)

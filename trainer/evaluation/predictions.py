@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.dataset import Dataset
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.evaluation.bootstrap import Floats, Integers
 from trainer.tools.atomic_files import read_csv, write_csv
 from tumorviewer.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Predictions:
     """Probabilities of some rows of a data set, as a reader sees them."""
 
-    material: Material
+    material: PreparedData
     rows: Integers
     """``(N,)`` of the material."""
     classes: tuple[str, ...]
@@ -35,11 +35,11 @@ class Judged:
     """``(N,)`` indices in :attr:`classes`."""
 
     def __post_init__(self) -> None:
-        index = class_indices(self.material.dataset, self.classes)
+        index = find_class_indices(self.material.dataset, self.classes)
         object.__setattr__(self, "labels", index[self.material.dataset.labels()[self.rows]])
 
     @classmethod
-    def read(cls, table: Path, material: Material) -> Judged:
+    def read(cls, table: Path, material: PreparedData) -> Predictions:
         """Take the probabilities from a table ``path,…,p_…`` of some of the material's items.
 
         Raises
@@ -82,9 +82,9 @@ class Judged:
         """``(N,)`` where each item came from; empty if not known."""
         return np.array([self.material.dataset.items[row].source for row in self.rows], np.str_)
 
-    def part(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Judged:
+    def part(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Predictions:
         """Some of the items, or all in another order."""
-        return Judged(
+        return Predictions(
             self.material,
             self.rows[chosen],
             self.classes,
@@ -104,7 +104,7 @@ class Judged:
         write_csv(table, header, lines)
 
 
-def class_indices(dataset: Dataset, classes: tuple[str, ...]) -> Integers:
+def find_class_indices(dataset: Dataset, classes: tuple[str, ...]) -> Integers:
     """Where each class of a data set stands among a model's.
 
     Raises

@@ -23,19 +23,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainer.audit import audit
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.federated.rounds import (
     Arrays,
     build_initial_network,
+    export_arrays,
     load_arrays,
-    to_arrays,
     train_round,
 )
 from trainer.runs import publish
 from trainer.runs.config import Config
 from trainer.runs.run_context import RunContext
 from trainer.tools.atomic_files import write_json
-from trainer.tools.options import build, plain, to_toml
+from trainer.tools.options import build_settings, export_plain, export_toml
 from trainer.training import checkpoint, initial_weights
 from trainer.training.checkpoint import Checkpoint
 from tumorviewer.errors import InputError
@@ -113,11 +113,11 @@ def _begun(config: Config, run: RunContext) -> tuple[Classifier, _State]:
     """The start, or the last whole round."""
     network = build_initial_network(config)
     if run.resume and (run.out / ROUND).is_file():
-        stored = checkpoint.read(run.out / ROUND)
+        stored = checkpoint.read_checkpoint(run.out / ROUND)
         network.load_state_dict(stored.tensors)
         return network, _State(stored.notes["round"], stored.notes["sites"])
     if config.model.initial_weights:
-        initial_weights.begin(
+        initial_weights.start_from_weights(
             network, config.model.initial_weights, config.data.classes, fetch=run.fetch
         )
         if initial_weights.has_folded_norms(network):
@@ -127,7 +127,7 @@ def _begun(config: Config, run: RunContext) -> tuple[Classifier, _State]:
 
 
 def join_federation(
-    gathered: Callable[[Config], Material],
+    gathered: Callable[[Config], PreparedData],
     address: str,
     run: RunContext,
     authority: Path | None = None,
@@ -177,10 +177,10 @@ class _Contact:
     heard: float = field(default_factory=time.monotonic)
 
 
-def _once(gathered: Callable[[Config], Material]) -> Callable[[Config], Material]:
-    kept: list[Material] = []
+def _once(gathered: Callable[[Config], PreparedData]) -> Callable[[Config], PreparedData]:
+    kept: list[PreparedData] = []
 
-    def first(config: Config) -> Material:
+    def first(config: Config) -> PreparedData:
         if not kept:
             kept.append(gathered(config))
         return kept[0]
@@ -217,7 +217,7 @@ def _check_address(todo: Federation) -> None:
 
 
 def _site(
-    gathered: Callable[[Config], Material],
+    gathered: Callable[[Config], PreparedData],
     run: RunContext,
     contact: _Contact,
 ) -> Any:
@@ -238,23 +238,25 @@ def _site(
 
 
 def _answer(
-    gathered: Callable[[Config], Material],
+    gathered: Callable[[Config], PreparedData],
     arrays: Arrays,
     asked: dict[str, Scalar],
     run: RunContext,
 ) -> tuple[Arrays, int, dict[str, Scalar]]:
     """What a site sends back in a round: weights, the number of items, and of groups."""
     number, rounds = int(asked["round"]), int(asked["rounds"])
-    config = build(Config, tomllib.loads(str(asked["config"])), "the server's configuration")
+    config = build_settings(
+        Config, tomllib.loads(str(asked["config"])), "the server's configuration"
+    )
     material = gathered(config)
     if not (run.out / AUDIT).is_file():
-        write_json(run.out / AUDIT, audit.summary(material))
+        write_json(run.out / AUDIT, audit.summarise_audit(material))
     network, items = build_initial_network(config), len(material.dataset.items)
     load_arrays(network, arrays)
     train_round(network, material, np.arange(items), config, (number, rounds), run)
     run.progress("round", number + 1, rounds)
     groups = len(np.unique(material.groups))
-    return to_arrays(network), items, {"items": items, "groups": groups}
+    return export_arrays(network), items, {"items": items, "groups": groups}
 
 
 def _strategy(
@@ -294,11 +296,11 @@ def _strategy(
             state.finished += 1
             state.sites = [dict(answer.metrics) for _, answer in results]
             notes = {"round": state.finished, "sites": state.sites}
-            checkpoint.write(run.out / ROUND, Checkpoint(network.state_dict(), notes))
+            checkpoint.write_checkpoint(run.out / ROUND, Checkpoint(network.state_dict(), notes))
             run.progress("round", state.finished, todo.rounds)
             return averaged, metrics
 
-    text, before = to_toml(config), state.finished
+    text, before = export_toml(config), state.finished
     return Averaging(
         fraction_evaluate=0,
         min_fit_clients=todo.sites,
@@ -311,7 +313,7 @@ def _strategy(
         fit_metrics_aggregation_fn=lambda _answers: {},
         accept_failures=False,
         inplace=False,  # in place it drops the fractions of counters
-        initial_parameters=ndarrays_to_parameters(to_arrays(network)),
+        initial_parameters=ndarrays_to_parameters(export_arrays(network)),
     )
 
 
@@ -320,7 +322,7 @@ def _publish(
 ) -> ModelCard:
     named = f"federated-{config.model.architecture}"
     card = replace(
-        publish.blank(config, config.data.classes, named),
+        publish.make_blank_card(config, config.data.classes, named),
         training={
             "data": {"name": config.data.name, "sites": state.sites},
             "selection": (
@@ -328,8 +330,8 @@ def _publish(
                 "round. No figures and no temperature: the server has no data; each site judges "
                 "it on its own held-out items with `tumorviewer-train evaluate`."
             ),
-            "config": plain(config),
-            **publish.provenance(run.device, run.command),
+            "config": export_plain(config),
+            **publish.describe_provenance(run.device, run.command),
         },
     )
     return bundles.write_bundle(run.out / "bundle", card, network.state_dict())

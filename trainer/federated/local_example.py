@@ -17,17 +17,17 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.data import split
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.data.split import SplitSettings
 from trainer.evaluation import evaluate, metrics
-from trainer.evaluation.predictions import Judged
+from trainer.evaluation.predictions import Predictions
 from trainer.federated import rounds
 from trainer.runs.config import Config
 from trainer.runs.run_context import RunContext
 from trainer.tools.atomic_files import write_csv, write_json, write_text
-from trainer.tools.options import to_toml
+from trainer.tools.options import export_toml
 from trainer.training.image_store import ImageStore
-from trainer.training.loop import predict
+from trainer.training.loop import predict_logits
 from tumorviewer.errors import InputError
 from tumorviewer.models import weights
 from tumorviewer.networks import Classifier
@@ -36,7 +36,7 @@ RESULT = "comparison.json"
 
 
 @dataclass(frozen=True)
-class Example:
+class ExampleSettings:
     """How many play, and for how long."""
 
     sites: int
@@ -44,7 +44,7 @@ class Example:
 
 
 def run_local_example(
-    material: Material, config: Config, run: RunContext, todo: Example
+    material: PreparedData, config: Config, run: RunContext, todo: ExampleSettings
 ) -> dict[str, Any]:
     """Hold out the validation fold, give each site a share of the other groups, and compare.
 
@@ -56,7 +56,7 @@ def run_local_example(
     InputError
         If the data hold volumes, have too few groups, or a process fails.
     """
-    parts = split.choose(material.dataset, material.groups, config.split)
+    parts = split.choose_parts(material.dataset, material.groups, config.split)
     if not len(parts.validation):
         raise InputError("[split]", "The example needs held-out groups.", 'Use "fold 0".')
     config = replace(config, data=replace(config.data, classes=material.dataset.classes))
@@ -76,7 +76,7 @@ def run_local_example(
         "epochs_a_round": config.training.epochs,
         "site_items": [len(rows) for rows in shares],
         "site_groups": [len(np.unique(material.groups[rows])) for rows in shares],
-        "leak": evaluate.leak(*held, *known),
+        "leak": evaluate.measure_leak(*held, *known),
         "figures": {
             name: _judged(material, parts.validation, network, run)
             for name, network in networks.items()
@@ -87,16 +87,16 @@ def run_local_example(
 
 
 def _shares(
-    material: Material, rows: NDArray[np.int64], sites: int, seed: int
+    material: PreparedData, rows: NDArray[np.int64], sites: int, seed: int
 ) -> list[NDArray[np.int64]]:
     """Whole groups for each site, of every class."""
     items = tuple(material.dataset.items[row] for row in rows.tolist())
     part = replace(material.dataset, items=items)
-    fold = split.folds(part, material.groups[rows], SplitSettings("fold 0", sites, seed))
+    fold = split.assign_folds(part, material.groups[rows], SplitSettings("fold 0", sites, seed))
     return [rows[fold == number] for number in range(sites)]
 
 
-def _write_site(material: Material, rows: NDArray[np.int64], folder: Path) -> None:
+def _write_site(material: PreparedData, rows: NDArray[np.int64], folder: Path) -> None:
     """The site's own copies, a folder per class, and its groups."""
     shutil.rmtree(folder / "data", ignore_errors=True)
     lines = []
@@ -111,10 +111,10 @@ def _write_site(material: Material, rows: NDArray[np.int64], folder: Path) -> No
     write_csv(folder / "groups.csv", ("path", "group"), lines)
 
 
-def _federate(config: Config, run: RunContext, todo: Example) -> None:
+def _federate(config: Config, run: RunContext, todo: ExampleSettings) -> None:
     address = f"127.0.0.1:{_free_port()}"
     settings = run.out / "federation.toml"
-    write_text(settings, to_toml(config))
+    write_text(settings, export_toml(config))
     shared = ["--device", str(run.device), "--address", address]
     serve = ["serve", "--config", str(settings), "--sites", str(todo.sites)]
     serve += ["--rounds", str(todo.rounds), "--out", str(run.out / "server"), "--resume", *shared]
@@ -151,7 +151,7 @@ def _free_port() -> int:
 
 
 def _alone(
-    material: Material,
+    material: PreparedData,
     rows: NDArray[np.int64],
     config: Config,
     run: RunContext,
@@ -166,11 +166,13 @@ def _alone(
 
 
 def _judged(
-    material: Material, rows: NDArray[np.int64], network: Classifier, run: RunContext
+    material: PreparedData, rows: NDArray[np.int64], network: Classifier, run: RunContext
 ) -> dict[str, Any]:
     """Figures on the held-out groups, which nobody has fitted a temperature on."""
     store = ImageStore(material.pictures.array, run.device)
-    logits = predict(network.to(run.device), store, torch.from_numpy(rows))
+    logits = predict_logits(network.to(run.device), store, torch.from_numpy(rows))
     folds = np.full(len(rows), -1)
     classes = material.dataset.classes
-    return evaluate.of(Judged(material, rows, classes, metrics.softmax(logits), folds))
+    return evaluate.compute_all_metrics(
+        Predictions(material, rows, classes, metrics.apply_softmax(logits), folds)
+    )

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.data.split import Split
 from trainer.runs.config import Config
 from trainer.runs.network import create_network
@@ -18,7 +18,7 @@ from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
 from trainer.training.image_store import ImageStore
 from trainer.training.loop import Trainer
-from trainer.training.optimise import TrainingSettings, learning_rate
+from trainer.training.optimise import TrainingSettings, compute_learning_rate
 from tumorviewer.errors import InputError
 from tumorviewer.networks import Classifier
 
@@ -31,7 +31,7 @@ def build_initial_network(config: Config) -> Classifier:
     return create_network(config.model, len(config.data.classes))
 
 
-def to_arrays(network: nn.Module) -> Arrays:
+def export_arrays(network: nn.Module) -> Arrays:
     """Weights and running statistics, in the order of the state dict."""
     return [tensor.detach().cpu().numpy() for tensor in network.state_dict().values()]
 
@@ -57,7 +57,7 @@ def load_arrays(network: nn.Module, arrays: Arrays) -> None:
     )
 
 
-def local_settings(settings: TrainingSettings, number: int, rounds: int) -> TrainingSettings:
+def make_local_settings(settings: TrainingSettings, number: int, rounds: int) -> TrainingSettings:
     """Of one round at a site, from 0: a constant rate that follows the schedule over the rounds.
 
     ``epochs`` are those of a round; warm-up is counted in rounds; there is no moving average, as
@@ -66,7 +66,7 @@ def local_settings(settings: TrainingSettings, number: int, rounds: int) -> Trai
     whole = replace(settings, epochs=rounds)
     return replace(
         settings,
-        lr=learning_rate(number, 1, whole),
+        lr=compute_learning_rate(number, 1, whole),
         warmup_epochs=0.0,
         final_lr=1.0,
         ema_decay=0.0,
@@ -78,7 +78,7 @@ def local_settings(settings: TrainingSettings, number: int, rounds: int) -> Trai
 
 def train_round(
     network: Classifier,
-    material: Material,
+    material: PreparedData,
     rows: NDArray[np.int64],
     config: Config,
     place: tuple[int, int],
@@ -96,7 +96,7 @@ def train_round(
         ImageStore(material.pictures.array, run.device),
         material.dataset.labels(),
         Split(rows, rows[:0]),
-        local_settings(config.training, *place),
+        make_local_settings(config.training, *place),
         config.augmentation,
         run.device,
     )

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from trainer.runs.config import Config
-from trainer.tools.options import build
+from trainer.tools.options import build_settings
 from tumorviewer.errors import InputError
 
 _FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Protocol:
+class PaperProtocol:
     """A paper's networks and settings."""
 
     name: str
@@ -29,7 +29,7 @@ class Protocol:
     networks: tuple[dict[str, Any], ...]
     """Each with a label and the tables in which it differs."""
 
-    def only(self, text: str) -> Protocol:
+    def only(self, text: str) -> PaperProtocol:
         """The same with the networks whose label holds ``text``.
 
         Raises
@@ -48,18 +48,18 @@ class Protocol:
         for network in self.networks:
             tables = {name: table for name, table in network.items() if name != "label"}
             merged = _merged(_merged(self.settings, tables), overrides)
-            yield network["label"], build(Config, merged, self.name)
+            yield network["label"], build_settings(Config, merged, self.name)
 
 
-def names() -> tuple[str, ...]:
+def list_papers() -> tuple[str, ...]:
     """The protocols that there are."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
-def read(name: str) -> Protocol:
-    """One of :func:`names`."""
+def read_protocol(name: str) -> PaperProtocol:
+    """One of :func:`list_papers`."""
     stored = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    return Protocol(name=name, **(stored | {"networks": tuple(stored["networks"])}))
+    return PaperProtocol(name=name, **(stored | {"networks": tuple(stored["networks"])}))
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from trainer.data.material import Source, gather
-from trainer.papers.protocol import Protocol
+from trainer.data.material import DataSource, prepare_data
+from trainer.papers.protocol import PaperProtocol
 from trainer.runs.fit import fit_run
 from trainer.runs.run_context import RunContext
 from trainer.tools.atomic_files import write_json
@@ -24,8 +24,8 @@ RESULT = "reproduction.json"
 
 
 def reproduce_paper(
-    paper: Protocol,
-    source: Source,
+    paper: PaperProtocol,
+    source: DataSource,
     run: RunContext,
     overrides: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def reproduce_paper(
             folder = run.out / f"{_slug(label)}-{split}"
             run.progress.say(f"{label}, {split} split")
             try:
-                material = gather(source, settings.preprocessing, run.progress)
+                material = prepare_data(source, settings.preprocessing, run.progress)
                 result = fit_run(material, settings, replace(run, out=folder, resume=True))
             except InputError as problem:
                 row["not_run"] = f"{problem.message} {problem.remedy}".strip()
@@ -58,7 +58,7 @@ def reproduce_paper(
     return _result(paper, source, rows)
 
 
-def _result(paper: Protocol, source: Source, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _result(paper: PaperProtocol, source: DataSource, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "paper": paper.name,
         "title": paper.title,
@@ -83,7 +83,7 @@ def _slug(label: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in label.lower()).split())
 
 
-def table(result: dict[str, Any]) -> str:
+def format_reproduction(result: dict[str, Any]) -> str:
     """The result as a Markdown table under the paper's own figure."""
     lines = [
         f"{result['title']}, on {result['data']}. The paper: {result['reported']}.",

@@ -29,7 +29,7 @@ _ON_THE_PAGE = {INK: "var(--text)", FAINT: "var(--secondary)", GRID: "var(--bord
 _MILLIMETRE = 1 / 25.4
 
 
-def page(template: str, **values: Any) -> str:
+def render_page(template: str, **values: Any) -> str:
     """Fill a template of ``trainer/reports/templates``; values are escaped unless they are Markup.
 
     Raises
@@ -40,7 +40,9 @@ def page(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
-def drawn(draw: Callable[[Axes], object], width_mm: float = 85, height_mm: float = 70) -> Figure:
+def draw_figure(
+    draw: Callable[[Axes], object], width_mm: float = 85, height_mm: float = 70
+) -> Figure:
     """Let ``draw`` fill the axes of a new figure in the house style."""
     from matplotlib import style
     from matplotlib.figure import Figure
@@ -52,7 +54,7 @@ def drawn(draw: Callable[[Axes], object], width_mm: float = 85, height_mm: float
     return figure
 
 
-def svg(figure: Figure) -> Markup:
+def export_svg(figure: Figure) -> Markup:
     """A figure as an inline picture whose ink follows the page, the same bytes every time."""
     from matplotlib import style
 
@@ -68,7 +70,7 @@ def svg(figure: Figure) -> Markup:
     return Markup(text)  # noqa: S704  (matplotlib escapes what it draws)
 
 
-def picture(array: NDArray[np.uint8]) -> Markup:
+def embed_image(array: NDArray[np.uint8]) -> Markup:
     """An image element of ``(H, W)`` grey levels or ``(H, W, 3)`` sRGB, as a PNG inside."""
     stream = io.BytesIO()
     Image.fromarray(array).save(stream, "PNG", optimize=True)
@@ -79,20 +81,20 @@ def picture(array: NDArray[np.uint8]) -> Markup:
     )
 
 
-def estimate(value: float | None, interval: Sequence[float | None] | None = None) -> str:
+def format_estimate(value: float | None, interval: Sequence[float | None] | None = None) -> str:
     """``0.978 (0.970–0.985)``; a dash where it cannot be computed."""
     if value is None:
         return "–"
-    return f"{value:.3f} {between(interval)}".rstrip() if interval else f"{value:.3f}"
+    return f"{value:.3f} {format_interval(interval)}".rstrip() if interval else f"{value:.3f}"
 
 
-def between(interval: Sequence[float | None]) -> str:
+def format_interval(interval: Sequence[float | None]) -> str:
     """``(0.970–0.985)``; nothing where it cannot be computed."""
     low, high = interval
     return "" if low is None or high is None else f"({low:.3f}–{high:.3f})"
 
 
-def change(value: float | None, interval: Sequence[float | None]) -> str:
+def format_change(value: float | None, interval: Sequence[float | None]) -> str:
     """``−0.045 (−0.071 to −0.022)``; a dash where it cannot be computed."""
     low, high = interval
     if value is None or low is None or high is None:
@@ -100,7 +102,7 @@ def change(value: float | None, interval: Sequence[float | None]) -> str:
     return f"{value:+.3f} ({low:+.3f} to {high:+.3f})".replace("-", "−")
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     """``97.8 %``; a dash where it cannot be computed."""
     return "–" if value is None else f"{100 * value:.1f} %"
 
@@ -115,10 +117,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "between": between,
-        "change": change,
-        "estimate": estimate,
-        "percent": percent,
+        "between": format_interval,
+        "change": format_change,
+        "estimate": format_estimate,
+        "percent": format_percent,
     }
     return environment
 

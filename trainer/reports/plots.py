@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.reports.html import COLOURS, FAINT, GRID, INK, estimate
+from trainer.reports.html import COLOURS, FAINT, GRID, INK, format_estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ FEW = 10
 """Items in a bin of a reliability diagram below which its point is drawn open."""
 
 
-def confusion(axes: Axes, figures: Figures) -> None:
+def plot_confusion(axes: Axes, figures: Figures) -> None:
     """Counts, shaded by the share of the true class."""
     matrix = np.array(figures["confusion"]["matrix"])
     classes = figures["confusion"]["classes"]
@@ -47,7 +47,7 @@ def _square(x: float, y: float, colour: str, alpha: float) -> Any:
     return Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=colour, alpha=shown, lw=0)
 
 
-def roc(axes: Axes, curves: Figures, figures: Figures) -> None:
+def plot_roc(axes: Axes, curves: Figures, figures: Figures) -> None:
     """Sensitivity against 1 − specificity of each class, with its band and its area."""
     axes.plot((0, 1), (0, 1), color=GRID, linewidth=0.8)
     _curves(axes, curves, figures, "roc", "roc_auc")
@@ -55,7 +55,7 @@ def roc(axes: Axes, curves: Figures, figures: Figures) -> None:
     _legend_below(axes, "class, AUC (95 % interval)")
 
 
-def precision_recall(axes: Axes, curves: Figures, figures: Figures) -> None:
+def plot_precision_recall(axes: Axes, curves: Figures, figures: Figures) -> None:
     """Precision against recall of each class, with its band and the average precision."""
     _curves(axes, curves, figures, "precision_recall", "average_precision")
     axes.set(xlabel="Recall (sensitivity)", ylabel="Precision")
@@ -65,7 +65,7 @@ def precision_recall(axes: Axes, curves: Figures, figures: Figures) -> None:
 def _curves(axes: Axes, curves: Figures, figures: Figures, kind: str, area: str) -> None:
     for (name, curve), colour in zip(curves.items(), _colours(), strict=False):
         one, of_class = curve[kind], figures["per_class"][name]
-        label = f"{name}, {estimate(of_class[area], of_class['intervals'][area])}"
+        label = f"{name}, {format_estimate(of_class[area], of_class['intervals'][area])}"
         axes.fill_between(one["grid"], one["low"], one["high"], color=colour, alpha=0.15, lw=0)
         axes.plot(one["x"], one["y"], color=colour, label=label)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
@@ -79,7 +79,7 @@ def _colours() -> tuple[str, ...]:
     return COLOURS * 3
 
 
-def reliability(axes: Axes, bins: Sequence[Figures], figures: Figures) -> None:
+def plot_reliability(axes: Axes, bins: Sequence[Figures], figures: Figures) -> None:
     """Accuracy by confidence with intervals, open where a bin holds few items; as bars the bins'
     shares of the items."""
     total, low = sum(one["n"] for one in bins), min(one["from"] for one in bins)
@@ -93,17 +93,17 @@ def reliability(axes: Axes, bins: Sequence[Figures], figures: Figures) -> None:
         axes.plot(*point, "o", ms=4, color=COLOURS[0], fillstyle="full" if full else "none")
     axes.set(xlim=(low - 0.02, 1.01), ylim=(-0.02, 1.02))
     axes.set(xlabel="Confidence (probability of the predicted class)", ylabel="Accuracy")
-    error = estimate(figures["ece"], figures["intervals"]["ece"])
+    error = format_estimate(figures["ece"], figures["intervals"]["ece"])
     axes.set_title(f"Expected calibration error {error}", loc="left", size=8)
 
 
-def learning(axes: Axes, logs: Sequence[Sequence[Figures]]) -> None:
+def plot_loss(axes: Axes, logs: Sequence[Sequence[Figures]]) -> None:
     """Training loss and validation log loss by epoch, a thin line for each fold."""
     _by_epoch(axes, logs, (("loss", "training loss"), ("log_loss", "validation log loss")))
     axes.set(xlabel="Epoch", ylabel="Loss, nats", ylim=(0, None))
 
 
-def progress(axes: Axes, logs: Sequence[Sequence[Figures]]) -> None:
+def plot_validation(axes: Axes, logs: Sequence[Sequence[Figures]]) -> None:
     """Accuracy and macro F1 on the validation part by epoch, a thin line for each fold."""
     _by_epoch(axes, logs, (("accuracy", "accuracy"), ("macro_f1", "macro F1")))
     axes.set(xlabel="Epoch", ylabel="On the validation part")
@@ -130,7 +130,7 @@ def _by_epoch(
     axes.legend()
 
 
-def differences(axes: Axes, figures: Figures, titles: Mapping[str, str]) -> None:
+def plot_differences(axes: Axes, figures: Figures, titles: Mapping[str, str]) -> None:
     """Candidate less current in percentage points, with intervals."""
     shown = [name for name in titles if figures[name]["difference"] is not None]
     for row, name in enumerate(shown):

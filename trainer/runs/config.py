@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.data.split import SplitSettings
-from trainer.tools.options import build, option
+from trainer.tools.options import build_settings, option
 from trainer.training.augment import Augmentation
 from trainer.training.guidance import GuidanceSettings
 from trainer.training.optimise import TrainingSettings
@@ -110,7 +110,7 @@ class Config:
     card: CardSettings = field(default_factory=CardSettings)
 
 
-def read(path: Path | None, overrides: Sequence[str] = ()) -> Config:
+def read_config(path: Path | None, overrides: Sequence[str] = ()) -> Config:
     """The defaults, changed by a TOML file, changed by ``table.key=value`` overrides.
 
     Raises
@@ -118,10 +118,10 @@ def read(path: Path | None, overrides: Sequence[str] = ()) -> Config:
     InputError
         If the file is no TOML, or a key or value is not known.
     """
-    return build(Config, tables(path, overrides), str(path or "--set"))
+    return build_settings(Config, read_tables(path, overrides), str(path or "--set"))
 
 
-def tables(path: Path | None, overrides: Sequence[str] = ()) -> dict[str, Any]:
+def read_tables(path: Path | None, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """What a TOML file and overrides say, before anything is made of it.
 
     Raises

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.runs import crossval_results
 from trainer.runs.config import Config
 from trainer.runs.fit import fit_run
 from trainer.runs.run_context import FIGURES, RunContext
 from trainer.tools.atomic_files import write_json, write_text
-from trainer.tools.options import plain, to_toml
+from trainer.tools.options import export_plain, export_toml
 from trainer.training import distributed
 from trainer.training.loop import LAST
 from tumorviewer.errors import InputError
@@ -24,8 +24,8 @@ from tumorviewer.errors import InputError
 GROUPS = "groups.csv"
 
 
-def crossval_run(
-    material: Material,
+def cross_validate(
+    material: PreparedData,
     config: Config,
     run: RunContext,
     jobs: int,
@@ -43,7 +43,7 @@ def crossval_run(
     if distributed.is_first():
         run.claim(config, f"fold-*/{LAST}", "cross-validation")
         material.write_groups(run.out / GROUPS)
-    distributed.wait()
+    distributed.wait_for_all()
     folds = [run.out / f"fold-{number}" for number in range(config.split.folds)]
     settings = [
         replace(config, split=config.split.at(number)) for number in range(config.split.folds)
@@ -62,7 +62,7 @@ def crossval_run(
     if not distributed.is_first():
         return {"figures": {}}
     result = crossval_results.pool_folds(run.out, folds, material)
-    result |= {"config": plain(config), "classes": list(material.dataset.classes)}
+    result |= {"config": export_plain(config), "classes": list(material.dataset.classes)}
     write_json(run.out / FIGURES, result)
     return result
 
@@ -73,7 +73,7 @@ def _in_processes(
     def start(one: tuple[Path, Config]) -> int:
         folder, config = one
         settings = folder.with_suffix(".toml")
-        write_text(settings, to_toml(config))
+        write_text(settings, export_toml(config))
         command = [sys.executable, "-m", "trainer", "fit", *arguments]
         command += ["--out", str(folder), "--config", str(settings)]
         command += ["--groups", str(run.out / GROUPS), "--device", str(run.device)]

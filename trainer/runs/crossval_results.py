@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.evaluation import evaluate, metrics
-from trainer.evaluation.predictions import Judged
+from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.temperature_scaling import fit_temperature
 from trainer.runs.config import Config
 from trainer.runs.run_context import FIGURES, PREDICTIONS
 from trainer.tools.atomic_files import read_csv
-from trainer.tools.options import plain
+from trainer.tools.options import export_plain
 from tumorviewer.errors import InputError
 
 
-def pool_folds(out: Path, folds: list[Path], material: Material) -> dict[str, Any]:
+def pool_folds(out: Path, folds: list[Path], material: PreparedData) -> dict[str, Any]:
     """Figures of all out-of-fold predictions of a cross-validation.
 
     Each fold's temperature is fitted on the other folds, so that no item calibrates itself; the
@@ -36,14 +36,14 @@ def pool_folds(out: Path, folds: list[Path], material: Material) -> dict[str, An
     for number in range(len(parts)):
         others = fit_temperature(logits[fold != number], labels[fold != number])
         logits[fold == number] /= others
-    probabilities = metrics.softmax(logits)
-    judged = Judged(material, rows, classes, probabilities, fold)
+    probabilities = metrics.apply_softmax(logits)
+    judged = Predictions(material, rows, classes, probabilities, fold)
     judged.write(out / PREDICTIONS)
     sizes = np.bincount(fold) / len(fold)
-    pooled = evaluate.of(judged)
+    pooled = evaluate.compute_all_metrics(judged)
     for name in ("twin_share", "copyist_accuracy"):
         pooled[name] = round(float(sizes @ [result[name] for _, _, result in parts]), 6)
-    pooled["folds"] = [evaluate.brief(result) for _, _, result in parts]
+    pooled["folds"] = [evaluate.shorten_metrics(result) for _, _, result in parts]
     raw = np.concatenate([logits for _, logits, _ in parts])
     return {
         "temperature": fit_temperature(raw, labels),
@@ -62,7 +62,9 @@ def _read_fold(
     return [row["path"] for row in rows], logits, next(iter(result["figures"].values()))
 
 
-def read_metrics(folder: Path | None, config: Config, classes: tuple[str, ...]) -> dict[str, Any]:
+def read_crossval_metrics(
+    folder: Path | None, config: Config, classes: tuple[str, ...]
+) -> dict[str, Any]:
     """What a finished cross-validation says of a model of the same settings; no metrics without
     one.
 
@@ -78,7 +80,7 @@ def read_metrics(folder: Path | None, config: Config, classes: tuple[str, ...]) 
     except (OSError, ValueError) as error:
         reason = "There is no finished cross-validation in it."
         raise InputError(str(folder), reason, "Run crossval to its end first.") from error
-    mine = plain(config)
+    mine = export_plain(config)
     for table in ("model", "preprocessing"):
         if stored["config"][table] != mine[table]:
             raise InputError(str(folder), f"The cross-validation had another [{table}].")

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from trainer.data import split
-from trainer.data.material import Material, Source, gather
+from trainer.data.material import DataSource, PreparedData, prepare_data
 from trainer.data.split import SplitSettings
 from trainer.evaluation import evaluate, metrics
-from trainer.evaluation.predictions import Judged
+from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.temperature_scaling import fit_temperature
 from trainer.runs import publish
 from trainer.tools.atomic_files import write_json
@@ -57,13 +57,13 @@ class Mixing(NamedTuple):
         return np.asarray(np.einsum("kmj,nmj->nk", self.weight, evidence_NMK) + self.bias)
 
 
-def average(evidence_NMK: Floats, labels_N: Integers) -> Mixing:  # noqa: ARG001
+def average_members(evidence_NMK: Floats, labels_N: Integers) -> Mixing:  # noqa: ARG001
     """All members count the same; nothing is fitted."""
     _, members, classes = evidence_NMK.shape
     return _on_simplex(np.full(members, 1 / members), classes)
 
 
-def weighted(evidence_NMK: Floats, labels_N: Integers) -> Mixing:
+def weight_members(evidence_NMK: Floats, labels_N: Integers) -> Mixing:
     """Weights on the simplex with the least log loss of the logarithmic pool, a convex problem."""
     evidence, labels = torch.from_numpy(evidence_NMK), torch.from_numpy(labels_N)
     free = torch.zeros(evidence.shape[1], dtype=torch.float64, requires_grad=True)
@@ -80,7 +80,7 @@ def weighted(evidence_NMK: Floats, labels_N: Integers) -> Mixing:
     return _on_simplex(free.detach().softmax(0).numpy(), evidence_NMK.shape[2])
 
 
-def stacked(evidence_NMK: Floats, labels_N: Integers) -> Mixing:
+def stack_members(evidence_NMK: Floats, labels_N: Integers) -> Mixing:
     """Multinomial logistic regression on the members' evidence (Wolpert 1992), L2-regularised."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
@@ -94,9 +94,9 @@ def stacked(evidence_NMK: Floats, labels_N: Integers) -> Mixing:
 
 
 METHODS: dict[str, Callable[[Floats, Integers], Mixing]] = {
-    "average": average,
-    "weighted": weighted,
-    "stacked": stacked,
+    "average": average_members,
+    "weighted": weight_members,
+    "stacked": stack_members,
 }
 
 
@@ -104,7 +104,7 @@ def _on_simplex(weight_M: Floats, classes: int) -> Mixing:
     return Mixing(np.eye(classes)[:, None] * weight_M[None, :, None], np.zeros(classes))
 
 
-def crossfitted(
+def crossfit_logits(
     method: Callable[[Floats, Integers], Mixing],
     evidence_NMK: Floats,
     labels_N: Integers,
@@ -128,7 +128,7 @@ def _temperature(
 ) -> float:
     """One for stacking: the regression is calibrated, and sharpening it on the items that it was
     fitted on would undo its penalty."""
-    if method is stacked:
+    if method is stack_members:
         return 1.0
     return fit_temperature(mixing.logits(evidence_NMK), labels_N)
 
@@ -145,7 +145,7 @@ class EnsembleRequest:
     command: str = ""
 
 
-def build_ensemble(order: EnsembleRequest, source: Source) -> dict[str, Any]:
+def build_ensemble(order: EnsembleRequest, source: DataSource) -> dict[str, Any]:
     """Join models to a bundle in ``order.out``; answers what ``figures.json`` there holds.
 
     The coefficients are fitted on the validation part that all members held out; the figures come
@@ -160,7 +160,7 @@ def build_ensemble(order: EnsembleRequest, source: Source) -> dict[str, Any]:
     _check(order.members, cards)
     seen = replace(cards[0].preprocessing, size=max(one.preprocessing.size for one in cards))
     source = replace(source, classes=cards[0].classes)
-    material = gather(source, seen, order.progress)
+    material = prepare_data(source, seen, order.progress)
     rows = _held_out_by_all(order.members, cards, material)
     joined = _joined(cards, networks)
     evidence = _evidence(order, joined, material, rows)
@@ -190,12 +190,12 @@ def _check(folders: Sequence[Path], cards: Sequence[ModelCard]) -> None:
 
 
 def _held_out_by_all(
-    folders: Sequence[Path], cards: Sequence[ModelCard], material: Material
+    folders: Sequence[Path], cards: Sequence[ModelCard], material: PreparedData
 ) -> Integers:
     """The rows that every member was validated on and none trained on."""
     divided = cards[0].training.get("split", {})
     known = {name: divided[name] for name in ("validation", "folds", "seed") if name in divided}
-    parts = split.choose(material.dataset, material.groups, SplitSettings(**known))
+    parts = split.choose_parts(material.dataset, material.groups, SplitSettings(**known))
     fingerprint = material.pictures.fingerprint(parts.validation.tolist())
     for folder, card in zip(folders, cards, strict=True):
         if card.training.get("split", {}).get("validation_sha256") != fingerprint:
@@ -223,7 +223,7 @@ def _joined(cards: Sequence[ModelCard], networks: Sequence[Classifier]) -> Ensem
 
 @torch.inference_mode()
 def _evidence(
-    order: EnsembleRequest, joined: Ensemble, material: Material, rows: Integers
+    order: EnsembleRequest, joined: Ensemble, material: PreparedData, rows: Integers
 ) -> Floats:
     """``(N, M, K)`` of some rows."""
     store, parts = ImageStore(material.pictures.array, order.device), []
@@ -237,7 +237,7 @@ def _evidence(
 
 def _judged(
     order: EnsembleRequest,
-    material: Material,
+    material: PreparedData,
     rows: Integers,
     evidence_NMK: Floats,
     cards: Sequence[ModelCard],
@@ -246,42 +246,42 @@ def _judged(
     labels = material.dataset.labels()[rows]
     folds = _folds(material, rows)
 
-    def figures(method: Callable[[Floats, Integers], Mixing], evidence: Floats) -> Judged:
-        probabilities = metrics.softmax(crossfitted(method, evidence, labels, folds))
-        return Judged(material, rows, material.dataset.classes, probabilities, folds)
+    def figures(method: Callable[[Floats, Integers], Mixing], evidence: Floats) -> Predictions:
+        probabilities = metrics.apply_softmax(crossfit_logits(method, evidence, labels, folds))
+        return Predictions(material, rows, material.dataset.classes, probabilities, folds)
 
     together = figures(METHODS[order.method], evidence_NMK)
     together.write(order.out / "predictions.csv")
-    alone = [figures(average, evidence_NMK[:, [place]]) for place in range(len(cards))]
+    alone = [figures(average_members, evidence_NMK[:, [place]]) for place in range(len(cards))]
     return {
         "method": order.method,
         "fits": len(np.unique(folds)),
-        "figures": {"grouped_validation": evaluate.of(together)},
+        "figures": {"grouped_validation": evaluate.compute_all_metrics(together)},
         "members": [
             {
                 "name": card.name,
                 "version": card.version,
                 "sha256": card.weights.sha256,
-                "figures": evaluate.of(one),
+                "figures": evaluate.compute_all_metrics(one),
             }
             for card, one in zip(cards, alone, strict=True)
         ],
     }
 
 
-def _folds(material: Material, rows: Integers) -> Integers:
+def _folds(material: PreparedData, rows: Integers) -> Integers:
     """``(N,)``; as many as the class with the fewest groups allows."""
     items = tuple(material.dataset.items[row] for row in rows.tolist())
     part, groups = replace(material.dataset, items=items), material.groups[rows]
     labels = part.labels()
     fewest = min(len(np.unique(groups[labels == label])) for label in np.unique(labels))
     count = max(2, min(FOLDS, fewest))
-    return split.folds(part, groups, SplitSettings("fold 0", count))
+    return split.assign_folds(part, groups, SplitSettings("fold 0", count))
 
 
 def _publish(
     order: EnsembleRequest,
-    material: Material,
+    material: PreparedData,
     rows: Integers,
     cards: Sequence[ModelCard],
     joined: Ensemble,
@@ -338,5 +338,5 @@ def _training(
             f"figures come from {result['fits']} fits, each judged on groups that it did not see. "
             "The members' own epochs were chosen on the same items, which flatters all of them."
         ),
-        **publish.provenance(order.device, order.command),
+        **publish.describe_provenance(order.device, order.command),
     }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.data import split, synthetic
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.evaluation import evaluate
 from trainer.runs import crossval_results, publish
 from trainer.runs.config import Config
@@ -23,10 +23,10 @@ from trainer.tools.atomic_files import write_json
 from trainer.training import distributed
 from trainer.training.frozen_features import Remainder
 from trainer.training.image_store import ImageStore
-from trainer.training.loop import LAST, Trainer, predict
+from trainer.training.loop import LAST, Trainer, predict_logits
 
 
-def fit_run(material: Material, config: Config, run: RunContext) -> dict[str, Any]:
+def fit_run(material: PreparedData, config: Config, run: RunContext) -> dict[str, Any]:
     """Train, evaluate on the validation part and publish.
 
     Of several processes, the first evaluates and publishes; the others return no metrics.
@@ -53,12 +53,12 @@ def fit_run(material: Material, config: Config, run: RunContext) -> dict[str, An
     return result
 
 
-def _prepare_context(material: Material, config: Config, run: RunContext) -> TrainingContext:
+def _prepare_context(material: PreparedData, config: Config, run: RunContext) -> TrainingContext:
     """The run's folder is claimed, arithmetic set and the data divided."""
     if distributed.is_first():
         run.claim(config, LAST, "run")
     _set_precision(config, run.device)
-    parts = split.choose(material.dataset, material.groups, config.split)
+    parts = split.choose_parts(material.dataset, material.groups, config.split)
     if config.data.synthetic:
         held = {material.pictures.sha256[row] for row in (*parts.validation, *parts.test)}
         synthetic.refuse_seen(Path(config.data.synthetic), held)
@@ -80,7 +80,7 @@ def _train(
 ) -> dict[str, Tensor]:
     """Train to the end; the kept weights of the whole network, which has them then."""
     run, network = context.run, started.network
-    distributed.wait()
+    distributed.wait_for_all()
     if run.is_resumed:
         trainer.resume(run.out)
     trained = trainer.run(run.out, run.progress, run.epoch_listener(trainer.epoch))
@@ -93,15 +93,17 @@ def _evaluate(context: TrainingContext, started: StartedNetwork) -> dict[str, An
     """Metrics on the validation part, or those of a cross-validation of the same settings."""
     run, config, material = context.run, context.config, context.material
     if not len(context.parts.validation):
-        return crossval_results.read_metrics(run.figures_from, config, material.dataset.classes)
+        return crossval_results.read_crossval_metrics(
+            run.figures_from, config, material.dataset.classes
+        )
     store = ImageStore(material.pictures.array, run.device)
     network = started.network.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def predict_rows(rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        return predict(network, store, torch.from_numpy(rows))
+        return predict_logits(network, store, torch.from_numpy(rows))
 
     table = run.out / PREDICTIONS
-    return evaluate.on_held_out(material, context.parts, predict_rows, config.split, table)
+    return evaluate.evaluate_held_out(material, context.parts, predict_rows, config.split, table)
 
 
 def _describe_training(

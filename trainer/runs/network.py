@@ -11,7 +11,7 @@ from trainer.runs.config import ModelSettings
 from trainer.runs.run_context import TrainingContext
 from trainer.training import distributed, initial_weights
 from trainer.training.image_store import ImageStore
-from trainer.training.initial_weights import Start
+from trainer.training.initial_weights import InitialWeights
 from tumorviewer import networks
 from tumorviewer.errors import InputError
 from tumorviewer.networks import Classifier
@@ -24,7 +24,7 @@ class StartedNetwork:
     """A network and what it started from, None for random weights."""
 
     network: Classifier
-    start: Start | None = None
+    start: InitialWeights | None = None
 
 
 def build_network(context: TrainingContext) -> StartedNetwork:
@@ -62,11 +62,11 @@ def create_network(model: ModelSettings, classes: int) -> Classifier:
 
 def _start(context: TrainingContext, network: Classifier) -> StartedNetwork:
     where, material, parts = context.config.model.initial_weights, context.material, context.parts
-    with distributed.one_first():
-        start = initial_weights.begin(
+    with distributed.let_one_go_first():
+        start = initial_weights.start_from_weights(
             network, where, material.dataset.classes, fetch=context.run.fetch
         )
-    if (before := initial_weights.items_of(where)) and len(parts.judged):
+    if (before := initial_weights.read_start_items(where)) and len(parts.judged):
         start = replace(start, held_out_seen=material.share_in(before, parts.judged))
     if seen := start.held_out_seen:
         context.run.progress.say(f"the start was trained on {seen:.0%} of what it is judged on")

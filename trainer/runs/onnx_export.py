@@ -50,7 +50,7 @@ class Calibrated(nn.Module):
         return torch.softmax(logits / self.temperature, 1)
 
 
-def export(folder: Path, out: Path) -> float:
+def export_onnx(folder: Path, out: Path) -> float:
     """Write a bundle as an ONNX file, if it answers as the bundle does.
 
     Returns
@@ -67,11 +67,11 @@ def export(folder: Path, out: Path) -> float:
     _require()
     card, network = weights.load_weights(folder)
     model = Calibrated(network, card.temperature).eval().requires_grad_(False)
-    examples_NTSS = examples(card.preprocessing)
+    examples_NTSS = draw_examples(card.preprocessing)
     try:
         with replace_atomically(out) as beside:
             _write(_trace(model, examples_NTSS[:2], str(folder)), card, beside)
-            worst = difference(model, beside, examples_NTSS)
+            worst = measure_difference(model, beside, examples_NTSS)
             if not worst <= TOLERANCE:
                 reason = f"The exported network answers otherwise, by up to {worst:.1e}."
                 raise InputError(str(folder), reason, "Use the bundle itself.")
@@ -81,7 +81,7 @@ def export(folder: Path, out: Path) -> float:
     return worst
 
 
-def examples(settings: Preprocessing) -> Tensor:
+def draw_examples(settings: Preprocessing) -> Tensor:
     """``(N, T, S, S)``: noise, black, white, and the demonstration's pictures as they are prepared.
 
     A single picture stands for its neighbours too, as it does in training.
@@ -96,7 +96,7 @@ def examples(settings: Preprocessing) -> Tensor:
     return torch.from_numpy(np.concatenate(parts)).float() / 255
 
 
-def difference(model: nn.Module, path: Path, examples_NTSS: Tensor) -> float:
+def measure_difference(model: nn.Module, path: Path, examples_NTSS: Tensor) -> float:
     """Largest absolute difference of ONNX Runtime's answers on the CPU, for any size of batch."""
     import onnxruntime  # type: ignore[import-untyped]
 
@@ -140,12 +140,12 @@ def _trace(model: nn.Module, examples_NTSS: Tensor, source: str) -> ONNXProgram:
 
 
 def _write(program: ONNXProgram, card: ModelCard, path: Path) -> None:
-    program.model.metadata_props.update(metadata(card))
+    program.model.metadata_props.update(make_metadata(card))
     program.model.producer_name = "TumorViewer"
     program.save(path, external_data=False)
 
 
-def metadata(card: ModelCard) -> dict[str, str]:
+def make_metadata(card: ModelCard) -> dict[str, str]:
     """What another program must know; values are text, JSON where there is structure."""
     told: dict[str, Any] = {
         "classes": list(card.classes),

@@ -16,7 +16,7 @@ from torch import Tensor
 from trainer.audit import audit
 from trainer.runs.config import Config
 from trainer.runs.run_context import TrainingContext
-from trainer.tools.options import plain
+from trainer.tools.options import export_plain
 from trainer.training import initial_weights
 from tumorviewer.analysis import device as devices
 from tumorviewer.models import Architecture, ModelCard, Weights, evidence
@@ -38,17 +38,17 @@ def write_bundle(
     """
     config, material, parts = context.config, context.material, context.parts
     card = replace(
-        blank(config, material.dataset.classes, config.model.architecture),
+        make_blank_card(config, material.dataset.classes, config.model.architecture),
         training=_training(context, result),
         figures=result["figures"],
         temperature=result["temperature"],
     )
     seen = {digest for row in (*parts.train, *parts.validation) for digest in material.digests(row)}
-    before = initial_weights.items_of(config.model.initial_weights)
+    before = initial_weights.read_start_items(config.model.initial_weights)
     return bundles.write_bundle(folder, card, weights, seen | before)
 
 
-def blank(config: Config, classes: tuple[str, ...], name: str) -> ModelCard:
+def make_blank_card(config: Config, classes: tuple[str, ...], name: str) -> ModelCard:
     """A card with what the settings say, and nothing of a training yet.
 
     Parameters
@@ -102,18 +102,18 @@ def _training(context: TrainingContext, result: dict[str, Any]) -> dict[str, Any
             "is_leaky": config.split.is_leaky,
             "validation_sha256": material.pictures.fingerprint(held) if held else "",
         },
-        "audit": audit.summary(material),
+        "audit": audit.summarise_audit(material),
         "mode": config.model.mode,
-        "config": plain(config),
+        "config": export_plain(config),
         "epoch": result["epoch"],
         "hours": result["hours"],
         **{key: result[key] for key in ("figures_from", "initial_weights") if key in result},
-        **provenance(run.device, run.command),
+        **describe_provenance(run.device, run.command),
     }
     return training | {"selection": evidence.describe_selection(training)}
 
 
-def provenance(device: torch.device, command: str) -> dict[str, Any]:
+def describe_provenance(device: torch.device, command: str) -> dict[str, Any]:
     """What is needed to do it again."""
     return {
         "command": command,

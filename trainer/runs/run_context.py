@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.data.split import Split
 from trainer.runs.config import Config
 from trainer.tools.atomic_files import write_text
-from trainer.tools.options import to_toml
+from trainer.tools.options import export_toml
 from trainer.tools.progress import Progress
 from trainer.training import distributed, tensorboard
 from trainer.training.loop import LAST
@@ -65,7 +65,7 @@ class RunContext:
         InputError
             If work was begun there and is not to be resumed, or had other settings.
         """
-        stored, text = self.out / CONFIG, to_toml(config)
+        stored, text = self.out / CONFIG, export_toml(config)
         if stored.is_file() and any(self.out.glob(started)):
             if not self.resume:
                 reason = f"The folder holds a {what} already."
@@ -79,7 +79,7 @@ class RunContext:
         """What is given the log entry of each epoch after ``epoch``: TensorBoard's curves, or
         nothing."""
         if self.tensorboard and distributed.is_first():
-            return tensorboard.curves(self.out, epoch)
+            return tensorboard.open_tensorboard(self.out, epoch)
         return lambda _entry: None
 
 
@@ -89,7 +89,7 @@ class TrainingContext:
 
     run: RunContext
     config: Config
-    material: Material
+    material: PreparedData
     parts: Split
 
     def describe(self) -> str:

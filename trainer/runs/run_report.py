@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.evaluation import mistake_gallery, performance_curves
 from trainer.evaluation.evaluate import LEAKY
-from trainer.evaluation.predictions import Judged
+from trainer.evaluation.predictions import Predictions
 from trainer.reports import html, plots
 from trainer.runs.run_context import BUNDLE, FIGURES, PREDICTIONS
 from trainer.tools.atomic_files import write_text
@@ -50,14 +50,16 @@ PER_CLASS = {
 }
 
 
-class Chart(NamedTuple):
+class ReportChart(NamedTuple):
     """A picture and what it shows."""
 
     svg: Markup
     caption: str
 
 
-def of_data(result: dict[str, Any], judged: Judged, folder: Path, device: str) -> str:
+def render_evaluation(
+    result: dict[str, Any], judged: Predictions, folder: Path, device: str
+) -> str:
     """The page of ``evaluate``: what a bundle is worth on labelled data."""
     model, seen = result["model"], result["overlap"]
     warnings = [seen["words"]] if seen["share"] else []
@@ -74,11 +76,11 @@ def of_data(result: dict[str, Any], judged: Judged, folder: Path, device: str) -
         warnings,
         {"": result} if not seen["is_leaky"] else {LEAKY: result},
         _of_predictions(judged, result),
-        mistake_gallery.worst(judged, lambda _fold: folder, device),
+        mistake_gallery.choose_worst_mistakes(judged, lambda _fold: folder, device),
     )
 
 
-def of_run(folder: Path, material: Material, device: str = "cpu") -> Path:
+def write_run_report(folder: Path, material: PreparedData, device: str = "cpu") -> Path:
     """Write ``report.html`` of a finished fit or cross-validation into its folder.
 
     Raises
@@ -89,9 +91,9 @@ def of_run(folder: Path, material: Material, device: str = "cpu") -> Path:
     figures: dict[str, Any] = json.loads((folder / FIGURES).read_text("utf-8"))["figures"]
     shown, worst = list(_learning(folder)), []
     if (table := folder / PREDICTIONS).is_file():
-        judged = Judged.read(table, material)
+        judged = Predictions.read(table, material)
         shown = _of_predictions(judged, next(iter(figures.values()))) + shown
-        worst = mistake_gallery.worst(judged, partial(_bundle_of, folder), device)
+        worst = mistake_gallery.choose_worst_mistakes(judged, partial(_bundle_of, folder), device)
     facts = {
         "Data": material.dataset.root.name,
         "Items": str(len(material.dataset.items)),
@@ -116,11 +118,11 @@ def _page(
     facts: dict[str, str],
     warnings: Sequence[str],
     figures: dict[str, dict[str, Any]],
-    shown: Sequence[Chart],
-    worst: Sequence[mistake_gallery.Mistake],
+    shown: Sequence[ReportChart],
+    worst: Sequence[mistake_gallery.ShownMistake],
 ) -> str:
     name, found = next(iter(figures.items()), ("", None))
-    return html.page(
+    return html.render_page(
         "evaluation.html",
         title=title,
         facts=facts,
@@ -142,34 +144,34 @@ def _parts(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {"By source": figures.get("sources", {}), "By fold": folds}
 
 
-def _of_predictions(judged: Judged, figures: dict[str, Any]) -> list[Chart]:
+def _of_predictions(judged: Predictions, figures: dict[str, Any]) -> list[ReportChart]:
     given = judged.probabilities, judged.labels, judged.groups
-    of_classes = performance_curves.of_classes(*given, judged.classes)
-    bins = performance_curves.reliability(*given)
+    of_classes = performance_curves.compute_class_curves(*given, judged.classes)
+    bins = performance_curves.compute_reliability(*given)
     return [
         _chart(
-            partial(plots.confusion, figures=figures),
+            partial(plots.plot_confusion, figures=figures),
             "Confusion matrix: items, shaded by their share of the true class.",
         ),
         _chart(
-            partial(plots.roc, curves=of_classes, figures=figures),
+            partial(plots.plot_roc, curves=of_classes, figures=figures),
             "ROC, each class against the rest, from probabilities, with 95 % bands of sensitivity.",
             legend=len(of_classes) + 1,
         ),
         _chart(
-            partial(plots.precision_recall, curves=of_classes, figures=figures),
+            partial(plots.plot_precision_recall, curves=of_classes, figures=figures),
             "Precision and recall, each class against the rest, with 95 % bands of precision.",
             legend=len(of_classes) + 1,
         ),
         _chart(
-            partial(plots.reliability, bins=bins, figures=figures),
+            partial(plots.plot_reliability, bins=bins, figures=figures),
             "Reliability: on the diagonal a probability means what it says. Bars: share of items. "
             f"Open: fewer than {plots.FEW} items.",
         ),
     ]
 
 
-def _learning(folder: Path) -> Iterator[Chart]:
+def _learning(folder: Path) -> Iterator[ReportChart]:
     paths = [
         path for path in (folder / LOG, *sorted(folder.glob(f"fold-*/{LOG}"))) if path.is_file()
     ]
@@ -177,11 +179,13 @@ def _learning(folder: Path) -> Iterator[Chart]:
     each = "" if len(logs) < 2 else " A line for each fold."
     if any(logs):
         words = "Learning: the training loss is the optimised one, with smoothing and augmentation."
-        yield _chart(partial(plots.learning, logs=logs), words + each)
+        yield _chart(partial(plots.plot_loss, logs=logs), words + each)
     if any("accuracy" in entry for log in logs for entry in log):
         words = "Learning: the validation part after each epoch."
-        yield _chart(partial(plots.progress, logs=logs), words + each)
+        yield _chart(partial(plots.plot_validation, logs=logs), words + each)
 
 
-def _chart(draw: Callable[[Axes], None], caption: str, legend: int = 0) -> Chart:
-    return Chart(html.svg(html.drawn(draw, height_mm=75 + 4.5 * legend)), caption)
+def _chart(draw: Callable[[Axes], None], caption: str, legend: int = 0) -> ReportChart:
+    return ReportChart(
+        html.export_svg(html.draw_figure(draw, height_mm=75 + 4.5 * legend)), caption
+    )

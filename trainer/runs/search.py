@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.data.material import Material
-from trainer.reports.html import COLOURS, FAINT, drawn, page, svg
+from trainer.data.material import PreparedData
+from trainer.reports.html import COLOURS, FAINT, draw_figure, export_svg, render_page
 from trainer.runs.config import Config
 from trainer.runs.fit import fit_run
 from trainer.runs.run_context import RunContext
 from trainer.runs.search_ranges import Range, Scalar
 from trainer.tools.atomic_files import write_csv, write_json, write_text
-from trainer.tools.options import to_toml
+from trainer.tools.options import export_toml
 from trainer.tools.progress import Progress
 from trainer.training.loop import LOG
 from tumorviewer.errors import InputError
@@ -49,7 +49,7 @@ class Search:
 
     configured: Callable[[list[str]], Config]
     """Overrides ``table.key=value`` to a whole configuration."""
-    gathered: Callable[[Preprocessing], Material]
+    gathered: Callable[[Preprocessing], PreparedData]
     ranges: tuple[Range, ...]
     trials: int
     pruner: str = "median"
@@ -247,7 +247,7 @@ def _report(study: Study, base: Config, todo: Search, folder: Path) -> dict[str,
     if _best(study):
         best = study.best_trial
         overrides = [_override(key, value) for key, value in best.params.items()]
-        write_text(folder / BEST, to_toml(todo.configured(overrides)))
+        write_text(folder / BEST, export_toml(todo.configured(overrides)))
         result |= {"best": _row(best), "importance": _importance(study)}
         write_text(folder / PAGE, _page(result, keys))
     write_json(folder / RESULT, result)
@@ -280,12 +280,14 @@ def _importance(study: Study) -> dict[str, float]:
 
 def _page(result: dict[str, Any], keys: list[str]) -> str:
     done = [row for row in result["trials"] if row["value"] is not None]
-    return page(
+    return render_page(
         "search.html",
         result=result,
         keys=keys,
-        coordinates=svg(drawn(lambda axes: _coordinates(axes, done, keys, result), 170, 75)),
-        importance=svg(drawn(lambda axes: _bars(axes, result["importance"]), 85, 50)),
+        coordinates=export_svg(
+            draw_figure(lambda axes: _coordinates(axes, done, keys, result), 170, 75)
+        ),
+        importance=export_svg(draw_figure(lambda axes: _bars(axes, result["importance"]), 85, 50)),
     )
 
 

@@ -49,7 +49,7 @@ class Range:
         return trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log)
 
 
-def read(path: Path) -> tuple[Range, ...]:
+def read_ranges(path: Path) -> tuple[Range, ...]:
     """Ranges from a TOML file that is laid out as the configuration, each value a table
     ``{ low, high[, log, step] }`` or ``{ choices = […] }``.
 

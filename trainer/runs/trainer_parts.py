@@ -62,7 +62,7 @@ def _frozen_trainer(context: TrainingContext, network: Classifier) -> Trainer:
         config.training.seed,
         run.device,
     )
-    with distributed.one_first():
+    with distributed.let_one_go_first():
         stored = embeddings.cached(run.cache_folder, run.progress)
     rounds = np.arange(copies + 1)[:, None] * len(array)
     return Trainer(
@@ -85,9 +85,9 @@ def _load_guidance(context: TrainingContext, network: Classifier) -> Guidance | 
         raise InputError("[guidance]", reason, "Use light_guided, light or cnn_attention.")
     if config.augmentation.mixup or config.augmentation.cutmix:
         raise InputError("[guidance]", "Mixed pictures have no outline.", "Use either.")
-    with distributed.one_first():
-        dataset = guidance.outlined(context.material.dataset, config.guidance.masks)
-        outlines = guidance.load(
+    with distributed.let_one_go_first():
+        dataset = guidance.find_outlined(context.material.dataset, config.guidance.masks)
+        outlines = guidance.load_outlines(
             dataset, config.preprocessing, context.run.cache_folder, context.run.progress
         )
     return Guidance(outlines, config.guidance.weight)
@@ -101,7 +101,7 @@ def _load_teachers(context: TrainingContext) -> Distillation | None:
     folders = [Path(one.replace("{fold}", str(config.split.fold))) for one in settings.teachers]
     held = context.parts.validation.tolist()
     fingerprint = material.pictures.fingerprint(held) if held else ""
-    teacher = distillation.load(
+    teacher = distillation.load_teachers(
         folders, material.dataset.classes, config.preprocessing, fingerprint, context.run.device
     )
     return Distillation(teacher, settings.weight, settings.temperature)

@@ -26,7 +26,7 @@ def write_brains(model: Path, items: Sequence[Outlined], out: Path, progress: Pr
     out.mkdir(parents=True, exist_ok=True)
     finder = Finder.load(model)
     for number, item in enumerate(items, 1):
-        volume = volumes.only_volume(item.path)[1].load()
+        volume = volumes.open_only_volume(item.path)[1].load()
         inside = largest_parts(find_candidates(volume, finder).brain[0])
         Image.fromarray((inside * 255).astype(np.uint8)).save(out / f"{item.path.stem}.png")
         progress("brains", number, len(items))

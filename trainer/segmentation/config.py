@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainer.runs.config import CardSettings, tables
+from trainer.runs.config import CardSettings, read_tables
 from trainer.segmentation.augment import SegmentationAugmentation
-from trainer.tools.options import build, option
+from trainer.tools.options import build_settings, option
 from tumorviewer.models.card import SegmentationRules
 
 DEFAULT_RULES = SegmentationRules(
@@ -88,4 +88,4 @@ def read_config(path: Path | None, overrides: Sequence[str] = ()) -> Segmentatio
     InputError
         If the file is no TOML, or a key or value is not known.
     """
-    return build(SegmentationConfig, tables(path, overrides), str(path or "--set"))
+    return build_settings(SegmentationConfig, read_tables(path, overrides), str(path or "--set"))

@@ -137,10 +137,10 @@ class SegmenterTraining:
                 for k, v in checkpoint.flatten_optimiser(self._optimiser.state_dict()).items()
             },
         }
-        checkpoint.write(path, Checkpoint(tensors, {"step": self.step}))
+        checkpoint.write_checkpoint(path, Checkpoint(tensors, {"step": self.step}))
 
     def _resume(self, path: Path) -> None:
-        stored = checkpoint.read(path)
+        stored = checkpoint.read_checkpoint(path)
         self.network.load_state_dict(stored.part("network."))
         self.average.module.load_state_dict(stored.part("average."))
         state = checkpoint.restore_optimiser(

@@ -79,7 +79,7 @@ def judge_items(finder: Finder, items: Sequence[Outlined]) -> Iterator[Record]:
 def judge_item(finder: Finder, item: Outlined) -> Record:
     """Run the finder as the product does, once with no least probability or size to see what the
     rules drop."""
-    volume = volumes.only_volume(item.path)[1].load()
+    volume = volumes.open_only_volume(item.path)[1].load()
     shape = tuple(int(side) for side in volume.array.shape[:3])
     expert = expert_mask(item.mask, shape)
     open_rules = replace(

@@ -27,7 +27,7 @@ from trainer.segmentation.slices import load_squares
 from trainer.segmentation.summary import summarise
 from trainer.segmentation.table import Outlined
 from trainer.tools.atomic_files import write_json, write_text
-from trainer.tools.options import plain
+from trainer.tools.options import export_plain
 from trainer.tools.progress import Progress
 from tumorviewer.analysis.candidates import Finder
 from tumorviewer.models import bundle, schema
@@ -64,7 +64,7 @@ def fit_segmenter(run: SegmentationRun, fold: int | None = None) -> Path:
     training = SegmenterTraining(run.config, run.items, squares, rows)
     tensors = training.run(run.out, run.progress)
     trained = [item for item, own in zip(run.items, folds, strict=True) if own != fold]
-    digests = [volumes.sha256(item.path) for item in trained]
+    digests = [volumes.hash_item(item.path) for item in trained]
     halved = {name: _halved(tensor) for name, tensor in tensors.items()}
     bundle.write_bundle(run.out / BUNDLE, card_of(run, trained, fold), halved, digests)
     return run.out / BUNDLE
@@ -79,7 +79,7 @@ def key_of(items: Sequence[Outlined]) -> str:
     digest = hashlib.sha256()
     for item in items:
         for path in (item.path, item.mask, item.brain):
-            digest.update(f"{path}\0{volumes.stamp(path) if path else ''}\0".encode())
+            digest.update(f"{path}\0{volumes.make_file_stamp(path) if path else ''}\0".encode())
         digest.update(f"{item.planes}\n".encode())
     return digest.hexdigest()[:32]
 
@@ -106,7 +106,7 @@ def card_of(run: SegmentationRun, trained: Sequence[Outlined], fold: int | None)
         training={
             "collections": counts_of(trained),
             "held_out_fold": fold,
-            "settings": plain(run.config),
+            "settings": export_plain(run.config),
             "command": run.command,
         },
         figures={},

@@ -20,7 +20,7 @@ from scipy import ndimage  # type: ignore[import-untyped]
 from trainer.data import volumes
 from trainer.segmentation.table import Outlined
 from trainer.tools.atomic_files import write_json
-from trainer.tools.parallel import spread
+from trainer.tools.parallel import map_in_processes
 from trainer.tools.progress import Progress
 from tumorviewer.analysis.preprocess import cut_square, find_bright, find_head_square
 from tumorviewer.imaging.display import grey
@@ -80,7 +80,7 @@ def _cut_all(items: Sequence[Outlined], folder: Path, progress: Progress, side: 
     work = partial(_cut_numbered, side=side)
     cut = [
         square
-        for some in spread(work, list(enumerate(items)), "cutting", progress)
+        for some in map_in_processes(work, list(enumerate(items)), "cutting", progress)
         for square in some
     ]
     np.save(folder / "images.npy", np.stack([one.image for one in cut]))
@@ -95,7 +95,7 @@ def _cut_numbered(numbered: tuple[int, Outlined], side: int) -> list[Square]:
 
 def cut_squares(item: Outlined, side: int) -> Iterator[Square]:
     """The squares of one image, or of the slices of one volume, around the whole head."""
-    volume = volumes.only_volume(item.path)[1].load()
+    volume = volumes.open_only_volume(item.path)[1].load()
     images = np.stack([grey(volume, index) for index in range(len(volume.array))])
     labels = _labels(item, images)
     steps = np.diag(volume.affine[:3, :3].T @ volume.affine[:3, :3]) ** 0.5
@@ -156,7 +156,7 @@ def expert_mask(path: Path | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """``(D, H, W)`` what an item's mask file holds, on the grid of the item; empty without one."""
     if path is None:
         return np.zeros(shape, np.bool_)
-    inside = np.asarray(volumes.only_volume(path)[1].load().array > 0)
+    inside = np.asarray(volumes.open_only_volume(path)[1].load().array > 0)
     if inside.ndim == 4:
         inside = np.asarray(inside.any(3))
     if inside.shape != shape:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.evaluation.bootstrap import interval, number, weights
+from trainer.evaluation.bootstrap import compute_interval, draw_resamples, round_metric
 from trainer.segmentation.detection import OVERLAPS, Detected, free_response, match_detections
 from trainer.segmentation.judge import Record
 
@@ -41,10 +41,12 @@ def mean_of(values: Sequence[float], groups: NDArray[np.int64]) -> dict[str, Any
     """Mean of what is known, with its interval."""
     array = np.asarray(values, np.float64)
     known = ~np.isnan(array)
-    drawn = [_weighted(array[known], weight[known]) for weight in weights(groups, _RESAMPLES)]
+    drawn = [
+        _weighted(array[known], weight[known]) for weight in draw_resamples(groups, _RESAMPLES)
+    ]
     return {
-        "value": number(float(array[known].mean())) if known.any() else None,
-        "interval": interval(np.array(drawn)),
+        "value": round_metric(float(array[known].mean())) if known.any() else None,
+        "interval": compute_interval(np.array(drawn)),
         "n": int(known.sum()),
     }
 
@@ -74,8 +76,8 @@ def _of_outlined(records: Sequence[Record]) -> dict[str, Any]:
     figures["by_label"] = {
         label: {
             "n": len(own),
-            "dice": number(float(np.mean([one.dice for one in own]))),
-            "found": number(float(np.mean([one.hit > 0 for one in own]))),
+            "dice": round_metric(float(np.mean([one.dice for one in own]))),
+            "found": round_metric(float(np.mean([one.hit > 0 for one in own]))),
         }
         for label, own in sorted(by_label.items())
     }
@@ -110,7 +112,8 @@ def _of_boxes(records: Sequence[Record]) -> dict[str, Any]:
     images, groups = detections(records), _groups(records)
     matched = [match_detections(images, overlap) for overlap in OVERLAPS]
     drawn = [
-        [one.precision(weight) for one in matched] for weight in weights(groups, _RESAMPLES_OF_AP)
+        [one.precision(weight) for one in matched]
+        for weight in draw_resamples(groups, _RESAMPLES_OF_AP)
     ]
     ap = np.array(drawn)
     precisions = [one.precision() for one in matched]
@@ -122,10 +125,10 @@ def _of_boxes(records: Sequence[Record]) -> dict[str, Any]:
     false = [found.probability for one in records for found in one.found if not found.overlap]
     return {
         "n": len(records),
-        "ap50": {"value": number(precisions[0]), "interval": interval(ap[:, 0])},
+        "ap50": {"value": round_metric(precisions[0]), "interval": compute_interval(ap[:, 0])},
         "ap50_95": {
-            "value": number(float(np.mean(precisions))),
-            "interval": interval(ap.mean(1)),
+            "value": round_metric(float(np.mean(precisions))),
+            "interval": compute_interval(ap.mean(1)),
         },
         "froc": free_response(
             hits, false, sum(one.expert_voxels > 0 for one in records), len(records)

@@ -49,7 +49,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     write_text(path, text.getvalue())
 
 
-def secret(path: Path) -> bytes:
+def read_secret(path: Path) -> bytes:
     """32 random bytes that are made once and then kept, for their owner's eyes only."""
     if not path.is_file():
         write_bytes(path, secrets.token_bytes(32))

@@ -18,7 +18,7 @@ def option(default: T, description: str, choices: tuple[str, ...] = ()) -> T:
     return field(default=default, metadata={"description": description, "choices": choices})
 
 
-def build(
+def build_settings(
     kind: type[T],
     values: Mapping[str, Any],
     source: str,
@@ -59,7 +59,7 @@ def _convert(hint: Any, value: Any, to: Field[Any], source: str, name: str) -> A
             raise InputError(source, f"{name!r} is a table, [{name}].")
         table = cast("type[Any]", hint)
         base = to.default_factory() if callable(to.default_factory) else None
-        return build(table, value, source, f"{name}.", base)
+        return build_settings(table, value, source, f"{name}.", base)
     if get_origin(hint) is tuple and isinstance(value, list):
         value = tuple(value)
     if hint is float and type(value) is int:
@@ -76,32 +76,32 @@ def _convert(hint: Any, value: Any, to: Field[Any], source: str, name: str) -> A
     return value
 
 
-def plain(settings: Any) -> dict[str, Any]:
+def export_plain(settings: Any) -> dict[str, Any]:
     """Nested dictionaries and lists, as JSON and TOML have them."""
     return cast("dict[str, Any]", json.loads(json.dumps(asdict(settings))))
 
 
-def described(settings: Any, path: str = "") -> list[dict[str, Any]]:
+def describe_options(settings: Any, path: str = "") -> list[dict[str, Any]]:
     """Every option with its name (``table.key``), value, meaning and choices, to make a form of."""
     found: list[dict[str, Any]] = []
     for one in fields(settings):
         name, value = f"{path}{one.name}", getattr(settings, one.name)
         if is_dataclass(value):
-            found += described(value, f"{name}.")
+            found += describe_options(value, f"{name}.")
             continue
         said = {key: one.metadata.get(key, "") for key in ("description", "choices")}
         found.append({"name": name, "value": value, **said, "choices": list(said["choices"])})
     return found
 
 
-def to_toml(settings: Any, path: str = "") -> str:
+def export_toml(settings: Any, path: str = "") -> str:
     """Every option with its value and, above it, what it means."""
     lines: list[str] = []
     tables: list[str] = []
     for one in fields(settings):
         value = getattr(settings, one.name)
         if is_dataclass(value):
-            tables.append(f"\n[{path}{one.name}]\n{to_toml(value, f'{path}{one.name}.')}")
+            tables.append(f"\n[{path}{one.name}]\n{export_toml(value, f'{path}{one.name}.')}")
             continue
         if description := one.metadata.get("description"):
             lines.append(f"# {description}")

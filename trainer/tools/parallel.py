@@ -17,7 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def spread(
+def map_in_processes(
     work: Callable[[T], R], things: Sequence[T], stage: str, progress: Progress
 ) -> Iterator[R]:
     """``work`` on each of ``things``; neighbours mostly go to the same process.

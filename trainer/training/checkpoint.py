@@ -37,7 +37,7 @@ class Checkpoint:
         }
 
 
-def write(path: Path, checkpoint: Checkpoint) -> None:
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at ``path``, wholly or not at all.
 
     Raises
@@ -49,8 +49,8 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     write_bytes(path, save(tensors, {_NOTES: json.dumps(checkpoint.notes)}))
 
 
-def read(path: Path) -> Checkpoint:
-    """Read a checkpoint of :func:`write`.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of :func:`write_checkpoint`.
 
     Raises
     ------

@@ -26,7 +26,7 @@ class Distillation:
     temperature: float
 
 
-def load(
+def load_teachers(
     folders: list[Path],
     classes: tuple[str, ...],
     preprocessing: Preprocessing,

@@ -32,23 +32,23 @@ def _are_several() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
-def rank() -> int:
+def get_rank() -> int:
     """Which of the processes this is."""
     return distributed.get_rank() if _are_several() else 0
 
 
-def size() -> int:
+def count_processes() -> int:
     """How many processes train together."""
     return distributed.get_world_size() if _are_several() else 1
 
 
 def is_first() -> bool:
     """Whether this process writes and speaks."""
-    return rank() == 0
+    return get_rank() == 0
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[torch.device]:
+def join_process_group(device: torch.device) -> Iterator[torch.device]:
     """Join the processes that torchrun started; the device that this one computes on.
 
     Raises
@@ -80,26 +80,26 @@ def _own(device: torch.device, local_rank: int) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
-def wait() -> None:
+def wait_for_all() -> None:
     """Until every process is here."""
     if _are_several():
         distributed.barrier()
 
 
 @contextmanager
-def one_first() -> Iterator[None]:
+def let_one_go_first() -> Iterator[None]:
     """Let one process of each node do a thing before the others find it done, or try it themselves
     if it failed: nobody waits for one that does not come."""
     if _local_rank():
-        wait()
+        wait_for_all()
     try:
         yield
     finally:
         if not _local_rank():
-            wait()
+            wait_for_all()
 
 
-def replicated(network: nn.Module, device: torch.device) -> nn.Module:
+def replicate_network(network: nn.Module, device: torch.device) -> nn.Module:
     """A network whose gradients are averaged over the processes; itself if there is one only."""
     if not _are_several():
         return network
@@ -108,16 +108,16 @@ def replicated(network: nn.Module, device: torch.device) -> nn.Module:
     return DistributedDataParallel(network, [device] if device.type == "cuda" else None)
 
 
-def share_of(rows_N: Tensor) -> Tensor:
+def take_share(rows_N: Tensor) -> Tensor:
     """The part of a batch that is this process's."""
-    return rows_N.tensor_split(size())[rank()]
+    return rows_N.tensor_split(count_processes())[get_rank()]
 
 
-def mean(value: Tensor) -> float:
+def average_over_processes(value: Tensor) -> float:
     """Over the processes."""
     if _are_several():
         distributed.all_reduce(value)
-    return float(value) / size()
+    return float(value) / count_processes()
 
 
 def copy_buffers(network: nn.Module) -> None:
@@ -127,10 +127,10 @@ def copy_buffers(network: nn.Module) -> None:
             distributed.broadcast(buffer, 0)
 
 
-def gathered(part: NDArray[np.float64]) -> NDArray[np.float64]:
+def gather_arrays(part: NDArray[np.float64]) -> NDArray[np.float64]:
     """The parts of all processes, in their order."""
     if not _are_several():
         return part
-    parts: list[NDArray[np.float64]] = [part] * size()
+    parts: list[NDArray[np.float64]] = [part] * count_processes()
     distributed.all_gather_object(parts, part)
     return np.concatenate(parts)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.data import prepared_images, volumes
-from trainer.data.items import Dataset, Item
+from trainer.data.items import Dataset, LabelledItem
 from trainer.tools.options import option
 from trainer.tools.progress import Progress
 from tumorviewer.analysis.preprocess import prepare_image
@@ -78,7 +78,7 @@ class Masked(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Outlines:
+class OutlineStore:
     """The lesions of a data set as the network sees its pictures, row by row."""
 
     array: NDArray[np.uint8]
@@ -91,7 +91,7 @@ class Outlines:
 class Guidance:
     """Outlines, and how much they count."""
 
-    outlines: Outlines
+    outlines: OutlineStore
     weight: float
 
     def batch(self, rows_N: Tensor, device: torch.device) -> Masked:
@@ -102,14 +102,14 @@ class Guidance:
         return Masked(masks.unsqueeze(1).float().div_(255), known)
 
     def loss(self, scores_NKHW: Tensor, masked: Masked, labels_N: Tensor) -> Tensor:
-        """Weighted :func:`attention_loss`, or :func:`class_map_loss` of the true classes' maps."""
+        """The weighted loss of the attention, or of the true classes' maps."""
         if scores_NKHW.shape[1] == 1:
-            return self.weight * attention_loss(scores_NKHW, masked.masks, masked.known)
+            return self.weight * compute_attention_loss(scores_NKHW, masked.masks, masked.known)
         own = scores_NKHW[torch.arange(len(labels_N)), labels_N]
-        return self.weight * class_map_loss(own, masked.masks, masked.known)
+        return self.weight * compute_class_map_loss(own, masked.masks, masked.known)
 
 
-def outlined(dataset: Dataset, folder: str) -> Dataset:
+def find_outlined(dataset: Dataset, folder: str) -> Dataset:
     """The data set with the outlines of a folder in it, by the items' names without suffix."""
     if not folder:
         return dataset
@@ -120,7 +120,9 @@ def outlined(dataset: Dataset, folder: str) -> Dataset:
     return replace(dataset, items=tuple(items))
 
 
-def load(dataset: Dataset, settings: Preprocessing, folder: Path, progress: Progress) -> Outlines:
+def load_outlines(
+    dataset: Dataset, settings: Preprocessing, folder: Path, progress: Progress
+) -> OutlineStore:
     """Map the outlines of a data set, drawing them if ``folder`` does not hold them.
 
     Raises
@@ -138,20 +140,20 @@ def load(dataset: Dataset, settings: Preprocessing, folder: Path, progress: Prog
         )
     what = f"outlines {json.dumps(asdict(settings))}"
     shape = (settings.size, settings.size)
-    stored = prepared_images.decoded_once(
+    stored = prepared_images.decode_once(
         dataset, partial(_drawn, settings=settings), shape, what, folder, progress
     )
     for name, reason in stored.unreadable.items():
         raise InputError(name, f"Its outline cannot be used: {reason}")
-    return Outlines(stored.array, known)
+    return OutlineStore(stored.array, known)
 
 
-def _drawn(item: Item, settings: Preprocessing) -> NDArray[np.uint8]:
+def _drawn(item: LabelledItem, settings: Preprocessing) -> NDArray[np.uint8]:
     if item.mask is None:
         return np.zeros((settings.size, settings.size), np.uint8)
     index = item.slice or 0
     picture = volumes.read_grey(item.path, item.slice)
-    inside = volumes.read(item.mask, item.slice).array[index] != 0
+    inside = volumes.read_item_volume(item.mask, item.slice).array[index] != 0
     if inside.shape != picture.shape:
         reason = f"It is {inside.shape}, the slice {picture.shape} (rows, columns)."
         raise InputError(str(item.mask), reason)
@@ -161,7 +163,7 @@ def _drawn(item: Item, settings: Preprocessing) -> NDArray[np.uint8]:
     return np.asarray(square.resize((settings.size, settings.size), Image.Resampling.BILINEAR))
 
 
-def attention_loss(scores_N1HW: Tensor, masks_N1SS: Tensor, known_N: Tensor) -> Tensor:
+def compute_attention_loss(scores_N1HW: Tensor, masks_N1SS: Tensor, known_N: Tensor) -> Tensor:
     """Cross-entropy of each place and Dice overlap of the whole (Milletari et al., 3DV 2016)."""
     rows, columns = scores_N1HW.shape[2:]
     inside = functional.adaptive_avg_pool2d(masks_N1SS, (rows, columns))
@@ -174,7 +176,7 @@ def attention_loss(scores_N1HW: Tensor, masks_N1SS: Tensor, known_N: Tensor) -> 
     return mean
 
 
-def class_map_loss(maps_NHW: Tensor, masks_N1SS: Tensor, known_N: Tensor) -> Tensor:
+def compute_class_map_loss(maps_NHW: Tensor, masks_N1SS: Tensor, known_N: Tensor) -> Tensor:
     """Cross-entropy of where the true class's map is high, as a distribution over its places, with
     the outline as one. How high it is, which decides the class, stays free; empty outlines say
     nothing."""

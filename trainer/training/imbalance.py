@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def class_weights(labels_N: NDArray[np.int64], classes: int) -> Tensor:
+def compute_class_weights(labels_N: NDArray[np.int64], classes: int) -> Tensor:
     """``(K,)``, inverse to the classes' frequencies; their mean over the pictures is 1."""
     counts = np.bincount(labels_N, minlength=classes)
     weights = len(labels_N) / (classes * np.maximum(counts, 1))
     return torch.tensor(weights, dtype=torch.float32)
 
 
-def loss(
+def compute_loss(
     logits_NK: Tensor, target_NK: Tensor, weights_K: Tensor | None, smoothing: float, gamma: float
 ) -> Tensor:
     """Mean over pictures of the cross-entropy, or of the focal loss where ``gamma`` is not 0.
@@ -48,7 +48,7 @@ def loss(
     return each.sum(1).mean()
 
 
-def shuffled(
+def shuffle_rows(
     rows_N: Tensor, labels_N: Tensor, oversample: bool, generator: torch.Generator
 ) -> Tensor:
     """Rows in random order; oversampled, every class is as frequent as the most frequent one.

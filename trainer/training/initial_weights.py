@@ -41,7 +41,7 @@ Startable = Classifier | Segmenter
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialWeights:
     """What a network started from, for its card."""
 
     source: str
@@ -58,9 +58,9 @@ class Start:
     """Share of what the new model is judged on that this one was trained on; None: not known."""
 
 
-def begin(
+def start_from_weights(
     network: Classifier, where: str, classes: Sequence[str] = (), *, fetch: bool = False
-) -> Start:
+) -> InitialWeights:
     """Start a network from trained weights, in place.
 
     Parameters
@@ -92,10 +92,12 @@ def begin(
         raise InputError(path.name, reason, "Set [model] options = { imagenet = true }.")
     tensors = load_weights(network, path)
     licence = "BSD-3-Clause (torchvision), trained on ImageNet-1K" if official else ""
-    return Start(TORCHVISION if official else "file", path.name, _sha256(path), licence, tensors)
+    return InitialWeights(
+        TORCHVISION if official else "file", path.name, _sha256(path), licence, tensors
+    )
 
 
-def _from_catalogue(network: Classifier, name: str, classes: Sequence[str]) -> Start:
+def _from_catalogue(network: Classifier, name: str, classes: Sequence[str]) -> InitialWeights:
     folder = Catalogue().find(name)
     card = bundle.verify_bundle(folder)
     path = folder / card.weights.file
@@ -110,10 +112,10 @@ def _from_catalogue(network: Classifier, name: str, classes: Sequence[str]) -> S
             tensor[ours] = stored[name][theirs]
     network.load_state_dict(untrained, strict=False)
     name = f"{card.name} {card.version}"
-    return Start("catalogue", name, card.weights.sha256, card.licence, tensors)
+    return InitialWeights("catalogue", name, card.weights.sha256, card.licence, tensors)
 
 
-def items_of(where: str) -> frozenset[str]:
+def read_start_items(where: str) -> frozenset[str]:
     """What a model of the catalogue that is started from was trained on, as
     :func:`bundle.read_training_items` has it; empty for other starts, and where it does not say."""
     if not where.startswith(CATALOGUE):

@@ -23,7 +23,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer.data.split import Split
-from trainer.evaluation.metrics import log_loss, macro_f1
+from trainer.evaluation.metrics import compute_log_loss, compute_macro_f1
 from trainer.tools.atomic_files import write_text
 from trainer.tools.progress import Progress
 from trainer.training import checkpoint, distributed, imbalance
@@ -34,7 +34,7 @@ from trainer.training.guidance import Guidance, Guided, Masked
 from trainer.training.image_store import ImageStore
 from trainer.training.optimise import (
     TrainingSettings,
-    learning_rate,
+    compute_learning_rate,
     make_average,
     make_optimiser,
     update_average,
@@ -87,7 +87,7 @@ class Trainer:
         self.average = make_average(self.network)
         self.optimiser = make_optimiser(self.network, settings)
         answering = Guided(self.network) if guidance else self.network
-        self._replica = distributed.replicated(answering, device)
+        self._replica = distributed.replicate_network(answering, device)
         self._guidance = guidance
         self._frozen = frozen
         self._store, self._settings, self._device = store, settings, device
@@ -100,7 +100,7 @@ class Trainer:
         self._augment = Augment(augmentation, device) if augmentation else None
         self._distillation = distillation
         self._weights = (
-            imbalance.class_weights(labels[split.train], self._classes).to(device)
+            imbalance.compute_class_weights(labels[split.train], self._classes).to(device)
             if settings.class_weights == "balanced"
             else None
         )
@@ -132,9 +132,9 @@ class Trainer:
             progress("epoch", self.epoch, epochs, **entry)
             watch(self.log[-1])
             _give_back_memory()
-            distributed.wait()
+            distributed.wait_for_all()
         if self._settings.keep == "best" and self.best:
-            return checkpoint.read(folder / BEST).tensors
+            return checkpoint.read_checkpoint(folder / BEST).tensors
         return dict(self.average.module.state_dict())
 
     def _is_over(self) -> bool:
@@ -164,21 +164,21 @@ class Trainer:
 
     def _train_epoch(self) -> float:
         seed = self._settings.seed * 1_000_003 + self.epoch
-        self._seed(seed + 500_009 * distributed.rank())
+        self._seed(seed + 500_009 * distributed.get_rank())
         self.network.train()
         for module in self._frozen:
             module.training = False
         batches = self._batches(torch.Generator().manual_seed(seed))
-        own = [distributed.share_of(rows) for rows in batches]
+        own = [distributed.take_share(rows) for rows in batches]
         total = torch.zeros((), device=self._device)
         for number, pictures in enumerate(self._store.batches(own)):
             step = self.epoch * len(batches) + number
-            rate = learning_rate(step, len(batches), self._settings)
+            rate = compute_learning_rate(step, len(batches), self._settings)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             total += self._step(pictures, own[number], len(batches[number]))
             update_average(self.average, self.network, step, self._settings.ema_decay)
-        return distributed.mean(total) / len(batches)
+        return distributed.average_over_processes(total) / len(batches)
 
     def _seed(self, seed: int) -> None:
         torch.manual_seed(seed)
@@ -188,7 +188,7 @@ class Trainer:
     def _batches(self, generator: torch.Generator) -> list[Tensor]:
         """Shuffled rows in full batches, a single smaller one if there are no more."""
         oversample = self._settings.oversample
-        order = imbalance.shuffled(self._train, self._train_labels, oversample, generator)
+        order = imbalance.shuffle_rows(self._train, self._train_labels, oversample, generator)
         size = min(self._settings.batch, len(order))
         whole = len(order) // size * size
         return list(order[:whole].split(size))
@@ -219,7 +219,7 @@ class Trainer:
         parts = zip(pictures.tensor_split(passes), target.tensor_split(passes), guides, strict=True)
         for number, (some, wanted, guide) in enumerate(parts, 1):
             with self._gradients_exchanged(number == passes):
-                share = len(some) * distributed.size() / together
+                share = len(some) * distributed.count_processes() / together
                 loss = self._loss(_laid_out(some), wanted, guide) * share
                 loss.backward()
             total += loss.detach()
@@ -235,7 +235,7 @@ class Trainer:
         with self._autocast():
             answer = self._replica(pictures)
         logits = (answer[0] if masked else answer).float()
-        loss = imbalance.loss(
+        loss = imbalance.compute_loss(
             logits, target, self._weights, settings.label_smoothing, settings.focal_gamma
         )
         if self._guidance and masked:
@@ -261,9 +261,9 @@ class Trainer:
     def _validate(self, folder: Path) -> dict[str, float]:
         logits = self._held_logits()
         figures = {
-            "log_loss": log_loss(logits, self._held_labels),
+            "log_loss": compute_log_loss(logits, self._held_labels),
             "accuracy": float((logits.argmax(1) == self._held_labels).mean()),
-            "macro_f1": macro_f1(logits.argmax(1), self._held_labels, self._classes),
+            "macro_f1": compute_macro_f1(logits.argmax(1), self._held_labels, self._classes),
         }
         monitor = self._settings.monitor
         sign = 1 if monitor == "log_loss" else -1
@@ -272,7 +272,7 @@ class Trainer:
             self.stale = 0
             weights = dict(self.average.module.state_dict())
             if distributed.is_first():
-                checkpoint.write(folder / BEST, Checkpoint(weights, self.best))
+                checkpoint.write_checkpoint(folder / BEST, Checkpoint(weights, self.best))
         else:
             self.stale += 1
         return figures
@@ -280,8 +280,8 @@ class Trainer:
     def _held_logits(self) -> NDArray[np.float64]:
         """Each process answers a part; all know the whole, and so decide alike."""
         distributed.copy_buffers(self.average.module)
-        rows = distributed.share_of(self._validation)
-        return distributed.gathered(predict(self.average.module, self._store, rows))
+        rows = distributed.take_share(self._validation)
+        return distributed.gather_arrays(predict_logits(self.average.module, self._store, rows))
 
     def _save(self, folder: Path) -> None:
         if not distributed.is_first():
@@ -295,7 +295,7 @@ class Trainer:
             },
         }
         notes = {"epoch": self.epoch, "stale": self.stale, "best": self.best, "log": self.log}
-        checkpoint.write(folder / LAST, Checkpoint(tensors, notes))
+        checkpoint.write_checkpoint(folder / LAST, Checkpoint(tensors, notes))
         self._write_log(folder)
 
     def _write_log(self, folder: Path) -> None:
@@ -309,7 +309,7 @@ class Trainer:
         InputError
             If it is damaged or of another architecture.
         """
-        stored = checkpoint.read(folder / LAST)
+        stored = checkpoint.read_checkpoint(folder / LAST)
         try:
             self.network.load_state_dict(stored.part("network."))
             self.average.module.load_state_dict(stored.part("average."))
@@ -326,7 +326,7 @@ class Trainer:
 
 
 @torch.inference_mode()
-def predict(
+def predict_logits(
     network: nn.Module, store: ImageStore, rows: Tensor, batch: int = 64
 ) -> NDArray[np.float64]:
     """Logits ``(N, K)`` in float32 arithmetic, as inference computes them."""

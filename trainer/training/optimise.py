@@ -84,7 +84,7 @@ def make_optimiser(network: nn.Module, settings: TrainingSettings) -> torch.opti
     return torch.optim.AdamW(groups, settings.lr, weight_decay=settings.weight_decay, fused=fused)
 
 
-def learning_rate(step: int, steps_per_epoch: int, settings: TrainingSettings) -> float:
+def compute_learning_rate(step: int, steps_per_epoch: int, settings: TrainingSettings) -> float:
     """The rate of a step: linear rise, then a cosine down to the final share."""
     warmup = settings.warmup_epochs * steps_per_epoch
     if step < warmup:

@@ -11,7 +11,7 @@ from tumorviewer.errors import InputError
 FOLDER = "tensorboard"
 
 
-def curves(folder: Path, epoch: int) -> Callable[[dict[str, Any]], None]:
+def open_tensorboard(folder: Path, epoch: int) -> Callable[[dict[str, Any]], None]:
     """What writes the log entry of each finished epoch as scalars.
 
     Parameters

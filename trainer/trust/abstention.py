@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from trainer.evaluation.bootstrap import Floats
 from trainer.trust import intervals
-from trainer.trust.held_out import Held
-from trainer.trust.prediction_sets import threshold
+from trainer.trust.held_out import HeldOut
+from trainer.trust.prediction_sets import compute_threshold
 from tumorviewer.models.trust_measures import Abstention, JointNaming
 
 SHARE = 0.5
@@ -26,26 +26,26 @@ FEWEST = 10
 _CURVE = 20
 
 
-def measure(held: Held) -> Abstention | None:
+def measure_abstention(held: HeldOut) -> Abstention | None:
     """The operating point, and what it is worth on groups that it was not chosen on; None if there
     is none, as a sure answer is wrong as often as any other."""
     right, sure = held.right, held.probabilities.max(1)
     of_true = held.probabilities[np.arange(len(right)), held.labels]
     answered, together = np.empty(len(right), np.bool_), np.empty(len(right))
-    for others, own in intervals.left_out(held.groups):
-        point = least(sure[others], right[others])
+    for others, own in intervals.leave_groups_out(held.groups):
+        point = find_least_probability(sure[others], right[others])
         answered[own] = sure[own] >= point
-        together[own] = threshold(of_true[others][sure[others] < point], TOGETHER)
+        together[own] = compute_threshold(of_true[others][sure[others] < point], TOGETHER)
     if not answered.any():
         return None
-    shares, errors = risk_and_coverage(sure, right)
-    point = least(held.applied.max(1), right)
+    shares, errors = compute_risk_and_coverage(sure, right)
+    point = find_least_probability(held.applied.max(1), right)
     return Abstention(
         rule=RULE,
         least=point,
-        answered=intervals.mean(answered, held.groups),
-        accuracy=intervals.mean(right, held.groups, answered),
-        accuracy_of_all=intervals.mean(right, held.groups),
+        answered=intervals.average_with_interval(answered, held.groups),
+        accuracy=intervals.average_with_interval(right, held.groups, answered),
+        accuracy_of_all=intervals.average_with_interval(right, held.groups),
         together=_together(held, point, ~answered, together),
         curve_answered=shares,
         curve_error=errors,
@@ -53,7 +53,7 @@ def measure(held: Held) -> Abstention | None:
 
 
 def _together(
-    held: Held, point: float, unsure_N: NDArray[np.bool_], least_N: Floats
+    held: HeldOut, point: float, unsure_N: NDArray[np.bool_], least_N: Floats
 ) -> JointNaming | None:
     """Of the items for which no class is named, by the thresholds that others' groups gave."""
     rows = np.arange(len(unsure_N))
@@ -63,13 +63,13 @@ def _together(
     sets_NK = held.probabilities >= least_N[:, None]
     np.put_along_axis(sets_NK, np.argsort(-held.probabilities, 1)[:, :2], True, 1)
     return JointNaming(
-        threshold(of_true, TOGETHER),
-        intervals.mean(sets_NK[rows, held.labels], held.groups, unsure_N),
-        intervals.mean(sets_NK.sum(1), held.groups, unsure_N),
+        compute_threshold(of_true, TOGETHER),
+        intervals.average_with_interval(sets_NK[rows, held.labels], held.groups, unsure_N),
+        intervals.average_with_interval(sets_NK.sum(1), held.groups, unsure_N),
     )
 
 
-def least(sure_N: Floats, right_N: NDArray[np.bool_]) -> float:
+def find_least_probability(sure_N: Floats, right_N: NDArray[np.bool_]) -> float:
     """The least probability above which the error is at most :data:`SHARE` of that of all.
 
     The largest share of answers is taken for which this holds; 0 if there is no error at all.
@@ -84,7 +84,7 @@ def least(sure_N: Floats, right_N: NDArray[np.bool_]) -> float:
     return float(sure_N[order][allowed[-1]]) if len(allowed) else 1.0
 
 
-def risk_and_coverage(
+def compute_risk_and_coverage(
     sure_N: Floats, right_N: NDArray[np.bool_]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Shares of the items, the surest first, and the share of errors among them."""

@@ -11,7 +11,7 @@ from trainer.evaluation import metrics, performance_curves
 from trainer.evaluation.bootstrap import Floats, Integers
 from trainer.evaluation.metrics import Scorer
 from trainer.trust import intervals
-from trainer.trust.held_out import Apply, Fit, Held
+from trainer.trust.held_out import Apply, Fit, HeldOut
 from tumorviewer.models.trust_measures import Bin, Calibration, Measured
 
 METHOD = "Temperature scaling (Guo et al., ICML 2017)"
@@ -21,7 +21,7 @@ _PENALTY = 1e-2
 """On what sets classes apart, so that a class that is missing from the fit keeps its scale."""
 
 
-def by_vector(logits_NK: Floats, labels_N: Integers) -> Apply:
+def fit_vector_scaling(logits_NK: Floats, labels_N: Integers) -> Apply:
     """A scale and a shift for each class (vector scaling; Guo et al., ICML 2017)."""
     import torch
     from torch.nn import functional
@@ -40,14 +40,14 @@ def by_vector(logits_NK: Floats, labels_N: Integers) -> Apply:
 
     optimiser.step(closure)
     scale, shift = parts.detach().numpy()
-    return lambda logits: metrics.softmax(logits * np.exp(scale) + shift)
+    return lambda logits: metrics.apply_softmax(logits * np.exp(scale) + shift)
 
 
-def by_isotonic(logits_NK: Floats, labels_N: Integers) -> Apply:
+def fit_isotonic_scaling(logits_NK: Floats, labels_N: Integers) -> Apply:
     """A rising step function for each class against the rest (Zadrozny and Elkan, KDD 2002)."""
     from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
 
-    probabilities = metrics.softmax(logits_NK)
+    probabilities = metrics.apply_softmax(logits_NK)
     steps = [
         IsotonicRegression(y_min=_LEAST, y_max=1 - _LEAST, out_of_bounds="clip").fit(
             probabilities[:, one], labels_N == one
@@ -56,7 +56,7 @@ def by_isotonic(logits_NK: Floats, labels_N: Integers) -> Apply:
     ]
 
     def apply(logits: Floats) -> Floats:
-        plain = metrics.softmax(logits)
+        plain = metrics.apply_softmax(logits)
         each = np.stack([step.predict(plain[:, one]) for one, step in enumerate(steps)], 1)
         return np.asarray(each / each.sum(1, keepdims=True))
 
@@ -64,12 +64,12 @@ def by_isotonic(logits_NK: Floats, labels_N: Integers) -> Apply:
 
 
 RIVALS: dict[str, Fit] = {
-    "vector scaling": by_vector,
-    "isotonic regression by class": by_isotonic,
+    "vector scaling": fit_vector_scaling,
+    "isotonic regression by class": fit_isotonic_scaling,
 }
 
 
-def measure(held: Held) -> Calibration:
+def measure_calibration(held: HeldOut) -> Calibration:
     """Errors and reliability of plain and of scaled probabilities.
 
     One temperature does not change which class is the most probable one, and is what the program
@@ -77,7 +77,7 @@ def measure(held: Held) -> Calibration:
     set that we measured they are worse on groups that they have not seen.
     """
     given = held.labels, held.groups
-    plain, scaled = metrics.softmax(held.logits), held.probabilities
+    plain, scaled = metrics.apply_softmax(held.logits), held.probabilities
     losses_N = _losses(scaled, held.labels)
     return Calibration(
         method=METHOD,
@@ -86,7 +86,7 @@ def measure(held: Held) -> Calibration:
         bins_before=_bins(plain, *given),
         bins_after=_bins(scaled, *given),
         rivals={
-            name: intervals.mean(
+            name: intervals.average_with_interval(
                 _losses(held.cross_fitted(fit), held.labels) - losses_N, held.groups
             )
             for name, fit in RIVALS.items()
@@ -103,18 +103,18 @@ def _errors(
     probabilities_NK: Floats, labels_N: Integers, groups_N: Integers
 ) -> dict[str, Measured]:
     scorer = Scorer(probabilities_NK, labels_N)
-    return intervals.measured(scorer.of_probabilities, groups_N)
+    return intervals.measure_with_interval(scorer.of_probabilities, groups_N)
 
 
 def _bins(probabilities_NK: Floats, labels_N: Integers, groups_N: Integers) -> tuple[Bin, ...]:
     """By the probability of the predicted class, 15 of equal width, those that hold items."""
     confidence, right = probabilities_NK.max(1), probabilities_NK.argmax(1) == labels_N
-    bins = performance_curves.equal_width(confidence)
+    bins = performance_curves.split_equal_width(confidence)
     return tuple(
         Bin(
             int((bins == one).sum()),
             float(confidence[bins == one].mean()),
-            intervals.mean(right, groups_N, bins == one),
+            intervals.average_with_interval(right, groups_N, bins == one),
         )
         for one in np.unique(bins)
     )

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.evaluation.metrics import softmax
+from trainer.evaluation.metrics import apply_softmax
 from trainer.trust import similar_index
-from trainer.trust.model_outputs import Evidence
+from trainer.trust.model_outputs import ModelOutputs
 from tumorviewer.models.trust_measures import ConfidentMistake
 
 SHOWN = 12
 Arrays = dict[str, NDArray[np.generic]]
 
 
-def worst(
-    evidence: Evidence, name: str, *, with_pictures: bool
+def find_confident_mistakes(
+    evidence: ModelOutputs, name: str, *, with_pictures: bool
 ) -> tuple[tuple[ConfidentMistake, ...], Arrays]:
     """One of each group, so that one patient does not fill the page.
 
@@ -27,7 +27,7 @@ def worst(
         Whether small pictures of them go into the bundle.
     """
     held = evidence.held
-    probabilities = softmax(evidence.logits[held] / evidence.model.card.temperature)
+    probabilities = apply_softmax(evidence.logits[held] / evidence.model.card.temperature)
     confidence, predicted = probabilities.max(1), probabilities.argmax(1)
     order = np.argsort(-confidence, kind="stable")
     wrong = order[predicted[order] != evidence.labels[held][order]]
@@ -39,15 +39,15 @@ def worst(
     )
     if not with_pictures or not len(chosen):
         return mistakes, {}
-    return mistakes, {"mistakes.pictures": similar_index.small(evidence, held[chosen])}
+    return mistakes, {"mistakes.pictures": similar_index.make_small_images(evidence, held[chosen])}
 
 
 def _mistake(
-    evidence: Evidence, row: int, predicted: int, probability: float, name: str
+    evidence: ModelOutputs, row: int, predicted: int, probability: float, name: str
 ) -> ConfidentMistake:
     item, classes = evidence.material.dataset.items[row], evidence.material.dataset.classes
     return ConfidentMistake(
-        digest=similar_index.digest(evidence, row),
+        digest=similar_index.make_digest(evidence, row),
         slice=-1 if item.slice is None else item.slice,
         label=classes[item.label],
         predicted=classes[predicted],

@@ -17,7 +17,7 @@ from trainer.evaluation import metrics
 from trainer.evaluation.bootstrap import Floats, Integers
 from trainer.evaluation.temperature_scaling import fit_temperature
 from trainer.trust import intervals
-from trainer.trust.model_outputs import Evidence
+from trainer.trust.model_outputs import ModelOutputs
 
 Apply = Callable[[Floats], Floats]
 """From logits to probabilities, ``(N, K)``."""
@@ -26,7 +26,7 @@ Fit = Callable[[Floats, Integers], Apply]
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class HeldOut:
     """Labelled logits of held-out items."""
 
     logits: Floats
@@ -44,7 +44,7 @@ class Held:
     """That the program applies."""
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Held:
+    def of(cls, evidence: ModelOutputs) -> HeldOut:
         """What was held out of a run."""
         rows, card = evidence.held, evidence.model.card
         return cls(
@@ -60,12 +60,12 @@ class Held:
     @cached_property
     def probabilities(self) -> Floats:
         """``(N, K)``, each group's by the temperature of the others: what figures are made from."""
-        return self.cross_fitted(by_temperature)
+        return self.cross_fitted(fit_temperature_scaling)
 
     @property
     def applied(self) -> Floats:
         """``(N, K)`` as the program gives them: what its thresholds are made from."""
-        return metrics.softmax(self.logits / self.temperature)
+        return metrics.apply_softmax(self.logits / self.temperature)
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -75,13 +75,13 @@ class Held:
     def cross_fitted(self, fit: Fit) -> Floats:
         """Probabilities ``(N, K)``, each group's by what was fitted on the others."""
         probabilities = np.empty_like(self.logits)
-        for others, own in intervals.left_out(self.groups):
+        for others, own in intervals.leave_groups_out(self.groups):
             apply = fit(self.logits[others], self.labels[others])
             probabilities[own] = apply(self.logits[own])
         return probabilities
 
 
-def by_temperature(logits_NK: Floats, labels_N: Integers) -> Apply:
+def fit_temperature_scaling(logits_NK: Floats, labels_N: Integers) -> Apply:
     """One number for all classes."""
     temperature = fit_temperature(logits_NK, labels_N)
-    return lambda logits: metrics.softmax(logits / temperature)
+    return lambda logits: metrics.apply_softmax(logits / temperature)

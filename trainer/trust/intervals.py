@@ -15,12 +15,12 @@ _PARTS = 100
 """More groups than this are left out several at a time."""
 
 
-def measured(
+def measure_with_interval(
     figures: Callable[[Floats], dict[str, float]], groups_N: Integers
 ) -> dict[str, Measured]:
     """Figures that can be had for any weights ``(N,)`` of the items."""
     plain = figures(np.ones(len(groups_N)))
-    drawn = [figures(weight) for weight in bootstrap.weights(groups_N)]
+    drawn = [figures(weight) for weight in bootstrap.draw_resamples(groups_N)]
     ends = {name: np.nanpercentile([one[name] for one in drawn], (2.5, 97.5)) for name in plain}
     return {
         name: Measured(*(round(float(one), 6) for one in (value, *ends[name])))
@@ -28,7 +28,7 @@ def measured(
     }
 
 
-def mean(
+def average_with_interval(
     values_N: NDArray[np.generic],
     groups_N: Integers,
     among_N: NDArray[np.bool_] | None = None,
@@ -47,10 +47,10 @@ def mean(
         total = asked @ weight_N
         return {"": float(values @ weight_N / total) if total else float("nan")}
 
-    return measured(of, groups_N)[""]
+    return measure_with_interval(of, groups_N)[""]
 
 
-def left_out(groups_N: Integers) -> Iterator[tuple[Integers, Integers]]:
+def leave_groups_out(groups_N: Integers) -> Iterator[tuple[Integers, Integers]]:
     """Rows to fit on and rows to judge: each group once among the latter, away from its own.
 
     Raises

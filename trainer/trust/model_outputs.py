@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.data import split
-from trainer.data.material import Material
+from trainer.data.material import PreparedData
 from trainer.data.split import Split
 from trainer.runs.config import Config
 from trainer.tools.progress import Progress
@@ -26,13 +26,13 @@ _T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class ModelOutputs:
     """What a model says of each item of the data that it was trained and judged on."""
 
     model: Model
     folder: Path
     """The bundle's."""
-    material: Material
+    material: PreparedData
     split: Split
     logits: NDArray[np.float64]
     """``(N, K)``, before the temperature; NaN where nobody asked."""
@@ -55,9 +55,9 @@ class Evidence:
         return self.split.judged
 
 
-def gather(
-    folder: Path, material: Material, config: Config, device: str, progress: Progress
-) -> Evidence:
+def collect_outputs(
+    folder: Path, material: PreparedData, config: Config, device: str, progress: Progress
+) -> ModelOutputs:
     """Ask a run's model about its data.
 
     Parameters
@@ -70,17 +70,17 @@ def gather(
     InputError
         If nothing was held out.
     """
-    parts = split.choose(material.dataset, material.groups, config.split)
+    parts = split.choose_parts(material.dataset, material.groups, config.split)
     if not len(parts.judged):
         reason = "The run held nothing out that could be judged by."
         raise InputError(str(folder), reason, 'Train with validation = "fold 0".')
     model = predict.load_model(folder, device)
     rows = np.sort(np.concatenate([parts.train, parts.judged]))
-    logits_NK, embeddings_ND = answers(model, material.pictures.array, rows, progress)
-    return Evidence(model, folder, material, parts, logits_NK, embeddings_ND)
+    logits_NK, embeddings_ND = predict_rows(model, material.pictures.array, rows, progress)
+    return ModelOutputs(model, folder, material, parts, logits_NK, embeddings_ND)
 
 
-def answers(
+def predict_rows(
     model: Model, pictures_NSS: NDArray[np.uint8], rows: NDArray[np.int64], progress: Progress
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Logits ``(N, K)`` and embeddings ``(N, D)`` of some rows; NaN in the others."""

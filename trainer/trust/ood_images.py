@@ -1,9 +1,9 @@
-"""Pictures that a model of head MR was not made for, drawn or read when they are needed.
+"""Out-of-distribution images: what a model of head MR was not made for, drawn or read on demand.
 
 Photographs, radiographs and the like are the sample files that libraries bring for their own tests
-and examples; nothing of them is kept. A method is chosen by the kinds of :func:`to_choose_by`, and
-what is reported is how it does on those of :func:`to_report`. Of all of them it was taught only
-what turned pictures look like, on training items.
+and examples; nothing of them is kept. A method is chosen on :func:`make_selection_images`, and
+reported on :func:`make_report_images`. Of all of them it was taught only what turned images look
+like, on training items.
 
 Shapes: N pictures, S side of what a network sees, H W of a picture.
 """
@@ -27,7 +27,7 @@ from tumorviewer.study import open_paths
 from tumorviewer.study.types import Volume
 
 Pictures = NDArray[np.uint8]
-Kinds = dict[str, Pictures]
+ImageSets = dict[str, Pictures]
 """By name, ``(N, S, S)`` as a network sees them."""
 
 _DRAWN = 60
@@ -41,7 +41,7 @@ _WORDS = (
 )
 
 
-def to_choose_by(held_NSS: Pictures, settings: Preprocessing) -> Kinds:
+def make_selection_images(held_NSS: Pictures, settings: Preprocessing) -> ImageSets:
     """Kinds that the method and its place in the network are chosen by.
 
     Parameters
@@ -63,13 +63,15 @@ def to_choose_by(held_NSS: Pictures, settings: Preprocessing) -> Kinds:
     }
 
 
-def to_report(held_NSS: Pictures, settings: Preprocessing, outside: Sequence[Path]) -> Kinds:
+def make_report_images(
+    held_NSS: Pictures, settings: Preprocessing, outside: Sequence[Path]
+) -> ImageSets:
     """Kinds that nothing is chosen by.
 
     Parameters
     ----------
     held_NSS
-        As for :func:`to_choose_by`.
+        As for :func:`make_selection_images`.
     outside
         Files and folders of images of other kinds; those that are too small are left out.
     """
@@ -107,7 +109,7 @@ _OTHER = (
 """Scintigraphy, MR of a limb and of the abdomen, ultrasound, colour test pictures."""
 
 
-def degraded(held_NSS: Pictures) -> Kinds:
+def make_degraded_images(held_NSS: Pictures) -> ImageSets:
     """The model's own kind, acquired or exported badly."""
     some = _some(held_NSS)
     return {
@@ -226,11 +228,11 @@ def _square(grey_HW: NDArray[np.uint8], generator: np.random.Generator) -> NDArr
 def _read(paths: Iterable[Path], settings: Preprocessing) -> Pictures:
     """Slices of all volumes that paths hold, at each of their windows."""
     there = [str(path) for path in paths if path.exists()]
-    pictures = [one for volume in volumes(there) for one in _windows(volume)]
+    pictures = [one for volume in open_volumes(there) for one in _windows(volume)]
     return _prepared(pictures, settings)
 
 
-def volumes(paths: Sequence[str]) -> Iterator[Volume]:
+def open_volumes(paths: Sequence[str]) -> Iterator[Volume]:
     """Every volume that can be read and judged."""
     for study in open_paths(paths).studies if paths else ():
         for series in study.series:

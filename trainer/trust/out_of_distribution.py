@@ -1,8 +1,8 @@
-"""What is like the training data and what is not: fitted, chosen, and measured on held-out groups.
+"""Out-of-distribution detection: fitted, chosen, and measured on held-out groups.
 
-The distance, and the stages of the network where it is taken, are chosen by the kinds of
-:func:`trainer.trust.ood_images.to_choose_by`; thresholds are set on held-out items; the kinds of
-:func:`trainer.trust.ood_images.to_report` are asked once, at the end.
+The distance, and the stages of the network where it is taken, are chosen on
+:func:`.ood_images.make_selection_images`; thresholds are set on held-out items;
+:func:`.ood_images.make_report_images` are used once, at the end.
 
 Shapes: N pictures, S side, C channels of all stages together, H W parts of the picture, P
 components.
@@ -21,9 +21,15 @@ from numpy.typing import NDArray
 from trainer.evaluation.bootstrap import Floats, Integers
 from trainer.tools.progress import Progress
 from trainer.trust import intervals, ood_images, other_sites
-from trainer.trust.model_outputs import Evidence
+from trainer.trust.model_outputs import ModelOutputs
 from trainer.trust.separation import Separation
-from trainer.trust.stage_features import CELLS, Features, Looker, Pictures, looker
+from trainer.trust.stage_features import (
+    CELLS,
+    FeatureExtractor,
+    Features,
+    Pictures,
+    make_feature_extractor,
+)
 from tumorviewer.analysis.trust import quality
 from tumorviewer.analysis.trust.ood_detector import (
     DISTANCES,
@@ -52,7 +58,7 @@ _USUAL_QUALITY = (0.5, 99.5)
 
 
 @dataclass(frozen=True)
-class Aims:
+class OodSources:
     """What the data do not say themselves."""
 
     outside: tuple[Path, ...] = ()
@@ -64,8 +70,8 @@ class Aims:
     planes: tuple[str, ...] = ()
 
 
-def measure(
-    evidence: Evidence, aims: Aims, cache: Path, progress: Progress
+def measure_out_of_distribution(
+    evidence: ModelOutputs, aims: OodSources, cache: Path, progress: Progress
 ) -> tuple[OodMeasures, Arrays]:
     """Fit, choose and measure.
 
@@ -82,17 +88,17 @@ def measure(
     array, settings = evidence.material.pictures.array, evidence.model.card.preprocessing
     held, groups = np.ascontiguousarray(array[evidence.held]), evidence.groups[evidence.held]
     alone = held if held.ndim == 3 else held[:, held.shape[1] // 2]
-    look = looker(evidence.model, held[:1], progress)
-    known = Known.of(look, array, evidence.split.train)
+    look = make_feature_extractor(evidence.model, held[:1], progress)
+    known = TrainingFeatures.of(look, array, evidence.split.train)
     held_NCHW = look.look("held-out items", held)
-    chosen_by = look.look_at_all(ood_images.to_choose_by(alone, settings))
+    chosen_by = look.look_at_all(ood_images.make_selection_images(alone, settings))
     judge, rivals = _choose(look, known, held_NCHW, groups, chosen_by)
-    reported = look.look_at_all(ood_images.to_report(alone, settings, aims.outside))
+    reported = look.look_at_all(ood_images.make_report_images(alone, settings, aims.outside))
     usual = _usual_quality(alone)
     described = replace(
         judge.describe(chosen_by, reported),
         rivals=rivals,
-        degraded=_degraded(judge, look, ood_images.degraded(alone), usual),
+        degraded=_degraded(judge, look, ood_images.make_degraded_images(alone), usual),
         sites=_sites(evidence, judge, look, aims.elsewhere, cache),
         quality=usual,
         sequences=aims.sequences,
@@ -102,7 +108,7 @@ def measure(
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class TrainingFeatures:
     """Features of training items, mirrored by turns as the training mirrors them."""
 
     upright: Features
@@ -110,7 +116,7 @@ class Known:
     on_side: Features
 
     @classmethod
-    def of(cls, look: Looker, array: Pictures, train: Integers) -> Known:
+    def of(cls, look: FeatureExtractor, array: Pictures, train: Integers) -> TrainingFeatures:
         """Those of some training items."""
         drawn = np.random.default_rng(0).permutation(train)[:KEPT]
         pictures = np.ascontiguousarray(array[np.sort(drawn)])
@@ -125,9 +131,11 @@ class Known:
             look.look("training items on their side", on_side),
         )
 
-    def of_channels(self, some: slice) -> Known:
+    def of_channels(self, some: slice) -> TrainingFeatures:
         """At some of the stages only."""
-        return Known(self.upright[:, some], self.upside_down[:, some], self.on_side[:, some])
+        return TrainingFeatures(
+            self.upright[:, some], self.upside_down[:, some], self.on_side[:, some]
+        )
 
     def space(self) -> FeatureSpace:
         """What they span."""
@@ -168,7 +176,7 @@ class Known:
         return np.concatenate([weights, bias[:, None]], axis=1).astype(np.float32)
 
 
-class Judge:
+class OodThresholds:
     """A fitted space with one of the distances, and held-out items to set its thresholds by."""
 
     def __init__(
@@ -208,8 +216,8 @@ class Judge:
             cells=CELLS,
             unusual=self.unusual,
             outside=self.outside,
-            false_alarms=intervals.mean(self.refused, self._groups),
-            marked=intervals.mean(self.marked, self._groups),
+            false_alarms=intervals.average_with_interval(self.refused, self._groups),
+            marked=intervals.average_with_interval(self.marked, self._groups),
             auroc=self._separation.mean({n: self.distances(one) for n, one in reported.items()}),
             kinds=tuple(self.told_apart(name, one) for name, one in reported.items()),
             chosen_by=tuple(self.told_apart(name, one) for name, one in chosen_by.items()),
@@ -250,7 +258,7 @@ class Judge:
         and the share of :data:`REFUSED` that they were set by."""
         for beyond in REFUSED:
             refused, marked = (np.zeros(raw_2N.shape[1], np.bool_) for _ in range(2))
-            for others, own in intervals.left_out(self._groups):
+            for others, own in intervals.leave_groups_out(self._groups):
                 usual = _usual(raw_2N[:, others])
                 unusual, outside = _thresholds(scale_scores(usual, raw_2N[:, others]), beyond)
                 found = scale_scores(usual, raw_2N[:, own])
@@ -261,20 +269,20 @@ class Judge:
 
 
 def _choose(
-    look: Looker,
-    known: Known,
+    look: FeatureExtractor,
+    known: TrainingFeatures,
     held_NCHW: Features,
     groups: Integers,
     chosen_by: Mapping[str, Features],
-) -> tuple[Judge, dict[str, float]]:
+) -> tuple[OodThresholds, dict[str, float]]:
     """The distance and the stages that tell the kinds apart best, and how each did."""
-    best: Judge | None = None
+    best: OodThresholds | None = None
     rivals: dict[str, float] = {}
     most = -1.0
     for words, stages, channels in look.choices():
         space = known.of_channels(channels).space()
         for method in DISTANCES:
-            judge = Judge(space, method, channels, stages, held_NCHW, groups)
+            judge = OodThresholds(space, method, channels, stages, held_NCHW, groups)
             area = rivals[f"{method}, {words}"] = judge.separates(chosen_by)
             if area > most:
                 best, most = judge, area
@@ -283,18 +291,24 @@ def _choose(
 
 
 def _sites(
-    evidence: Evidence, judge: Judge, look: Looker, elsewhere: Sequence[Path], cache: Path
+    evidence: ModelOutputs,
+    judge: OodThresholds,
+    look: FeatureExtractor,
+    elsewhere: Sequence[Path],
+    cache: Path,
 ) -> tuple[ExternalSite, ...]:
     """What becomes of pictures from elsewhere."""
     settings = evidence.model.card.preprocessing
     found = []
     for path in elsewhere:
-        pictures = other_sites.unseen(path, evidence.material.views, settings, cache, look.progress)
+        pictures = other_sites.find_unseen(
+            path, evidence.material.views, settings, cache, look.progress
+        )
         if len(pictures):
             distances_N = judge.distances(look.look(path.name, pictures))
             each = np.arange(len(distances_N))
-            refused = intervals.mean(distances_N > judge.outside, each)
-            marked = intervals.mean(distances_N > judge.unusual, each)
+            refused = intervals.average_with_interval(distances_N > judge.outside, each)
+            marked = intervals.average_with_interval(distances_N > judge.unusual, each)
             found.append(ExternalSite(path.name, len(each), refused, marked))
     return tuple(found)
 
@@ -318,7 +332,10 @@ def _usual_quality(held_NSS: Pictures) -> dict[str, tuple[float, ...]]:
 
 
 def _degraded(
-    judge: Judge, look: Looker, bad: ood_images.Kinds, usual: Mapping[str, Sequence[float]]
+    judge: OodThresholds,
+    look: FeatureExtractor,
+    bad: ood_images.ImageSets,
+    usual: Mapping[str, Sequence[float]],
 ) -> tuple[OodTestSet, ...]:
     found = []
     for name, pictures in bad.items():

@@ -9,14 +9,14 @@ import numpy as np
 
 from trainer.evaluation.bootstrap import Floats
 from trainer.trust import intervals
-from trainer.trust.held_out import Held
+from trainer.trust.held_out import HeldOut
 from tumorviewer.models.trust_measures import CoverageLevel, PredictionSets
 
 METHOD = "Least ambiguous set-valued classifier (Sadinle, Lei and Wasserman, JASA 2019)"
 PROMISES = (0.9, 0.95, 0.99)
 
 
-def measure(held: Held) -> PredictionSets:
+def measure_prediction_sets(held: HeldOut) -> PredictionSets:
     """Thresholds of the sets, and how well groups that they were not fitted on are covered.
 
     A class is in the set if it is at least as probable as the true class is in all but one of ten
@@ -32,26 +32,26 @@ def measure(held: Held) -> PredictionSets:
     return PredictionSets(METHOD, tuple(_level(held, promise) for promise in PROMISES))
 
 
-def threshold(of_true_N: Floats, promise: float) -> float:
+def compute_threshold(of_true_N: Floats, promise: float) -> float:
     """The largest probability that at least a share ``promise`` of the true classes reach,
     the next case counted as one that does not (Vovk et al., 2005)."""
     below = int(round((1 - promise) * (len(of_true_N) + 1), 9))
     return float(np.sort(of_true_N)[below - 1]) if below else 0.0
 
 
-def _level(held: Held, promise: float) -> CoverageLevel:
+def _level(held: HeldOut, promise: float) -> CoverageLevel:
     labels, rows = held.labels, np.arange(len(held.labels))
     of_true_N = held.probabilities[rows, labels]
     least_N = np.empty(len(labels))
-    for others, own in intervals.left_out(held.groups):
-        least_N[own] = threshold(of_true_N[others], promise)
+    for others, own in intervals.leave_groups_out(held.groups):
+        least_N[own] = compute_threshold(of_true_N[others], promise)
     sets_NK = held.probabilities >= least_N[:, None]
     covered_N, size_N = sets_NK[rows, labels], sets_NK.sum(1)
     return CoverageLevel(
         promise=promise,
-        least=threshold(held.applied[rows, labels], promise),
-        coverage=intervals.mean(covered_N, held.groups),
-        size=intervals.mean(size_N, held.groups),
+        least=compute_threshold(held.applied[rows, labels], promise),
+        coverage=intervals.average_with_interval(covered_N, held.groups),
+        size=intervals.average_with_interval(size_N, held.groups),
         empty=float((size_N == 0).mean()),
         single=float((size_N == 1).mean()),
         coverage_of_classes={

@@ -21,9 +21,9 @@ from torch import nn
 
 from trainer.tools.progress import Progress
 from trainer.training import guidance
-from trainer.training.guidance import Outlines
+from trainer.training.guidance import OutlineStore
 from trainer.trust import intervals
-from trainer.trust.model_outputs import Evidence
+from trainer.trust.model_outputs import ModelOutputs
 from tumorviewer.analysis import explain
 from tumorviewer.analysis.explain import ContrastiveTarget
 from tumorviewer.analysis.methods import DEFAULT_METHOD, METHODS, Method
@@ -46,7 +46,7 @@ _THRESHOLDS = np.linspace(0.05, 0.95, 19, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class Cases:
+class OutlinedCases:
     """Held-out pictures with a lesion, what the model says of them, and the outlines."""
 
     pictures: NDArray[np.uint8]
@@ -62,9 +62,9 @@ class Cases:
     def __len__(self) -> int:
         return len(self.said)
 
-    def take(self, rows: NDArray[np.int64]) -> Cases:
+    def take(self, rows: NDArray[np.int64]) -> OutlinedCases:
         """Some of them."""
-        return Cases(
+        return OutlinedCases(
             self.pictures[rows],
             self.inside[rows],
             self.said[rows],
@@ -81,7 +81,7 @@ class Cases:
 
 
 @dataclass(frozen=True, eq=False)
-class Hits:
+class CaseScores:
     """How well maps fit outlines, case by case."""
 
     pointing: NDArray[np.bool_]
@@ -90,7 +90,9 @@ class Hits:
     """``(N, T)`` at each of the thresholds."""
 
 
-def measure(evidence: Evidence, folder: str, cache: Path, progress: Progress) -> MapMeasures | None:
+def measure_saliency_maps(
+    evidence: ModelOutputs, folder: str, cache: Path, progress: Progress
+) -> MapMeasures | None:
     """Measure every method that the model's architecture allows.
 
     Parameters
@@ -105,21 +107,21 @@ def measure(evidence: Evidence, folder: str, cache: Path, progress: Progress) ->
     Maps or None
         None if no held-out item has an outline.
     """
-    dataset = guidance.outlined(evidence.material.dataset, folder)
+    dataset = guidance.find_outlined(evidence.material.dataset, folder)
     if not any(dataset.items[row].mask for row in evidence.held):
         return None
-    outlines = guidance.load(dataset, evidence.model.card.preprocessing, cache, progress)
-    cases = cases_of(evidence, outlines)
-    return compared(evidence.model, evidence.folder, cases, progress) if len(cases) else None
+    outlines = guidance.load_outlines(dataset, evidence.model.card.preprocessing, cache, progress)
+    cases = select_cases(evidence, outlines)
+    return compare_methods(evidence.model, evidence.folder, cases, progress) if len(cases) else None
 
 
-def cases_of(evidence: Evidence, outlines: Outlines) -> Cases:
+def select_cases(evidence: ModelOutputs, outlines: OutlineStore) -> OutlinedCases:
     """The held-out items that have a lesion."""
     rows = np.array([row for row in evidence.held if outlines.array[row].any()], np.int64)
     card = evidence.model.card
     said = evidence.logits[rows].argmax(1)
     none = card.classes.index(card.no_tumour) if card.no_tumour else -1
-    return Cases(
+    return OutlinedCases(
         np.asarray(evidence.material.pictures.array[rows]),
         np.asarray(outlines.array[rows]) > 127,
         said,
@@ -128,7 +130,9 @@ def cases_of(evidence: Evidence, outlines: Outlines) -> Cases:
     )
 
 
-def compared(model: Model, folder: Path, cases: Cases, progress: Progress) -> MapMeasures:
+def compare_methods(
+    model: Model, folder: Path, cases: OutlinedCases, progress: Progress
+) -> MapMeasures:
     """All methods on the same cases, and the one to take.
 
     Parameters
@@ -138,7 +142,7 @@ def compared(model: Model, folder: Path, cases: Cases, progress: Progress) -> Ma
     """
     methods = [one for one in METHODS.values() if one.suits(model.card)]
     few = cases.take(_spread(cases.groups))
-    shaken = randomised(folder)
+    shaken = randomise_all(folder)
     scores = []
     for done, method in enumerate(methods):
         progress("saliency maps", done, len(methods))
@@ -164,30 +168,30 @@ def _spread(groups_N: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _scores(
-    model: Model, method: Method, cases: Cases, few: Cases, shaken: list[Classifier]
+    model: Model, method: Method, cases: OutlinedCases, few: OutlinedCases, shaken: list[Classifier]
 ) -> MapScores:
-    hits = fitted(model, method.key, cases)
+    hits = fit_threshold(model, method.key, cases)
     best = int(hits.ious.mean(0).argmax())
-    cascade = cascaded(model, method, few, shaken)
-    final = intervals.mean(cascade[:, -1], few.groups)
+    cascade = randomise_in_cascade(model, method, few, shaken)
+    final = intervals.average_with_interval(cascade[:, -1], few.groups)
     return MapScores(
         method=method.key,
         cases=len(cases),
-        pointing=intervals.mean(hits.pointing, cases.groups),
-        energy=intervals.mean(hits.energy, cases.groups),
-        iou=intervals.mean(hits.ious[:, best], cases.groups),
+        pointing=intervals.average_with_interval(hits.pointing, cases.groups),
+        energy=intervals.average_with_interval(hits.energy, cases.groups),
+        iou=intervals.average_with_interval(hits.ious[:, best], cases.groups),
         threshold=float(_THRESHOLDS[best]),
-        road=intervals.mean(_faithful(model, method.key, few), few.groups),
+        road=intervals.average_with_interval(_faithful(model, method.key, few), few.groups),
         randomised=final,
         cascade=tuple(float(one) for one in cascade.mean(0)),
         passes=max(abs(final.low), abs(final.high)) < RANDOM,
     )
 
 
-def fitted(model: Model, method: str, cases: Cases) -> Hits:
+def fit_threshold(model: Model, method: str, cases: OutlinedCases) -> CaseScores:
     """Pointing game, energy and overlap of a method's maps, case by case."""
     count, side = len(cases), cases.inside.shape[-1]
-    hits = Hits(np.zeros(count, bool), np.zeros(count), np.zeros((count, len(_THRESHOLDS))))
+    hits = CaseScores(np.zeros(count, bool), np.zeros(count), np.zeros((count, len(_THRESHOLDS))))
     for rows, target in cases.batches():
         raw = maps_of(model, method, cases.pictures[rows], ContrastiveTarget(target))
         for row, map_SS in zip(rows, explain.scale_maps(raw, side), strict=True):
@@ -197,7 +201,7 @@ def fitted(model: Model, method: str, cases: Cases) -> Hits:
 
 
 def _fit(
-    hits: Hits, row: np.int64, map_SS: NDArray[np.float32], inside_SS: NDArray[np.bool_]
+    hits: CaseScores, row: np.int64, map_SS: NDArray[np.float32], inside_SS: NDArray[np.bool_]
 ) -> None:
     hits.pointing[row] = inside_SS.flat[map_SS.argmax()]
     hits.energy[row] = map_SS[inside_SS].sum() / map_SS.sum()
@@ -206,7 +210,7 @@ def _fit(
     hits.ious[row] = common_T / (above_TP.sum(1) + inside_SS.sum() - common_T)
 
 
-def _faithful(model: Model, method: str, few: Cases) -> NDArray[np.float64]:
+def _faithful(model: Model, method: str, few: OutlinedCases) -> NDArray[np.float64]:
     """ROAD of each case, deletion minus insertion; 0 where the map is empty."""
     found = np.zeros(len(few))
     for rows, target in few.batches():
@@ -218,8 +222,8 @@ def _faithful(model: Model, method: str, few: Cases) -> NDArray[np.float64]:
     return found
 
 
-def cascaded(
-    model: Model, method: Method, few: Cases, shaken: list[Classifier]
+def randomise_in_cascade(
+    model: Model, method: Method, few: OutlinedCases, shaken: list[Classifier]
 ) -> NDArray[np.float64]:
     """Rank correlation of each case's map with those of networks whose weights are random from the
     output down to ever lower layers (cascading randomisation, Adebayo et al., NeurIPS 2018).
@@ -240,7 +244,7 @@ def cascaded(
     return found
 
 
-def randomised(folder: Path) -> list[Classifier]:
+def randomise_all(folder: Path) -> list[Classifier]:
     """A bundle's network with random weights in the head, then in quarters of the trunk from the
     top down, to the whole."""
     card, network = weights.load_weights(folder)

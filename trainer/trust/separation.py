@@ -31,7 +31,7 @@ class Separation:
     def __init__(self, held_N: Floats, groups_N: Integers) -> None:
         order = np.argsort(held_N, kind="stable")
         self._held = held_N[order]
-        drawn = np.stack([weight[order] for weight in bootstrap.weights(groups_N)])
+        drawn = np.stack([weight[order] for weight in bootstrap.draw_resamples(groups_N)])
         self._below = np.stack([_cumulated(weight) for weight in (np.ones(len(order)), *drawn)])
 
     def of(self, distances_M: Floats) -> Measured:
@@ -51,7 +51,7 @@ class Separation:
             for side in ("left", "right")
         )
         each = np.arange(len(distances_M))
-        weights = np.stack([np.ones(len(each)), *bootstrap.weights(each, seed=seed)])
+        weights = np.stack([np.ones(len(each)), *bootstrap.draw_resamples(each, seed=seed)])
         areas: Floats = ((below + upto) / 2 * weights).sum(1) / weights.sum(1)
         return areas
 

@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 
 from trainer.data import volumes
 from trainer.trust import intervals
-from trainer.trust.model_outputs import Evidence
+from trainer.trust.model_outputs import ModelOutputs
 from tumorviewer.analysis.trust.similar_cases import MOST, SimilarCaseIndex, project_embeddings
 from tumorviewer.models import bundle
 from tumorviewer.models.trust_measures import SimilarityIndex
@@ -29,7 +29,9 @@ SIDE = 64
 Arrays = dict[str, NDArray[np.generic]]
 
 
-def index(evidence: Evidence, name: str, *, with_pictures: bool) -> tuple[SimilarityIndex, Arrays]:
+def build_similar_index(
+    evidence: ModelOutputs, name: str, *, with_pictures: bool
+) -> tuple[SimilarityIndex, Arrays]:
     """Make the index of what the model was trained on, and search it for what was held out.
 
     Parameters
@@ -52,7 +54,7 @@ def index(evidence: Evidence, name: str, *, with_pictures: bool) -> tuple[Simila
         "sources": of_source.astype(np.uint16),
         "groups": np.unique(evidence.groups[rows], return_inverse=True)[1].astype(np.int32),
         "slices": np.array([_slice(evidence, row) for row in rows], np.int32),
-        "digests": np.stack([_bytes(digest(evidence, row)) for row in rows]),
+        "digests": np.stack([_bytes(make_digest(evidence, row)) for row in rows]),
     }
     classes, names = evidence.material.dataset.classes, tuple(map(str, known))
     precisions = _precisions(evidence, SimilarCaseIndex(arrays, classes, names))
@@ -62,23 +64,23 @@ def index(evidence: Evidence, name: str, *, with_pictures: bool) -> tuple[Simila
         items=len(rows),
         sources=names,
         dimensions=arrays["embeddings"].shape[1],
-        precision=intervals.mean(precisions, evidence.groups[evidence.held]),
+        precision=intervals.average_with_interval(precisions, evidence.groups[evidence.held]),
         precision_whole=float(whole.mean()),
         chance=float(shares[evidence.labels[evidence.held]].mean()),
     )
     if with_pictures:
-        arrays["pictures"] = small(evidence, rows)
+        arrays["pictures"] = make_small_images(evidence, rows)
     return described, {f"similar.{key}": array for key, array in arrays.items()}
 
 
-def digest(evidence: Evidence, row: int) -> str:
+def make_digest(evidence: ModelOutputs, row: int) -> str:
     """By which an item's file is found again: of a slice, that of its whole volume."""
     item = evidence.material.dataset.items[row]
     own = evidence.material.pictures.sha256[row]
-    return bundle.item_digest(own if item.slice is None else volumes.sha256(Path(item.path)))
+    return bundle.item_digest(own if item.slice is None else volumes.hash_item(Path(item.path)))
 
 
-def small(evidence: Evidence, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+def make_small_images(evidence: ModelOutputs, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
     """What the network saw of some items, ``(N, S, S)``."""
     return np.stack([_small(evidence.material.pictures.array[row]) for row in rows])
 
@@ -94,7 +96,7 @@ def _reduced(embeddings_ND: NDArray[np.float32]) -> Arrays:
     }
 
 
-def _whole(evidence: Evidence, rows: NDArray[np.int64]) -> Arrays:
+def _whole(evidence: ModelOutputs, rows: NDArray[np.int64]) -> Arrays:
     """In place of :func:`_reduced`: nothing is left out."""
     embeddings_ND = evidence.embeddings[rows]
     mean, components = embeddings_ND.mean(0), np.eye(embeddings_ND.shape[1], dtype=np.float32)
@@ -102,7 +104,7 @@ def _whole(evidence: Evidence, rows: NDArray[np.int64]) -> Arrays:
     return {"mean": mean, "components": components, "embeddings": unit}
 
 
-def _precisions(evidence: Evidence, index: SimilarCaseIndex) -> NDArray[np.float64]:
+def _precisions(evidence: ModelOutputs, index: SimilarCaseIndex) -> NDArray[np.float64]:
     """Share of those found that have the class of each held-out item, ``(N,)``."""
     classes = evidence.material.dataset.classes
     return np.array(
@@ -118,7 +120,7 @@ def _precisions(evidence: Evidence, index: SimilarCaseIndex) -> NDArray[np.float
     )
 
 
-def _slice(evidence: Evidence, row: int) -> int:
+def _slice(evidence: ModelOutputs, row: int) -> int:
     found = evidence.material.dataset.items[row].slice
     return -1 if found is None else found
 

@@ -15,7 +15,7 @@ import numpy as np
 from trainer.evaluation.bootstrap import Floats, Integers
 from trainer.evaluation.metrics import Scorer
 from trainer.trust import intervals
-from trainer.trust.held_out import Held
+from trainer.trust.held_out import HeldOut
 from tumorviewer.analysis.pooling import pool_slices
 from tumorviewer.models.trust_measures import Abstention, Pooling
 
@@ -24,7 +24,7 @@ LEAST_PICTURES = 5
 _LEAST_SERIES = 10
 
 
-def measure(held: Held, abstention: Abstention | None) -> Pooling | None:
+def measure_slice_pooling(held: HeldOut, abstention: Abstention | None) -> Pooling | None:
     """None if there are too few series.
 
     Parameters
@@ -50,15 +50,17 @@ def measure(held: Held, abstention: Abstention | None) -> Pooling | None:
 def _judged(pooled_VK: Floats, labels_V: Integers, groups_V: Integers, least: float) -> Pooling:
     right, sure = pooled_VK.argmax(1) == labels_V, pooled_VK.max(1)
     named = sure >= least
-    figures = intervals.measured(Scorer(pooled_VK, labels_V).of_probabilities, groups_V)
+    figures = intervals.measure_with_interval(
+        Scorer(pooled_VK, labels_V).of_probabilities, groups_V
+    )
     return Pooling(
         series=len(labels_V),
         groups=len(np.unique(groups_V)),
-        said=intervals.mean(sure, groups_V),
-        right=intervals.mean(right, groups_V),
+        said=intervals.average_with_interval(sure, groups_V),
+        right=intervals.average_with_interval(right, groups_V),
         ece=figures["ece"],
-        answered=intervals.mean(named, groups_V),
-        accuracy=intervals.mean(right, groups_V, named) if named.any() else None,
+        answered=intervals.average_with_interval(named, groups_V),
+        accuracy=intervals.average_with_interval(right, groups_V, named) if named.any() else None,
     )
 
 

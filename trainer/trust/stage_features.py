@@ -28,7 +28,7 @@ _PARTS = 4
 
 
 @dataclass(frozen=True)
-class Looker:
+class FeatureExtractor:
     """Looks at pictures with the stages of a model's network."""
 
     model: Model
@@ -67,7 +67,7 @@ class Looker:
         return {name: self.look(name, pictures) for name, pictures in kinds.items()}
 
 
-def looker(model: Model, picture: Pictures, progress: Progress) -> Looker:
+def make_feature_extractor(model: Model, picture: Pictures, progress: Progress) -> FeatureExtractor:
     """One for the stages that a network has.
 
     Parameters
@@ -94,7 +94,7 @@ def looker(model: Model, picture: Pictures, progress: Progress) -> Looker:
         for hook in hooks:
             hook.remove()
     stages = {name: channels[name] for name in _narrowest(channels)} | {"trunk": last}
-    return Looker(model, stages, progress)
+    return FeatureExtractor(model, stages, progress)
 
 
 def _is_leaf(name: str, module: nn.Module) -> bool:

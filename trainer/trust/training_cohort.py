@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from trainer.data import volumes
-from trainer.data.items import Item
-from trainer.tools.parallel import spread
+from trainer.data.items import LabelledItem
+from trainer.tools.parallel import map_in_processes
 from trainer.tools.progress import Progress
 from tumorviewer.analysis.trust.training_cohort import (
     PERCENTILES,
@@ -26,19 +26,19 @@ from tumorviewer.models.trust_measures import Cohort
 from tumorviewer.study.sniffing import FileKind, guess_kind_by_name
 
 if TYPE_CHECKING:  # else each of the processes that read headers would import torch
-    from trainer.trust.model_outputs import Evidence
+    from trainer.trust.model_outputs import ModelOutputs
 
 _LEAST = 0.5
 """What fewer of the items say is left out: it would describe the few, and not the cohort."""
 
 
-def describe(evidence: Evidence, progress: Progress) -> Cohort:
+def describe_cohort(evidence: ModelOutputs, progress: Progress) -> Cohort:
     """The training items' distribution of everything that is known of them."""
     rows = evidence.split.train
     items = [evidence.material.dataset.items[row] for row in rows]
     paths = list(dict.fromkeys(item.path for item in items))
-    found = dict(zip(paths, spread(_facts, paths, "headers", progress), strict=True))
-    cohort = summary([found[item.path] for item in items])
+    found = dict(zip(paths, map_in_processes(_facts, paths, "headers", progress), strict=True))
+    cohort = summarise_facts([found[item.path] for item in items])
     measured = measure_intensities(evidence.material.pictures.array[np.sort(rows)])
     of_pictures = {key: _percentiles(values) for key, values in measured.items()}
     sources = _shares(_sources(items))
@@ -48,7 +48,7 @@ def describe(evidence: Evidence, progress: Progress) -> Cohort:
     )
 
 
-def summary(known: list[Facts]) -> Cohort:
+def summarise_facts(known: list[Facts]) -> Cohort:
     """What at least half of the items say."""
     numbers: defaultdict[str, list[float]] = defaultdict(list)
     words: defaultdict[str, list[str]] = defaultdict(list)
@@ -77,7 +77,7 @@ def _shares(texts: Iterable[str]) -> dict[str, float]:
     return {text: round(n / counts.total(), 4) for text, n in counts.most_common()}
 
 
-def _sources(items: list[Item]) -> list[str]:
+def _sources(items: list[LabelledItem]) -> list[str]:
     return [item.source for item in items if item.source]
 
 
@@ -87,7 +87,7 @@ def _facts(path: Path) -> Facts:
         if guess_kind_by_name(path.name) is FileKind.PICTURE:
             with Image.open(path) as picture:
                 return collect_facts({}, None, (1, picture.height, picture.width))
-        study, volume = volumes.only_volume(path)
+        study, volume = volumes.open_only_volume(path)
     except (InputError, OSError):
         return Facts()
     return collect_facts(study.series[0].tags, volume.affine, volume.shape)

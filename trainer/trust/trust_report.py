@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from trainer.reports import html, plots
 from trainer.reports.html import COLOURS, FAINT, GRID
-from trainer.runs.run_report import Chart
+from trainer.runs.run_report import ReportChart
 from trainer.tools.atomic_files import write_text
 from tumorviewer.models import ModelCard, trust_table
 from tumorviewer.models.trust_measures import Abstention, Calibration, PredictionSets, Trust
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PAGE = "trust.html"
 
 
-def write(folder: Path, card: ModelCard) -> Path:
+def write_trust_report(folder: Path, card: ModelCard) -> Path:
     """Write :data:`PAGE` of a measured model into the folder of its run.
 
     Raises
@@ -30,7 +30,7 @@ def write(folder: Path, card: ModelCard) -> Path:
     """
     lead, *table = trust_table.trust_lines(card.trust)
     shown = list(_charts(card.trust)) if card.trust else []
-    page = html.page(
+    page = html.render_page(
         "trust.html",
         title=f"How far {card.name} {card.version} may be believed",
         lead=lead,
@@ -41,19 +41,23 @@ def write(folder: Path, card: ModelCard) -> Path:
     return folder / PAGE
 
 
-def _charts(trust: Trust) -> Iterator[Chart]:
+def _charts(trust: Trust) -> Iterator[ReportChart]:
     if trust.calibration is not None:
         words = (
             "Reliability: on the diagonal a probability means what it says. Points: calibrated, "
             f"with 95 % intervals; open: fewer than {plots.FEW} items. Crosses: before."
         )
-        yield Chart(html.svg(html.drawn(partial(_reliability, trust.calibration))), words)
+        yield ReportChart(
+            html.export_svg(html.draw_figure(partial(_reliability, trust.calibration))), words
+        )
     if trust.abstention is not None and trust.abstention.curve_answered:
         words = "Risk and coverage: errors among the surest answers. Cross: the operating point."
-        yield Chart(html.svg(html.drawn(partial(_risk, trust.abstention))), words)
+        yield ReportChart(
+            html.export_svg(html.draw_figure(partial(_risk, trust.abstention))), words
+        )
     if trust.sets is not None:
         words = "Prediction sets: share that held the true class, by the share that was promised."
-        yield Chart(html.svg(html.drawn(partial(_coverage, trust.sets))), words)
+        yield ReportChart(html.export_svg(html.draw_figure(partial(_coverage, trust.sets))), words)
 
 
 def _reliability(calibration: Calibration, axes: Axes) -> None:

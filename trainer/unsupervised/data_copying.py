@@ -29,20 +29,22 @@ COPYING = -3.0
 _SIDE = 32
 
 
-class Known:
+class KnownImages:
     """Pictures that must not be copied, ``(M, S, S)`` uint8."""
 
     def __init__(self, pictures_MSS: NDArray[np.uint8]) -> None:
-        self._views = near_duplicates.views_of(pictures_MSS)
+        self._views = near_duplicates.make_thumbnails(pictures_MSS)
         self.vectors = _unit(pictures_MSS)
 
     def copied_by(self, pictures_NSS: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """``(N,)`` which of some pictures are near-duplicates of any of these."""
-        return near_duplicates.nearest(near_duplicates.views_of(pictures_NSS), self._views)[1]
+        return near_duplicates.find_nearest(
+            near_duplicates.make_thumbnails(pictures_NSS), self._views
+        )[1]
 
 
-def figures(
-    known: Known, known_label: NDArray[np.int64], made: Labelled, held: Labelled
+def measure_copying(
+    known: KnownImages, known_label: NDArray[np.int64], made: Labelled, held: Labelled
 ) -> dict[str, Any]:
     """The copies among made pictures, beside those among held-out real ones.
 
@@ -96,7 +98,9 @@ def _rank_test(made_N: NDArray[np.float64], held_M: NDArray[np.float64]) -> tupl
     return 1 - u / (n * m), (u - n * m / 2) / float(np.sqrt(n * m * (n + m + 1) / 12))
 
 
-def _nearest(known: Known, known_label: NDArray[np.int64], asked: Labelled) -> NDArray[np.float64]:
+def _nearest(
+    known: KnownImages, known_label: NDArray[np.int64], asked: Labelled
+) -> NDArray[np.float64]:
     """``(N,)`` 1 − correlation with the likest known picture of the same class."""
     pictures, label = asked
     found = np.full(len(pictures), 2.0)

@@ -154,7 +154,7 @@ class DiffusionLoss:
 
 
 @torch.inference_mode()
-def sample(
+def sample_images(
     network: Denoiser, label_N: Tensor, side: int, settings: DiffusionSettings, seed: int
 ) -> Tensor:
     """Draw pictures of some classes with DDIM, guided.

@@ -20,13 +20,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from trainer.data import split, synthetic
-from trainer.data.material import Material, Source, gather
+from trainer.data.material import DataSource, PreparedData, prepare_data
 from trainer.data.split import Split, SplitSettings
-from trainer.runs.config import DataSettings, tables
-from trainer.runs.publish import provenance
+from trainer.runs.config import DataSettings, read_tables
+from trainer.runs.publish import describe_provenance
 from trainer.runs.run_context import CONFIG, RunContext
 from trainer.tools.atomic_files import read_json, write_bytes, write_json
-from trainer.tools.options import build
+from trainer.tools.options import build_settings
 from trainer.tools.progress import Progress
 from trainer.training.augment import Augmentation
 from trainer.training.image_store import ImageStore
@@ -34,7 +34,7 @@ from trainer.training.loop import LAST
 from trainer.training.optimise import TrainingSettings
 from trainer.unsupervised import data_copying, diffusion
 from trainer.unsupervised.diffusion import Denoiser, DiffusionLoss, DiffusionSettings
-from trainer.unsupervised.unsupervised_loop import Unsupervised
+from trainer.unsupervised.unsupervised_loop import UnsupervisedTrainer
 from tumorviewer.errors import InputError
 from tumorviewer.models.card import Preprocessing
 
@@ -75,7 +75,7 @@ class GeneratorConfig:
             raise ValueError("data.synthetic must be empty: a generator learns from real pictures")
 
 
-def fit_generator(source: Source, config: GeneratorConfig, run: RunContext) -> dict[str, Any]:
+def fit_generator(source: DataSource, config: GeneratorConfig, run: RunContext) -> dict[str, Any]:
     """Train on the training part of the split; answers what ``generator.json`` holds.
 
     Raises
@@ -85,10 +85,10 @@ def fit_generator(source: Source, config: GeneratorConfig, run: RunContext) -> d
     """
     run.claim(config, LAST, "generator")
     write_json(run.out / SOURCE, _plain(source))
-    material = gather(source, config.preprocessing, run.progress)
-    parts = split.choose(material.dataset, material.groups, config.split)
+    material = prepare_data(source, config.preprocessing, run.progress)
+    parts = split.choose_parts(material.dataset, material.groups, config.split)
     torch.manual_seed(config.training.seed)
-    trainer = Unsupervised(
+    trainer = UnsupervisedTrainer(
         Denoiser(len(material.dataset.classes), config.generator.width),
         DiffusionLoss(config.generator.unconditional),
         ImageStore(material.pictures.array, run.device),
@@ -107,26 +107,26 @@ def fit_generator(source: Source, config: GeneratorConfig, run: RunContext) -> d
         "epochs": trainer.epoch,
         "loss": trainer.log[-1]["loss"],
         "hours": trainer.hours,
-        "sha256": synthetic.sha256(run.out / WEIGHTS),
+        "sha256": synthetic.hash_file(run.out / WEIGHTS),
     }
     write_json(run.out / RECORD, record)
     return record
 
 
-def _plain(source: Source) -> dict[str, Any]:
+def _plain(source: DataSource) -> dict[str, Any]:
     named = asdict(source)
     paths = {name: str(named[name].resolve()) for name in ("data", "cache")}
     return named | paths | {"also": [str(one.resolve()) for one in source.also]}
 
 
-def _record(material: Material, parts: Split, run: RunContext) -> dict[str, Any]:
+def _record(material: PreparedData, parts: Split, run: RunContext) -> dict[str, Any]:
     return {
         "method": _METHOD,
         "classes": list(material.dataset.classes),
         "grouped_by": material.grouped_by,
         "pictures": len(parts.train),
         "training_sha256": sorted({material.pictures.sha256[row] for row in parts.train}),
-        **provenance(run.device, run.command),
+        **describe_provenance(run.device, run.command),
     }
 
 
@@ -137,7 +137,7 @@ class Generator:
     folder: Path
     config: GeneratorConfig
     record: dict[str, Any]
-    material: Material
+    material: PreparedData
     parts: Split
     device: torch.device
 
@@ -155,12 +155,12 @@ class Generator:
             raise InputError(str(folder), reason, "Make one with tumorviewer-train generate fit.")
         record, named = read_json(folder / RECORD), read_json(folder / SOURCE)
         stored = folder / CONFIG
-        config = build(GeneratorConfig, tables(stored), str(stored))
+        config = build_settings(GeneratorConfig, read_tables(stored), str(stored))
         paths = {name: Path(named[name]) for name in ("data", "cache")}
         several = {"classes": tuple(named["classes"]), "also": tuple(map(Path, named["also"]))}
-        source = Source(**{**named, **paths, **several})
-        material = gather(source, config.preprocessing, progress)
-        parts = split.choose(material.dataset, material.groups, config.split)
+        source = DataSource(**{**named, **paths, **several})
+        material = prepare_data(source, config.preprocessing, progress)
+        parts = split.choose_parts(material.dataset, material.groups, config.split)
         known = sorted({material.pictures.sha256[row] for row in parts.train})
         if known != record["training_sha256"]:
             reason = "The data are no longer those that the generator was trained on."
@@ -188,11 +188,11 @@ class Generator:
         labels = torch.full((_BATCH,), label, device=self.device)
         side, settings = self.config.preprocessing.size, self.config.generator
         while True:
-            yield diffusion.sample(self.network, labels, side, settings, seed).numpy()
+            yield diffusion.sample_images(self.network, labels, side, settings, seed).numpy()
             seed += 1
 
 
-def sample(
+def write_samples(
     generator: Generator, per_class: int, out: Path, seed: int, progress: Progress
 ) -> dict[str, Any]:
     """Write ``per_class`` pictures of each class; answers what ``synthetic.json`` holds.
@@ -207,20 +207,22 @@ def sample(
         raise InputError("--per-class", "At least one picture of each class must be asked for.")
     if out.exists() and any(out.iterdir()):
         raise InputError(str(out), "The folder is not empty.", "Name another one.")
-    known = data_copying.Known(generator.training)
+    known = data_copying.KnownImages(generator.training)
     made: dict[str, NDArray[np.uint8]] = {}
     refused = 0
     for label, name in enumerate(generator.record["classes"]):
         batches = generator.drawn(label, seed * 1_000_003 + label * 10_007)
         made[name], copies = _new_ones(batches, per_class, known, generator, progress)
         refused += copies
-    return synthetic.write(out, made, generator.record, refused, generator.config.preprocessing)
+    return synthetic.write_synthetic(
+        out, made, generator.record, refused, generator.config.preprocessing
+    )
 
 
 def _new_ones(
     batches: Iterator[NDArray[np.uint8]],
     wanted: int,
-    known: data_copying.Known,
+    known: data_copying.KnownImages,
     generator: Generator,
     progress: Progress,
 ) -> tuple[NDArray[np.uint8], int]:
@@ -241,7 +243,7 @@ def _new_ones(
     return np.concatenate(kept)[:wanted], copies
 
 
-def check(generator: Generator, samples: Path) -> dict[str, Any]:
+def check_samples(generator: Generator, samples: Path) -> dict[str, Any]:
     """How near samples are to training pictures, beside held-out pictures: no copies?
 
     Raises
@@ -249,14 +251,14 @@ def check(generator: Generator, samples: Path) -> dict[str, Any]:
     InputError
         If ``samples`` is no folder of samples, or was drawn from another generator.
     """
-    stored = synthetic.read(samples, generator.record["classes"])
+    stored = synthetic.read_synthetic(samples, generator.record["classes"])
     if stored.record["generator_sha256"] != generator.record["sha256"]:
         raise InputError(str(samples), "The samples are of another generator.")
     held = generator.parts.validation
     labels, array = generator.material.dataset.labels(), generator.material.pictures.array
     size = generator.config.preprocessing.size
-    figures = data_copying.figures(
-        data_copying.Known(generator.training),
+    figures = data_copying.measure_copying(
+        data_copying.KnownImages(generator.training),
         labels[generator.parts.train],
         (stored.pictures(size), stored.labels),
         (np.asarray(array[held]), labels[held]),

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from trainer.runs.config import ModelSettings
 from trainer.runs.network import create_network
-from trainer.runs.publish import provenance
+from trainer.runs.publish import describe_provenance
 from trainer.runs.run_context import RunContext
 from trainer.tools.atomic_files import write_bytes, write_json
 from trainer.tools.options import option
@@ -32,7 +32,7 @@ from trainer.training.image_store import ImageStore
 from trainer.training.loop import LAST
 from trainer.training.optimise import TrainingSettings
 from trainer.unsupervised import unlabelled
-from trainer.unsupervised.unsupervised_loop import Unsupervised
+from trainer.unsupervised.unsupervised_loop import UnsupervisedTrainer
 from tumorviewer.errors import InputError
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.networks import Classifier
@@ -109,7 +109,7 @@ class SimSiam(nn.Module):
         return projected
 
 
-def objective(
+def compute_simsiam_loss(
     network: nn.Module, augment: Augment, x_N1SS: Tensor, _label_N: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The negative cosine of predictions and projections, whose gradient is stopped (Eq. 1–4)."""
@@ -118,10 +118,10 @@ def objective(
     predicted = network.prediction(one), network.prediction(other)
     alike = functional.cosine_similarity(predicted[0], other.detach()).mean()
     loss = -(alike + functional.cosine_similarity(predicted[1], one.detach()).mean()) / 2
-    return loss, {"spread": spread(one.detach())}
+    return loss, {"spread": measure_spread(one.detach())}
 
 
-def spread(projection_NP: Tensor) -> Tensor:
+def measure_spread(projection_NP: Tensor) -> Tensor:
     """How far projections are from being one and the same: 1 for directions at random, 0 when
     collapsed. The mean over the components of the deviation of unit vectors, times √P (Sec. 4.1).
     """
@@ -141,7 +141,7 @@ def pretrain_network(
     Parameters
     ----------
     exclude
-        As :func:`trainer.unsupervised.unlabelled.rows_apart_from`.
+        As :func:`trainer.unsupervised.unlabelled.find_rows_apart_from`.
 
     Raises
     ------
@@ -150,19 +150,19 @@ def pretrain_network(
         brought cannot be used.
     """
     run.claim(config, LAST, "pretraining")
-    studies = unlabelled.read(
+    studies = unlabelled.read_unlabelled(
         data, config.preprocessing, run.cache_folder, skip_unreadable, run.progress
     )
-    rows = unlabelled.rows_apart_from(studies, exclude)
+    rows = unlabelled.find_rows_apart_from(studies, exclude)
     if len(rows) < 2:
         raise InputError(str(data), "There are fewer than two pictures to learn from.")
     torch.manual_seed(config.training.seed)
     network = SimSiam(
         create_network(config.model, 2), config.preprocessing.size, config.pretraining
     )
-    trainer = Unsupervised(
+    trainer = UnsupervisedTrainer(
         network,
-        objective,
+        compute_simsiam_loss,
         ImageStore(studies.array, run.device),
         torch.from_numpy(rows),
         torch.zeros(len(studies.array), dtype=torch.long),
@@ -190,13 +190,13 @@ def pretrain_network(
         "epochs": trainer.epoch,
         "hours": trainer.hours,
         **{name: trainer.log[-1][name] for name in ("loss", "spread")},
-        **provenance(run.device, run.command),
+        **describe_provenance(run.device, run.command),
     }
     write_json(run.out / RECORD, record)
     return record
 
 
-def _refuse_collapse(trainer: Unsupervised, run: RunContext) -> None:
+def _refuse_collapse(trainer: UnsupervisedTrainer, run: RunContext) -> None:
     found = trainer.log[-1]["spread"]
     if found < COLLAPSED:
         reason = f"All pictures have the same embedding (spread {found:.3f}, healthy is near 1)."

@@ -46,7 +46,7 @@ class Unlabelled:
         return hashlib.sha256(together.encode()).hexdigest()
 
 
-def read(
+def read_unlabelled(
     data: Path, settings: Preprocessing, cache: Path, skip_unreadable: bool, progress: Progress
 ) -> Unlabelled:
     """Read a folder of pictures, DICOM and NIfTI of any depth, whatever its folders are named.
@@ -116,7 +116,7 @@ def _written(volume: VolumeReader, settings: Preprocessing, stream: BinaryIO) ->
     if is_label_map(loaded):
         raise InputError(loaded.source, "It looks like a segmentation, not an image.")
     pictures = prepare_volume(loaded, settings).pictures
-    hashes = [synthetic.sha256(file.path) for file in volume.files]
+    hashes = [synthetic.hash_file(file.path) for file in volume.files]
     whole = hashlib.sha256("".join(hashes).encode()).hexdigest()
     stream.write(pictures.tobytes())
     return {
@@ -141,7 +141,7 @@ def _below(root: Path, name: str) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def rows_apart_from(unlabelled: Unlabelled, table: Path | None) -> NDArray[np.int64]:
+def find_rows_apart_from(unlabelled: Unlabelled, table: Path | None) -> NDArray[np.int64]:
     """The rows that may be learned from: not those held out, nor any near-duplicate of them.
 
     Parameters
@@ -166,6 +166,6 @@ def rows_apart_from(unlabelled: Unlabelled, table: Path | None) -> NDArray[np.in
         raise InputError(str(table), "It names no file of the data; is the folder the same?")
     if not len(rest):
         raise InputError(str(table), "It names every file of the data.")
-    views = near_duplicates.views_of(unlabelled.array)
-    is_twin = near_duplicates.nearest(views.rows(rest), views.rows(held))[1]
+    views = near_duplicates.make_thumbnails(unlabelled.array)
+    is_twin = near_duplicates.find_nearest(views.rows(rest), views.rows(held))[1]
     return np.asarray(rest[~is_twin])

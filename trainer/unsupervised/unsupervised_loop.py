@@ -25,7 +25,7 @@ from trainer.training.image_store import ImageStore
 from trainer.training.loop import LAST, LOG
 from trainer.training.optimise import (
     TrainingSettings,
-    learning_rate,
+    compute_learning_rate,
     make_average,
     make_optimiser,
     update_average,
@@ -38,7 +38,7 @@ and figures to be averaged over the epoch. What is random in it comes from the a
 torch's own generators, which are seeded anew for each epoch."""
 
 
-class Unsupervised:
+class UnsupervisedTrainer:
     """Trains one network for all epochs, keeping its state in a folder after each.
 
     Parameters
@@ -111,7 +111,7 @@ class Unsupervised:
         sums: dict[str, Tensor] = {}
         for number, pictures in enumerate(self._store.batches(batches)):
             step = self.epoch * len(batches) + number
-            rate = learning_rate(step, len(batches), self._settings)
+            rate = compute_learning_rate(step, len(batches), self._settings)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             figures = self._step(pictures, self._labels[batches[number].to(self._device)])
@@ -151,7 +151,7 @@ class Unsupervised:
             prefix + name: one for prefix, part in parts.items() for name, one in part.items()
         }
         notes = {"epoch": self.epoch, "log": self.log}
-        checkpoint.write(folder / LAST, Checkpoint(tensors, notes))
+        checkpoint.write_checkpoint(folder / LAST, Checkpoint(tensors, notes))
         write_text(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in self.log))
 
     def resume(self, folder: Path) -> None:
@@ -164,7 +164,7 @@ class Unsupervised:
         """
         if not (folder / LAST).is_file():
             return
-        stored = checkpoint.read(folder / LAST)
+        stored = checkpoint.read_checkpoint(folder / LAST)
         try:
             self.network.load_state_dict(stored.part("network."))
             self.average.module.load_state_dict(stored.part("average."))

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from trainer import cli
 from trainer.audit import audit, shortcuts
-from trainer.data.material import Source, gather
+from trainer.data.material import DataSource, prepare_data
 from trainer.tools.progress import Progress
 from tumorviewer.models import cautions
 
@@ -98,13 +98,13 @@ def test_the_pairs_with_two_labels_come_first(spoilt):
 
 def test_every_split_honours_the_groups_that_it_wrote(spoilt, tmp_path):
     data, report, _ = spoilt
-    source = Source(data, tmp_path, str(report / "groups.csv"), skip_unreadable=True)
-    material = gather(source, None, QUIET, audit.PARTS)
+    source = DataSource(data, tmp_path, str(report / "groups.csv"), skip_unreadable=True)
+    material = prepare_data(source, None, QUIET, audit.PARTS)
     group = dict(zip([item.name for item in material.dataset.items], material.groups, strict=True))
     assert group["Training/a/00.png"] == group["Training/b/mirrored.png"]
     assert group["Training/a/02.png"] == group["Testing/a/smaller.png"]
     assert len(set(material.groups)) == 27
-    assert audit.summary(material)["pairs_in_two_groups"] == 0
+    assert audit.summarise_audit(material)["pairs_in_two_groups"] == 0
 
 
 def test_a_table_of_groups_that_parts_copies_is_warned_of(spoilt, tmp_path):
@@ -114,8 +114,8 @@ def test_a_table_of_groups_that_parts_copies_is_warned_of(spoilt, tmp_path):
     groups.write_text(
         "path,group\n" + "".join(f"{row['path']},{n}\n" for n, row in enumerate(rows))
     )
-    source = Source(data, cache, str(groups), skip_unreadable=True)
-    summary = audit.summary(gather(source, None, QUIET, audit.PARTS))
+    source = DataSource(data, cache, str(groups), skip_unreadable=True)
+    summary = audit.summarise_audit(prepare_data(source, None, QUIET, audit.PARTS))
     assert summary["pairs_in_two_groups"] == 3
     assert any("splits by them leak" in warning for warning in summary["warnings"])
 
@@ -138,7 +138,7 @@ def test_names_cannot_inject_markup_into_the_page(tmp_path):
     for kind in ("<script>", "b"):
         for number in range(2):
             save(texture(generator), tmp_path / "data" / kind / f"{number}.png")
-    audit.audit(Source(tmp_path / "data", tmp_path / "cache"), tmp_path / "out", QUIET)
+    audit.audit_data(DataSource(tmp_path / "data", tmp_path / "cache"), tmp_path / "out", QUIET)
     page = (tmp_path / "out" / "audit.html").read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
@@ -152,8 +152,8 @@ def test_patients_in_two_parts_are_found_under_pseudonyms(tmp_path):
         split = "train" if number < 4 else "test"
         lines.append(f"{number}.png,{'ab'[number % 2]},Doe-{number % 3},{split}")
     (tmp_path / "labels.csv").write_text("\n".join(lines))
-    source = Source(tmp_path / "labels.csv", tmp_path / "cache")
-    result = audit.audit(source, tmp_path / "out", QUIET)
+    source = DataSource(tmp_path / "labels.csv", tmp_path / "cache")
+    result = audit.audit_data(source, tmp_path / "out", QUIET)
     assert result["patients"] == result["patients_in_several_splits"] == 3
     for path in (tmp_path / "out").iterdir():
         assert "Doe" not in path.read_text()
@@ -164,9 +164,9 @@ def shortcut_of(root: Path, draw) -> dict[str, shortcuts.Shortcut]:
     for number in range(60):
         kind = number % 2
         save(draw(texture(generator, 96), kind), root / "data" / "ab"[kind] / f"{number:02d}.png")
-    material = gather(Source(root / "data", root / "cache"), None, QUIET)
+    material = prepare_data(DataSource(root / "data", root / "cache"), None, QUIET)
     assert material.views.measures is not None
-    found = shortcuts.find(material.dataset, material.views.measures, material.groups)
+    found = shortcuts.find_shortcuts(material.dataset, material.views.measures, material.groups)
     return {one.by: one for one in found}
 
 

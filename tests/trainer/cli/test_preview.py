@@ -27,7 +27,7 @@ def two_sets(make_items, tmp_path):
 
 def test_joined_data_have_the_classes_and_items_of_both(two_sets):
     root, table = two_sets
-    joined = dataset.read(root, ("glioma", "notumor", "pituitary"), also=(table,))
+    joined = dataset.read_dataset(root, ("glioma", "notumor", "pituitary"), also=(table,))
     assert joined.counts() == {"glioma": 7, "notumor": 4, "pituitary": 3}
     item = next(one for one in joined.items if one.name == "other/pictures/4.png")
     assert joined.classes[item.label] == "pituitary"
@@ -37,7 +37,7 @@ def test_joined_data_have_the_classes_and_items_of_both(two_sets):
 
 def test_classes_that_are_not_named_stay_out_of_joined_data(two_sets):
     root, table = two_sets
-    joined = dataset.read(root, ("notumor", "glioma"), also=(table,))
+    joined = dataset.read_dataset(root, ("notumor", "glioma"), also=(table,))
     assert joined.classes == ("notumor", "glioma")
     assert joined.counts() == {"notumor": 4, "glioma": 7}
 

@@ -25,9 +25,11 @@ from trainer.data import dataset, prepared_images
 from trainer.tools.progress import Progress
 from tumorviewer.models.card import Preprocessing
 if __name__ == "__main__":
-    data = dataset.read(Path(sys.argv[1]))
+    data = dataset.read_dataset(Path(sys.argv[1]))
     print("reading", flush=True)
-    stored = prepared_images.load(data, Preprocessing(size=64), Path(sys.argv[2]), Progress("none"))
+    stored = prepared_images.load_images(
+        data, Preprocessing(size=64), Path(sys.argv[2]), Progress("none")
+    )
     print(stored.array.sum(), flush=True)
 """
 WRITE = """
@@ -42,9 +44,9 @@ def work(item):
 if __name__ == "__main__":
     picture, cache = Path(sys.argv[1]), Path(sys.argv[2])
     items = tuple(Item(picture, f"{n}.png", n % 2) for n in range(int(sys.argv[3])))
-    prepared_images.spread = lambda work, items, stage, progress: map(work, items)
+    prepared_images.map_in_processes = lambda work, items, stage, progress: map(work, items)
     data = Dataset(picture.parent, ("a", "b"), items)
-    prepared_images.decoded_once(data, work, (64, 64), "", cache, Progress("none"))
+    prepared_images.decode_once(data, work, (64, 64), "", cache, Progress("none"))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -74,9 +76,11 @@ def test_killed_while_writing_the_next_run_makes_it_whole(many, tmp_path, after_
     time.sleep(after_s)
     running.send_signal(signal.SIGKILL)
     running.communicate()
-    stored = prepared_images.load(dataset.read(many), Preprocessing(size=64), cache, QUIET)
-    fresh = prepared_images.load(
-        dataset.read(many), Preprocessing(size=64), tmp_path / "fresh", QUIET
+    stored = prepared_images.load_images(
+        dataset.read_dataset(many), Preprocessing(size=64), cache, QUIET
+    )
+    fresh = prepared_images.load_images(
+        dataset.read_dataset(many), Preprocessing(size=64), tmp_path / "fresh", QUIET
     )
     assert (stored.array == fresh.array).all()
     assert stored.sha256 == fresh.sha256
@@ -88,7 +92,9 @@ def test_what_a_killed_run_left_is_cleared_away(many, tmp_path):
     left.write_bytes(b"half")
     os.utime(left, (0, 0))
     (left.parent / ".987654321.running.npy").write_bytes(b"half")
-    prepared_images.load(dataset.read(many), Preprocessing(size=16), left.parent, QUIET)
+    prepared_images.load_images(
+        dataset.read_dataset(many), Preprocessing(size=16), left.parent, QUIET
+    )
     assert not left.exists()
     assert (left.parent / ".987654321.running.npy").exists()
 

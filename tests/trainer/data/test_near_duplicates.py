@@ -21,7 +21,7 @@ def views_of(pictures: list[Image.Image], root, cache):
         folder = root / ("a" if number % 2 else "b")
         folder.mkdir(parents=True, exist_ok=True)
         picture.save(folder / f"{number:03d}.png")
-    return near_duplicates.load_views(dataset.read(root), cache, QUIET)
+    return near_duplicates.load_thumbnails(dataset.read_dataset(root), cache, QUIET)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def found(tmp_path_factory):
     heads = [texture(generator) for _ in range(30)]
     turned = [
         Image.fromarray(
-            near_duplicates.symmetry(torch.tensor(np.array(head))[None], which)[0].numpy()
+            near_duplicates.apply_symmetry(torch.tensor(np.array(head))[None], which)[0].numpy()
         )
         for which, head in enumerate(heads[:8])
     ]
@@ -42,8 +42,8 @@ def found(tmp_path_factory):
     everything = [*heads, *turned, smaller, brighter, padded]
     root = tmp_path_factory.mktemp("twins")
     views = views_of(everything, root / "data", root / "cache")
-    names = [int(item.path.stem) for item in dataset.read(root / "data").items]
-    pairs = near_duplicates.find(views, QUIET)
+    names = [int(item.path.stem) for item in dataset.read_dataset(root / "data").items]
+    pairs = near_duplicates.find_near_duplicates(views, QUIET)
     return {
         tuple(sorted((names[one], names[other]))): SYMMETRIES[which] for one, other, which in pairs
     }
@@ -62,11 +62,11 @@ def test_the_nearest_and_whether_it_is_a_twin(tmp_path):
     heads = [texture(generator) for _ in range(6)]
     mirrored = heads[2].transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     views = views_of([*heads, mirrored, texture(generator)], tmp_path / "data", tmp_path / "c")
-    order = [int(item.path.stem) for item in dataset.read(tmp_path / "data").items]
+    order = [int(item.path.stem) for item in dataset.read_dataset(tmp_path / "data").items]
     row = {number: index for index, number in enumerate(order)}
     asked = views.rows(np.array([row[6], row[7]]))
     known = views.rows(np.array([row[number] for number in range(6)]))
-    nearest, is_twin = near_duplicates.nearest(asked, known)
+    nearest, is_twin = near_duplicates.find_nearest(asked, known)
     assert nearest[0] == 2
     assert is_twin.tolist() == [True, False]
 
@@ -74,7 +74,7 @@ def test_the_nearest_and_whether_it_is_a_twin(tmp_path):
 def test_blank_pictures_are_twins_of_nothing(tmp_path):
     blank = [Image.new("L", (40, 40)), Image.new("L", (50, 50), 200)]
     views = views_of(blank, tmp_path / "data", tmp_path / "cache")
-    assert not len(near_duplicates.find(views, QUIET))
+    assert not len(near_duplicates.find_near_duplicates(views, QUIET))
 
 
 def test_shortened_vectors_lose_no_pair(monkeypatch, tmp_path):
@@ -82,12 +82,12 @@ def test_shortened_vectors_lose_no_pair(monkeypatch, tmp_path):
     heads = [texture(generator, 80) for _ in range(120)]
     heads += [head.rotate(90 * (n % 4)).resize((70, 70)) for n, head in enumerate(heads[:60])]
     views = views_of(heads, tmp_path / "data", tmp_path / "cache")
-    whole = near_duplicates.find(views, QUIET)
+    whole = near_duplicates.find_near_duplicates(views, QUIET)
     monkeypatch.setattr(near_duplicates, "_MANY", 1)
     monkeypatch.setattr(near_duplicates, "_RANK", 24)
     monkeypatch.setattr(near_duplicates, "_BLOCK", 50)
     assert len(whole) >= 60
-    assert (near_duplicates.find(views, QUIET) == whole).all()
+    assert (near_duplicates.find_near_duplicates(views, QUIET) == whole).all()
 
 
 def test_pairs_between_two_sets_are_those_of_both_together(tmp_path):
@@ -95,12 +95,12 @@ def test_pairs_between_two_sets_are_those_of_both_together(tmp_path):
     heads = [texture(generator) for _ in range(12)]
     mirrored = [head.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for head in heads[:4]]
     views = views_of([*heads, *mirrored], tmp_path / "data", tmp_path / "cache")
-    order = [int(item.path.stem) for item in dataset.read(tmp_path / "data").items]
+    order = [int(item.path.stem) for item in dataset.read_dataset(tmp_path / "data").items]
     one, other = (
         np.array([row for row, number in enumerate(order) if (number >= 12) == late])
         for late in (False, True)
     )
-    pairs = near_duplicates.between(views.rows(one), views.rows(other), QUIET)
+    pairs = near_duplicates.find_near_duplicates_between(views.rows(one), views.rows(other), QUIET)
     named = {(order[one[a]], order[other[b]], which) for a, b, which in pairs.tolist()}
     assert named == {(number, 12 + number, 4) for number in range(4)}
 
@@ -108,19 +108,25 @@ def test_pairs_between_two_sets_are_those_of_both_together(tmp_path):
 @pytest.mark.shared
 @pytest.mark.slow
 def test_no_two_slices_of_the_233_patients_are_twins(shared_data, tmp_path):
-    data = dataset.read(shared_data / "cheng", ("glioma", "meningioma", "pituitary"))
-    assert not len(near_duplicates.find(near_duplicates.load_views(data, tmp_path, QUIET), QUIET))
+    data = dataset.read_dataset(shared_data / "cheng", ("glioma", "meningioma", "pituitary"))
+    assert not len(
+        near_duplicates.find_near_duplicates(
+            near_duplicates.load_thumbnails(data, tmp_path, QUIET), QUIET
+        )
+    )
 
 
 @pytest.mark.shared
 @pytest.mark.slow
 def test_the_published_pairs_are_found(shared_data, tmp_path):
-    data = dataset.read(shared_data / "nickparvar_training")
+    data = dataset.read_dataset(shared_data / "nickparvar_training")
     row = {f"nickparvar/Training/{item.name}": index for index, item in enumerate(data.items)}
     with gzip.open(shared_data / "near_pairs.csv.gz", "rt") as stream:
         listed = [(row.get(line["a"]), row.get(line["b"])) for line in csv.DictReader(stream)]
     known = {tuple(sorted(pair)) for pair in listed if None not in pair}
-    views = near_duplicates.load_views(data, tmp_path, QUIET)
-    found = {tuple(pair) for pair in near_duplicates.find(views, QUIET)[:, :2].tolist()}
+    views = near_duplicates.load_thumbnails(data, tmp_path, QUIET)
+    found = {
+        tuple(pair) for pair in near_duplicates.find_near_duplicates(views, QUIET)[:, :2].tolist()
+    }
     assert len(known) > 9000
     assert len(known & found) >= 0.98 * len(known)

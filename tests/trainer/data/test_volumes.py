@@ -13,8 +13,8 @@ from pydicom.uid import JPEG2000Lossless
 
 from tests.study import dicom_files
 from trainer.data import dataset, prepared_images
-from trainer.data.material import Source, gather
-from trainer.tools.atomic_files import secret
+from trainer.data.material import DataSource, prepare_data
+from trainer.tools.atomic_files import read_secret
 from trainer.tools.progress import Progress
 from tumorviewer.errors import InputError
 from tumorviewer.models.card import Preprocessing
@@ -57,7 +57,7 @@ def mixed(tmp_path: Path) -> Path:
 
 def test_volumes_are_refused_unless_a_rule_is_chosen(mixed):
     with pytest.raises(InputError, match=r"slices, and which of them .* not stated.*middle N"):
-        dataset.read(mixed)
+        dataset.read_dataset(mixed)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_volumes_are_refused_unless_a_rule_is_chosen(mixed):
     [("all", [1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6]), ("middle 3", [2, 3, 4], [2, 3, 4])],
 )
 def test_a_rule_says_which_slices_carry_the_label(mixed, rule, series, scan):
-    read = dataset.read(mixed, slices=rule)
+    read = dataset.read_dataset(mixed, slices=rule)
     names = [item.name for item in read.items if item.label == 0]
     assert names == [
         "sick/picture.png",
@@ -78,12 +78,14 @@ def test_a_rule_says_which_slices_carry_the_label(mixed, rule, series, scan):
 
 def test_there_is_no_other_rule(mixed):
     with pytest.raises(InputError, match=r'no such rule.*"middle N"'):
-        dataset.read(mixed, slices="some")
+        dataset.read_dataset(mixed, slices="some")
 
 
 def test_slices_are_read_in_the_order_of_the_anatomy_not_of_the_names(mixed, tmp_path):
-    read = dataset.read(mixed, slices="all")
-    stored = prepared_images.load(read, Preprocessing(size=96, crop=False), tmp_path / "c", QUIET)
+    read = dataset.read_dataset(mixed, slices="all")
+    stored = prepared_images.load_images(
+        read, Preprocessing(size=96, crop=False), tmp_path / "c", QUIET
+    )
     rows = [row for row, item in enumerate(read.items) if item.file == "sick/visit/t1"]
     found = stored.array[rows]
     likeness = [
@@ -94,8 +96,8 @@ def test_slices_are_read_in_the_order_of_the_anatomy_not_of_the_names(mixed, tmp
 
 
 def test_slices_of_a_volume_and_of_a_patient_never_part(mixed, tmp_path):
-    source = Source(mixed, tmp_path / "cache", slices="all")
-    material = gather(source, SMALL, QUIET)
+    source = DataSource(mixed, tmp_path / "cache", slices="all")
+    material = prepare_data(source, SMALL, QUIET)
     groups = {}
     for item, group in zip(material.dataset.items, material.groups, strict=True):
         groups.setdefault(item.file, set()).add(group)
@@ -109,24 +111,24 @@ def test_dicom_files_beside_each_other_are_items_of_one_series(tmp_path):
     for number, kind in enumerate("ab"):
         folder = tmp_path / "set" / kind
         save_series(folder, heads(3, number), SeriesInstanceUID=f"1.{number}", PatientID="")
-    material = gather(Source(tmp_path / "set", tmp_path / "cache"), SMALL, QUIET)
+    material = prepare_data(DataSource(tmp_path / "set", tmp_path / "cache"), SMALL, QUIET)
     assert len(material.dataset.items) == 6
     assert material.groups.tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_patients_go_by_pseudonyms_in_everything_that_is_written(mixed, tmp_path):
-    source = Source(mixed, tmp_path / "cache", slices="all")
-    material = gather(source, SMALL, QUIET)
+    source = DataSource(mixed, tmp_path / "cache", slices="all")
+    material = prepare_data(source, SMALL, QUIET)
     material.write_groups(tmp_path / "groups.csv")
     patients = {item.patient for item in material.dataset.items} - {""}
     assert len(patients) == 1
     assert "Doe" not in repr(material.dataset)
     assert patients == {item.patient for item in source.read(QUIET).items} - {""}
-    elsewhere = Source(mixed, tmp_path / "other", slices="all").read(QUIET)
+    elsewhere = DataSource(mixed, tmp_path / "other", slices="all").read(QUIET)
     assert not patients & {item.patient for item in elsewhere.items}
     written = [path for path in tmp_path.rglob("*") if path.is_file() and mixed not in path.parents]
     assert not [path for path in written if b"Doe-17" in path.read_bytes()]
-    assert len(secret(tmp_path / "cache" / "pseudonyms.key")) == 32
+    assert len(read_secret(tmp_path / "cache" / "pseudonyms.key")) == 32
 
 
 @pytest.fixture
@@ -146,7 +148,7 @@ def test_a_table_states_slices_masks_boxes_and_sources(table):
         "t1,well,2,,0.1;0.2;0.5;0.9,\n"
         "picture.png,sick,,,0.1 0.2 0.5 0.9,\n"
     )
-    read = dataset.read(table)
+    read = dataset.read_dataset(table)
     assert [(item.name, item.slice, item.label, item.source) for item in read.items] == [
         ("picture.png", None, 0, ""),
         ("scan.nii.gz#1", 0, 1, "here"),
@@ -177,7 +179,7 @@ def test_a_table_states_slices_masks_boxes_and_sources(table):
 def test_slices_masks_and_boxes_that_make_no_sense_are_refused(table, row, reason):
     table.write_text(f"path,label,slice,mask,box\nscan.nii.gz,well,1;2,,\n{row}\n")
     with pytest.raises(InputError, match=reason):
-        dataset.read(table)
+        dataset.read_dataset(table)
 
 
 def test_a_folder_of_two_series_is_listed_as_unreadable(tmp_path, capsys):
@@ -188,7 +190,7 @@ def test_a_folder_of_two_series_is_listed_as_unreadable(tmp_path, capsys):
         save_series(folder, heads(3, number), SeriesInstanceUID=f"1.{number}")
     dicom_files.save(dicom_files.instance(0), tmp_path / "set" / "a" / "visit" / "x.dcm")
     with pytest.raises(InputError, match="1 items cannot be read"):
-        gather(Source(tmp_path / "set", tmp_path / "cache"), SMALL, Progress("human"))
+        prepare_data(DataSource(tmp_path / "set", tmp_path / "cache"), SMALL, Progress("human"))
     assert "a folder for each series" in capsys.readouterr().err
 
 
@@ -203,8 +205,8 @@ def test_a_slice_that_cannot_be_decoded_is_listed_and_the_others_are_read(tmp_pa
                 stream[120:200] = b"\xff" * 80
                 one.PixelData = bytes(stream)
             dicom_files.save(one, tmp_path / "set" / kind / "t1" / f"{index}.dcm")
-    read = dataset.read(tmp_path / "set", slices="all")
-    stored = prepared_images.load(read, SMALL, tmp_path / "cache", QUIET)
+    read = dataset.read_dataset(tmp_path / "set", slices="all")
+    stored = prepared_images.load_images(read, SMALL, tmp_path / "cache", QUIET)
     assert list(stored.unreadable) == ["a/t1#2"]
     assert len(read.items) == 8
 
@@ -215,15 +217,15 @@ def test_an_incomplete_series_is_refused_as_a_whole(tmp_path):
         save_series(folder, heads(4, number), SeriesInstanceUID=f"1.{number}")
     cut = tmp_path / "set" / "a" / "t1" / "07.dcm"
     cut.write_bytes(cut.read_bytes()[:-500])
-    read = dataset.read(tmp_path / "set", slices="all")
-    stored = prepared_images.load(read, SMALL, tmp_path / "cache", QUIET)
+    read = dataset.read_dataset(tmp_path / "set", slices="all")
+    stored = prepared_images.load_images(read, SMALL, tmp_path / "cache", QUIET)
     assert "cut short" in stored.unreadable["a/t1"]
 
 
 def test_neighbours_come_with_a_slice_and_a_picture_stands_for_its_own(mixed, tmp_path):
-    read = dataset.read(mixed, slices="all")
+    read = dataset.read_dataset(mixed, slices="all")
     settings = Preprocessing(size=96, crop=False, neighbours=1)
-    stored = prepared_images.load(read, settings, tmp_path / "cache", QUIET).array
+    stored = prepared_images.load_images(read, settings, tmp_path / "cache", QUIET).array
     assert stored.shape == (len(read.items), 3, 96, 96)
     row = {item.name: number for number, item in enumerate(read.items)}
     picture = stored[row["sick/picture.png"]]
@@ -241,8 +243,8 @@ def test_a_table_of_groups_may_name_a_volume_or_its_slices(mixed, tmp_path):
     lines += [f"{kind}/scan.nii.gz,s" for kind in ("sick", "well")]
     lines += [f"sick/visit/t1#{number},{number}" for number in range(1, 6)]
     groups.write_text("\n".join([*lines, "well/visit/t1,t"]))
-    source = Source(mixed, tmp_path / "cache", str(groups), slices="all")
-    material = gather(source, SMALL, QUIET)
+    source = DataSource(mixed, tmp_path / "cache", str(groups), slices="all")
+    material = prepare_data(source, SMALL, QUIET)
     items = material.dataset.items
     of = {item.file: group for item, group in zip(items, material.groups, strict=True)}
     assert of["sick/picture.png"] == of["well/picture.png"]

@@ -6,15 +6,15 @@ from sklearn import calibration
 from sklearn import metrics as sk
 
 from trainer.evaluation import performance_curves
-from trainer.evaluation.metrics import softmax
-from trainer.evaluation.performance_curves import GRID, Ranking, of_classes
+from trainer.evaluation.metrics import apply_softmax
+from trainer.evaluation.performance_curves import GRID, Ranking, compute_class_curves
 
 
 @pytest.fixture(scope="module")
 def sample():
     generator = np.random.default_rng(5)
     labels = generator.integers(0, 3, 200)
-    p = np.round(softmax(generator.normal(size=(200, 3)) + 1.5 * np.eye(3)[labels]), 2)
+    p = np.round(apply_softmax(generator.normal(size=(200, 3)) + 1.5 * np.eye(3)[labels]), 2)
     return p, labels, generator.integers(0, 60, 200)
 
 
@@ -53,7 +53,9 @@ def test_one_kind_of_items_has_no_area():
 
 def test_thinned_curves_enclose_the_same_area_within_their_bands(sample):
     p, labels, groups = sample
-    for index, curve in enumerate(of_classes(p, labels, groups, ("a", "b", "c")).values()):
+    for index, curve in enumerate(
+        compute_class_curves(p, labels, groups, ("a", "b", "c")).values()
+    ):
         roc = curve["roc"]
         expected = sk.roc_auc_score(labels == index, p[:, index])
         assert np.trapezoid(roc["y"], roc["x"]) == pytest.approx(expected, abs=1e-4)
@@ -67,7 +69,7 @@ def test_thinned_curves_enclose_the_same_area_within_their_bands(sample):
 def test_a_class_without_items_has_no_curve(sample):
     p, labels, groups = sample
     known = labels < 2
-    assert set(of_classes(p[known], labels[known], groups[known], ("a", "b", "c"))) == {
+    assert set(compute_class_curves(p[known], labels[known], groups[known], ("a", "b", "c"))) == {
         "a",
         "b",
     }
@@ -76,7 +78,7 @@ def test_a_class_without_items_has_no_curve(sample):
 def test_reliability_agrees_with_scikit_learn(sample):
     p, labels, groups = sample
     p = 0.99 * p + 0.003  # no confidence at the end of a bin
-    found = performance_curves.reliability(p, labels, groups)
+    found = performance_curves.compute_reliability(p, labels, groups)
     confidence, right = p.max(1), p.argmax(1) == labels
     share, mean = calibration.calibration_curve(right, confidence, n_bins=performance_curves.BINS)
     assert [one["accuracy"] for one in found] == pytest.approx(share, abs=1e-6)

@@ -15,7 +15,7 @@ def sample():
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 3, 300)
     logits = generator.normal(size=(300, 3)) + 1.5 * np.eye(3)[labels]
-    probabilities = np.round(metrics.softmax(logits), 2)  # with ties
+    probabilities = np.round(metrics.apply_softmax(logits), 2)  # with ties
     probabilities /= probabilities.sum(1, keepdims=True)
     return probabilities, labels, generator.integers(0, 80, 300)
 
@@ -23,7 +23,7 @@ def sample():
 def test_figures_agree_with_scikit_learn(sample):
     p, labels, groups = sample
     predicted = p.argmax(1)
-    got = metrics.figures(p, labels, groups, CLASSES, resamples=20)
+    got = metrics.compute_metrics(p, labels, groups, CLASSES, resamples=20)
     precision, recall, f1, _ = sk.precision_recall_fscore_support(labels, predicted)
     expected = {
         "accuracy": sk.accuracy_score(labels, predicted),
@@ -77,17 +77,17 @@ def test_adaptive_calibration_error_has_bins_of_equal_mass():
 
 def test_intervals_cover_the_figure_and_widen_with_fewer_groups(sample):
     p, labels, _ = sample
-    many = metrics.figures(p, labels, np.arange(300), CLASSES, 200)
-    few = metrics.figures(p, labels, np.arange(300) // 30, CLASSES, 200)
+    many = metrics.compute_metrics(p, labels, np.arange(300), CLASSES, 200)
+    few = metrics.compute_metrics(p, labels, np.arange(300) // 30, CLASSES, 200)
     low, high = many["intervals"]["accuracy"]
     assert low < many["accuracy"] < high
-    assert many == metrics.figures(p, labels, np.arange(300), CLASSES, 200)
+    assert many == metrics.compute_metrics(p, labels, np.arange(300), CLASSES, 200)
     assert few["groups"] == 10
 
 
 def test_a_class_without_items_has_no_figures_and_spoils_none():
-    p = metrics.softmax(np.array([[3.0, 0, 0], [0, 3, 0], [3, 0, 0], [0, 0, 3]]))
-    got = metrics.figures(p, np.array([0, 1, 0, 1]), np.arange(4), CLASSES, 50)
+    p = metrics.apply_softmax(np.array([[3.0, 0, 0], [0, 3, 0], [3, 0, 0], [0, 0, 3]]))
+    got = metrics.compute_metrics(p, np.array([0, 1, 0, 1]), np.arange(4), CLASSES, 50)
     assert got["per_class"]["c"]["recall"] is None
     assert got["per_class"]["c"]["roc_auc"] is None
     assert got["macro_recall"] == 0.75
@@ -96,7 +96,7 @@ def test_a_class_without_items_has_no_figures_and_spoils_none():
 def test_the_temperature_is_recovered():
     generator = np.random.default_rng(2)
     logits = generator.normal(size=(4000, 4)) * 2
-    labels = np.array([generator.choice(4, p=p) for p in metrics.softmax(logits)])
+    labels = np.array([generator.choice(4, p=p) for p in metrics.apply_softmax(logits)])
     assert fit_temperature(logits * 3, labels) == pytest.approx(3, rel=0.1)
 
 
@@ -105,5 +105,5 @@ def test_a_few_right_answers_make_no_answer_certain(items):
     logits = np.full((items, 4), 0.0)
     logits[:, 0] = 4  # 95 %
     labels = np.zeros(items, np.int64)
-    scaled = metrics.softmax(logits / fit_temperature(logits, labels))
+    scaled = metrics.apply_softmax(logits / fit_temperature(logits, labels))
     assert scaled[0, 0] < 0.99 + items / 1e4

@@ -19,7 +19,12 @@ import torch
 
 from trainer import cli
 from trainer.federated.federation import Federation, _begun, _flower, _strategy, serve_federation
-from trainer.federated.rounds import build_initial_network, load_arrays, local_settings, to_arrays
+from trainer.federated.rounds import (
+    build_initial_network,
+    export_arrays,
+    load_arrays,
+    make_local_settings,
+)
 from trainer.runs.config import Config, DataSettings, ModelSettings
 from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
@@ -62,46 +67,48 @@ def strategy(tmp_path):
 
 def test_the_average_is_weighted_by_items_and_kept(strategy, tmp_path):
     network, state, averaging = strategy
-    ones = [np.ones_like(array) for array in to_arrays(network)]
+    ones = [np.ones_like(array) for array in export_arrays(network)]
     fives = [5 * one for one in ones]
     averaging.aggregate_fit(1, [answer(ones, 30), answer(fives, 10)], [])
-    assert all((array == 2).all() for array in to_arrays(network))
-    stored = checkpoint.read(tmp_path / "round.safetensors")
+    assert all((array == 2).all() for array in export_arrays(network))
+    stored = checkpoint.read_checkpoint(tmp_path / "round.safetensors")
     assert stored.notes["round"] == state.finished == 1
     assert [site["items"] for site in stored.notes["sites"]] == [30, 10]
     resumed, again = _begun(CONFIG, RunContext(tmp_path, torch.device("cpu"), QUIET, resume=True))
     assert again.finished == 1
-    assert all((array == 2).all() for array in to_arrays(resumed))
+    assert all((array == 2).all() for array in export_arrays(resumed))
 
 
 def test_a_round_that_is_not_whole_changes_nothing_and_ends_it(strategy, tmp_path):
     network, state, averaging = strategy
-    before = [array.copy() for array in to_arrays(network)]
+    before = [array.copy() for array in export_arrays(network)]
     assert averaging.aggregate_fit(1, [answer(before, 30)], [RuntimeError()]) == (None, {})
     assert "a site failed" in state.problem.lower()
     assert averaging.configure_fit(2, None, None) == []
-    assert all(map(np.array_equal, before, to_arrays(network)))
+    assert all(map(np.array_equal, before, export_arrays(network)))
     assert not (tmp_path / "round.safetensors").exists()
 
 
 def test_weights_that_are_not_finite_or_of_another_network_are_refused(strategy):
     network, state, averaging = strategy
-    good = to_arrays(network)
+    good = export_arrays(network)
     bad = [array * np.nan if array.dtype.kind == "f" else array for array in good]
     averaging.aggregate_fit(1, [answer(good, 30), answer(bad, 10)], [])
     assert "not finite" in state.problem
     other = build_initial_network(replace(CONFIG, model=ModelSettings("light", {"width": 16})))
     with pytest.raises(InputError, match="another network"):
-        load_arrays(network, to_arrays(other))
+        load_arrays(network, export_arrays(other))
 
 
 def test_the_rate_of_a_round_follows_the_schedule_over_the_rounds():
     settings = TrainingSettings(epochs=2, lr=1.0, warmup_epochs=1.0, final_lr=0.1)
-    rates = [local_settings(settings, number, 10).lr for number in range(10)]
+    rates = [make_local_settings(settings, number, 10).lr for number in range(10)]
     assert rates[0] == pytest.approx(0.5)
     assert rates[1] == 1.0
     assert all(a > b for a, b in pairwise(rates[1:]))
-    assert {local_settings(settings, number, 10).seed for number in range(10)} == set(range(1, 11))
+    assert {make_local_settings(settings, number, 10).seed for number in range(10)} == set(
+        range(1, 11)
+    )
 
 
 def test_no_listening_beyond_loopback_without_certificates(tmp_path):
@@ -135,14 +142,14 @@ def test_a_killed_server_goes_on_with_the_same_sites(shapes, cache, tmp_path):
             time.sleep(0.02)
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
-        reached = checkpoint.read(kept).notes["round"]
+        reached = checkpoint.read_checkpoint(kept).notes["round"]
         assert start(*serving, "--resume").wait() == 0
         assert site.wait() == 0
     finally:
         site.kill()
         first.kill()
     assert 1 <= reached <= 3
-    assert checkpoint.read(kept).notes["round"] == 3
+    assert checkpoint.read_checkpoint(kept).notes["round"] == 3
     assert json.loads((tmp_path / "site" / "audit.json").read_text())
 
 

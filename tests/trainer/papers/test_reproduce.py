@@ -11,11 +11,15 @@ from trainer.cli import main
 from trainer.papers import protocol
 from tumorviewer import networks
 
-ALL = [(name, *one) for name in protocol.names() for one in protocol.read(name).configs({})]
+ALL = [
+    (name, *one)
+    for name in protocol.list_papers()
+    for one in protocol.read_protocol(name).configs({})
+]
 
 
 def test_the_commands_of_the_papers() -> None:
-    assert protocol.names() == (
+    assert protocol.list_papers() == (
         "brain-cnn",
         "integrated",
         "light",
@@ -59,7 +63,7 @@ def test_a_network_without_its_weights_is_listed_and_the_rest_goes_on(
     command += ["--cache", str(cache), "--progress", "none", "--set", "preprocessing.size=64"]
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert said.count("not run:") == len(protocol.read("integrated").networks)
+    assert said.count("not run:") == len(protocol.read_protocol("integrated").networks)
 
 
 def test_an_unknown_network_is_named(shapes: Path, tmp_path: Path, capsys) -> None:

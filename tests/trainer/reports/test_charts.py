@@ -17,9 +17,9 @@ def test_the_charts_have_room_for_many_classes_with_long_names(count):
     generator = np.random.default_rng(0)
     classes = tuple(f"a class of number {number}" for number in range(count))
     labels = generator.integers(0, count, 150)
-    p = metrics.softmax(generator.normal(size=(150, count)) + 2 * np.eye(count)[labels])
+    p = metrics.apply_softmax(generator.normal(size=(150, count)) + 2 * np.eye(count)[labels])
     groups = generator.integers(0, 50, 150)
-    found = metrics.figures(p, labels, groups, classes, 50)
+    found = metrics.compute_metrics(p, labels, groups, classes, 50)
     judged = SimpleNamespace(probabilities=p, labels=labels, groups=groups, classes=classes)
     charts = run_report._of_predictions(judged, found)
     assert len(charts) == 4

@@ -22,8 +22,8 @@ def _line(axes):
 
 
 def test_a_chart_is_well_formed_deterministic_and_follows_the_page():
-    text = html.svg(html.drawn(_line))
-    assert text == html.svg(html.drawn(_line))
+    text = html.export_svg(html.draw_figure(_line))
+    assert text == html.export_svg(html.draw_figure(_line))
     root = ElementTree.fromstring(text)  # the label is escaped, or this fails
     said = {
         "".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")
@@ -34,8 +34,8 @@ def test_a_chart_is_well_formed_deterministic_and_follows_the_page():
 
 
 def test_two_charts_on_a_page_share_no_identifiers():
-    first = html.svg(html.drawn(_line))
-    second = html.svg(html.drawn(lambda axes: axes.plot([1, 0])))
+    first = html.export_svg(html.draw_figure(_line))
+    second = html.export_svg(html.draw_figure(lambda axes: axes.plot([1, 0])))
     assert not _ids(first) & _ids(second)
 
 
@@ -55,14 +55,14 @@ def test_drawing_leaves_no_pyplot_figure_and_no_changed_settings():
     from matplotlib import pyplot
 
     before = dict(mpl.rcParams)
-    html.svg(html.drawn(_line))
+    html.export_svg(html.draw_figure(_line))
     assert pyplot.get_fignums() == []
     assert dict(mpl.rcParams) == before
 
 
 def test_a_picture_is_inside_and_is_the_array():
     array = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
-    data = str(html.picture(array)).split("base64,")[1].split('"')[0]
+    data = str(html.embed_image(array)).split("base64,")[1].split('"')[0]
     with Image.open(io.BytesIO(base64.b64decode(data))) as read:
         assert np.array_equal(np.asarray(read), array)
 
@@ -87,4 +87,4 @@ def test_values_are_escaped():
     ],
 )
 def test_an_estimate_stands_with_its_interval(value, interval, said):
-    assert html.estimate(value, interval) == said
+    assert html.format_estimate(value, interval) == said

@@ -12,9 +12,9 @@ from pages import assert_stands_alone
 
 from trainer import cli
 from trainer.cli.printing import print_summary
-from trainer.data.material import Source, gather
+from trainer.data.material import DataSource, prepare_data
 from trainer.evaluation import mistake_gallery
-from trainer.evaluation.predictions import Judged
+from trainer.evaluation.predictions import Predictions
 from trainer.tools.progress import Progress
 from tumorviewer.analysis import pipeline, predict
 from tumorviewer.errors import InputError
@@ -130,11 +130,11 @@ def test_curves_and_reliability_are_in_the_json_and_sources_apart(run, cache, ca
 def test_worst_mistakes_come_first_under_the_window_s_own_map(run, cache):
     data, out = run
     card = bundle.read_card(out / "bundle")
-    source = Source(data, cache, classes=card.classes)
-    judged = Judged.read(
-        out / "predictions.csv", gather(source, card.preprocessing, Progress("none"))
+    source = DataSource(data, cache, classes=card.classes)
+    judged = Predictions.read(
+        out / "predictions.csv", prepare_data(source, card.preprocessing, Progress("none"))
     )
-    found = mistake_gallery.worst(judged, lambda _fold: out / "bundle", "cpu")
+    found = mistake_gallery.choose_worst_mistakes(judged, lambda _fold: out / "bundle", "cpu")
     assert found
     assert [one.probability for one in found] == sorted(
         (one.probability for one in found), reverse=True
@@ -154,7 +154,7 @@ def test_worst_mistakes_come_first_under_the_window_s_own_map(run, cache):
 def test_a_table_of_other_items_is_refused(run, cache, tmp_path):
     data, out = run
     card = bundle.read_card(out / "bundle")
-    material = gather(Source(data, cache), card.preprocessing, Progress("none"))
+    material = prepare_data(DataSource(data, cache), card.preprocessing, Progress("none"))
     for text, reason in (
         ("path,p_disc,p_ring,p_square\nnowhere.png,1,0,0\n", "do not hold"),
         ("path,label\ndisc/disc00.png,disc\n", "header path,p_"),
@@ -163,4 +163,4 @@ def test_a_table_of_other_items_is_refused(run, cache, tmp_path):
     ):
         (tmp_path / "p.csv").write_text(text)
         with pytest.raises(InputError, match=reason):
-            Judged.read(tmp_path / "p.csv", material)
+            Predictions.read(tmp_path / "p.csv", material)

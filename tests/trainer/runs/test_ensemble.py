@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from trainer import cli
-from trainer.evaluation.metrics import softmax
-from trainer.runs.ensembling import average, crossfitted, stacked, weighted
+from trainer.evaluation.metrics import apply_softmax
+from trainer.runs.ensembling import average_members, crossfit_logits, stack_members, weight_members
 from tumorviewer.models import weights
 from tumorviewer.networks.ensemble import Ensemble
 
@@ -29,16 +29,16 @@ def evidence_of(labels: np.ndarray, classes: int, *noise: float) -> np.ndarray:
 def test_weights_lie_on_the_simplex_where_the_log_loss_is_least():
     labels = RANDOM.integers(0, 3, 400)
     evidence = evidence_of(labels, 3, 1.0, 2.0)
-    mixing = weighted(evidence, labels)
+    mixing = weight_members(evidence, labels)
     found = mixing.weight[0, :, 0]
     assert found.sum() == pytest.approx(1)
     assert (mixing.weight[1, :, 1] == found).all()
     by_hand = [
-        log_loss(labels, softmax(np.einsum("m,nmk->nk", [w, 1 - w], evidence)))
+        log_loss(labels, apply_softmax(np.einsum("m,nmk->nk", [w, 1 - w], evidence)))
         for w in np.linspace(0, 1, 1001)
     ]
     assert found[0] == pytest.approx(np.argmin(by_hand) / 1000, abs=2e-3)
-    assert average(evidence, labels).weight[0, :, 0].tolist() == [0.5, 0.5]
+    assert average_members(evidence, labels).weight[0, :, 0].tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -47,7 +47,7 @@ def test_stacking_answers_as_the_regression_does(classes):
     evidence = evidence_of(labels, classes, 1.0, 2.0)
     reference = LogisticRegression(C=1.0, max_iter=1000).fit(evidence.reshape(300, -1), labels)
     expected = reference.predict_proba(evidence.reshape(300, -1))
-    found = softmax(stacked(evidence, labels).logits(evidence))
+    found = apply_softmax(stack_members(evidence, labels).logits(evidence))
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
@@ -56,9 +56,9 @@ def test_no_item_has_a_part_in_the_coefficients_that_judge_it():
     folds = np.repeat([0, 1], 100)
     labels = np.where(folds == 0, 0, 1) ^ (RANDOM.random(200) < 0.1)
     evidence = evidence_of(RANDOM.integers(0, 2, 200), 2, 1.0, 1.0)
-    honest = crossfitted(stacked, evidence, labels, folds)
+    honest = crossfit_logits(stack_members, evidence, labels, folds)
     assert (honest.argmax(1) == labels).mean() < 0.2
-    flattered = stacked(evidence, labels).logits(evidence)
+    flattered = stack_members(evidence, labels).logits(evidence)
     assert (flattered.argmax(1) == labels).mean() > 0.4
 
 

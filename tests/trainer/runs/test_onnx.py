@@ -77,7 +77,7 @@ def test_slices_with_neighbours_and_recurrence_export_too(random_bundle, tmp_pat
         preprocessing=Preprocessing(size=64, neighbours=1),
     )
     bundle.write_bundle(tmp_path / "slices", card, network.state_dict())
-    assert onnx_export.export(tmp_path / "slices", tmp_path / "s.onnx") < 1e-5
+    assert onnx_export.export_onnx(tmp_path / "slices", tmp_path / "s.onnx") < 1e-5
     session = onnxruntime.InferenceSession(tmp_path / "s.onnx")
     assert session.get_inputs()[0].shape[1:] == [3, 64, 64]
 
@@ -90,14 +90,14 @@ def test_what_answers_otherwise_is_refused_and_not_written(warm, tmp_path, monke
 
     monkeypatch.setattr(onnx_export, "_trace", spoil)
     with pytest.raises(InputError, match="answers otherwise, by up to"):
-        onnx_export.export(warm, tmp_path / "out.onnx")
+        onnx_export.export_onnx(warm, tmp_path / "out.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_package_is_said_with_its_remedy(warm, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(InputError, match="onnxscript is missing") as refused:
-        onnx_export.export(warm, tmp_path / "out.onnx")
+        onnx_export.export_onnx(warm, tmp_path / "out.onnx")
     assert "tumorviewer[train]" in refused.value.remedy
 
 
@@ -109,4 +109,4 @@ def test_what_cannot_be_exported_is_said(warm, tmp_path, monkeypatch) -> None:
     card, _ = weights.load_weights(warm)
     monkeypatch.setattr(weights, "load_weights", lambda _: (card, Branching()))
     with pytest.raises(InputError, match="architecture cannot be exported"):
-        onnx_export.export(warm, tmp_path / "out.onnx")
+        onnx_export.export_onnx(warm, tmp_path / "out.onnx")

@@ -14,7 +14,7 @@ import pytest
 
 from trainer import cli
 from trainer.runs import config
-from trainer.runs.search_ranges import Range, read
+from trainer.runs.search_ranges import Range, read_ranges
 from tumorviewer.errors import InputError
 
 RANGES = """
@@ -35,7 +35,7 @@ SMALL = [
 def test_ranges_are_laid_out_as_the_configuration(tmp_path):
     path = tmp_path / "ranges.toml"
     path.write_text(RANGES)
-    assert read(path) == (
+    assert read_ranges(path) == (
         Range("training.lr", low=1e-4, high=0.1, log=True),
         Range("training.batch", low=6, high=12, step=3),
         Range("model.options.width", (8, 16)),
@@ -59,7 +59,7 @@ def test_ranges_that_make_no_sense_are_refused(text, reason, tmp_path):
     path = tmp_path / "ranges.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=reason):
-        read(path)
+        read_ranges(path)
 
 
 def command(shapes, cache, out, ranges, trials) -> list[str]:
@@ -89,7 +89,7 @@ def test_a_killed_search_goes_on_and_ends_in_a_configuration(shapes, cache, tmp_
     assert len({row["training.lr"] for row in rows}) == 3  # nothing is tried twice
     assert {row["state"] for row in rows} <= {"complete", "pruned"}
     losses = [float(row["log_loss"]) for row in rows if row["state"] == "complete"]
-    best = config.read(out / "best.toml")
+    best = config.read_config(out / "best.toml")
     row = next(row for row in rows if float(row["log_loss"]) == min(losses))
     assert best.training.lr == pytest.approx(float(row["training.lr"]))
     assert best.model.options["width"] == int(row["model.options.width"])

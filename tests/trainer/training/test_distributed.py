@@ -80,7 +80,9 @@ def test_two_processes_one_of_them_killed_and_resumed_end_as_one_does(shapes, ca
     assert epochs == [*range(epochs[0], 13)]
     assert epochs[0] > 1
     assert (tmp_path / "two" / "bundle" / "model.safetensors").is_file()
-    one, two = (checkpoint.read(tmp_path / name / "last.safetensors") for name in ("one", "two"))
+    one, two = (
+        checkpoint.read_checkpoint(tmp_path / name / "last.safetensors") for name in ("one", "two")
+    )
     assert one.tensors.keys() == two.tensors.keys()
     for name, tensor in one.tensors.items():
         torch.testing.assert_close(two.tensors[name], tensor, rtol=1e-3, atol=1e-5)
@@ -95,16 +97,16 @@ import torch
 from trainer.training import distributed
 from tumorviewer.errors import InputError
 
-with distributed.joined(torch.device("cpu")):
+with distributed.join_process_group(torch.device("cpu")):
     done = True
     try:
-        with distributed.one_first():
+        with distributed.let_one_go_first():
             if distributed.is_first():
                 raise InputError("data", "It cannot be read.")
     except InputError:
         done = False
-    distributed.wait()
-    print(distributed.rank(), done)
+    distributed.wait_for_all()
+    print(distributed.get_rank(), done)
 """
 
 

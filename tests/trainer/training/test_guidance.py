@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from trainer.data.material import Source, gather
+from trainer.data.material import DataSource, prepare_data
 from trainer.data.split import SplitSettings
 from trainer.runs.config import Config, ModelSettings
 from trainer.runs.fit import fit_run
@@ -18,7 +18,7 @@ from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
 from trainer.training import guidance
 from trainer.training.augment import Augment, Augmentation
-from trainer.training.guidance import Guidance, GuidanceSettings, Guided, Masked, Outlines
+from trainer.training.guidance import Guidance, GuidanceSettings, Guided, Masked, OutlineStore
 from trainer.training.optimise import TrainingSettings
 from tumorviewer import networks
 from tumorviewer.errors import InputError
@@ -57,18 +57,21 @@ def spots(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def source(data: Path) -> Source:
-    return Source(data, data / "cache", classes=("bright", "dark"))
+def source(data: Path) -> DataSource:
+    return DataSource(data, data / "cache", classes=("bright", "dark"))
 
 
 def pointing(data: Path, config: Config, out: Path) -> float:
     """Share of pictures whose highest attention lies inside the outline."""
     torch.set_num_threads(1)
-    material = gather(source(data), config.preprocessing, QUIET)
+    material = prepare_data(source(data), config.preprocessing, QUIET)
     fit_run(material, config, RunContext(out, torch.device("cpu"), QUIET))
     _, network = weights.load_weights(out / "bundle")
-    outlines = guidance.load(
-        guidance.outlined(material.dataset, "outlines"), config.preprocessing, data / "cache", QUIET
+    outlines = guidance.load_outlines(
+        guidance.find_outlined(material.dataset, "outlines"),
+        config.preprocessing,
+        data / "cache",
+        QUIET,
     )
     pictures = torch.from_numpy(np.array(material.pictures.array))[:, None].float() / 255
     with torch.inference_mode():
@@ -100,7 +103,7 @@ def test_class_maps_learn_to_point_at_the_outline() -> None:
         pictures[number, :, top : top + 16, 8:24] += 0.3
         masks[number, :, top : top + 16, 8:24] = 1
     optimiser = torch.optim.AdamW(network.parameters(), 0.01)
-    taught = Guidance(Outlines(np.zeros((0, 8, 8), np.uint8), np.zeros(0, bool)), 1.0)
+    taught = Guidance(OutlineStore(np.zeros((0, 8, 8), np.uint8), np.zeros(0, bool)), 1.0)
     for _ in range(30):
         optimiser.zero_grad()
         _, maps = Guided(network)(pictures)
@@ -116,7 +119,7 @@ def test_class_maps_of_unknown_and_empty_outlines_teach_nothing() -> None:
     maps = torch.randn(2, 3, 3, requires_grad=True)
     masks = torch.ones(2, 1, 12, 12)
     masks[1] = 0
-    guidance.class_map_loss(maps, masks, torch.tensor([False, True])).backward()
+    guidance.compute_class_map_loss(maps, masks, torch.tensor([False, True])).backward()
     assert maps.grad is not None
     assert not maps.grad.any()
 
@@ -146,13 +149,13 @@ def test_what_cannot_be_guided_is_refused(
     spots: Path, tmp_path: Path, change: dict[str, object], said: str
 ) -> None:
     config = replace(CONFIG, **change)  # type: ignore[arg-type]
-    material = gather(source(spots), config.preprocessing, QUIET)
+    material = prepare_data(source(spots), config.preprocessing, QUIET)
     with pytest.raises(InputError, match=said):
         fit_run(material, config, RunContext(tmp_path / "run", torch.device("cpu"), QUIET))
 
 
 def test_an_outline_of_another_shape_is_named(spots: Path, tmp_path: Path) -> None:
     Image.new("L", (5, 5), 255).save(spots / "outlines" / "dark3.png")
-    material = gather(source(spots), CONFIG.preprocessing, QUIET)
+    material = prepare_data(source(spots), CONFIG.preprocessing, QUIET)
     with pytest.raises(InputError, match=r"dark3.*shape|\(5, 5\)"):
         fit_run(material, CONFIG, RunContext(tmp_path / "run", torch.device("cpu"), QUIET))

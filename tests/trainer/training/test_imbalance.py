@@ -31,7 +31,7 @@ def test_the_focal_loss_is_the_papers():
     logits, labels = batch()
     p = torch.softmax(logits.double(), 1)[torch.arange(9), labels]
     expected = (-((1 - p) ** 2) * p.log()).mean()
-    got = imbalance.loss(logits, functional.one_hot(labels).float(), None, 0.0, 2.0)
+    got = imbalance.compute_loss(logits, functional.one_hot(labels).float(), None, 0.0, 2.0)
     torch.testing.assert_close(got.double(), expected, rtol=1e-5, atol=0)
 
 
@@ -40,19 +40,21 @@ def test_with_a_vanishing_gamma_it_is_the_cross_entropy(weighted):
     logits, labels = batch()
     target = functional.one_hot(labels).float()
     weights = torch.tensor([0.5, 1.0, 2.0]) if weighted else None
-    plain, focal = (imbalance.loss(logits, target, weights, 0.1, gamma) for gamma in (0.0, 1e-6))
+    plain, focal = (
+        imbalance.compute_loss(logits, target, weights, 0.1, gamma) for gamma in (0.0, 1e-6)
+    )
     torch.testing.assert_close(focal, plain, rtol=1e-4, atol=0)
 
 
 def test_the_focal_loss_of_certainty_has_a_gradient():
     logits = torch.tensor([[80.0, -80.0]], requires_grad=True)
-    imbalance.loss(logits, torch.tensor([[1.0, 0.0]]), None, 0.0, 0.5).backward()
+    imbalance.compute_loss(logits, torch.tensor([[1.0, 0.0]]), None, 0.0, 0.5).backward()
     assert torch.isfinite(logits.grad).all()
 
 
 def test_weights_of_classes_average_to_one_over_the_pictures():
     labels = np.array([0] * 8 + [1] * 2)
-    weights = imbalance.class_weights(labels, 2)
+    weights = imbalance.compute_class_weights(labels, 2)
     assert weights[1] == pytest.approx(4 * weights[0])
     assert weights[labels].mean() == pytest.approx(1)
 
@@ -60,7 +62,7 @@ def test_weights_of_classes_average_to_one_over_the_pictures():
 def test_oversampled_classes_are_equally_frequent_and_nothing_is_left_out():
     rows = torch.arange(100, 117)
     labels = torch.tensor([0] * 12 + [1] * 5)
-    order = imbalance.shuffled(rows, labels, True, torch.Generator().manual_seed(1))
+    order = imbalance.shuffle_rows(rows, labels, True, torch.Generator().manual_seed(1))
     drawn = Counter(order.tolist())
     assert [drawn[row] for row in range(100, 112)] == [1] * 12
     assert sorted(drawn[row] for row in range(112, 117)) == [2, 2, 2, 3, 3]

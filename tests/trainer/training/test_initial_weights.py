@@ -54,16 +54,18 @@ def test_a_file_with_torchvisions_names(name, published, tmp_path):
     path = tmp_path / name
     (torch.save if name.endswith("pth") else save_file)(published, path)
     network = fresh()
-    begun = initial_weights.begin(network, str(path))
+    begun = initial_weights.start_from_weights(network, str(path))
     assert is_started(network, published)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert begun == initial_weights.Start("file", name, sha256, "", 50)  # all but the classes' two
+    assert begun == initial_weights.InitialWeights(
+        "file", name, sha256, "", 50
+    )  # all but the classes' two
 
 
 def test_half_precision_is_widened(published, tmp_path):
     save_file({name: one.half() for name, one in published.items()}, tmp_path / "w.safetensors")
     network = fresh()
-    initial_weights.begin(network, str(tmp_path / "w.safetensors"))
+    initial_weights.start_from_weights(network, str(tmp_path / "w.safetensors"))
     assert network.trunk.features[0].weight.dtype == torch.float32
 
 
@@ -84,7 +86,7 @@ class Boom:
 def test_files_of_torch_are_read_as_tensors_alone(content, words, tmp_path, capsys):
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(InputError, match=words):
-        initial_weights.begin(fresh(), str(tmp_path / "w.pth"))
+        initial_weights.start_from_weights(fresh(), str(tmp_path / "w.pth"))
     assert "executed" not in capsys.readouterr().out
 
 
@@ -96,33 +98,36 @@ def test_files_that_are_cut_off_are_refused(is_zip, tmp_path):
     for length in range(0, len(content) - 1, len(content) // 40):
         path.write_bytes(content[:length])
         with pytest.raises(InputError):
-            initial_weights.begin(fresh(), str(path))
+            initial_weights.start_from_weights(fresh(), str(path))
 
 
 def test_a_bare_pickle_is_not_run(tmp_path, capsys):
     (tmp_path / "w.pth").write_bytes(pickle.dumps(Boom(), protocol=2))
     with pytest.raises(InputError):
-        initial_weights.begin(fresh(), str(tmp_path / "w.pth"))
+        initial_weights.start_from_weights(fresh(), str(tmp_path / "w.pth"))
     assert "executed" not in capsys.readouterr().out
 
 
 def test_a_folder_gives_the_file_of_the_architecture(published, tmp_path):
     save_file(published, tmp_path / "squeezenet1_1-mine.safetensors")
     (tmp_path / "squeezenet1_10-other.pth").write_bytes(b"")
-    assert initial_weights.begin(fresh(), str(tmp_path)).name == "squeezenet1_1-mine.safetensors"
+    assert (
+        initial_weights.start_from_weights(fresh(), str(tmp_path)).name
+        == "squeezenet1_1-mine.safetensors"
+    )
     torch.save(published, tmp_path / OFFICIAL)
-    begun = initial_weights.begin(fresh(), str(tmp_path))
+    begun = initial_weights.start_from_weights(fresh(), str(tmp_path))
     assert (begun.source, begun.name) == ("torchvision", OFFICIAL)
     assert "BSD" in begun.licence
 
 
 def test_a_folder_with_none_or_several_is_refused(published, tmp_path):
     with pytest.raises(InputError, match="no file named squeezenet1_1"):
-        initial_weights.begin(fresh(), str(tmp_path))
+        initial_weights.start_from_weights(fresh(), str(tmp_path))
     for name in ("squeezenet1_1-a.pth", "squeezenet1_1-b.pth"):
         torch.save(published, tmp_path / name)
     with pytest.raises(InputError, match="2 files"):
-        initial_weights.begin(fresh(), str(tmp_path))
+        initial_weights.start_from_weights(fresh(), str(tmp_path))
 
 
 def test_the_cache_is_used_and_nothing_is_downloaded_unasked(published, hub, monkeypatch):
@@ -131,11 +136,14 @@ def test_the_cache_is_used_and_nothing_is_downloaded_unasked(published, hub, mon
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
     with pytest.raises(InputError, match="--fetch") as caught:
-        initial_weights.begin(fresh(), "torchvision")
+        initial_weights.start_from_weights(fresh(), "torchvision")
     assert OFFICIAL in str(caught.value)
     torch.save(published, hub / OFFICIAL)
     network = fresh()
-    assert initial_weights.begin(network, "torchvision", fetch=True).source == "torchvision"
+    assert (
+        initial_weights.start_from_weights(network, "torchvision", fetch=True).source
+        == "torchvision"
+    )
     assert is_started(network, published)
 
 
@@ -145,27 +153,31 @@ def test_a_download_is_checked_and_shown(published, tmp_path, hub, monkeypatch, 
     beginning = hashlib.sha256(away.read_bytes()).hexdigest()[:8]
     good, bad = f"squeezenet1_1-{beginning}.pth", "squeezenet1_1-00000000.pth"
     monkeypatch.setattr(initial_weights, "_urls", lambda _network: {good: away.as_uri()})
-    assert initial_weights.begin(fresh(), "torchvision", fetch=True).name == good
+    assert initial_weights.start_from_weights(fresh(), "torchvision", fetch=True).name == good
     assert "100%" in capsys.readouterr().err
     monkeypatch.setattr(initial_weights, "_urls", lambda _network: {bad: away.as_uri()})
     with pytest.raises(InputError, match="could not be downloaded: invalid hash"):
-        initial_weights.begin(fresh(), "torchvision", fetch=True)
+        initial_weights.start_from_weights(fresh(), "torchvision", fetch=True)
     assert [path.name for path in hub.iterdir()] == [good]
 
 
 @pytest.mark.parametrize("name", ["light", "brain_cnn"])
 def test_families_that_torchvision_does_not_have_are_refused(name, hub):
     with pytest.raises(InputError, match="publishes no weights"):
-        initial_weights.begin(networks.create_network(name, 3), "torchvision", fetch=True)
+        initial_weights.start_from_weights(
+            networks.create_network(name, 3), "torchvision", fetch=True
+        )
 
 
 def test_torchvisions_mobilenet_wants_its_own_normalisation(tmp_path):
     name = "mobilenet_v2-7ebf99e0.pth"
     torch.save(models.mobilenet_v2(weights=None).state_dict(), tmp_path / name)
     with pytest.raises(InputError, match="imagenet = true"):
-        initial_weights.begin(networks.create_network("light_transfer", 3), str(tmp_path))
+        initial_weights.start_from_weights(
+            networks.create_network("light_transfer", 3), str(tmp_path)
+        )
     network = networks.create_network("light_transfer", 3, imagenet=True)
-    assert initial_weights.begin(network, str(tmp_path)).source == "torchvision"
+    assert initial_weights.start_from_weights(network, str(tmp_path)).source == "torchvision"
 
 
 OLD = {
@@ -186,7 +198,7 @@ def test_names_of_old_files_are_understood(name, tmp_path, small_transformers):
             stored[theirs] = own[ours]
     assert not set(stored) <= set(donor.published)
     torch.save(stored, tmp_path / "w.pth")
-    initial_weights.begin(network, str(tmp_path / "w.pth"))
+    initial_weights.start_from_weights(network, str(tmp_path / "w.pth"))
     for tensor, value in network.state_dict().items():
         if value.shape == own[tensor].shape and "num_batches" not in tensor:
             assert torch.equal(value, own[tensor]), tensor
@@ -229,7 +241,7 @@ def test_classes_that_a_model_of_the_catalogue_knows_are_told_as_it_tells_them(
         (("d", "a", "c", "new"), {0: 3, 1: 0}),
     ):
         network = networks.create_network("brain_cnn", len(classes))
-        initial_weights.begin(network, "catalogue:before", classes)
+        initial_weights.start_from_weights(network, "catalogue:before", classes)
         network.eval()
         for ours, theirs in same.items():
             assert torch.allclose(network(x)[:, ours], known(x)[:, theirs])
@@ -285,4 +297,6 @@ def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(shapes, cache,
 )
 def test_the_starts_that_are_at_hand_load(name, options, tensors, shared_data):
     network = networks.create_network(name, 4, **options)
-    assert initial_weights.begin(network, str(shared_data / "weights")).tensors == tensors
+    assert (
+        initial_weights.start_from_weights(network, str(shared_data / "weights")).tensors == tensors
+    )

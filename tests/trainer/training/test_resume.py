@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer.data.material import Source, gather
+from trainer.data.material import DataSource, prepare_data
 from trainer.data.split import SplitSettings
 from trainer.runs.config import Config, ModelSettings
 from trainer.runs.fit import fit_run
@@ -45,7 +45,7 @@ def train(
     embeddings: Path | None = None,
 ) -> None:
     torch.set_num_threads(1)  # two that spin take minutes on a busy machine
-    material = gather(Source(data, cache), config.preprocessing, QUIET)
+    material = prepare_data(DataSource(data, cache), config.preprocessing, QUIET)
     fit_run(material, config, RunContext(out, torch.device("cpu"), QUIET, resume, cache=embeddings))
 
 
@@ -61,7 +61,7 @@ def results(out: Path) -> dict[str, bytes]:
     kept = {name: (out / name).read_bytes() for name in names}
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     kept["log"] = json.dumps([{**entry, "seconds": 0} for entry in log]).encode()
-    stored = checkpoint.read(out / "last.safetensors")
+    stored = checkpoint.read_checkpoint(out / "last.safetensors")
     kept["last.safetensors"] = b"".join(
         one.numpy().tobytes() for _, one in sorted(stored.tensors.items())
     )
@@ -106,7 +106,7 @@ def train_until_epoch(data: Path, cache: Path, out: Path, epoch: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     torch.set_num_threads(1)
-    material = gather(Source(data, cache), CONFIG.preprocessing, QUIET)
+    material = prepare_data(DataSource(data, cache), CONFIG.preprocessing, QUIET)
     fit_run(material, CONFIG, RunContext(out, torch.device("cpu"), Killer("none"), True))
 
 
@@ -157,26 +157,28 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(shapes, cache, 
     with pytest.raises(InputError, match="not a number"):
         train(shapes, cache, tmp_path / "run", config)
     if (tmp_path / "run" / "last.safetensors").is_file():
-        stored = checkpoint.read(tmp_path / "run" / "last.safetensors")
+        stored = checkpoint.read_checkpoint(tmp_path / "run" / "last.safetensors")
         assert all(torch.isfinite(one.float()).all() for one in stored.part("network.").values())
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path):
     tensors = {"a.b": torch.rand(3, 4), "a.c": torch.tensor(7)}
-    checkpoint.write(tmp_path / "c.safetensors", Checkpoint(tensors, {"epoch": 3, "log": [1.5]}))
-    stored = checkpoint.read(tmp_path / "c.safetensors")
+    checkpoint.write_checkpoint(
+        tmp_path / "c.safetensors", Checkpoint(tensors, {"epoch": 3, "log": [1.5]})
+    )
+    stored = checkpoint.read_checkpoint(tmp_path / "c.safetensors")
     assert stored.notes == {"epoch": 3, "log": [1.5]}
     assert torch.equal(stored.part("a.")["b"], tensors["a.b"])
     (tmp_path / "c.safetensors").write_bytes(b"no checkpoint")
     with pytest.raises(InputError, match="cannot be read"):
-        checkpoint.read(tmp_path / "c.safetensors")
+        checkpoint.read_checkpoint(tmp_path / "c.safetensors")
 
 
 def _write_too_much(path: Path) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
-        checkpoint.write(path, Checkpoint({"a": torch.rand(10_000)}, {}))
+        checkpoint.write_checkpoint(path, Checkpoint({"a": torch.rand(10_000)}, {}))
     except InputError as error:
         os._exit(42 if "intact" in error.reason else 1)
     os._exit(2)
@@ -184,14 +186,14 @@ def _write_too_much(path: Path) -> None:
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path):
     path = tmp_path / "c.safetensors"
-    checkpoint.write(path, Checkpoint({"a": torch.ones(4)}, {"epoch": 1}))
+    checkpoint.write_checkpoint(path, Checkpoint({"a": torch.ones(4)}, {"epoch": 1}))
     process = multiprocessing.get_context("forkserver").Process(
         target=_write_too_much, args=(path,)
     )
     process.start()
     process.join()
     assert process.exitcode == 42
-    assert checkpoint.read(path).notes == {"epoch": 1}
+    assert checkpoint.read_checkpoint(path).notes == {"epoch": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.safetensors"]
 
 
@@ -214,6 +216,9 @@ def test_a_disk_that_fills_up_during_a_run_costs_one_epoch(shapes, cache, tmp_pa
     full.start()
     full.join()
     assert full.exitcode == 42
-    assert checkpoint.read(out / "last.safetensors").notes["epoch"] == 3
+    assert checkpoint.read_checkpoint(out / "last.safetensors").notes["epoch"] == 3
     train(shapes, cache, out)
-    assert checkpoint.read(out / "last.safetensors").notes["epoch"] == CONFIG.training.epochs
+    assert (
+        checkpoint.read_checkpoint(out / "last.safetensors").notes["epoch"]
+        == CONFIG.training.epochs
+    )

@@ -9,7 +9,7 @@ from trainer.training import initial_weights
 from trainer.training.initial_weights import load_weights
 from trainer.training.optimise import (
     TrainingSettings,
-    learning_rate,
+    compute_learning_rate,
     make_average,
     make_optimiser,
     update_average,
@@ -83,7 +83,7 @@ def test_vectors_do_not_decay():
 
 def test_the_rate_rises_then_falls():
     settings = TrainingSettings(epochs=10, lr=1.0, warmup_epochs=2, final_lr=0.1)
-    rates = [learning_rate(step, 10, settings) for step in range(100)]
+    rates = [compute_learning_rate(step, 10, settings) for step in range(100)]
     assert rates[:20] == sorted(rates[:20])
     assert rates[20:] == sorted(rates[20:], reverse=True)
     assert max(rates) == pytest.approx(1.0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.data.material import Material, Source, gather
+from trainer.data.material import DataSource, PreparedData, prepare_data
 from trainer.data.split import SplitSettings
 from trainer.runs.config import Config, DistillationSettings, ModelSettings
 from trainer.runs.fit import fit_run
@@ -20,7 +20,7 @@ from trainer.training import checkpoint
 from trainer.training.augment import Augmentation
 from trainer.training.frozen_features import Embeddings, Remainder
 from trainer.training.image_store import ImageStore
-from trainer.training.loop import predict
+from trainer.training.loop import predict_logits
 from trainer.training.optimise import TrainingSettings
 from tumorviewer import networks
 from tumorviewer.errors import InputError
@@ -37,11 +37,11 @@ CONFIG = Config(
 
 
 @pytest.fixture(scope="module")
-def material(shapes, cache) -> Material:
-    return gather(Source(shapes, cache), CONFIG.preprocessing, QUIET)
+def material(shapes, cache) -> PreparedData:
+    return prepare_data(DataSource(shapes, cache), CONFIG.preprocessing, QUIET)
 
 
-def trained(material: Material, out: Path, **model: object) -> Config:
+def trained(material: PreparedData, out: Path, **model: object) -> Config:
     config = replace(CONFIG, model=replace(CONFIG.model, **model))
     fit_run(material, config, RunContext(out, CPU, QUIET, cache=out / "cache"))
     return config
@@ -60,10 +60,10 @@ def changed(out: Path, config: Config) -> set[str]:
 def test_frozen_trains_the_classifier_and_gives_an_ordinary_bundle(material, tmp_path):
     config = trained(material, tmp_path, mode="frozen")
     assert changed(tmp_path, config) == {"head.3.weight", "head.3.bias"}
-    stored = checkpoint.read(tmp_path / "last.safetensors")
+    stored = checkpoint.read_checkpoint(tmp_path / "last.safetensors")
     assert not [name for name in stored.tensors if "trunk" in name]
     _, network = weights.load_weights(tmp_path / "bundle")
-    held = predict(network, ImageStore(material.pictures.array, CPU), torch.arange(36))
+    held = predict_logits(network, ImageStore(material.pictures.array, CPU), torch.arange(36))
     (embeddings,) = (tmp_path / "cache").glob("embeddings-*.npy")
     cached = network.classify(torch.from_numpy(np.load(embeddings)))
     np.testing.assert_allclose(cached.detach().numpy(), held, rtol=1e-4, atol=1e-5)
@@ -130,7 +130,7 @@ def test_live_curves_are_what_the_log_says(material, tmp_path):
     config = replace(CONFIG, model=replace(CONFIG.model, mode="frozen"))
     fit_run(material, config, RunContext(tmp_path, CPU, QUIET, tensorboard=True))
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    log = checkpoint.read(tmp_path / "last.safetensors").notes["log"]
+    log = checkpoint.read_checkpoint(tmp_path / "last.safetensors").notes["log"]
     assert set(events.Tags()["scalars"]) == {*log[0]} - {"epoch"}
     for name in ("loss", "accuracy"):
         curve = [(one.step, one.value) for one in events.Scalars(name)]

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from tests.trainer.drawn import texture
 from trainer.tools.progress import Progress
 from trainer.trust import ood_images, out_of_distribution
-from trainer.trust.out_of_distribution import Aims
+from trainer.trust.out_of_distribution import OodSources
 from trainer.trust.separation import Separation
 from tumorviewer import networks
 from tumorviewer.analysis import predict
@@ -33,14 +33,14 @@ def heads() -> np.ndarray:
 class TestKinds:
     def test_the_kinds_that_choose_are_not_those_that_are_reported(self, heads: np.ndarray):
         chosen, reported = (
-            ood_images.to_choose_by(heads, SETTINGS),
-            ood_images.to_report(heads, SETTINGS, ()),
+            ood_images.make_selection_images(heads, SETTINGS),
+            ood_images.make_report_images(heads, SETTINGS, ()),
         )
         assert not set(chosen) & set(reported)
         for pictures in (
             *chosen.values(),
             *reported.values(),
-            *ood_images.degraded(heads).values(),
+            *ood_images.make_degraded_images(heads).values(),
         ):
             assert pictures.shape[1:] == (SIDE, SIDE)
             assert pictures.dtype == np.uint8
@@ -52,7 +52,9 @@ class TestKinds:
 
         Image.fromarray(heads[0]).save(tmp_path / "other.png")
         Image.new("L", (8, 8)).save(tmp_path / "tiny.png")
-        found = ood_images.to_report(heads, SETTINGS, [tmp_path])["images given as of other kinds"]
+        found = ood_images.make_report_images(heads, SETTINGS, [tmp_path])[
+            "images given as of other kinds"
+        ]
         assert len(found) > 0
 
 
@@ -106,8 +108,8 @@ def evidence(heads: np.ndarray) -> Any:
 
 @pytest.fixture(scope="module")
 def measured(evidence: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    aims = Aims(sequences=("T1",))
-    return out_of_distribution.measure(
+    aims = OodSources(sequences=("T1",))
+    return out_of_distribution.measure_out_of_distribution(
         evidence, aims, tmp_path_factory.mktemp("cache"), Progress("none")
     )
 

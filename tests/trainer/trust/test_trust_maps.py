@@ -12,7 +12,7 @@ import torch
 
 from trainer.tools.progress import Progress
 from trainer.trust import saliency_maps
-from trainer.trust.saliency_maps import Cases
+from trainer.trust.saliency_maps import OutlinedCases
 from tumorviewer import networks
 from tumorviewer.analysis import predict
 from tumorviewer.models import Architecture, Preprocessing, bundle
@@ -35,7 +35,7 @@ def folder(random_bundle: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cases() -> Cases:
+def cases() -> OutlinedCases:
     """Squares on noise; one in six is called "no tumour"."""
     generator = np.random.default_rng(0)
     pictures = generator.integers(0, 255, (COUNT, SIDE, SIDE), np.uint8)
@@ -44,7 +44,7 @@ def cases() -> Cases:
         inside[number, top : top + 16, left : left + 16] = True
     said = np.zeros(COUNT, np.int64)
     said[::6] = 2
-    return Cases(pictures, inside, said, said == 2, np.arange(COUNT) // 2)
+    return OutlinedCases(pictures, inside, said, said == 2, np.arange(COUNT) // 2)
 
 
 def maps_by(cases, learned):
@@ -66,7 +66,7 @@ def test_the_best_of_those_that_depend_on_what_was_learned_wins(folder, cases, m
     model = predict.load_model(folder, "cpu")
     monkeypatch.setattr(saliency_maps, "maps_of", maps_by(cases, model.network))
     monkeypatch.setattr(saliency_maps, "SOME", 6)
-    found = saliency_maps.compared(model, folder, cases, Progress("none"))
+    found = saliency_maps.compare_methods(model, folder, cases, Progress("none"))
     by = {one.method: one for one in found.scores}
     assert found.default == "layercam"
     assert (found.cases, found.groups) == (24, 12)
@@ -84,7 +84,7 @@ def test_the_best_of_those_that_depend_on_what_was_learned_wins(folder, cases, m
 
 
 def test_weights_become_random_from_the_head_down(folder):
-    stages = saliency_maps.randomised(folder)
+    stages = saliency_maps.randomise_all(folder)
     _, learned = saliency_maps.weights.load_weights(folder)
 
     def changed(network):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from trainer.data.dataset import read
+from trainer.data.dataset import read_dataset
 from trainer.data.split import Split
 from trainer.tools.progress import Progress
 from trainer.trust import confident_mistakes, similar_index, training_cohort
@@ -18,7 +18,7 @@ from trainer.trust.training_cohort import Facts
 @pytest.fixture
 def evidence(shapes):
     """Embeddings that tell the three classes apart; every third item is held out."""
-    dataset = read(shapes)
+    dataset = read_dataset(shapes)
     draw = np.random.default_rng(0)
     labels = dataset.labels()
     embeddings = draw.normal(size=(36, 96)).astype(np.float32)
@@ -44,7 +44,7 @@ def evidence(shapes):
 
 
 def test_the_index_holds_what_was_trained_on_and_no_picture(evidence):
-    described, arrays = similar_index.index(evidence, "shapes", with_pictures=False)
+    described, arrays = similar_index.build_similar_index(evidence, "shapes", with_pictures=False)
     assert described.items == len(arrays["similar.labels"]) == 24
     assert described.sources == ("shapes",)
     assert described.precision.value > 0.9
@@ -58,18 +58,18 @@ def test_the_index_holds_what_was_trained_on_and_no_picture(evidence):
 
 def test_embeddings_that_say_nothing_retrieve_by_chance(evidence):
     evidence.embeddings = np.random.default_rng(5).normal(size=(36, 96)).astype(np.float32)
-    described, _ = similar_index.index(evidence, "shapes", with_pictures=False)
+    described, _ = similar_index.build_similar_index(evidence, "shapes", with_pictures=False)
     assert described.precision.value < 0.6
     assert described.precision.low <= described.precision.value <= described.precision.high
 
 
 def test_pictures_go_along_where_they_may(evidence):
-    _, arrays = similar_index.index(evidence, "shapes", with_pictures=True)
+    _, arrays = similar_index.build_similar_index(evidence, "shapes", with_pictures=True)
     assert arrays["similar.pictures"].shape == (24, similar_index.SIDE, similar_index.SIDE)
 
 
 def test_the_cohort_is_of_what_was_trained_on(evidence):
-    known = training_cohort.describe(evidence, Progress("none"))
+    known = training_cohort.describe_cohort(evidence, Progress("none"))
     assert known.numbers["side"] == (64.0,) * 9
     assert known.numbers["brightness"][-1] == 250
     assert "field_strength" not in known.numbers
@@ -77,16 +77,20 @@ def test_the_cohort_is_of_what_was_trained_on(evidence):
 
 def test_what_few_items_say_is_left_out():
     told = [Facts({"age": 40.0}, {"sex": "F"})] + [Facts({"age": 50.0})] * 3
-    known = training_cohort.summary(told)
+    known = training_cohort.summarise_facts(told)
     assert known.numbers["age"][0] == 40
     assert known.shares == {}
 
 
 def test_the_surest_mistakes_come_first_one_of_each_group(evidence):
-    worst, arrays = confident_mistakes.worst(evidence, "shapes", with_pictures=False)
+    worst, arrays = confident_mistakes.find_confident_mistakes(
+        evidence, "shapes", with_pictures=False
+    )
     assert [one.predicted for one in worst] == ["square", "square"]
     assert arrays == {}
     assert worst[0].digest == evidence.material.pictures.sha256[0][:16]
     evidence.groups = np.zeros(36, int)
-    worst, arrays = confident_mistakes.worst(evidence, "shapes", with_pictures=True)
+    worst, arrays = confident_mistakes.find_confident_mistakes(
+        evidence, "shapes", with_pictures=True
+    )
     assert len(worst) == len(arrays["mistakes.pictures"]) == 1

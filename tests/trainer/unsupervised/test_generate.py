@@ -14,17 +14,17 @@ from PIL import Image, ImageOps
 
 from trainer.cli import main
 from trainer.data import split, synthetic
-from trainer.data.material import Source, gather
+from trainer.data.material import DataSource, prepare_data
 from trainer.data.split import SplitSettings
 from trainer.runs.run_context import RunContext
 from trainer.tools.progress import Progress
 from trainer.training.image_store import ImageStore
 from trainer.training.optimise import TrainingSettings
 from trainer.unsupervised import data_copying, diffusion, generator
-from trainer.unsupervised.data_copying import Known
+from trainer.unsupervised.data_copying import KnownImages
 from trainer.unsupervised.diffusion import Denoiser, DiffusionLoss, DiffusionSettings
 from trainer.unsupervised.generator import Generator, GeneratorConfig
-from trainer.unsupervised.unsupervised_loop import Unsupervised
+from trainer.unsupervised.unsupervised_loop import UnsupervisedTrainer
 from tumorviewer.errors import InputError
 from tumorviewer.models.card import Preprocessing
 
@@ -62,7 +62,7 @@ def test_the_sampler_finds_what_a_perfect_denoiser_knows():
     drawn = torch.rand((2, 1, 16, 16), generator=torch.manual_seed(0))
     settings = DiffusionSettings(guidance=1.0, steps=7)
     label = torch.tensor([1, 0, 1])
-    made = diffusion.sample(Exact(drawn * 2 - 1), label, 16, settings, seed=5)
+    made = diffusion.sample_images(Exact(drawn * 2 - 1), label, 16, settings, seed=5)
     assert made.shape == (3, 16, 16)
     assert (made.float() - drawn[label, 0] * 255).abs().max() <= 0.51
 
@@ -88,7 +88,7 @@ def test_it_learns_to_draw_each_class(tmp_path):
         epochs=25, batch=16, lr=5e-3, warmup_epochs=1, weight_decay=0, ema_decay=0.9
     )
     torch.manual_seed(0)
-    trainer = Unsupervised(
+    trainer = UnsupervisedTrainer(
         Denoiser(2, 8),
         DiffusionLoss(0.1),
         ImageStore(pictures, CPU),
@@ -100,7 +100,7 @@ def test_it_learns_to_draw_each_class(tmp_path):
     )
     network = trainer.run(tmp_path, QUIET)
     label = torch.tensor([0] * 8 + [1] * 8)
-    made = diffusion.sample(network, label, 16, DiffusionSettings(steps=10), 0).float()
+    made = diffusion.sample_images(network, label, 16, DiffusionSettings(steps=10), 0).float()
     left, right = made[:, :, :8].mean((1, 2)), made[:, :, 8:].mean((1, 2))
     assert ((left - right)[:8] > 80).all()
     assert ((right - left)[8:] > 80).all()
@@ -123,7 +123,9 @@ def heads(tmp_path_factory):
 def made(heads, cache, tmp_path_factory):
     """A generator that hardly learned: what it draws is noise, and no copy."""
     out = tmp_path_factory.mktemp("generator") / "run"
-    generator.fit_generator(Source(heads, cache), CONFIG, RunContext(out, CPU, QUIET, cache=cache))
+    generator.fit_generator(
+        DataSource(heads, cache), CONFIG, RunContext(out, CPU, QUIET, cache=cache)
+    )
     return out
 
 
@@ -134,7 +136,7 @@ class Stopping(Progress):
 
 
 def test_stopped_and_resumed_it_ends_the_same(heads, cache, made, tmp_path):
-    source, run = Source(heads, cache), RunContext(tmp_path / "run", CPU, QUIET, cache=cache)
+    source, run = DataSource(heads, cache), RunContext(tmp_path / "run", CPU, QUIET, cache=cache)
     with pytest.raises(KeyboardInterrupt):
         generator.fit_generator(source, CONFIG, replace(run, progress=Stopping("none")))
     generator.fit_generator(source, CONFIG, replace(run, resume=True))
@@ -144,8 +146,8 @@ def test_stopped_and_resumed_it_ends_the_same(heads, cache, made, tmp_path):
 
 def test_it_has_seen_the_training_part_only(heads, cache, made):
     record = json.loads((made / "generator.json").read_text())
-    material = gather(Source(heads, cache), CONFIG.preprocessing, QUIET)
-    parts = split.choose(material.dataset, material.groups, CONFIG.split)
+    material = prepare_data(DataSource(heads, cache), CONFIG.preprocessing, QUIET)
+    parts = split.choose_parts(material.dataset, material.groups, CONFIG.split)
     assert record["pictures"] == len(parts.train) == 32
     held = {material.pictures.sha256[row] for row in parts.validation}
     assert not held & set(record["training_sha256"])
@@ -182,7 +184,7 @@ def test_samples_say_that_they_are_made(samples, capsys, made, tmp_path):
 def test_samples_are_the_same_each_time_and_others_with_another_seed(made, samples, tmp_path):
     drawing = Generator.open(made, CPU, QUIET)
     for seed, same in ((0, True), (1, False)):
-        generator.sample(drawing, 5, tmp_path / str(seed), seed, QUIET)
+        generator.write_samples(drawing, 5, tmp_path / str(seed), seed, QUIET)
         paths = sorted(samples.rglob("*.png"))
         others = [tmp_path / str(seed) / path.relative_to(samples) for path in paths]
         alike = [
@@ -190,7 +192,7 @@ def test_samples_are_the_same_each_time_and_others_with_another_seed(made, sampl
         ]
         assert alike == [same] * 10
     with pytest.raises(InputError, match="not empty"):
-        generator.sample(drawing, 5, tmp_path / "0", 0, QUIET)
+        generator.write_samples(drawing, 5, tmp_path / "0", 0, QUIET)
 
 
 def copies(generator: Generator, label: int, seed: int):
@@ -207,7 +209,7 @@ def copies(generator: Generator, label: int, seed: int):
 def test_a_generator_that_memorised_is_not_sampled_from(made, tmp_path, monkeypatch):
     monkeypatch.setattr(Generator, "drawn", copies)
     with pytest.raises(InputError, match="near-duplicates of training pictures"):
-        generator.sample(Generator.open(made, CPU, QUIET), 5, tmp_path / "out", 0, QUIET)
+        generator.write_samples(Generator.open(made, CPU, QUIET), 5, tmp_path / "out", 0, QUIET)
     assert not (tmp_path / "out").exists()
 
 
@@ -216,7 +218,7 @@ def test_copies_that_came_into_a_folder_of_samples_are_named(made, tmp_path, cap
     pictures = {
         name: next(copies(generator, label, 0))[:3] for label, name in enumerate(("dim", "lit"))
     }
-    synthetic.write(tmp_path / "out", pictures, generator.record, 0, CONFIG.preprocessing)
+    synthetic.write_synthetic(tmp_path / "out", pictures, generator.record, 0, CONFIG.preprocessing)
     words = [str(made), "--samples", str(tmp_path / "out"), "--device", "cpu"]
     assert main(["generate", "check", *words, "--progress", "none"]) == 1
     said = capsys.readouterr()
@@ -234,9 +236,9 @@ def test_single_copies_are_drawn_anew(made, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Generator, "drawn", seldom)
     drawing = Generator.open(made, CPU, QUIET)
-    record = generator.sample(drawing, 40, tmp_path / "out", 0, QUIET)
+    record = generator.write_samples(drawing, 40, tmp_path / "out", 0, QUIET)
     assert record["refused_near_duplicates"] == 4
-    assert generator.check(drawing, tmp_path / "out")["near_duplicates"] == []
+    assert generator.check_samples(drawing, tmp_path / "out")["near_duplicates"] == []
 
 
 def test_the_check_finds_copies_and_acquits_real_pictures_that_were_not_seen():
@@ -249,7 +251,9 @@ def test_the_check_finds_copies_and_acquits_real_pictures_that_were_not_seen():
     nearly = known[:40, :, ::-1].astype(float) + chance.normal(0, 25, (40, 64, 64))
     noisy = nearly.clip(0, 255).astype(np.uint8)
     caught, acquitted = (
-        data_copying.figures(Known(known), labels[0], (one, labels[2]), (held, labels[1]))
+        data_copying.measure_copying(
+            KnownImages(known), labels[0], (one, labels[2]), (held, labels[1])
+        )
         for one in (noisy, fresh)
     )
     assert caught["copying_z"] < data_copying.COPYING < acquitted["copying_z"]
@@ -261,11 +265,13 @@ def test_the_check_finds_copies_and_acquits_real_pictures_that_were_not_seen():
 
 
 def test_samples_are_trained_on_and_change_no_part_of_the_real_pictures(heads, cache, samples):
-    plain = gather(Source(heads, cache), CONFIG.preprocessing, QUIET)
-    more = gather(Source(heads, cache, synthetic=samples), CONFIG.preprocessing, QUIET)
+    plain = prepare_data(DataSource(heads, cache), CONFIG.preprocessing, QUIET)
+    more = prepare_data(DataSource(heads, cache, synthetic=samples), CONFIG.preprocessing, QUIET)
     settings = [SplitSettings(f"fold {number}", 3) for number in range(3)]
     for one in [*settings, SplitSettings("nested 1", 3), SplitSettings("none")]:
-        before, after = (split.choose(made.dataset, made.groups, one) for made in (plain, more))
+        before, after = (
+            split.choose_parts(made.dataset, made.groups, one) for made in (plain, more)
+        )
         assert after.validation.tolist() == before.validation.tolist()
         assert after.test.tolist() == before.test.tolist()
         assert after.train.tolist() == [*before.train, *range(48, 58)]
@@ -299,7 +305,9 @@ def test_without_its_data_nothing_is_drawn(heads, cache, tmp_path):
         copied.write_bytes(path.read_bytes())
     config = replace(CONFIG, training=replace(CONFIG.training, epochs=1))
     out = tmp_path / "run"
-    generator.fit_generator(Source(data, cache), config, RunContext(out, CPU, QUIET, cache=cache))
+    generator.fit_generator(
+        DataSource(data, cache), config, RunContext(out, CPU, QUIET, cache=cache)
+    )
     for path in data.rglob("0[0-9].png"):
         with Image.open(path) as picture:
             inverted = ImageOps.invert(picture)

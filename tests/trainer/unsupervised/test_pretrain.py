@@ -143,7 +143,7 @@ def test_a_linear_probe_reads_more_from_it_than_from_random_weights(gratings, ca
         pretraining=SimSiamSettings(projection=128, prediction=32),
     )  # fmt: skip
     run(root, tmp_path, cache, settings)
-    read = unlabelled.read(root, settings.preprocessing, cache, False, QUIET)
+    read = unlabelled.read_unlabelled(root, settings.preprocessing, cache, False, QUIET)
     assert [files[0] for files in read.files] == [f"{number:03d}.png" for number in range(192)]
     pictures = torch.from_numpy(np.array(read.array)).unsqueeze(1).float() / 255
     torch.manual_seed(0)
@@ -184,8 +184,8 @@ def test_a_volume_gives_the_slices_that_show_something(cache, tmp_path):
     labels = nibabel.Nifti1Image((stack > 128).astype(np.uint8), np.eye(4))
     labels.to_filename(tmp_path / "segmentation.nii.gz")
     with pytest.raises(InputError, match="2 files or volumes"):
-        unlabelled.read(tmp_path, Preprocessing(size=32), cache, False, QUIET)
-    read = unlabelled.read(tmp_path, Preprocessing(size=32), cache, True, QUIET)
+        unlabelled.read_unlabelled(tmp_path, Preprocessing(size=32), cache, False, QUIET)
+    read = unlabelled.read_unlabelled(tmp_path, Preprocessing(size=32), cache, True, QUIET)
     counts = dict(zip(read.files, np.bincount(read.volume), strict=True))
     assert counts == {("a.nii.gz",): 4, ("b.png",): 1}
     assert read.array.shape == (5, 32, 32)
@@ -200,14 +200,14 @@ def test_what_is_held_out_is_not_learned_nor_are_its_mirrored_twins(cache, tmp_p
         ImageOps.mirror(held).save(tmp_path / "twin.png")
     table = tmp_path / "predictions.csv"
     table.write_text("path,label\n2.png,x\n")
-    read = unlabelled.read(tmp_path, Preprocessing(size=64), cache, True, QUIET)
-    rows = unlabelled.rows_apart_from(read, table)
+    read = unlabelled.read_unlabelled(tmp_path, Preprocessing(size=64), cache, True, QUIET)
+    rows = unlabelled.find_rows_apart_from(read, table)
     assert [read.files[read.volume[row]][0] for row in rows] == [
         f"{n}.png" for n in (0, 1, 3, 4, 5)
     ]
     table.write_text("path,label\nelsewhere.png,x\n")
     with pytest.raises(InputError, match="names no file"):
-        unlabelled.rows_apart_from(read, table)
+        unlabelled.find_rows_apart_from(read, table)
 
 
 @pytest.mark.parametrize("architecture", ["brain_cnn", "light", "mobilenet_v2"])
