@@ -13,7 +13,7 @@ from trainer.data import dataset as datasets
 from trainer.data import grouping, near_duplicates, prepared_images, synthetic, thumbnails, volumes
 from trainer.data.dataset import Dataset
 from trainer.data.prepared_images import PreparedImages
-from trainer.data.thumbnails import Thumbnails
+from trainer.data.thumbnails import ThumbnailSet
 from trainer.tools.atomic_files import read_secret, write_csv
 from trainer.tools.progress import Progress
 from tumorviewer.errors import InputError
@@ -52,7 +52,7 @@ class PreparedData:
     dataset: Dataset
     pictures: PreparedImages
     groups: NDArray[np.int64]
-    views: Thumbnails
+    views: ThumbnailSet
     grouped_by: str
     """In words."""
     pairs: NDArray[np.int64]

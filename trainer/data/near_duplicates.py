@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer.data import prepared_images
-from trainer.data.thumbnails import METHOD, SIDE, Thumbnails, load_thumbnails, make_thumbnails
+from trainer.data.thumbnails import METHOD, SIDE, ThumbnailSet, load_thumbnails, make_thumbnails
 from trainer.tools.atomic_files import write_bytes
 from trainer.tools.progress import Progress
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SYMMETRIES",
-    "Thumbnails",
+    "ThumbnailSet",
     "find_cached_near_duplicates",
     "find_near_duplicates",
     "find_near_duplicates_between",
@@ -110,7 +110,7 @@ class _Screen:
     boxes: Tensor
 
     @classmethod
-    def of(cls, views: Thumbnails) -> _Screen:
+    def of(cls, views: ThumbnailSet) -> _Screen:
         parts = [slice(start, start + _BLOCK) for start in range(0, len(views), _BLOCK)]
         return cls(
             torch.cat([_unit(_coarse(views.frame[part])) for part in parts]),
@@ -172,7 +172,7 @@ def _threshold(which: int) -> float:
 
 
 def find_cached_near_duplicates(
-    dataset: Dataset, views: Thumbnails, folder: Path, progress: Progress
+    dataset: Dataset, views: ThumbnailSet, folder: Path, progress: Progress
 ) -> NDArray[np.int64]:
     """As :func:`find_near_duplicates`, from the cache if it holds the answer for these files."""
     path = folder / f"{prepared_images.make_cache_key(dataset, METHOD + _RULES)}.pairs.npy"
@@ -184,7 +184,7 @@ def find_cached_near_duplicates(
 
 
 @torch.inference_mode()
-def find_near_duplicates(views: Thumbnails, progress: Progress) -> NDArray[np.int64]:
+def find_near_duplicates(views: ThumbnailSet, progress: Progress) -> NDArray[np.int64]:
     """All near-duplicate pairs.
 
     Returns
@@ -198,13 +198,13 @@ def find_near_duplicates(views: Thumbnails, progress: Progress) -> NDArray[np.in
 
 @torch.inference_mode()
 def find_near_duplicates_between(
-    one: Thumbnails, other: Thumbnails, progress: Progress
+    one: ThumbnailSet, other: ThumbnailSet, progress: Progress
 ) -> NDArray[np.int64]:
     """As :func:`find_near_duplicates`, the first row of ``one`` and the second of ``other``."""
     return _search(one, other, progress)
 
 
-def _search(one: Thumbnails, other: Thumbnails | None, progress: Progress) -> NDArray[np.int64]:
+def _search(one: ThumbnailSet, other: ThumbnailSet | None, progress: Progress) -> NDArray[np.int64]:
     mine = _Screen.of(one)
     theirs = mine if other is None else _Screen.of(other)
     shorten = _Short(mine, _RANK) if len(mine) >= _MANY else _whole
@@ -226,7 +226,7 @@ def _search(one: Thumbnails, other: Thumbnails | None, progress: Progress) -> ND
     return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], np.int64)
 
 
-def _confirm(one: Thumbnails, other: Thumbnails, at_M2: Tensor, which: int) -> Tensor:
+def _confirm(one: ThumbnailSet, other: ThumbnailSet, at_M2: Tensor, which: int) -> Tensor:
     """Which candidate pairs are near-duplicates, at full resolution."""
     return torch.cat(
         [torch.zeros(0, dtype=torch.bool)]
@@ -234,7 +234,7 @@ def _confirm(one: Thumbnails, other: Thumbnails, at_M2: Tensor, which: int) -> T
     )
 
 
-def _confirm_chunk(one: Thumbnails, other: Thumbnails, at_M2: Tensor, which: int) -> Tensor:
+def _confirm_chunk(one: ThumbnailSet, other: ThumbnailSet, at_M2: Tensor, which: int) -> Tensor:
     first, second = at_M2[:, 0].numpy(), at_M2[:, 1].numpy()
     certain = torch.zeros(len(first), dtype=torch.bool)
     for name, details in (("frame", FRAME_DETAILS), ("box", BOX_DETAILS)):
@@ -262,7 +262,7 @@ def _correlate(
 
 @torch.inference_mode()
 def find_nearest(
-    asked: Thumbnails, known: Thumbnails
+    asked: ThumbnailSet, known: ThumbnailSet
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The likest known picture of each asked one under any symmetry, and whether it has a twin.
 

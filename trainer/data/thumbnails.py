@@ -30,7 +30,7 @@ METHOD = "thumbnails 3"
 
 
 @dataclass(frozen=True, eq=False)
-class Thumbnails:
+class ThumbnailSet:
     """Thumbnails of each item, uint8: whole frame and foreground box, small and in detail."""
 
     frame: NDArray[np.uint8]
@@ -44,9 +44,9 @@ class Thumbnails:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def rows(self, rows: NDArray[np.int64]) -> Thumbnails:
+    def rows(self, rows: NDArray[np.int64]) -> ThumbnailSet:
         """Some of them."""
-        return Thumbnails(
+        return ThumbnailSet(
             self.frame[rows],
             self.box[rows],
             self.frame_detail[rows],
@@ -55,7 +55,7 @@ class Thumbnails:
         )
 
 
-def load_thumbnails(dataset: Dataset, folder: Path, progress: Progress) -> Thumbnails:
+def load_thumbnails(dataset: Dataset, folder: Path, progress: Progress) -> ThumbnailSet:
     """Thumbnails and measures of every item, from the cache if it holds them."""
     return split_stored_thumbnails(load_stored_thumbnails(dataset, folder, progress))
 
@@ -68,24 +68,24 @@ def load_stored_thumbnails(dataset: Dataset, folder: Path, progress: Progress) -
     )
 
 
-def split_stored_thumbnails(stored: PreparedImages) -> Thumbnails:
+def split_stored_thumbnails(stored: PreparedImages) -> ThumbnailSet:
     """The parts of what :func:`load_stored_thumbnails` stored."""
     end = int(_ENDS[-1])
     measures = np.ascontiguousarray(stored.array[:, end:]).view(np.float32)
     return replace(_views(stored.array), measures=measures)
 
 
-def make_thumbnails(pictures_NSS: NDArray[np.uint8]) -> Thumbnails:
+def make_thumbnails(pictures_NSS: NDArray[np.uint8]) -> ThumbnailSet:
     """Thumbnails of pictures that were made or prepared, not read."""
     return _views(np.stack([_thumbnails(picture) for picture in pictures_NSS]))
 
 
-def _views(stored: NDArray[np.uint8]) -> Thumbnails:
+def _views(stored: NDArray[np.uint8]) -> ThumbnailSet:
     frame, box, frame_detail, box_detail = (
         stored[:, end - side * side : end].reshape(-1, side, side)
         for side, end in zip(_SIDES, _ENDS, strict=True)
     )
-    return Thumbnails(frame, box, frame_detail, box_detail)
+    return ThumbnailSet(frame, box, frame_detail, box_detail)
 
 
 def compute_thumbnails(item: LabelledItem) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trainer.data import near_duplicates
 from trainer.data.material import DataSource, PreparedData, prepare_data
-from trainer.data.near_duplicates import Thumbnails
+from trainer.data.near_duplicates import ThumbnailSet
 from trainer.data.prepared_images import PreparedImages
 from trainer.data.split import Split, SplitSettings
 from trainer.evaluation import metrics, overlap, performance_curves
@@ -95,9 +95,9 @@ def shorten_metrics(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_leak(
-    asked: Thumbnails,
+    asked: ThumbnailSet,
     labels_N: NDArray[np.int64],
-    known: Thumbnails,
+    known: ThumbnailSet,
     known_labels: NDArray[np.int64],
 ) -> dict[str, float]:
     """The share of items with a twin in training, and a nearest-neighbour copyist's score."""
@@ -162,7 +162,7 @@ def evaluate_bundle(
 
 def load_training_thumbnails(
     training: Sequence[Path], classes: tuple[str, ...], source: DataSource, progress: Progress
-) -> tuple[Thumbnails, NDArray[np.int64]]:
+) -> tuple[ThumbnailSet, NDArray[np.int64]]:
     """Thumbnails and labels of what a model was trained on."""
     first, *also = training
     joined = replace(source, data=first, also=tuple(also)).read(progress)

@@ -8,7 +8,7 @@ from typing import Any
 
 from trainer.data import near_duplicates
 from trainer.data.material import PreparedData
-from trainer.data.near_duplicates import Thumbnails
+from trainer.data.near_duplicates import ThumbnailSet
 from tumorviewer.models import ModelCard, bundle, evidence
 from tumorviewer.models.evidence import OverlapBasis
 
@@ -40,7 +40,7 @@ class Overlap:
 
 
 def find_overlap(
-    folder: Path, card: ModelCard, material: PreparedData, training: Thumbnails | None = None
+    folder: Path, card: ModelCard, material: PreparedData, training: ThumbnailSet | None = None
 ) -> Overlap:
     """Compare the judged items with what a bundle says of its training.
 

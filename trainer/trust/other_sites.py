@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainer.data import dataset as datasets
 from trainer.data import near_duplicates, prepared_images, thumbnails
-from trainer.data.thumbnails import Thumbnails
+from trainer.data.thumbnails import ThumbnailSet
 from trainer.tools.progress import Progress
 from tumorviewer.models.card import Preprocessing
 
@@ -18,7 +18,7 @@ LOOKED_AT = 1000
 
 
 def find_unseen(
-    path: Path, known: Thumbnails, settings: Preprocessing, cache: Path, progress: Progress
+    path: Path, known: ThumbnailSet, settings: Preprocessing, cache: Path, progress: Progress
 ) -> NDArray[np.uint8]:
     """Prepared pictures ``(N, S, S)`` without a twin, mirrored or turned ones included.
 

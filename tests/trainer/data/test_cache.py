@@ -37,13 +37,13 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from trainer.data import dataset, prepared_images
-from trainer.data.dataset import Dataset, Item
+from trainer.data.dataset import Dataset, LabelledItem
 from trainer.tools.progress import Progress
 def work(item):
     return np.full((64, 64), item.label, np.uint8)
 if __name__ == "__main__":
     picture, cache = Path(sys.argv[1]), Path(sys.argv[2])
-    items = tuple(Item(picture, f"{n}.png", n % 2) for n in range(int(sys.argv[3])))
+    items = tuple(LabelledItem(picture, f"{n}.png", n % 2) for n in range(int(sys.argv[3])))
     prepared_images.map_in_processes = lambda work, items, stage, progress: map(work, items)
     data = Dataset(picture.parent, ("a", "b"), items)
     prepared_images.decode_once(data, work, (64, 64), "", cache, Progress("none"))
