@@ -355,6 +355,26 @@ def test_time_points_are_volumes_that_repeat(tmp_path: Path) -> None:
         assert_same_places(volume, nib.load(path), index)
 
 
+def test_contrasts_along_the_fourth_dimension_do_not_repeat(tmp_path: Path) -> None:
+    """nifti1.h: pixdim[4] is a step in time only where xyzt_units says that it is one."""
+    path = save(tmp_path / "a.nii.gz", voxels((4, 5, 6, 4)))
+    for unit, step in ((0, 1.0), (8, 0.0), (32, 1.0)):
+        unit_at, step_at = 123, 76 + 4 * 4
+        image = nib.load(path)
+        nib.save(image, tmp_path / "b.nii")
+        patched(tmp_path / "b.nii", unit_at, "<b", 2 | unit)
+        patched(tmp_path / "b.nii", step_at, "<f", step)
+        sources = nifti.read_nifti(tmp_path / "b.nii", "shown").series[0].volumes
+        assert not any(source.repeats for source in sources), (unit, step)
+
+
+def test_many_volumes_without_a_time_step_repeat(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii", voxels((4, 5, 6, 9)))
+    patched(path, 76 + 4 * 4, "<f", 0.0)
+    sources = nifti.read_nifti(path, "shown").series[0].volumes
+    assert [source.repeats for source in sources] == [False] + [True] * 8
+
+
 def test_components_are_volumes_that_do_not_repeat(tmp_path: Path) -> None:
     path = save(tmp_path / "a.nii", voxels((4, 5, 6, 2, 3)))
     sources = nifti.read_nifti(path, "shown").series[0].volumes

@@ -180,6 +180,29 @@ def test_archives_do_not_write_outside(tmp_path: Path, name: str) -> None:
     assert "outside" in refused.reason
 
 
+def test_backslashes_in_archives_stand_between_folders(tmp_path: Path) -> None:
+    """As .NET Framework up to 4.6 writes them; APPNOTE 4.4.17.1 wants slashes."""
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        for index in range(3):
+            path = files.save(files.instance(index), tmp_path / "t.dcm")
+            member = zipfile.ZipInfo("x")
+            member.filename = f"DICOM\\PAT0\\IM{index}"
+            archive.writestr(member, path.read_bytes())
+    opened = open_paths([tmp_path / "study.zip"])
+    assert not opened.refused
+    assert slices(opened) == 3
+
+
+@pytest.mark.parametrize("name", ["..\\x.dcm", "a\\..\\..\\x.dcm", "\\x.dcm", "C:\\x.dcm"])
+def test_backslashes_do_not_lead_outside(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        member = zipfile.ZipInfo("x")
+        member.filename = name
+        archive.writestr(member, b"x")
+    (refused,) = open_paths([tmp_path / "study.zip"]).refused
+    assert "outside" in refused.reason
+
+
 def test_links_in_archives_are_refused(tmp_path: Path) -> None:
     archive = zipped(
         tmp_path / "s.zip",
