@@ -12,17 +12,18 @@ import pytest
 from PIL import Image
 
 
-def _tool(name: str) -> str:
+def run_tool(name: str, *arguments: str | Path) -> None:
+    """Run a program of DCMTK's or dcm2niix."""
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"needs {name}")
-    return found
+    subprocess.run([found, *arguments], check=True, capture_output=True)
 
 
 def grey_by_dcmtk(path: Path, *options: str) -> np.ndarray:
     """Grey levels ``(rows, columns)`` as DCMTK's dcm2pnm renders a file."""
     out = path.with_suffix(".png")
-    subprocess.run([_tool("dcm2pnm"), "--write-png", *options, path, out], check=True)
+    run_tool("dcm2pnm", "--write-png", *options, path, out)
     return np.asarray(Image.open(out))
 
 
@@ -30,8 +31,7 @@ def volumes_by_dcm2niix(folder: Path) -> list[nib.Nifti1Image]:
     """What dcm2niix makes of a folder, in the order of the files' names."""
     out = folder.with_name(folder.name + "-nifti")
     out.mkdir()
-    command = [_tool("dcm2niix"), "-z", "n", "-b", "n", "-f", "%s_%t_%e", "-o", out, folder]
-    subprocess.run(command, check=True, capture_output=True)
+    run_tool("dcm2niix", "-z", "n", "-b", "n", "-f", "%s_%t_%e", "-o", out, folder)
     return [nib.load(path) for path in sorted(out.glob("*.nii"))]
 
 

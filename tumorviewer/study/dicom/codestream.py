@@ -26,7 +26,7 @@ from tumorviewer.study.dicom.header import COPY_AGAIN, PixelElement
 
 _ITEM, _END = 0xFFFEE000, 0xFFFEE0DD
 _END_OF_IMAGE = b"\xff\xd9"
-_JPEG_START, _J2K_START = b"\xff\xd8", b"\xff\x4f\xff\x51"
+JPEG_START, _J2K_START = b"\xff\xd8", b"\xff\x4f\xff\x51"
 _STARTS_OF_FRAME = {
     0xC0: JPEGBaseline8Bit,
     0xC1: JPEGExtended12Bit,
@@ -156,7 +156,7 @@ def recognise_syntax(path: Path, spans: tuple[Span, ...]) -> UID | None:
     with path.open("rb") as file:
         file.seek(spans[0][0])
         head = file.read(min(_HEAD, spans[0][1]))
-    if head.startswith(_JPEG_START):
+    if head.startswith(JPEG_START):
         return next((_STARTS_OF_FRAME[code] for code, _ in _segments(head)), None)
     if _J2K_START in head[:256]:
         return JPEG2000
@@ -184,7 +184,7 @@ def read_stream_header(frame: bytes) -> StreamHeader | None:
         None if it is cut short or not one of these (ITU-T T.81 B.2.2, T.87 C.2.2, T.800 A.5.1).
     """
     try:
-        if frame.startswith(_JPEG_START):
+        if frame.startswith(JPEG_START):
             at = next((at for _, at in _segments(frame)), len(frame))
             precision, rows, columns, components = struct.unpack_from(">BHHB", frame, at + 4)
             return StreamHeader(rows, columns, components, precision)

@@ -13,6 +13,7 @@ from pydicom.uid import (
     UID,
     AllTransferSyntaxes,
     ExplicitVRLittleEndian,
+    JPEGExtended12Bit,
     MPEGTransferSyntaxes,
     RLELossless,
 )
@@ -36,6 +37,11 @@ GREY = ("MONOCHROME1", "MONOCHROME2")
 PALETTE = "PALETTE COLOR"
 _OVERLAYS, _OVERLAY_ROWS = range(0x6000, 0x6020, 2), 0x0010
 """Groups of overlay planes, and the element that each of them has (PS3.3 C.9.2)."""
+_RETIRED = {
+    UID("1.2.840.10008.1.2.4.53"): JPEGExtended12Bit,
+    UID("1.2.840.10008.1.2.4.55"): JPEGExtended12Bit,
+}
+"""Progressive JPEG of 8 or 12 bits, which decoders of JPEG Extended read (PS3.5 2001, A.4.1)."""
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _GE = "GEMS_ACQU_01"
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422")
@@ -281,7 +287,7 @@ def _encoding(
     header: Header, element: PixelElement, pixels: PixelFormat, frames: int
 ) -> tuple[UID, tuple[Spans, ...], tuple[Note, ...]]:
     """The transfer syntax that holds, where the encoded frames are, and what had to be mended."""
-    syntax, source = header.syntax, header.source
+    syntax, source = _RETIRED.get(header.syntax, header.syntax), header.source
     if syntax in MPEGTransferSyntaxes:
         raise InputError(source, tr("It is a video, which cannot be shown."))
     native_bytes = math.ceil(pixels.frame_bits() * frames / 8)

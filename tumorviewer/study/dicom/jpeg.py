@@ -1,7 +1,8 @@
-"""The structure of a JPEG stream (ITU-T T.81), checked before GDCM sees it.
+"""The structure of a JPEG or JPEG-LS stream, put right and checked before a decoder sees it.
 
-GDCM ends the whole program on some damaged headers. What is allowed here is a subset of annex B:
-sequential and lossless Huffman streams, whose marker segments are all complete and consistent.
+GDCM ends the whole program on some damaged headers. What is allowed for it here is a subset of
+ITU-T T.81 annex B: sequential, progressive and lossless Huffman streams, whose marker segments are
+all complete and consistent.
 """
 
 from __future__ import annotations
@@ -10,11 +11,50 @@ import re
 import struct
 from collections.abc import Iterator
 
-_SEQUENTIAL, _LOSSLESS = (0xC0, 0xC1), (0xC3,)
+_SEQUENTIAL, _PROGRESSIVE, _LOSSLESS = (0xC0, 0xC1), (0xC2,), (0xC3,)
+_FRAMES = (*_SEQUENTIAL, *_PROGRESSIVE, *_LOSSLESS)
+_LS_FRAME, _LS_PARAMETERS = 0xF7, 0xF8
+_LS_PRESET, _LS_OVERSIZE = 1, 4
+_MOST_APPROXIMATION = 13
 _HUFFMAN_TABLES, _END, _SCAN, _QUANTISATION, _RESTART = 0xC4, 0xD9, 0xDA, 0xDB, 0xDD
 _IGNORED = (*range(0xE0, 0xF0), 0xFE)
 _NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """Not a stuffed byte and not a restart."""
+
+
+def repair_stream(stream: bytes) -> bytes:
+    """A stream without what decoders stumble over and only one reading is possible of.
+
+    The scan of a sequential JPEG has one spectral selection, 0 to 63, whatever its header says
+    (T.81 B.2.3). A JPEG-LS stream may repeat its size in a parameter segment, or hold mapping
+    tables that no scan uses (T.87 C.2.4.1).
+    """
+    pieces, kept, frame = [], 0, b""
+    segments = list(_located_segments(stream))
+    uses_table = any(m == _SCAN and any(body[2:-3:2]) for m, body, _, _ in segments)
+    codes = {marker for marker, *_ in segments}
+    for marker, body, start, end in segments:
+        if marker == _LS_FRAME:
+            frame = body
+        if marker == _SCAN and codes & {*_SEQUENTIAL} and len(body) >= 3:
+            pieces += [stream[kept : end - 3], bytes((0, 63, 0))]
+        elif marker == _LS_PARAMETERS and _is_idle(body, frame, uses_table):
+            pieces.append(stream[kept:start])
+        else:
+            continue
+        kept = end
+    return b"".join([*pieces, stream[kept:]])
+
+
+def _is_idle(body: bytes, frame: bytes, uses_table: bool) -> bool:
+    """Whether a JPEG-LS parameter segment changes nothing."""
+    if not body or body[0] == _LS_PRESET:
+        return False
+    if body[0] != _LS_OVERSIZE:
+        return not uses_table
+    width = body[1] if len(body) > 1 else 0
+    sizes = [int.from_bytes(body[at : at + width], "big") for at in (2, 2 + width)]
+    return sizes == [int.from_bytes(frame[at : at + 2], "big") for at in (1, 3)]
 
 
 def check_structure(stream: bytes) -> None:
@@ -31,17 +71,23 @@ def check_structure(stream: bytes) -> None:
 
 def _segments(stream: bytes) -> Iterator[tuple[int, bytes]]:
     """Markers with what follows their length; entropy-coded data are passed over."""
+    for marker, body, _, _ in _located_segments(stream):
+        yield marker, body
+
+
+def _located_segments(stream: bytes) -> Iterator[tuple[int, bytes, int, int]]:
+    """As :func:`_segments`, with the offsets at which each begins and ends."""
     at = 2
     while match := _NEXT_MARKER.match(stream, at):
         marker = match[1][0]
         if marker == _END:
-            yield marker, b""
+            yield marker, b"", match.start(), match.end()
             return
         length = int.from_bytes(stream[match.end() : match.end() + 2], "big")
         at = match.end() + length
         if length < 2 or at > len(stream):
             return
-        yield marker, stream[match.end() + 2 : at]
+        yield marker, stream[match.end() + 2 : at], match.start(), at
         if marker == _SCAN:
             found = _NEXT_MARKER.search(stream, at)
             at = found.start() if found else len(stream)
@@ -61,7 +107,7 @@ class _Reader:
         """Check one marker segment."""
         if marker == _HUFFMAN_TABLES:
             self._take_huffman(body)
-        elif marker in (*_SEQUENTIAL, *_LOSSLESS):
+        elif marker in _FRAMES:
             self._take_frame(marker, body)
         elif marker == _SCAN:
             self._take_scan(body)
@@ -101,14 +147,21 @@ class _Reader:
         if len({part for part, _ in parts} & self._components) != count:
             raise ValueError("A JPEG stream with a scan of components that it does not have.")
         needed = {tables >> 4 for _, tables in parts}
+        alternating = {0x10 | tables & 15 for _, tables in parts}
         if self._frame in _SEQUENTIAL:
-            needed |= {0x10 | tables & 15 for _, tables in parts}
-        if not needed <= self._tables or not self._allows(*body[-3:]):
+            needed |= alternating
+        if self._frame in _PROGRESSIVE and body[-3]:
+            needed = alternating
+        if not needed <= self._tables or not self._allows(count, *body[-3:]):
             raise ValueError("A JPEG stream with a scan that cannot be decoded.")
         self.has_scan = True
 
-    def _allows(self, start: int, end: int, approximation: int) -> bool:
+    def _allows(self, count: int, start: int, end: int, approximation: int) -> bool:
         """Whether a scan's predictor or spectral selection is possible."""
+        if self._frame in _PROGRESSIVE:
+            is_band = end == 0 if start == 0 else start <= end <= 63 and count == 1
+            high, low = approximation >> 4, approximation & 15
+            return is_band and low <= _MOST_APPROXIMATION and high in (0, low + 1)
         if self._frame in _LOSSLESS:
             return 1 <= start <= 7 and end == 0 and approximation < min(self._precision, 16)
         return (start, end, approximation) == (0, 63, 0)

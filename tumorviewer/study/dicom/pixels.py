@@ -108,6 +108,8 @@ class PixelReader:
             options["number_of_frames"] = image.frames
             return _shift_down(decoder.as_array(stream, index=index, **options)[0], image)
         encoded = codestream.read_spans(stream, image.encoded[index])
+        if encoded.startswith(codestream.JPEG_START):
+            encoded = jpeg.repair_stream(encoded)
         is_shifted = _check_stream(encoded, image)
         if not is_shifted:
             options["bits_stored"] = image.format.bits_stored
