@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from scipy import ndimage  # type: ignore[import-untyped]
 from torch import Tensor
 
+from tumorviewer.analysis.confirmation import look_across
 from tumorviewer.analysis.preprocess import (
     Box,
     cut_square,
@@ -91,6 +92,8 @@ class _Seen:
     """``(D, S, S)`` probabilities."""
     maps: dict[int, Tensor]
     """Deepest feature map ``(1, C, h, w)`` of each slice that was shown to it."""
+    squares: NDArray[np.uint8]
+    """``(D, S, S)`` what it saw."""
     box: Box
     """The square of each slice that it saw."""
 
@@ -158,18 +161,18 @@ def _look(volume: Volume, finder: Finder, progress: Progress | None) -> _Seen:
     images = np.stack([grey(volume, index) for index in range(len(volume.array))])
     box, side = find_head_square(images.max(0)), finder.card.preprocessing.size
     shown = [index for index, one in enumerate(images) if find_bright(one).mean() > _LEAST_BRIGHT]
+    squares = np.stack([cut_square(one, box, side) for one in images])
     answers = np.zeros((2, len(images), side, side), np.float32)
     maps: dict[int, Tensor] = {}
     for start in range(0, len(shown), _BATCH):
         part = shown[start : start + _BATCH]
-        squares = np.stack([cut_square(images[index], box, side) for index in part])
-        outlined, deepest = _ask(finder.network, squares)
+        outlined, deepest = _ask(finder.network, squares[part])
         answers[:, part] = outlined
         if deepest is not None:
             maps.update(zip(part, deepest.split(1), strict=True))
         if progress:
             progress(min(start + _BATCH, len(shown)), len(shown), tr("Looking for a tumour"))
-    return _Seen(answers[0], answers[1], maps, box)
+    return _Seen(answers[0], answers[1], maps, squares, box)
 
 
 @torch.inference_mode()
@@ -213,17 +216,34 @@ def _candidate(
     inside = parts == number
     kinds = _name(seen, inside, finder) if seen.maps else {}
     is_tumour = sum(kinds.values()) if kinds else 1.0
-    sureness = seen.tumour[inside].mean()
+    sureness = [float(seen.tumour[inside].mean()), *_across(volume, seen, inside, finder)]
     mask = _on_volume(np.where(inside, seen.tumour, 0), finder.rules.edge, seen.box, volume)
     areas = mask.sum((1, 2))
     return CandidateOutline(
         mask,
-        float(sureness * is_tumour),
+        float(np.mean(sureness)) * is_tumour,
         {name: value / is_tumour for name, value in kinds.items()},
         tuple(map(int, np.flatnonzero(areas))),
         int(areas.argmax()),
         None if volume.placement is Placement.NONE else _voxel_ml(volume) * int(areas.sum()),
     )
+
+
+def _across(
+    volume: Volume, seen: _Seen, inside_DSS: NDArray[np.bool_], finder: Finder
+) -> list[float]:
+    """What the planes along the other two axes say, where slices are thin enough for that."""
+    if volume.placement is not Placement.PATIENT or not _is_thin(volume):
+        return []
+    directions = volume.affine[:3, :3].copy()
+    directions[:, 1:] *= seen.box.side / seen.squares.shape[-1]
+    return look_across(
+        seen.squares, inside_DSS, directions, lambda squares: _ask(finder.network, squares)[0][0]
+    )
+
+
+def _is_thin(volume: Volume) -> bool:
+    return len(volume.array) > 1 and volume.spacing()[0] < _THIN_MM
 
 
 @torch.inference_mode()
@@ -255,11 +275,10 @@ def _is_candidate(
     if one.volume_ml is None:
         return True
     _, row, column = volume.spacing()
-    thin = len(volume.array) > 1 and volume.spacing()[0] < _THIN_MM
     return (
         one.volume_ml >= rules.least_ml
         and largest * row * column >= rules.least_mm2
-        and not (thin and len(one.slices) < 2)
+        and not (_is_thin(volume) and len(one.slices) < 2)
     )
 
 
