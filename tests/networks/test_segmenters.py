@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tumorviewer.networks.light_unet import LightUNet, light_unet
-from tumorviewer.networks.segmenter import create_segmenter, segmenters
+from tumorviewer.networks.segmenter import create_segmenter, fold_batch_norms, segmenters
 from tumorviewer.networks.unet import AttentionGate, AttentionUNet, UNet
 from tumorviewer.networks.unet3d import UNet3D
 
@@ -139,3 +139,17 @@ def test_the_light_u_net_fits_published_weights_of_mobilenet_v2() -> None:
         name for name in network.state_dict() if name.startswith("stages.")
     }
     assert size(network) < 2_000_000
+
+
+def test_folded_batch_norms_change_nothing() -> None:
+    torch.manual_seed(0)
+    network = light_unet(4, width=16)
+    x = torch.rand(2, 1, 64, 64)
+    network.train()(x)
+    before = network.eval()(x)
+    fold_batch_norms(network)
+    after = network(x)
+    norms = [one for one in network.modules() if isinstance(one, nn.BatchNorm2d)]
+    assert not norms
+    for one, other in zip(before, after, strict=True):
+        assert torch.allclose(one, other, atol=1e-3)

@@ -35,7 +35,7 @@ from tumorviewer.imaging.display import grey
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
 from tumorviewer.models.card import ModelCard, SegmentationRules
-from tumorviewer.networks.segmenter import Segmenter, create_segmenter
+from tumorviewer.networks.segmenter import Segmenter, create_segmenter, fold_batch_norms
 from tumorviewer.study.types import Placement, Volume
 
 _BATCH = 16
@@ -130,6 +130,7 @@ class Finder:
                 tr("Get the model again from where it came from."),
             ) from error
         network.float().eval().requires_grad_(False)
+        fold_batch_norms(network)
         return cls(card, network.to(memory_format=torch.channels_last), card.segmentation)
 
 
@@ -198,10 +199,10 @@ def _hysteresis(
 ) -> tuple[NDArray[np.int32], int]:
     """Numbered parts of what exceeds ``edge`` that exceed ``seed`` somewhere."""
     parts, count = ndimage.label(tumour_DSS > rules.edge, _EVERYWHERE)
-    highest = ndimage.maximum(tumour_DSS, parts, np.arange(count + 1))
+    highest, above = np.zeros(count + 1, np.float32), parts > 0
+    np.maximum.at(highest, parts[above], tumour_DSS[above])
     numbers = np.zeros(count + 1, np.int32)
-    seeded = np.flatnonzero(np.asarray(highest) > rules.seed)
-    seeded = seeded[seeded > 0]
+    seeded = np.flatnonzero(highest > rules.seed)
     numbers[seeded] = np.arange(1, len(seeded) + 1)
     return numbers[parts], len(seeded)
 
