@@ -23,6 +23,7 @@ from trainer.segmentation.config import SegmentationConfig
 from trainer.segmentation.fit import SegmenterTraining
 from trainer.segmentation.folds import fold_of_items
 from trainer.segmentation.judge import Found, Record, as_json, judge_item
+from trainer.segmentation.segmentation_report import write_report
 from trainer.segmentation.slices import load_squares
 from trainer.segmentation.summary import summarise
 from trainer.segmentation.table import Outlined
@@ -33,7 +34,7 @@ from tumorviewer.analysis.candidates import Finder
 from tumorviewer.models import bundle, schema
 from tumorviewer.models.card import Architecture, ModelCard, Preprocessing, Weights
 
-BUNDLE, RECORDS, FIGURES = "bundle", "records.jsonl", "figures.json"
+BUNDLE, RECORDS, FIGURES, REPORT = "bundle", "records.jsonl", "figures.json", "report.html"
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,10 @@ def judge_segmenter(
                 file.write(json.dumps(as_json(judge_item(finder, item))) + "\n")
             progress("judging", number, len(items))
     torch.set_grad_enabled(True)
-    figures = summarise(read_records(path))
+    records = read_records(path)
+    figures = summarise(records)
     write_json(out / FIGURES, figures)
+    write_report(out / REPORT, finder.card.title, figures, records, items, finder)
     return figures
 
 

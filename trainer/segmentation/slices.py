@@ -23,6 +23,7 @@ from trainer.tools.atomic_files import write_json
 from trainer.tools.parallel import map_in_processes
 from trainer.tools.progress import Progress
 from tumorviewer.analysis.preprocess import cut_square, find_bright, find_head_square
+from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 
 TUMOUR, BRAIN, BRAIN_UNKNOWN, TUMOUR_UNKNOWN = 1, 2, 4, 8
@@ -153,19 +154,26 @@ def _labels_of_boxes(
 
 
 def expert_mask(path: Path | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """``(D, H, W)`` what an item's mask file holds, on the grid of the item; empty without one."""
+    """``(D, H, W)`` what an item's mask file holds, on the grid of the item; empty without one.
+
+    Raises
+    ------
+    InputError
+        If a volume's mask has another grid; that of a single image is resized.
+    """
     if path is None:
         return np.zeros(shape, np.bool_)
     inside = np.asarray(volumes.open_only_volume(path)[1].load().array > 0)
     if inside.ndim == 4:
         inside = np.asarray(inside.any(3))
-    if inside.shape != shape:
-        resized = [
-            np.asarray(Image.fromarray(one).resize((shape[2], shape[1]), Image.Resampling.NEAREST))
-            for one in inside
-        ]
-        inside = np.stack(resized)
-    return inside
+    if inside.shape == shape:
+        return inside
+    if len(inside) != 1 or shape[0] != 1:
+        sides = " × ".join(map(str, inside.shape)), " × ".join(map(str, shape))
+        reason = f"The mask is {sides[0]} voxels and its volume {sides[1]}."
+        raise InputError(str(path), reason, "Resample the mask to its volume.")
+    image = Image.fromarray(inside[0]).resize((shape[2], shape[1]), Image.Resampling.NEAREST)
+    return np.asarray(image)[None]
 
 
 def _along(

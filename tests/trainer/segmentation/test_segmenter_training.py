@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.trainer.segmentation.heads import write_images, write_volume
 from trainer.cli.app import main
@@ -23,10 +24,12 @@ from trainer.segmentation.slices import (
     TUMOUR,
     TUMOUR_UNKNOWN,
     cut_squares,
+    expert_mask,
     load_squares,
 )
 from trainer.segmentation.table import read_outlined
 from trainer.tools.progress import Progress
+from tumorviewer.errors import InputError
 from tumorviewer.networks.segmenter import create_segmenter
 
 QUIET = Progress("none")
@@ -82,6 +85,27 @@ def test_what_a_mask_encloses_and_what_a_box_holds_beside_its_ellipse_is_not_kno
     unknown = (square.labels & TUMOUR_UNKNOWN) > 0
     assert 0.5 < ((square.labels & TUMOUR) > 0).sum() / unknown.sum() < 2
     assert not (whole.labels & TUMOUR_UNKNOWN).any()
+
+
+def test_a_mask_of_another_grid_is_refused_and_of_another_size_of_image_resized(
+    tmp_path: Path,
+) -> None:
+    (volume,) = read_outlined(write_volume(tmp_path / "v", 10))
+    (other,) = read_outlined(write_volume(tmp_path / "w", 12))
+    with pytest.raises(InputError, match="12 × 64 × 64 voxels and its volume 10 × 64 × 64"):
+        list(cut_squares(replace(volume, mask=other.mask), 64))
+    image = read_outlined(write_images(tmp_path))[0]
+    assert image.mask is not None
+    half = expert_mask(image.mask, (1, 32, 32))
+    assert half.shape == (1, 32, 32)
+    assert 4 * half.sum() == pytest.approx(expert_mask(image.mask, (1, 64, 64)).sum(), rel=0.2)
+
+
+def test_an_empty_mask_is_no_tumour(tmp_path: Path) -> None:
+    item = read_outlined(write_images(tmp_path))[0]
+    Image.new("L", (64, 64)).save(tmp_path / "empty.png")
+    (square,) = cut_squares(replace(item, mask=tmp_path / "empty.png"), 64)
+    assert not (square.labels & TUMOUR).any()
 
 
 def test_augmentation_moves_image_and_outline_alike(tmp_path: Path) -> None:
@@ -196,6 +220,9 @@ def test_crossval_judges_every_group_once_and_fit_takes_its_figures(
     figures = json.loads(capsys.readouterr().out)
     assert figures["folds"] == [0, 1]
     assert figures["images_with_tumour"]["n"] == 24
+    page = (out / "fold-0" / "report.html").read_text()
+    assert "Least overlap" in page
+    assert "data:image/png" in page
     assert figures["images_without_tumour"]["n"] == 8
     assert figures["images_with_tumour"]["dice"]["value"] > 0.4
     names = [
