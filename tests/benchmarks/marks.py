@@ -89,17 +89,17 @@ def main() -> None:
         for number in range(8):
             QTest.keyClick(image, KEYS[number % 2])
             drag(image, place(image, number), place(image, number) + QPointF(30, 20))
-        book = window.annotations.book
+        book = window.annotations.current
         assert book is not None
-        assert len(book.marks()) == 8
+        assert len(book.all()) == 8
         result: dict[str, object] = {}
         for name, at in {
             "end_of_a_distance_ms": place(image, 0),
             "ellipse_ms": place(image, 1) + QPointF(15, 20),
         }.items():
-            before = book.marks()
+            before = book.all()
             result[name] = timed(dragging(image, at), range(1, STEPS))
-            assert book.marks() != before
+            assert book.all() != before
             QTest.mouseRelease(image, LEFT, NO_KEYS, at.toPoint())
         steps = [each for each in result.values() if isinstance(each, dict)]
         for what in ("p95", "p95_processor"):

@@ -32,6 +32,12 @@ def _own_home(tmp_path, monkeypatch):
     monkeypatch.setenv("TUMORVIEWER_HOME", str(tmp_path / "home"))
 
 
+@pytest.fixture(autouse=True)
+def _no_map_is_checked_by_itself(monkeypatch):
+    """The check of a map would be a request that comes by the clock; its own tests ask for it."""
+    monkeypatch.setattr("tumorviewer.desktop.viewer.map_checks.REST_MS", 24 * 3_600_000)
+
+
 @pytest.fixture
 def settings(qapp):
     from tumorviewer.desktop.services.settings import Settings

@@ -76,7 +76,7 @@ def drag(viewport, *places: QPoint) -> None:
 
 
 def marks(window):
-    return window.annotations.book.marks()
+    return window.annotations.current.all()
 
 
 def test_a_distance_is_measured_listed_and_undone(opened):
@@ -178,7 +178,7 @@ def test_without_a_tool_a_drag_beside_a_mark_scrolls(opened):
     drag(opened.viewer.image, at(opened.viewer.image, 30, 30), at(opened.viewer.image, 55, 30))
     assert opened.viewer.slice() != 4
     assert len(marks(opened)) == 1
-    assert opened.annotations.book.selected is None
+    assert opened.annotations.current.selected is None
 
 
 def test_escape_ends_what_is_drawn_and_nothing_else(opened, client):
@@ -215,9 +215,9 @@ def test_marks_are_seen_on_their_plane_only_and_jumped_to(opened):
     rows = opened.annotations.panel.list
     QTest.mouseClick(rows.viewport(), LEFT, NO_KEY, rows.visualItemRect(rows.item(0)).center())
     assert opened.viewer.slice() == 4
-    assert opened.annotations.book.selected == marks(opened)[0].id
+    assert opened.annotations.current.selected == marks(opened)[0].id
     QTest.keyClick(opened, Qt.Key.Key_N)
-    assert opened.annotations.book.selected == marks(opened)[1].id
+    assert opened.annotations.current.selected == marks(opened)[1].id
     QTest.keyClick(opened, Qt.Key.Key_Delete)
     assert [mark.type for mark in marks(opened)] == ["distance"]
 
@@ -277,7 +277,7 @@ def test_a_drag_changes_the_line_of_its_mark_only(opened, monkeypatch):
     draw(opened, Qt.Key.Key_D, (10, 10), (10, 50))
     panel, image = opened.annotations.panel, opened.viewer.image
     filled = []
-    monkeypatch.setattr(panel, "show_book", lambda *_: filled.append(1))
+    monkeypatch.setattr(panel, "show_annotations", lambda *_: filled.append(1))
     QTest.mousePress(image, LEFT, NO_KEY, at(image, 10, 50))
     before = panel.list.item(1).text()
     filled.clear()
@@ -354,17 +354,17 @@ def test_a_point_is_seen_in_every_plane_and_a_line_across_the_slices_too(qtbot, 
     QTest.keyClick(image, Qt.Key.Key_4)
     opened.annotations.jump(point.id)
     panes = [one for one in opened.viewer.panes.viewports() if one.isVisible()]
-    seen = [one for one in panes if point in canvas.list_shown(one, opened.annotations.book)]
+    seen = [one for one in panes if point in canvas.list_shown(one, opened.annotations.current)]
     assert {one.state.plane for one in seen} == {Plane.OWN, Plane.SECOND, Plane.THIRD}
     coronal = next(one for one in panes if one.state.plane is Plane.SECOND)
     coronal.setFocus()
     line = draw(opened, Qt.Key.Key_D, (2, 10), (6, 10), viewport=coronal)
     assert line.values["length"] == pytest.approx(12, abs=0.6)
     QTest.keyClick(image, Qt.Key.Key_3)
-    assert list(canvas.list_shown(image, opened.annotations.book)) == [point]
+    assert list(canvas.list_shown(image, opened.annotations.current)) == [point]
     opened.annotations.jump(line.id)  # to a layout that has its plane
     assert coronal.isVisible()
-    assert line in canvas.list_shown(coronal, opened.annotations.book)
+    assert line in canvas.list_shown(coronal, opened.annotations.current)
 
 
 def test_a_picture_is_measured_in_pixels_and_warned_of(qtbot, window, client, on_disk):
@@ -399,7 +399,7 @@ def test_a_mark_of_another_series_is_seen_but_not_changed_and_jumped_to(qtbot, t
     mark = draw(window, Qt.Key.Key_Q, (10, 10), (20, 30))
     QTest.keyClick(window, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: is_shown(window, "1.2.4"))
-    assert list(canvas.list_shown(image, window.annotations.book)) == [mark]
+    assert list(canvas.list_shown(image, window.annotations.current)) == [mark]
     drag(image, at(image, 10, 20), at(image, 30, 20))
     assert marks(window) == [mark]
     window.viewer.set_slice(1)
@@ -409,7 +409,7 @@ def test_a_mark_of_another_series_is_seen_but_not_changed_and_jumped_to(qtbot, t
 
 
 def test_marks_on_series_that_are_gone_are_listed_and_say_so(opened):
-    book = opened.annotations.book
+    book = opened.annotations.current
     gone = Annotation("7", "distance", "9.9#", ((0, 0, 0), (3, 4, 0)), values={"length": 5.0})
     book.load([gone])
     assert "Its series is not open." in opened.annotations.panel.list.item(0).text()
@@ -441,7 +441,7 @@ def test_marks_come_back_from_the_records_without_the_window_having_closed(
     assert [one.details["what"] for one in noted] == ["view as picture", "marks as text"]
     window.reading.close_all()
     window.open([study_folder])
-    qtbot.waitUntil(lambda: window.annotations.book is not None and marks(window) == left)
+    qtbot.waitUntil(lambda: window.annotations.current is not None and marks(window) == left)
     assert window.annotations.panel.list.count() == 2
     assert kept in marks(window)
 
@@ -457,11 +457,11 @@ def test_what_cannot_be_kept_is_said_and_tried_again(
     mark = draw(window, Qt.Key.Key_D, (2, 2), (2, 12))
     qtbot.waitUntil(lambda: "The disk is full." in window.annotations.panel.trouble.text())
     monkeypatch.undo()
-    keeper = window.annotations.book.findChild(AnnotationWriter)
+    keeper = window.annotations.current.findChild(AnnotationWriter)
     keeper._retry.setInterval(0)
     keeper._retry.start()
     qtbot.waitUntil(lambda: not window.annotations.panel.trouble.isVisible())
-    assert store.of(room.register.entries()[0].id) == [mark]
+    assert store.on_study(room.register.entries()[0].id) == [mark]
 
 
 @pytest.fixture

@@ -43,9 +43,9 @@ def read(qtbot, window, room, client, study):
     qtbot.waitUntil(lambda: window.assessment.has_answer)
     pump(qtbot, room)
     window.viewer.set_slice(1)
-    key = window.annotations.book.key_of(window.viewer.state.volume)
+    key = window.annotations.current.key_of(window.viewer.state.volume)
     mark = Annotation("m", AnnotationKind.POINT, key, ((0.0, 0.0, 5.0),))
-    window.annotations.book.add(mark, "point")
+    window.annotations.current.add(mark, "point")
     QTest.keyClicks(window.assessment.verdict.form.comment, "Dural tail")
     return folder
 
@@ -71,7 +71,7 @@ def stays(window) -> bool:
     """Whether slice, mark and verdict are as they were."""
     return (
         window.viewer.slice() == 1
-        and [mark.id for mark in window.annotations.book.marks()] == ["m"]
+        and [mark.id for mark in window.annotations.current.all()] == ["m"]
         and window.assessment.verdict.form.comment.toPlainText() == "Dural tail"
     )
 
@@ -134,7 +134,7 @@ def test_the_shown_series_goes_and_its_verdict_can_be_given(qtbot, window, room,
     QTest.mouseClick(panel.form.save, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(panel.said.isVisible)
     assert "Dural tail" in visible_text(panel)
-    assert [mark.id for mark in window.annotations.book.marks()] == ["m"]
+    assert [mark.id for mark in window.annotations.current.all()] == ["m"]
     shutil.rmtree(read / "more5")
     assert open_again(qtbot, window, read) == "Opened again: 1 series gone."
     assert rows(room)[0][0] == "Disagrees · files gone"
@@ -180,7 +180,7 @@ def test_files_that_are_new_others_and_gone(qtbot, window, room, tmp_path, clien
 def test_marks_on_a_file_are_not_on_another_content(qtbot, window, room, tmp_path, client):
     folder = nifti(tmp_path, "x_t1")
     open_and_wait(qtbot, window, folder / "x_t1.nii.gz")
-    book = window.annotations.book
+    book = window.annotations.current
     book.add(
         Annotation(
             "m", AnnotationKind.POINT, book.key_of(window.viewer.state.volume), ((0, 0, 0),)
@@ -191,10 +191,10 @@ def test_marks_on_a_file_are_not_on_another_content(qtbot, window, room, tmp_pat
     (folder / "x_t1.nii.gz").rename(tmp_path / "before.nii.gz")
     nifti(folder, "x_t1", spacing=3.0)
     assert open_again(qtbot, window, folder / "x_t1.nii.gz") == "Opened again: 1 series changed."
-    assert window.annotations.book.marks() == []
+    assert window.annotations.current.all() == []
     (tmp_path / "before.nii.gz").replace(folder / "x_t1.nii.gz")
     open_again(qtbot, window, folder / "x_t1.nii.gz")
-    assert [mark.id for mark in window.annotations.book.marks()] == ["m"]
+    assert [mark.id for mark in window.annotations.current.all()] == ["m"]
 
 
 def test_an_archive_opened_twice_is_the_same(tmp_path):

@@ -268,7 +268,7 @@ def test_the_cursor_is_marked_where_the_plane_is_the_same(qtbot) -> None:
     first.point_at(QPointF(10, 11))
     assert second.cursor == QPointF(8, 11)
     assert across.cursor is None
-    second.mark(None)
+    second.show_cursor(None)
     first.set_slice(3)
     second.set_slice(9)
 

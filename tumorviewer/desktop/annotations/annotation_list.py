@@ -1,4 +1,4 @@
-"""The list of marks: what was measured, and the way to each."""
+"""The list of annotations: what was measured, and the way to each."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _ID = Qt.ItemDataRole.UserRole
 
 
 class AnnotationPanel(QFrame):
-    """Marks of the shown study, in the order in which they were made."""
+    """Annotations of the shown study, in the order in which they were made."""
 
     jump_wanted = Signal(str)
-    """The id of a mark."""
+    """The id of an annotation."""
     edit_wanted = Signal(str)
 
     def __init__(self) -> None:
@@ -45,29 +45,35 @@ class AnnotationPanel(QFrame):
         for part in (make_heading(tr("Marks")), self._hint, self.list, self.warning, self.trouble):
             layout.addWidget(part)
         self.show_trouble("")
-        self.show_book(None, ())
+        self.show_annotations(None, ())
 
     def show_trouble(self, text: str) -> None:
-        """Say why marks are not kept; nothing if they are."""
+        """Say why annotations are not kept; nothing if they are."""
         self.trouble.setText(text)
         self.trouble.setVisible(bool(text))
 
-    def show_book(self, book: StudyAnnotations | None, volumes: Collection[str]) -> None:
-        """List the marks of a study whose volumes have these keys."""
-        self.setVisible(book is not None)
-        marks = [] if book is None else book.marks()
-        self.list.show_marks(marks, volumes, None if book is None else book.selected)
-        self._hint.setVisible(not marks)
-        self.list.setVisible(bool(marks))
-        self._warn_of(None if book is None else book.get(book.selected))
+    def show_annotations(
+        self, annotations: StudyAnnotations | None, volumes: Collection[str]
+    ) -> None:
+        """List the annotations of a study whose volumes have these keys."""
+        self.setVisible(annotations is not None)
+        listed = [] if annotations is None else annotations.all()
+        self.list.show_annotations(
+            listed, volumes, None if annotations is None else annotations.selected
+        )
+        self._hint.setVisible(not listed)
+        self.list.setVisible(bool(listed))
+        self._warn_of(None if annotations is None else annotations.get(annotations.selected))
 
-    def show_moved(self, mark: Annotation) -> None:
-        """Say anew what one of the marks is, which are as many as before."""
-        self.list.show_moved(mark)
-        self._warn_of(mark)
+    def show_moved(self, annotation: Annotation) -> None:
+        """Say anew what one of the annotations is, which are as many as before."""
+        self.list.show_moved(annotation)
+        self._warn_of(annotation)
 
-    def _warn_of(self, mark: Annotation | None) -> None:
-        self.warning.setText("\n".join(descriptions.list_warnings(mark) if mark else ()))
+    def _warn_of(self, annotation: Annotation | None) -> None:
+        self.warning.setText(
+            "\n".join(descriptions.list_warnings(annotation) if annotation else ())
+        )
         self.warning.setVisible(bool(self.warning.text()))
 
     def _turned_to(self, item: QListWidgetItem | None) -> None:
@@ -94,39 +100,42 @@ class AnnotationList(QListWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(100, min(60, self.sizeHint().height()))
 
-    def show_marks(
-        self, marks: list[Annotation], volumes: Collection[str], selected: str | None
+    def show_annotations(
+        self, listed: list[Annotation], volumes: Collection[str], selected: str | None
     ) -> None:
         """Fill the list anew where it has changed."""
         with QSignalBlocker(self):
-            while self.count() > len(marks):
+            while self.count() > len(listed):
                 self.takeItem(self.count() - 1)
-            for at, mark in enumerate(marks):
+            for at, annotation in enumerate(listed):
                 item = self.item(at) or QListWidgetItem(self)
-                text = _text(mark, mark.volume in volumes)
-                if item.text() != text or item.data(_ID) != mark.id:
+                text = _text(annotation, annotation.volume in volumes)
+                if item.text() != text or item.data(_ID) != annotation.id:
                     item.setText(text)
-                    item.setData(_ID, mark.id)
+                    item.setData(_ID, annotation.id)
                     item.setToolTip("")
-            ids = [mark.id for mark in marks]
+            ids = [annotation.id for annotation in listed]
             self.setCurrentRow(ids.index(selected) if selected in ids else -1)
         self.updateGeometry()
 
-    def show_moved(self, mark: Annotation) -> None:
-        """Fill the line of one mark, which is of an open series, anew."""
+    def show_moved(self, annotation: Annotation) -> None:
+        """Fill the line of one annotation, which is of an open series, anew."""
         item = next(
-            (one for one in map(self.item, range(self.count())) if one.data(_ID) == mark.id), None
+            (one for one in map(self.item, range(self.count())) if one.data(_ID) == annotation.id),
+            None,
         )
         if item is not None:
-            item.setText(_text(mark, is_here=True))
+            item.setText(_text(annotation, is_here=True))
 
 
-def _text(mark: Annotation, is_here: bool) -> str:
+def _text(annotation: Annotation, is_here: bool) -> str:
     name = (
-        f"{descriptions.name_annotation(mark)}: {mark.text}"
-        if mark.text
-        else descriptions.name_annotation(mark)
+        f"{descriptions.name_annotation(annotation)}: {annotation.text}"
+        if annotation.text
+        else descriptions.name_annotation(annotation)
     )
-    figures = [figure.replace(" ", _NO_BREAK) for figure in descriptions.format_measurements(mark)]
+    figures = [
+        figure.replace(" ", _NO_BREAK) for figure in descriptions.format_measurements(annotation)
+    ]
     gone = () if is_here else (tr("Its series is not open."),)
     return "\n".join(filter(None, (name, ", ".join(figures), *gone)))

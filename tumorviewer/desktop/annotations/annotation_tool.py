@@ -1,4 +1,4 @@
-"""Mouse and keys that draw marks on viewports and change them."""
+"""Mouse and keys that draw annotations on viewports and change them."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 @dataclass
 class _Drawing:
-    """A mark that is not finished."""
+    """An annotation that is not finished."""
 
     viewport: Viewport
     index: int
-    mark: Annotation
+    annotation: Annotation
     clicks: list[Points] = field(default_factory=list)
     pressed: QPointF | None = None
 
 
 @dataclass
 class _Drag:
-    """A mark, or one of its points, that is being moved."""
+    """An annotation, or one of its points, that is being moved."""
 
     viewport: Viewport
     hit: canvas.Hit
@@ -56,13 +56,15 @@ class _Drag:
     points: Points
     """As they were, on the shown plane."""
 
-    def mark(self, at: QPointF) -> Annotation:
-        """The mark once the pointer is there."""
+    def annotation(self, at: QPointF) -> Annotation:
+        """The annotation once the pointer is there."""
         to = find_point(self.viewport, at)
         if np.array_equal(to, self.start):
-            return self.hit.mark
+            return self.hit.annotation
         hit = self.hit
-        return move_annotation(self.viewport, hit.mark, hit.handle, self.points, to - self.start)
+        return move_annotation(
+            self.viewport, hit.annotation, hit.handle, self.points, to - self.start
+        )
 
 
 class AnnotationTool(QObject):
@@ -71,20 +73,22 @@ class AnnotationTool(QObject):
     Parameters
     ----------
     book_of
-        The marks that those of a viewport belong to; None where nothing can be marked.
+        The annotations that those of a viewport belong to; None where nothing can be marked.
     """
 
     kind_changed = Signal(AnnotationKind)
     """A :class:`AnnotationKind` that is drawn next, or None."""
     text_wanted = Signal(Annotation, Viewport)
-    """A text mark to be added once it has words, and the viewport."""
+    """A text annotation to be added once it has words, and the viewport."""
 
     def __init__(
-        self, book_of: Callable[[Viewport], StudyAnnotations | None], parent: QObject | None = None
+        self,
+        annotations_of: Callable[[Viewport], StudyAnnotations | None],
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.kind: AnnotationKind | None = None
-        self._book_of = book_of
+        self._find_annotations = annotations_of
         self._drawing: _Drawing | None = None
         self._drag: _Drag | None = None
         self._nudge: Nudge | None = None
@@ -92,7 +96,7 @@ class AnnotationTool(QObject):
         """Where the arrow keys have moved to, in image coordinates."""
 
     def choose(self, kind: AnnotationKind | None) -> None:
-        """Draw one mark of a kind; None ends what is being drawn."""
+        """Draw one annotation of a kind; None ends what is being drawn."""
         self._cancel()
         self.let_go()
         self._pen = None
@@ -101,13 +105,15 @@ class AnnotationTool(QObject):
             self.kind_changed.emit(kind)
 
     def take_hold(self, viewport: Viewport) -> None:
-        """Let the arrow keys move the selected mark; asked for again, no longer."""
-        book, held = self._book_of(viewport), self._nudge
+        """Let the arrow keys move the selected annotation; asked for again, no longer."""
+        annotations, held = self._find_annotations(viewport), self._nudge
         self.choose(None)
-        if held is None and book is not None and book.selected is not None:
-            nudge = Nudge(viewport, book, book.selected)
-            mark = nudge.mark
-            if mark is not None and mark.volume == book.key_of(viewport.state.volume):
+        if held is None and annotations is not None and annotations.selected is not None:
+            nudge = Nudge(viewport, annotations, annotations.selected)
+            annotation = nudge.annotation
+            if annotation is not None and annotation.volume == annotations.key_of(
+                viewport.state.volume
+            ):
                 self._nudge = nudge
                 viewport.update()
 
@@ -119,12 +125,14 @@ class AnnotationTool(QObject):
             nudge.viewport.update()
 
     def draw(self, painter: QPainter, viewport: Viewport) -> None:
-        """The marks of a viewport, with the one that is being drawn."""
-        book = self._book_of(viewport)
-        if book is None:
+        """The annotations of a viewport, with the one that is being drawn."""
+        annotations = self._find_annotations(viewport)
+        if annotations is None:
             return
         drawing = self._drawing if self._drawing and self._drawing.viewport is viewport else None
-        painting.draw_annotation(painter, viewport, book, drawing.mark if drawing else None)
+        painting.draw_annotation(
+            painter, viewport, annotations, drawing.annotation if drawing else None
+        )
         if self.kind is not None and viewport.hasFocus():
             text = f"{tr(descriptions.TITLES[self.kind])}: {tr(descriptions.HOW[self.kind])}"
             painting.draw_prompt(painter, viewport, text)
@@ -146,80 +154,80 @@ class AnnotationTool(QObject):
     # Mouse
 
     def _mouse(self, viewport: Viewport, event: QMouseEvent) -> bool:
-        book = self._book_of(viewport)
-        if book is None or viewport.state.stack is None or viewport.state.absence():
+        annotations = self._find_annotations(viewport)
+        if annotations is None or viewport.state.stack is None or viewport.state.absence():
             return False
         match event.type():
             case QEvent.Type.MouseMove:
-                return self._move(viewport, book, event.position())
+                return self._move(viewport, annotations, event.position())
             case _ if event.button() is not Qt.MouseButton.LeftButton or event.modifiers():
                 return False
             case QEvent.Type.MouseButtonPress:
-                return self._press(viewport, book, event.position())
+                return self._press(viewport, annotations, event.position())
             case QEvent.Type.MouseButtonRelease:
-                return self._release(book, event.position())
+                return self._release(annotations, event.position())
             case QEvent.Type.MouseButtonDblClick:
                 return (
                     self.kind is not None
-                    or canvas.find_hit(viewport, book, event.position()) is not None
+                    or canvas.find_hit(viewport, annotations, event.position()) is not None
                 )
         return False
 
-    def _press(self, viewport: Viewport, book: StudyAnnotations, at: QPointF) -> bool:
+    def _press(self, viewport: Viewport, annotations: StudyAnnotations, at: QPointF) -> bool:
         if self.kind is not None:
-            self._put(viewport, book, at)
+            self._put(viewport, annotations, at)
             return True
-        hit = canvas.find_hit(viewport, book, at)
-        book.select(None if hit is None else hit.mark.id)
+        hit = canvas.find_hit(viewport, annotations, at)
+        annotations.select(None if hit is None else hit.annotation.id)
         if hit is None:
             return False
         self._drag = _Drag(
-            viewport, hit, find_point(viewport, at), flatten_points(viewport, hit.mark)
+            viewport, hit, find_point(viewport, at), flatten_points(viewport, hit.annotation)
         )
         return True
 
-    def _put(self, viewport: Viewport, book: StudyAnnotations, at: QPointF) -> None:
-        """The next point of the mark that is being drawn."""
+    def _put(self, viewport: Viewport, annotations: StudyAnnotations, at: QPointF) -> None:
+        """The next point of the annotation that is being drawn."""
         drawing = self._current(viewport)
         if drawing is None:
-            drawing = self._drawing = self._begin(viewport, book)
+            drawing = self._drawing = self._begin(viewport, annotations)
         drawing.pressed = at
         drawing.clicks.append(find_point(viewport, at))
         self._show(drawing, drawing.clicks)
-        self._finish_if_whole(book)
+        self._finish_if_whole(annotations)
 
-    def _move(self, viewport: Viewport, book: StudyAnnotations, at: QPointF) -> bool:
+    def _move(self, viewport: Viewport, annotations: StudyAnnotations, at: QPointF) -> bool:
         if self._drag is not None:
-            book.preview(self._drag.mark(at))
+            annotations.preview(self._drag.annotation(at))
             return True
         drawing = self._current(viewport)
         if drawing is None:
             return False
         here = find_point(viewport, at)
-        if drawing.mark.type == AnnotationKind.FREEHAND:
+        if drawing.annotation.type == AnnotationKind.FREEHAND:
             self._stroke(drawing, at, here)
         else:
             self._show(drawing, [*drawing.clicks, here])
         return False
 
-    def _release(self, book: StudyAnnotations, at: QPointF) -> bool:
+    def _release(self, annotations: StudyAnnotations, at: QPointF) -> bool:
         drag, self._drag = self._drag, None
         if drag is not None:
-            book.change(
-                drag.mark(at),
-                tr("move {mark}", mark=small(descriptions.name_annotation(drag.hit.mark))),
+            annotations.change(
+                drag.annotation(at),
+                tr("move {mark}", mark=small(descriptions.name_annotation(drag.hit.annotation))),
             )
-            book.preview(None)
+            annotations.preview(None)
             return True
         drawing = self._drawing
         if drawing is None or drawing.pressed is None:
             return self.kind is not None
         way, drawing.pressed = at - drawing.pressed, None
-        if drawing.mark.type == AnnotationKind.FREEHAND:
-            self._finish(book) if len(drawing.clicks) > 2 else self._cancel()
+        if drawing.annotation.type == AnnotationKind.FREEHAND:
+            self._finish(annotations) if len(drawing.clicks) > 2 else self._cancel()
         elif max(abs(way.x()), abs(way.y())) >= _CLICK:
             drawing.clicks.append(find_point(drawing.viewport, at))
-            self._finish_if_whole(book)
+            self._finish_if_whole(annotations)
         return True
 
     def _stroke(self, drawing: _Drawing, at: QPointF, here: Points) -> None:
@@ -232,7 +240,7 @@ class AnnotationTool(QObject):
     # Keys
 
     def _key(self, viewport: Viewport, event: QKeyEvent) -> bool:
-        """While a mark is drawn its keys come before those of the window."""
+        """While an annotation is drawn its keys come before those of the window."""
         act = self._key_act(viewport, event)
         if event.type() is QEvent.Type.KeyRelease:
             if self._nudge is not None and not event.isAutoRepeat():
@@ -248,23 +256,23 @@ class AnnotationTool(QObject):
 
     def _key_act(self, viewport: Viewport, event: QKeyEvent) -> Callable[[], object] | None:
         """Escape ends it, arrows move a pen (with Shift in larger steps), Enter puts a point."""
-        book, key = self._book_of(viewport), Qt.Key(event.key())
+        annotations, key = self._find_annotations(viewport), Qt.Key(event.key())
         is_busy = self.kind is not None or self._drag is not None or self._nudge is not None
         if key == Qt.Key.Key_Escape and is_busy:
             return lambda: self.choose(None)
         if self._nudge is not None and self._nudge.viewport is viewport:
             return self._nudge_act(self._nudge, event)
-        if self.kind is None or book is None or viewport.state.stack is None:
+        if self.kind is None or annotations is None or viewport.state.stack is None:
             return None
         if key in ARROWS:
-            return lambda: self._move_pen(viewport, book, ARROWS[key] * _reach(event))
+            return lambda: self._move_pen(viewport, annotations, ARROWS[key] * _reach(event))
         if key in (*_ENTER, Qt.Key.Key_Space):
-            return lambda: self._put_pen(viewport, book)
+            return lambda: self._put_pen(viewport, annotations)
         return None
 
     def _nudge_act(self, nudge: Nudge, event: QKeyEvent) -> Callable[[], object] | None:
         key = Qt.Key(event.key())
-        if nudge.mark is None:
+        if nudge.annotation is None:
             self.let_go()
         elif key in ARROWS:
             return lambda: nudge.move(ARROWS[key] * _reach(event))
@@ -272,15 +280,15 @@ class AnnotationTool(QObject):
             return nudge.turn
         return None
 
-    def _move_pen(self, viewport: Viewport, book: StudyAnnotations, pixels: QPointF) -> None:
+    def _move_pen(self, viewport: Viewport, annotations: StudyAnnotations, pixels: QPointF) -> None:
         pen = self._pen if self._pen is not None else viewport.state.centre
         at = pen + viewport.step_of(pixels * viewport.scale())
         self._pen = viewport.state.from_patient(find_point(viewport, viewport.transform().map(at)))
         viewport.state.point_at(self._pen)
-        self._move(viewport, book, viewport.transform().map(self._pen))
+        self._move(viewport, annotations, viewport.transform().map(self._pen))
         viewport.update()
 
-    def _put_pen(self, viewport: Viewport, book: StudyAnnotations) -> None:
+    def _put_pen(self, viewport: Viewport, annotations: StudyAnnotations) -> None:
         pen = self._pen if self._pen is not None else viewport.state.centre
         at = viewport.transform().map(pen)
         clicks = self._drawing.clicks if self._drawing else []
@@ -289,16 +297,16 @@ class AnnotationTool(QObject):
             self.kind is AnnotationKind.FREEHAND and clicks and np.allclose(here, clicks[-1])
         )
         if is_closed and len(clicks) > 2:
-            self._finish(book)
+            self._finish(annotations)
         elif not is_closed:
-            self._put(viewport, book, at)
+            self._put(viewport, annotations, at)
         if self._drawing is not None:
             self._drawing.pressed = None
 
-    # A mark from its beginning to its end
+    # An annotation from its beginning to its end
 
-    def _begin(self, viewport: Viewport, book: StudyAnnotations) -> _Drawing:
-        volume, key = viewport.state.volume, book.key_of(viewport.state.volume)
+    def _begin(self, viewport: Viewport, annotations: StudyAnnotations) -> _Drawing:
+        volume, key = viewport.state.volume, annotations.key_of(viewport.state.volume)
         assert volume is not None
         assert key is not None
         assert self.kind is not None
@@ -308,8 +316,8 @@ class AnnotationTool(QObject):
             "intensity_unit": volume.units,
             "frame_of_reference": volume.frame_of_reference,
         }
-        mark = Annotation(str(uuid.uuid4()), str(self.kind), key, (), values=values)
-        return _Drawing(viewport, viewport.state.index, mark)
+        annotation = Annotation(str(uuid.uuid4()), str(self.kind), key, (), values=values)
+        return _Drawing(viewport, viewport.state.index, annotation)
 
     def _current(self, viewport: Viewport) -> _Drawing | None:
         """What is being drawn in a viewport; one on another plane is given up."""
@@ -324,44 +332,47 @@ class AnnotationTool(QObject):
 
     def _show(self, drawing: _Drawing, clicks: list[Points]) -> None:
         kind, most = (
-            AnnotationKind(drawing.mark.type),
-            shapes.CLICKS[AnnotationKind(drawing.mark.type)],
+            AnnotationKind(drawing.annotation.type),
+            shapes.CLICKS[AnnotationKind(drawing.annotation.type)],
         )
         points = shapes.build_points(
             kind, clicks[: most or None], canvas.find_axes(drawing.viewport.state)
         )
-        drawing.mark = measure_on_viewport(
-            replace(drawing.mark, points_mm=as_tuples(points)), drawing.viewport
+        drawing.annotation = measure_on_viewport(
+            replace(drawing.annotation, points_mm=as_tuples(points)), drawing.viewport
         )
         drawing.viewport.update()
 
-    def _finish_if_whole(self, book: StudyAnnotations) -> None:
+    def _finish_if_whole(self, annotations: StudyAnnotations) -> None:
         assert self._drawing is not None
-        if len(self._drawing.clicks) == shapes.CLICKS[AnnotationKind(self._drawing.mark.type)]:
-            self._finish(book)
+        if (
+            len(self._drawing.clicks)
+            == shapes.CLICKS[AnnotationKind(self._drawing.annotation.type)]
+        ):
+            self._finish(annotations)
 
-    def _finish(self, book: StudyAnnotations) -> None:
+    def _finish(self, annotations: StudyAnnotations) -> None:
         drawing = self._drawing
         assert drawing is not None
         self._show(drawing, drawing.clicks)
         self._drawing = None
         self.choose(None)
-        if drawing.mark.type == AnnotationKind.TEXT:
-            self.text_wanted.emit(drawing.mark, drawing.viewport)
+        if drawing.annotation.type == AnnotationKind.TEXT:
+            self.text_wanted.emit(drawing.annotation, drawing.viewport)
         else:
-            book.add(
-                drawing.mark,
-                tr("draw {mark}", mark=small(descriptions.name_annotation(drawing.mark))),
+            annotations.add(
+                drawing.annotation,
+                tr("draw {mark}", mark=small(descriptions.name_annotation(drawing.annotation))),
             )
 
     def _cancel(self) -> None:
         for each in (self._drawing, self._drag):
             if each is not None:
-                book = self._book_of(each.viewport)
+                annotations = self._find_annotations(each.viewport)
                 self._drawing = self._drag = None
                 each.viewport.update()
-                if book is not None:
-                    book.preview(None)
+                if annotations is not None:
+                    annotations.preview(None)
 
 
 def _reach(event: QKeyEvent) -> int:

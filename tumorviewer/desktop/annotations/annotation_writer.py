@@ -1,4 +1,4 @@
-"""Keeps the marks of a study in the records, change by change."""
+"""Keeps the annotations of a study in the records, change by change."""
 
 from __future__ import annotations
 
@@ -29,33 +29,35 @@ class AnnotationWriter(QObject):
     """
 
     troubled = Signal(str)
-    """Why marks are not kept; empty once they are."""
+    """Why annotations are not kept; empty once they are."""
 
-    def __init__(self, book: StudyAnnotations, executor: RecordsExecutor, study: int) -> None:
-        super().__init__(book)
+    def __init__(
+        self, annotations: StudyAnnotations, executor: RecordsExecutor, study: int
+    ) -> None:
+        super().__init__(annotations)
         self._executor, self._study = executor, study
         self._wanted: dict[str, Annotation | None] = {}
         self._retry = QTimer(self)
         self._retry.setSingleShot(True)
         self._retry.setInterval(_RETRY_MS)
         self._retry.timeout.connect(self._write_again)
-        executor.ask(lambda records: records.annotations.on_study(study), book.load)
-        for mark in book.marks():
-            self._write(mark.id, mark)
-        book.saved.connect(lambda mark: self._write(mark.id, mark))
-        book.removed.connect(lambda identifier: self._write(identifier, None))
+        executor.ask(lambda records: records.annotations.on_study(study), annotations.load)
+        for annotation in annotations.all():
+            self._write(annotation.id, annotation)
+        annotations.saved.connect(lambda annotation: self._write(annotation.id, annotation))
+        annotations.removed.connect(lambda identifier: self._write(identifier, None))
 
-    def _write(self, identifier: str, mark: Annotation | None) -> None:
-        self._wanted[identifier] = mark
-        work = partial(_keep, self._study, identifier, mark)
-        self._executor.ask(work, lambda _: self._kept(identifier, mark), self._failed)
+    def _write(self, identifier: str, annotation: Annotation | None) -> None:
+        self._wanted[identifier] = annotation
+        work = partial(_keep, self._study, identifier, annotation)
+        self._executor.ask(work, lambda _: self._kept(identifier, annotation), self._failed)
 
     def _write_again(self) -> None:
-        for identifier, mark in list(self._wanted.items()):
-            self._write(identifier, mark)
+        for identifier, annotation in list(self._wanted.items()):
+            self._write(identifier, annotation)
 
-    def _kept(self, identifier: str, mark: Annotation | None) -> None:
-        if self._wanted.get(identifier) is mark:
+    def _kept(self, identifier: str, annotation: Annotation | None) -> None:
+        if self._wanted.get(identifier) is annotation:
             self._wanted.pop(identifier, None)
         if not self._wanted:
             self.troubled.emit("")
@@ -65,8 +67,8 @@ class AnnotationWriter(QObject):
         self._retry.start()
 
 
-def _keep(study: int, identifier: str, mark: Annotation | None, records: Records) -> None:
-    if mark is None:
+def _keep(study: int, identifier: str, annotation: Annotation | None, records: Records) -> None:
+    if annotation is None:
         records.annotations.remove(study, identifier)
     else:
-        records.annotations.save(study, mark)
+        records.annotations.save(study, annotation)

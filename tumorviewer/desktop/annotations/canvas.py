@@ -1,4 +1,4 @@
-"""Marks of the shown plane on the screen: where they are, and what is near the pointer."""
+"""Annotations of the shown plane on the screen: where they are, and what is near the pointer."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _REACH = 7.0
 
 @dataclass(frozen=True)
 class Hit:
-    """A mark under the pointer."""
+    """An annotation under the pointer."""
 
-    mark: Annotation
+    annotation: Annotation
     handle: int | None
-    """One of its points; None for the mark as a whole."""
+    """One of its points; None for the annotation as a whole."""
 
 
 def find_axes(state: ViewState) -> Axes:
@@ -36,48 +36,52 @@ def find_axes(state: ViewState) -> Axes:
     return Axes(right / np.linalg.norm(right), down / np.linalg.norm(down))
 
 
-def get_points(mark: Annotation) -> Points:
+def get_points(annotation: Annotation) -> Points:
     """``(N, 3)`` LPS+ mm."""
-    return np.array(mark.points_mm, float).reshape(-1, 3)
+    return np.array(annotation.points_mm, float).reshape(-1, 3)
 
 
-def list_shown(viewport: Viewport, book: StudyAnnotations) -> Iterator[Annotation]:
-    """The marks that lie in the plane of a viewport."""
-    return _in_plane(viewport, book, book.marks())
+def list_shown(viewport: Viewport, annotations: StudyAnnotations) -> Iterator[Annotation]:
+    """The annotations that lie in the plane of a viewport."""
+    return _in_plane(viewport, annotations, annotations.all())
 
 
-def shows_annotation(viewport: Viewport, book: StudyAnnotations, *marks: Annotation) -> bool:
-    """Whether any of these marks lies in the plane of a viewport."""
-    return any(True for _ in _in_plane(viewport, book, marks))
+def shows_annotation(
+    viewport: Viewport, annotations: StudyAnnotations, *listed: Annotation
+) -> bool:
+    """Whether any of these annotations lies in the plane of a viewport."""
+    return any(True for _ in _in_plane(viewport, annotations, listed))
 
 
 def _in_plane(
-    viewport: Viewport, book: StudyAnnotations, marks: Iterable[Annotation]
+    viewport: Viewport, annotations: StudyAnnotations, listed: Iterable[Annotation]
 ) -> Iterator[Annotation]:
-    state, key = viewport.state, book.key_of(viewport.state.volume)
+    state, key = viewport.state, annotations.key_of(viewport.state.volume)
     if state.stack is None or viewport.message or state.absence():
         return
-    for mark in marks:
-        same = mark.volume == key or _shares_frame(mark, state)
-        if same and _lies_in(state, get_points(mark)):
-            yield mark
+    for annotation in listed:
+        same = annotation.volume == key or _shares_frame(annotation, state)
+        if same and _lies_in(state, get_points(annotation)):
+            yield annotation
 
 
-def find_hit(viewport: Viewport, book: StudyAnnotations, at: QPointF) -> Hit | None:
-    """The mark at a point of a viewport; of several the selected one, else the last made."""
-    key = book.key_of(viewport.state.volume)
-    marks = [mark for mark in list_shown(viewport, book) if mark.volume == key]
-    for mark in sorted(marks, key=lambda one: one.id == book.selected)[::-1]:
-        points = map_to_screen(viewport, get_points(mark))
+def find_hit(viewport: Viewport, annotations: StudyAnnotations, at: QPointF) -> Hit | None:
+    """The annotation at a point of a viewport; of several the selected one, else the last made."""
+    key = annotations.key_of(viewport.state.volume)
+    listed = [
+        annotation for annotation in list_shown(viewport, annotations) if annotation.volume == key
+    ]
+    for annotation in sorted(listed, key=lambda one: one.id == annotations.selected)[::-1]:
+        points = map_to_screen(viewport, get_points(annotation))
         near = [
             h
-            for h in find_handles(AnnotationKind(mark.type), get_points(mark))
+            for h in find_handles(AnnotationKind(annotation.type), get_points(annotation))
             if _far(points[h], at) < _REACH
         ]
         if near:
-            return Hit(mark, min(near, key=lambda h: _far(points[h], at)))
-        if any(_off(line, at) < _REACH for line in get_lines(viewport, mark)):
-            return Hit(mark, None)
+            return Hit(annotation, min(near, key=lambda h: _far(points[h], at)))
+        if any(_off(line, at) < _REACH for line in get_lines(viewport, annotation)):
+            return Hit(annotation, None)
     return None
 
 
@@ -91,9 +95,9 @@ def map_to_screen(viewport: Viewport, points: Points) -> list[QPointF]:
     return [QPointF(x, y) for x, y in places]
 
 
-def get_lines(viewport: Viewport, mark: Annotation) -> list[list[QPointF]]:
-    """A mark as lines on the screen."""
-    kind, points = AnnotationKind(mark.type), get_points(mark)
+def get_lines(viewport: Viewport, annotation: Annotation) -> list[list[QPointF]]:
+    """An annotation as lines on the screen."""
+    kind, points = AnnotationKind(annotation.type), get_points(annotation)
     if kind in REGIONS and len(points) > 2:
         ring = map_to_screen(viewport, trace_outline(kind, points))
         return [[*ring, ring[0]]]
@@ -111,12 +115,12 @@ def _lies_in(state: ViewState, points: Points) -> bool:
     return len(points) > 0 and state.is_on_plane(points[int(np.argmax(off))])
 
 
-def _shares_frame(mark: Annotation, state: ViewState) -> bool:
+def _shares_frame(annotation: Annotation, state: ViewState) -> bool:
     volume = state.volume
     if volume is None or volume.placement is not Placement.PATIENT:
         return False
     frame = volume.frame_of_reference
-    return frame is not None and mark.values.get("frame_of_reference") == frame
+    return frame is not None and annotation.values.get("frame_of_reference") == frame
 
 
 def _far(first: QPointF, second: QPointF) -> float:

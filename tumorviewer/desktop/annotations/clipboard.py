@@ -1,4 +1,4 @@
-"""Marks as text and as a picture, for other programs."""
+"""Annotations as text and as a picture, for other programs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from tumorviewer.records.identity import volume_key
 from tumorviewer.study.volume_labels import translate_label
 
 
-def tabulate_annotations(book: StudyAnnotations) -> str:
-    """A line for each mark: kind, text, figures, series; separated by tabs."""
+def tabulate_annotations(annotations: StudyAnnotations) -> str:
+    """A line for each annotation: kind, text, figures, series; separated by tabs."""
     rows = [(tr("Mark"), tr("Text"), tr("Measured"), tr("Series"))]
-    for mark in book.marks():
+    for annotation in annotations.all():
         figures = "; ".join(
-            (*descriptions.format_measurements(mark), *descriptions.list_warnings(mark))
+            (*descriptions.format_measurements(annotation), *descriptions.list_warnings(annotation))
         )
         rows.append(
-            (descriptions.name_annotation(mark), mark.text, figures, _series(book, mark.volume))
+            (
+                descriptions.name_annotation(annotation),
+                annotation.text,
+                figures,
+                _series(annotations, annotation.volume),
+            )
         )
     return "\n".join("\t".join(row) for row in rows)
 
@@ -35,8 +40,8 @@ def grab_viewport(viewport: Viewport) -> QImage:
     return image
 
 
-def _series(book: StudyAnnotations, volume: str) -> str:
-    for series in book.study.series:
+def _series(annotations: StudyAnnotations, volume: str) -> str:
+    for series in annotations.study.series:
         for source in series.volumes:
             if volume == volume_key(series, source):
                 return f"{series.title} {translate_label(source.label)}".strip()

@@ -1,4 +1,4 @@
-"""What is said of a mark: on the image, in the list, on the clipboard."""
+"""What is said of an annotation: on the image, in the list, on the clipboard."""
 
 from __future__ import annotations
 
@@ -44,31 +44,31 @@ ON_SLAB = later("Intensities are of the maximum over a slab of {slab} mm, not of
 CROSSES = later("The outline crosses itself: its area is not what it encloses.")
 
 
-def name_annotation(mark: Annotation) -> str:
-    return tr(TITLES[AnnotationKind(mark.type)])
+def name_annotation(annotation: Annotation) -> str:
+    return tr(TITLES[AnnotationKind(annotation.type)])
 
 
-def describe_annotation(mark: Annotation) -> list[str]:
-    """The reader's text and the figures of a mark."""
-    return [line for line in (mark.text, *format_measurements(mark)) if line]
+def describe_annotation(annotation: Annotation) -> list[str]:
+    """The reader's text and the figures of an annotation."""
+    return [line for line in (annotation.text, *format_measurements(annotation)) if line]
 
 
-def summarise_annotation(mark: Annotation) -> list[str]:
+def summarise_annotation(annotation: Annotation) -> list[str]:
     """The reader's text, and what matters most of the figures, on one line each."""
-    first = format_measurements(mark)[:1]
-    if "mean" in mark.values:
-        extent = _extent(mark.values)
+    first = format_measurements(annotation)[:1]
+    if "mean" in annotation.values:
+        extent = _extent(annotation.values)
         mean, sd = (
-            format_value(mark.values["mean"], extent),
-            format_value(mark.values["sd"], extent),
+            format_value(annotation.values["mean"], extent),
+            format_value(annotation.values["sd"], extent),
         )
-        first = [f"{mean} ± {sd}  {_area(mark.values)}"]
-    return [line for line in (mark.text, *first) if line]
+        first = [f"{mean} ± {sd}  {_area(annotation.values)}"]
+    return [line for line in (annotation.text, *first) if line]
 
 
-def format_measurements(mark: Annotation) -> list[str]:
+def format_measurements(annotation: Annotation) -> list[str]:
     """What was measured, with units."""
-    kind, values = AnnotationKind(mark.type), mark.values
+    kind, values = AnnotationKind(annotation.type), annotation.values
     unit = str(values.get("unit", "mm"))
     if not values.keys() & _MEASURED:
         return []
@@ -85,9 +85,9 @@ def format_measurements(mark: Annotation) -> list[str]:
     return [_with_unit(values["value"], values, 1)]
 
 
-def list_warnings(mark: Annotation) -> list[str]:
+def list_warnings(annotation: Annotation) -> list[str]:
     """What must be known of the figures."""
-    kind, values = AnnotationKind(mark.type), mark.values
+    kind, values = AnnotationKind(annotation.type), annotation.values
     found = []
     if values.get("unit") == "px" and kind not in (AnnotationKind.POINT, AnnotationKind.TEXT):
         found.append(tr(IN_PIXELS))

@@ -1,4 +1,4 @@
-"""How a mark is moved: where it goes, what is measured there, and the arrow keys that do it."""
+"""How an annotation is moved: where it goes, what is measured there, and which keys do it."""
 
 from __future__ import annotations
 
@@ -19,56 +19,62 @@ _KEPT = ("made", "unit", "intensity_unit", "frame_of_reference")
 
 @dataclass
 class Nudge:
-    """The arrow keys have hold of a mark, or of one of its points."""
+    """The arrow keys have hold of an annotation, or of one of its points."""
 
     viewport: Viewport
-    book: StudyAnnotations
+    annotations: StudyAnnotations
     identifier: str
     handle: int | None = None
-    """One of its points; None for the mark as a whole."""
+    """One of its points; None for the annotation as a whole."""
     _moved: Annotation | None = None
 
     @property
-    def mark(self) -> Annotation | None:
+    def annotation(self) -> Annotation | None:
         """As it is by now; None if it is not chosen, or not in this plane, any more."""
-        if self.book.selected != self.identifier:
+        if self.annotations.selected != self.identifier:
             return None
-        seen = canvas.list_shown(self.viewport, self.book)
-        return next((mark for mark in seen if mark.id == self.identifier), None)
+        seen = canvas.list_shown(self.viewport, self.annotations)
+        return next((annotation for annotation in seen if annotation.id == self.identifier), None)
 
     def turn(self) -> None:
         """Take hold of the next point; after the last one, of the whole."""
-        mark = self.mark
-        if mark is not None:
-            held = [None, *shapes.find_handles(AnnotationKind(mark.type), canvas.get_points(mark))]
+        annotation = self.annotation
+        if annotation is not None:
+            held = [
+                None,
+                *shapes.find_handles(
+                    AnnotationKind(annotation.type), canvas.get_points(annotation)
+                ),
+            ]
             self.handle = held[(held.index(self.handle) + 1) % len(held)]
             self.viewport.update()
 
     def move(self, pixels: QPointF) -> None:
         """So many image columns along the edges of the screen."""
-        mark, state = self.mark, self.viewport.state
-        if mark is not None:
+        annotation, state = self.annotation, self.viewport.state
+        if annotation is not None:
             step = self.viewport.step_of(pixels * self.viewport.scale())
             way = state.to_patient(step) - state.to_patient(QPointF())
-            points = flatten_points(self.viewport, mark)
-            self._moved = move_annotation(self.viewport, mark, self.handle, points, way)
-            self.book.preview(self._moved)
+            points = flatten_points(self.viewport, annotation)
+            self._moved = move_annotation(self.viewport, annotation, self.handle, points, way)
+            self.annotations.preview(self._moved)
 
     def keep(self) -> None:
         """Keep what was moved since it was kept last; it is undone in one."""
-        mark, self._moved = self._moved, None
-        if mark is not None and self.book.get(mark.id) is not None:
-            self.book.change(
-                mark, tr("move {mark} by keys", mark=small(descriptions.name_annotation(mark)))
+        annotation, self._moved = self._moved, None
+        if annotation is not None and self.annotations.get(annotation.id) is not None:
+            self.annotations.change(
+                annotation,
+                tr("move {mark} by keys", mark=small(descriptions.name_annotation(annotation))),
             )
 
     def prompt(self) -> str:
         """What the reader can do."""
-        mark = self.mark
-        if mark is None:
+        annotation = self.annotation
+        if annotation is None:
             return ""
         held = tr("all of it") if self.handle is None else tr("point {n}", n=self.handle + 1)
-        return f"{descriptions.name_annotation(mark)}, {held}: {tr(descriptions.NUDGE)}"
+        return f"{descriptions.name_annotation(annotation)}, {held}: {tr(descriptions.NUDGE)}"
 
 
 def find_point(viewport: Viewport, at: QPointF) -> Points:
@@ -76,22 +82,22 @@ def find_point(viewport: Viewport, at: QPointF) -> Points:
     return _within(viewport, viewport.to_image(at))
 
 
-def flatten_points(viewport: Viewport, mark: Annotation) -> Points:
-    """A mark's points, ``(N, 3)`` LPS+ mm, on the very plane that is shown."""
+def flatten_points(viewport: Viewport, annotation: Annotation) -> Points:
+    """An annotation's points, ``(N, 3)`` LPS+ mm, on the very plane that is shown."""
     state = viewport.state
-    points = (state.from_patient(point) for point in canvas.get_points(mark))
+    points = (state.from_patient(point) for point in canvas.get_points(annotation))
     return np.array([state.to_patient(point) for point in points])
 
 
 def move_annotation(
-    viewport: Viewport, mark: Annotation, handle: int | None, points_N3: Points, way: Points
+    viewport: Viewport, annotation: Annotation, handle: int | None, points_N3: Points, way: Points
 ) -> Annotation:
-    """A mark after it was taken some way; its middle, or the point, stays within the image.
+    """An annotation after it was taken some way; its middle, or the point, stays within the image.
 
     Parameters
     ----------
     handle
-        One of its points; None for the mark as a whole.
+        One of its points; None for the annotation as a whole.
     points_N3
         Where it was, on the shown plane.
     way
@@ -103,23 +109,23 @@ def move_annotation(
         changed = points_N3 + (to - anchor)
     else:
         axes = canvas.find_axes(viewport.state)
-        changed = shapes.drag_handle(AnnotationKind(mark.type), points_N3, handle, to, axes)
-    return measure_on_viewport(replace(mark, points_mm=as_tuples(changed)), viewport)
+        changed = shapes.drag_handle(AnnotationKind(annotation.type), points_N3, handle, to, axes)
+    return measure_on_viewport(replace(annotation, points_mm=as_tuples(changed)), viewport)
 
 
-def measure_on_viewport(mark: Annotation, viewport: Viewport) -> Annotation:
-    """A mark with its figures, on the pixels that a viewport shows."""
-    state, points = viewport.state, canvas.get_points(mark)
+def measure_on_viewport(annotation: Annotation, viewport: Viewport) -> Annotation:
+    """An annotation with its figures, on the pixels that a viewport shows."""
+    state, points = viewport.state, canvas.get_points(annotation)
     assert state.stack is not None
-    kept = {name: mark.values[name] for name in _KEPT if name in mark.values}
-    if len(points) < shapes.POINTS[AnnotationKind(mark.type)]:
-        return replace(mark, values=kept)
+    kept = {name: annotation.values[name] for name in _KEPT if name in annotation.values}
+    if len(points) < shapes.POINTS[AnnotationKind(annotation.type)]:
+        return replace(annotation, values=kept)
     found = measure_annotation(
-        AnnotationKind(mark.type), points, state.stack, state.index, state.section()
+        AnnotationKind(annotation.type), points, state.stack, state.index, state.section()
     )
     if state.slab and found.keys() & {"mean", "value"}:
         found["slab"] = state.slab
-    return replace(mark, values=kept | found)
+    return replace(annotation, values=kept | found)
 
 
 def as_tuples(points: Points) -> tuple[tuple[float, float, float], ...]:

@@ -1,4 +1,4 @@
-"""Marks as they are drawn over an image: lines, handles, and words where they cover least."""
+"""Annotations as they are drawn over an image: lines, handles, and words where they cover least."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PEN = 7.0
 
 
 class _Sketch(NamedTuple):
-    mark: Annotation
+    annotation: Annotation
     lines: list[list[QPointF]]
     is_selected: bool
     is_own: bool
@@ -40,23 +40,28 @@ class _Sketch(NamedTuple):
         return QPolygonF([point for line in self.lines for point in line]).boundingRect()
 
     def texts(self) -> list[str]:
-        """Everything of the selected mark, a line of the others."""
+        """Everything of the selected annotation, a line of the others."""
         return (
-            descriptions.describe_annotation(self.mark)
+            descriptions.describe_annotation(self.annotation)
             if self.is_selected
-            else descriptions.summarise_annotation(self.mark)
+            else descriptions.summarise_annotation(self.annotation)
         )
 
 
 def draw_annotation(
-    painter: QPainter, viewport: Viewport, book: StudyAnnotations, drawn: Annotation | None
+    painter: QPainter, viewport: Viewport, annotations: StudyAnnotations, drawn: Annotation | None
 ) -> None:
-    """All marks of the shown plane, and the one that is being drawn."""
-    key = book.key_of(viewport.state.volume)
-    selected = None if drawn is not None else book.selected
+    """All annotations of the shown plane, and the one that is being drawn."""
+    key = annotations.key_of(viewport.state.volume)
+    selected = None if drawn is not None else annotations.selected
     sketches = [
-        _Sketch(mark, get_lines(viewport, mark), mark.id == selected, mark.volume == key)
-        for mark in list_shown(viewport, book)
+        _Sketch(
+            annotation,
+            get_lines(viewport, annotation),
+            annotation.id == selected,
+            annotation.volume == key,
+        )
+        for annotation in list_shown(viewport, annotations)
     ]
     if drawn is not None:
         sketches.append(_Sketch(drawn, get_lines(viewport, drawn), True, True))
@@ -66,7 +71,7 @@ def draw_annotation(
     for sketch in sketches:
         _draw_lines(painter, sketch)
         if sketch.is_selected:
-            _draw_handles(painter, viewport, sketch.mark)
+            _draw_handles(painter, viewport, sketch.annotation)
     _draw_words(painter, QRectF(viewport.rect()), sketches[::-1])
     painter.restore()
 
@@ -82,11 +87,11 @@ def draw_pen(painter: QPainter, at: QPointF) -> None:
 
 def draw_nudge(painter: QPainter, nudge: Nudge) -> None:
     """What the arrow keys have hold of, and what they do."""
-    mark, viewport = nudge.mark, nudge.viewport
-    if mark is None:
+    annotation, viewport = nudge.annotation, nudge.viewport
+    if annotation is None:
         return
     if nudge.handle is not None:
-        draw_pen(painter, map_to_screen(viewport, get_points(mark))[nudge.handle])
+        draw_pen(painter, map_to_screen(viewport, get_points(annotation))[nudge.handle])
     draw_prompt(painter, viewport, nudge.prompt())
 
 
@@ -108,11 +113,11 @@ def _draw_lines(painter: QPainter, sketch: _Sketch) -> None:
             painter.drawPolyline(QPolygonF(line))
 
 
-def _draw_handles(painter: QPainter, viewport: Viewport, mark: Annotation) -> None:
-    points = map_to_screen(viewport, get_points(mark))
+def _draw_handles(painter: QPainter, viewport: Viewport, annotation: Annotation) -> None:
+    points = map_to_screen(viewport, get_points(annotation))
     painter.setPen(QPen(OUTLINE, 1))
     painter.setBrush(ACCENT)
-    for handle in find_handles(AnnotationKind(mark.type), get_points(mark)):
+    for handle in find_handles(AnnotationKind(annotation.type), get_points(annotation)):
         painter.drawEllipse(points[handle], _HANDLE, _HANDLE)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
@@ -135,7 +140,7 @@ def _draw_words(painter: QPainter, area: QRectF, sketches: Sequence[_Sketch]) ->
 
 
 def _free(size: QSizeF, beside: QRectF, inside: QRectF, taken: Sequence[QRectF]) -> QRectF:
-    """The place beside a mark where its words cover least of what is there."""
+    """The place beside an annotation where its words cover least of what is there."""
 
     best, least = QRectF(), math.inf
     for place in _around(size, beside, inside):

@@ -1,4 +1,4 @@
-"""From clicks to the points of a mark, and what becomes of them when a handle is dragged. No Qt.
+"""From clicks to the points of an annotation, and what dragging a handle makes of them. No Qt.
 
 Points are ``(3,)`` in the patient, LPS+ mm, on one plane.
 """
@@ -33,7 +33,7 @@ POINTS = {
     AnnotationKind.RECTANGLE: 4,
     AnnotationKind.FREEHAND: 3,
 }
-"""How many points a whole mark has, at least."""
+"""How many points a whole annotation has, at least."""
 _MOST_HANDLES = 12
 
 
@@ -45,7 +45,7 @@ class Axes(NamedTuple):
 
 
 def build_points(kind: AnnotationKind, clicks: Sequence[Points], axes: Axes) -> Points:
-    """The points of a mark, or of the part of it that is drawn so far."""
+    """The points of an annotation, or of the part of it that is drawn so far."""
     points = np.array(clicks)
     if kind in (AnnotationKind.ELLIPSE, AnnotationKind.RECTANGLE) and len(points) == 2:
         return _boxed(kind, points, axes)
@@ -65,7 +65,7 @@ def find_handles(kind: AnnotationKind, points: Points) -> list[int]:
 def drag_handle(
     kind: AnnotationKind, points: Points, handle: int, to: Points, axes: Axes
 ) -> Points:
-    """The mark after one of its points was taken to another place; it keeps its nature."""
+    """The annotation after one of its points was taken to another place; it keeps its nature."""
     if kind is AnnotationKind.ELLIPSE:
         return _drag_axis(points, handle, to, axes)
     if kind is AnnotationKind.RECTANGLE:

@@ -69,7 +69,7 @@ class StudyTabs(QTabBar):
     def show_current(self, study: Study | None) -> None:
         """Mark the tab of a study, or the worklist's."""
         tabs = enumerate(self._groups, self._before)
-        self._mark(next((at for at, each in tabs if _has(each, study)), 0))
+        self._select(next((at for at, each in tabs if _has(each, study)), 0))
 
     def offer_training(self) -> None:
         """Have a tab for the training workspace."""
@@ -78,12 +78,12 @@ class StudyTabs(QTabBar):
     def show_training(self) -> None:
         """Mark the tab of the training workspace."""
         self.offer_training()
-        self._mark(self._pages.index("training"))
+        self._select(self._pages.index("training"))
 
     def show_site(self) -> None:
         """Mark the tab of how the model does here; it is there from then on."""
         self._offer("site", tr("This site"))
-        self._mark(self._pages.index("site"))
+        self._select(self._pages.index("site"))
 
     @property
     def _before(self) -> int:
@@ -98,7 +98,7 @@ class StudyTabs(QTabBar):
             self._fix(self._before)
             self._pages.append(page)
 
-    def _mark(self, at: int) -> None:
+    def _select(self, at: int) -> None:
         self.blockSignals(True)
         self.setCurrentIndex(at)
         self.blockSignals(False)

@@ -70,10 +70,10 @@ class RunList(QFrame):
                     item.addChild(below)
             self.tree.expandAll()
         if marked := run or data:
-            self.mark(marked)
+            self.select_folder(marked)
         self.delete.setVisible(bool(sets))
 
-    def mark(self, folder: Path) -> None:
+    def select_folder(self, folder: Path) -> None:
         """Mark the row of a data set or run."""
         with QSignalBlocker(self.tree):
             for item in self._items():

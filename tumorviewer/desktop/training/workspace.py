@@ -192,7 +192,7 @@ class Workspace(QFrame):
             self._show_step()
         else:
             self.steps.setCurrentWidget(wanted)
-        self.list.mark((run or data).folder)
+        self.list.select_folder((run or data).folder)
 
     def _offer_steps(self) -> None:
         state = self._run.state if self._run else None

@@ -176,7 +176,7 @@ class Link(QObject):
         for state, shift in self._others(source):
             there = None if where is None else where + shift
             seen = there is not None and state.is_on_plane(there)
-            state.mark(state.from_patient(there) if seen and there is not None else None)
+            state.show_cursor(state.from_patient(there) if seen and there is not None else None)
 
 
 def share_frame_of_reference(first: Volume, second: Volume) -> bool:

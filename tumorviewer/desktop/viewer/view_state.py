@@ -309,7 +309,7 @@ class ViewState(QObject):
     def point_at(self, point: QPointF | None) -> None:
         """Move the cursor that all viewports mark."""
         if point != self.cursor:
-            self.mark(point)
+            self.show_cursor(point)
             self.pointed.emit(point)
 
     def aim(self, point: QPointF) -> None:
@@ -317,7 +317,7 @@ class ViewState(QObject):
         if self.stack is not None:
             self.aimed.emit(self.to_patient(point))
 
-    def mark(self, point: QPointF | None) -> None:
+    def show_cursor(self, point: QPointF | None) -> None:
         """Mark the point that a linked view's cursor is at."""
         if point != self.cursor:
             self.cursor = point

@@ -55,7 +55,7 @@ class Viewport(QWidget):
         """Shown in place of the image while it is not empty."""
         self.remark: Callable[[int], str] = no_remark
         """What must be said of a slice, over the image."""
-        self.marks: Callable[[QPainter], object] = no_marks
+        self.annotations: Callable[[QPainter], object] = no_annotations
         self.gestures = Gestures(self)
         self._picture: QImage | None = None
         self._smaller: QImage | None = None
@@ -233,7 +233,7 @@ class Viewport(QWidget):
         if stack.volume.placement is not Placement.NONE:
             captions.draw_scale_bar(painter, area, stack.spacing[1] / self.scale())
         captions.draw_remark(painter, area, self.remark(state.index))
-        self.marks(painter)
+        self.annotations(painter)
         if state.cursor is not None and not self._has_pointer:
             captions.draw_cursor(painter, self.transform().map(state.cursor))
 
@@ -306,8 +306,8 @@ def no_overlay(_index: int) -> None:
     """The overlay of every slice where there is none."""
 
 
-def no_marks(_painter: QPainter) -> None:
-    """The marks where there are none."""
+def no_annotations(_painter: QPainter) -> None:
+    """The annotations where there are none."""
 
 
 def no_remark(_index: int) -> str:
