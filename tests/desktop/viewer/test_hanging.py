@@ -329,7 +329,7 @@ def test_closing_gives_the_pixels_of_all_places_back(qtbot, hung, client, on_dis
     client.requests.clear()
     on_disk.clear()
     qtbot.waitUntil(lambda: gc.collect() >= 0 and not any(volume_in(hung, n) for n in range(4)))
-    assert all(hung.reading.side_loader.kept._things == {} for _ in pixels)
+    assert all(len(hung.reading.side_loader.kept) == 0 for _ in pixels)
 
 
 def test_files_are_beside_each_other(qtbot, window, client, on_disk) -> None:
