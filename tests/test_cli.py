@@ -121,7 +121,7 @@ def test_refused_inputs_do_not_cost_the_others(picture, tmp_path, capsys) -> Non
 
 def test_what_has_no_pixels_is_no_error(capsys) -> None:
     code, answer = classify(capsys, get_testdata_file("reportsi.dcm"))
-    assert (code, answer) == (0, {"findings": [], "errors": []})
+    assert (code, answer) == (0, {"findings": [], "studies": [], "errors": []})
 
 
 def test_an_empty_folder_is_said(tmp_path, capsys) -> None:

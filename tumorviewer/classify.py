@@ -18,8 +18,11 @@ from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 
 if TYPE_CHECKING:
+    from tumorviewer.analysis.candidates import Finder
+    from tumorviewer.analysis.examination import Examination
     from tumorviewer.analysis.finding import Finding
     from tumorviewer.analysis.predict import Model
+    from tumorviewer.analysis.whole_study.series_choice import SeriesChoice
     from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeReader
 
 Tell = Callable[[str], None]
@@ -35,6 +38,8 @@ class ClassifySettings:
     device: str = "auto"
     method: str | None = BEST
     """Of the saliency maps, the one that points best for the model if not named; None for none."""
+    finder: Path | None = None
+    """The folder of the bundle that outlines; None if there is none."""
     out: Path | None = None
     """Where to write; nothing is written without."""
     checks_map: bool = False
@@ -49,6 +54,8 @@ class ClassifyResult:
 
     findings: list[dict[str, Any]] = field(default_factory=list)
     """As ``classify --json`` prints them."""
+    studies: list[dict[str, Any]] = field(default_factory=list)
+    """The answer for each study, as ``classify --json`` prints it."""
     labels: dict[str, str] = field(default_factory=dict)
     """What a reader sees for each class."""
     errors: list[dict[str, str]] = field(default_factory=list)
@@ -75,6 +82,7 @@ def classify_paths(paths: Sequence[str], settings: ClassifySettings, tell: Tell)
     InputError
         If the model, the device or ``settings.out`` cannot be used.
     """
+    from tumorviewer.analysis.whole_study.series_choice import join_cases
     from tumorviewer.study import open_paths
 
     if settings.out:
@@ -87,9 +95,8 @@ def classify_paths(paths: Sequence[str], settings: ClassifySettings, tell: Tell)
     )
     report = ClassifyResult()
     _take_refused(opened, report)
-    items = [item for study in opened.studies for item in list_volumes_to_judge(study)]
-    if items:
-        _judge_all(items, settings, report, tell)
+    if any(True for study in opened.studies for _ in list_volumes_to_judge(study)):
+        _judge_all(join_cases(opened.studies), settings, report, tell)
     return report
 
 
@@ -120,22 +127,138 @@ def list_volumes_to_judge(study: Study) -> Iterator[VolumeItem]:
 
 
 def _judge_all(
-    items: list[VolumeItem], settings: ClassifySettings, report: ClassifyResult, tell: Tell
+    studies: Sequence[Study], settings: ClassifySettings, report: ClassifyResult, tell: Tell
 ) -> None:
     tell(tr("Starting the model"))
     from tumorviewer.analysis import device, predict
+    from tumorviewer.analysis.candidates import Finder
 
     device.use_threads()
     model = predict.load_model(settings.model, settings.device)
+    finder = Finder.load(settings.finder) if settings.finder else None
     report.labels = model.card.labels
-    for number, item in enumerate(items, 1):
-        at = f"{number} / {len(items)}"
+    total = sum(1 for study in studies for _ in list_volumes_to_judge(study))
+    number = 0
+    for study in studies:
+        judged = _StudyJudge(study, model, finder, settings)
+        for item in list_volumes_to_judge(study):
+            number += 1
+            at = f"{number} / {total}"
+            try:
+                report.findings.append(judged.judge(item, number, partial(_tell_at, tell, at)))
+            except InputError as error:
+                report.refuse(error)
+        report.studies.append(judged.answer())
+
+
+class _StudyJudge:
+    """Judges the volumes of one study, and answers for it from the one that is read for that."""
+
+    def __init__(
+        self, study: Study, model: Model, finder: Finder | None, settings: ClassifySettings
+    ) -> None:
+        from tumorviewer.analysis.whole_study.series_choice import (
+            describe_present,
+            find_source,
+        )
+
+        self._model, self._finder = model, finder
+        self._settings = settings
+        self._source = find_source(study)
+        self._present = describe_present(study)
+        self._choice, self._volume = pick_volume(study)
+        self._answer: dict[str, Any] | None = None
+
+    def judge(self, item: VolumeItem, number: int, tell: Tell) -> dict[str, Any]:
+        """The finding of one volume as JSON; its files are written if that is asked for.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read or judged, or the files cannot be written.
+        """
+        stem = f"{number:03}-{name_files(item)}"
         try:
-            finding = _judge(item, number, model, settings, partial(_tell_at, tell, at))
-        except InputError as error:
-            report.refuse(error)
-        else:
-            report.findings.append(finding)
+            return self._judge(item, stem, tell)
+        except MemoryError as error:
+            raise too_large(item.series) from error
+        except OSError as error:
+            if self._settings.out is None:
+                raise
+            raise _unwritable(self._settings.out, error) from error
+
+    def answer(self) -> dict[str, Any]:
+        """What is said of the study, as JSON."""
+        from tumorviewer.analysis.whole_study.decision import refuse_study
+        from tumorviewer.export.study_json import study_answer_to_json
+
+        if self._answer is not None:
+            return self._answer
+        reason = tr("The series that is read could not be judged.") if self._choice else ""
+        return study_answer_to_json(refuse_study(self._source, self._present, reason))
+
+    def _judge(self, item: VolumeItem, stem: str, tell: Tell) -> dict[str, Any]:
+        from tumorviewer.analysis import pipeline
+        from tumorviewer.export.finding_files import export_finding
+        from tumorviewer.export.finding_json import finding_to_json
+
+        settings, progress = self._settings, report_progress(tell)
+        tell(tr("Loading"))
+        is_read = self._choice is not None and item.volume is self._choice.volume
+        volume = self._volume if is_read and self._volume is not None else item.volume.load()
+        examination = pipeline.examine_volume(volume, self._model, progress)
+        if is_read:
+            self._answer, self._volume = self._answer_for(examination, volume, stem, tell), None
+        finding = pipeline.analyse_examination(
+            examination,
+            method=settings.method,
+            checks_map=settings.checks_map,
+            varies=settings.varies,
+            progress=progress,
+        )
+        if settings.out is None:
+            return finding_to_json(finding, volume)
+        return export_finding(finding, volume, settings.out, stem)
+
+    def _answer_for(
+        self, examination: Examination, volume: Volume, stem: str, tell: Tell
+    ) -> dict[str, Any]:
+        from tumorviewer.analysis.whole_study.answering import answer_study
+        from tumorviewer.export.mask_file import save_mask
+        from tumorviewer.export.study_json import study_answer_to_json
+
+        assert self._choice is not None
+        answer = answer_study(
+            volume,
+            self._finder,
+            examination,
+            self._choice.read,
+            self._present,
+            self._source,
+            progress=report_progress(tell),
+        )
+        if (out := self._settings.out) is None:
+            return study_answer_to_json(answer)
+        masks = [
+            save_mask(one.mask, volume, out / f"{stem}-outline{number}")
+            for number, one in enumerate(answer.candidates, 1)
+        ]
+        return study_answer_to_json(answer, [one and one.relative_to(out) for one in masks])
+
+
+def pick_volume(study: Study) -> tuple[SeriesChoice | None, Volume | None]:
+    """The volume that is read for a study's answer, loaded; masks are passed over."""
+    from tumorviewer.analysis.slices import is_label_map
+    from tumorviewer.analysis.whole_study.series_choice import rank_series
+
+    for choice in rank_series(study):
+        try:
+            volume = choice.volume.load()
+        except (InputError, MemoryError):  # said when it is judged
+            continue
+        if not is_label_map(volume):
+            return choice, volume
+    return None, None
 
 
 def _tell_at(tell: Tell, at: str, text: str) -> None:
@@ -143,13 +266,7 @@ def _tell_at(tell: Tell, at: str, text: str) -> None:
 
 
 def examine_volume(
-    item: VolumeItem,
-    model: Model,
-    method: str | None,
-    tell: Tell,
-    *,
-    checks_map: bool = False,
-    varies: bool = False,
+    item: VolumeItem, model: Model, method: str | None, tell: Tell
 ) -> tuple[Finding, Volume]:
     """Load a volume and ask a model about it.
 
@@ -163,39 +280,20 @@ def examine_volume(
     tell(tr("Loading"))
     try:
         volume = item.volume.load()
-        finding = analyse_volume(
-            volume,
-            model,
-            method=method,
-            checks_map=checks_map,
-            varies=varies,
-            progress=lambda done, total, text: tell(f"{text} {done} / {total}"),
-        )
+        finding = analyse_volume(volume, model, method=method, progress=report_progress(tell))
     except MemoryError as error:
-        raise InputError(item.series.source, tr("There is not enough memory for it.")) from error
+        raise too_large(item.series) from error
     return finding, volume
 
 
-def _judge(
-    item: VolumeItem, number: int, model: Model, settings: ClassifySettings, tell: Tell
-) -> dict[str, Any]:
-    from tumorviewer.export.finding_files import export_finding
-    from tumorviewer.export.finding_json import finding_to_json
+def report_progress(tell: Tell) -> Callable[[int, int, str], None]:
+    """Progress of an analysis as a line of text."""
+    return lambda done, total, text: tell(f"{text} {done} / {total}")
 
-    finding, volume = examine_volume(
-        item,
-        model,
-        settings.method,
-        tell,
-        checks_map=settings.checks_map,
-        varies=settings.varies,
-    )
-    if settings.out is None:
-        return finding_to_json(finding, volume)
-    try:
-        return export_finding(finding, volume, settings.out, f"{number:03}-{name_files(item)}")
-    except OSError as error:
-        raise _unwritable(settings.out, error) from error
+
+def too_large(series: Series) -> InputError:
+    """There is not enough memory for a series."""
+    return InputError(series.source, tr("There is not enough memory for it."))
 
 
 def name_files(item: VolumeItem) -> str:

@@ -140,13 +140,15 @@ def _classify(arguments: list[str]) -> int:
 
     chosen = options.explain or ("none" if options.batch else BEST)
     method = None if chosen == "none" else chosen
+    catalogue = Catalogue()
     settings = ClassifySettings(
-        Catalogue().find(options.model),
-        options.device,
-        method,
-        options.out,
-        options.check_map,
-        options.vary,
+        model=catalogue.find(options.model),
+        device=options.device,
+        method=method,
+        finder=catalogue.finder(),
+        out=options.out,
+        checks_map=options.check_map,
+        varies=options.vary,
     )
     if options.batch:
         return _batch(options.paths, settings)
@@ -197,7 +199,8 @@ class TerminalStatus:
 
 def _print_report(report: ClassifyResult, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"findings": report.findings, "errors": report.errors}, indent=2))
+        answers = {"findings": report.findings, "studies": report.studies, "errors": report.errors}
+        print(json.dumps(answers, indent=2))
         return
     for finding in report.findings:
         print("\n".join(_lines(finding, report.labels)) + "\n")

@@ -34,10 +34,9 @@ def _write(out: Path, say: Callable[[str], None]) -> int:
     from tumorviewer.models.catalogue import Catalogue
 
     say(tr("Asking the model about the demonstration study and its pictures."))
-    study = resource_path("demonstration")
-    report = classify_paths(
-        [str(study)], ClassifySettings(Catalogue().find(None), out=out), lambda _: None
-    )
+    study, catalogue = resource_path("demonstration"), Catalogue()
+    settings = ClassifySettings(catalogue.find(None), finder=catalogue.finder(), out=out)
+    report = classify_paths([str(study)], settings, lambda _: None)
     for error in report.errors:
         say(f"{tr('Not judged')}: {error['source']}: {error['message']}")
     for finding in report.findings:

@@ -114,15 +114,15 @@ def test_an_analysis_says_the_kind(model: Model, usual: float, level: str):
     card = replace(model.card, trust=Trust(1, 1, familiarity=KNOWN))
     known = Model(card, model.network, model.device, arrays(model, usual))
     finding = analyse_volume(head(rows=180, columns=140), known, method=None)
-    assert finding.kind is not None
-    assert finding.kind.level == level
+    assert finding.ood is not None
+    assert finding.ood.level == level
     assert (finding.named_class is None) == (level == "outside")
     again = analyse_volume(head(rows=180, columns=140), model, method=None)
     np.testing.assert_array_equal(finding.probabilities, again.probabilities)
 
 
 def test_a_model_that_nobody_measured_says_nothing_of_the_kind(model: Model):
-    assert analyse_volume(head(), model, method=None).kind is None
+    assert analyse_volume(head(), model, method=None).ood is None
 
 
 def test_distances_do_not_depend_on_the_batch(model: Model):

@@ -95,7 +95,7 @@ def findings(draw) -> Finding:
         sets=tuple(PredictionSet(promise, draw(names)) for promise in sets),
         abstains=draw(st.sampled_from(["", "No class reaches 71 %."])),
         candidates=draw(names),
-        kind=level
+        ood=level
         and OodAssessment(level, 3.2, () if level == "inside" else ("It is not a head.",)),
         similar=draw(st.sampled_from([None, SimilarCases(key[0], cases)])),
         disagreement=draw(st.sampled_from([None, np.full(count, 0.25)])),
@@ -142,7 +142,7 @@ def test_no_side_is_named_where_orientation_is_unknown(one, placement, letter):
 def test_a_class_is_the_answer_only_if_the_finding_names_it(one):
     text = wording.explain_finding(one, volume(Placement.PATIENT))
     assert ("the answer is" in text.lower()) == (one.named_class is not None)
-    if one.kind and one.kind.level == "outside":
+    if one.ood and one.ood.level == "outside":
         assert not any(label in text for label in LABELS.values())
 
 

@@ -57,7 +57,7 @@ def test_what_is_counted(records, picture, dicom) -> None:
 
 def test_no_class_is_nothing_to_agree_with(records, picture) -> None:
     entry = records.worklist.add(picture())
-    outside = answered(0, kind=OodAssessment("outside", 9.0, ("It is no head.",)))
+    outside = answered(0, ood=OodAssessment("outside", 9.0, ("It is no head.",)))
     kept = records.findings.add(entry.id, "", outside)
     records.verdicts.give(entry.id, CLASSES[0], before_answer=True, finding=kept.id)
     found = records.agreement.measure()
@@ -92,13 +92,13 @@ def test_of_several_classes_each_agrees_and_the_others_do_not(records, picture) 
         (open_between("glioma", "meningioma"), "notumor", StudyState.DISAGREES, (1, 0)),
         (open_between(), "notumor", StudyState.READ, (0, 0)),
         (
-            answered(0, kind=OodAssessment("outside", 9.0, ("CT.",))),
+            answered(0, ood=OodAssessment("outside", 9.0, ("CT.",))),
             "notumor",
             StudyState.READ,
             (0, 0),
         ),
         (
-            answered(0, kind=OodAssessment("unusual", 4.0, ("Far.",))),
+            answered(0, ood=OodAssessment("unusual", 4.0, ("Far.",))),
             "notumor",
             StudyState.DISAGREES,
             (1, 0),

@@ -22,10 +22,10 @@ def test_sets_candidates_variation_and_kind_come_back(records, study) -> None:
         abstains="No class reaches 81 %.",
         candidates=("glioma", "meningioma"),
         variation=Variation(3, "glioma", 0.5, 0.2, 0.7, ("meningioma",)),
-        kind=OodAssessment("unusual", 4.2, ("It is far.",)),
+        ood=OodAssessment("unusual", 4.2, ("It is far.",)),
     )
     back = records.findings.finding(records.findings.add(study, "v", made))
-    for name in ("sets", "abstains", "candidates", "variation", "kind", "named_class"):
+    for name in ("sets", "abstains", "candidates", "variation", "ood", "named_class"):
         assert getattr(back, name) == getattr(made, name)
 
 
@@ -38,7 +38,7 @@ def test_an_answer_that_names_no_class_is_wholly_in_doubt(records, study) -> Non
 
 def test_of_what_is_not_the_models_kind_no_tumour_is_told(records, study) -> None:
     far = dataclasses.replace(
-        finding((0.9, 0.0, 0.1, 0.0)), kind=OodAssessment("outside", 9.0, ("CT.",))
+        finding((0.9, 0.0, 0.1, 0.0)), ood=OodAssessment("outside", 9.0, ("CT.",))
     )
     entry = records.findings.add(study, "a", far)
     assert (entry.doubt, entry.tumour) == (1, None)

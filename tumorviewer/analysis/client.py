@@ -12,6 +12,8 @@ from functools import partial
 
 from tumorviewer import errors
 from tumorviewer.analysis.messages import (
+    Analyse,
+    AnswerStudy,
     CheckMap,
     Died,
     Done,
@@ -22,11 +24,12 @@ from tumorviewer.analysis.messages import (
     ProgressEvent,
     Request,
     RequestCancelled,
+    StudyTask,
     Task,
     Vary,
     unexpected,
 )
-from tumorviewer.analysis.slices import PreparedVolume, prepare_volume
+from tumorviewer.analysis.slices import PreparedVolume, prepare_volume, to_grey_volume
 from tumorviewer.analysis.worker_process import WorkerProcess
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
@@ -213,7 +216,7 @@ class WorkerClient:
 def _task(identifier: int, request: Request, prepared: PreparedVolume | None) -> Task:
     """A request as it travels."""
     similar = request if isinstance(request, FindSimilar) else None
-    maps = None if isinstance(request, (FindSimilar, Vary)) else request
+    maps = request if isinstance(request, (Analyse, Explain, CheckMap)) else None
     return Task(
         id=identifier,
         model=request.model,
@@ -227,4 +230,10 @@ def _task(identifier: int, request: Request, prepared: PreparedVolume | None) ->
         checked=request.index if isinstance(request, CheckMap) else None,
         similar_to=similar.slice if similar else None,
         varied=request.slice if isinstance(request, Vary) else None,
+        study=_study_task(request) if isinstance(request, AnswerStudy) else None,
     )
+
+
+def _study_task(request: AnswerStudy) -> StudyTask:
+    grey = to_grey_volume(request.volume)
+    return StudyTask(grey, request.finder, request.read, request.present, request.source)

@@ -38,7 +38,7 @@ class Examination:
         is_ensemble = isinstance(model.network, Ensemble)
         self.disagreement = np.zeros(len(prepared.slices)) if is_ensemble else None
         """``(slices,)`` of an ensemble's members, 0–1, once :meth:`probabilities` was asked for."""
-        self.distances = np.zeros(len(prepared.slices)) if model.familiar else None
+        self.distances = np.zeros(len(prepared.slices)) if model.ood else None
         """``(slices,)`` from the training data, likewise; None for a model that cannot tell."""
 
     @property
@@ -135,7 +135,7 @@ class Examination:
         return logits.cpu()
 
     def _forward(self, part: list[int]) -> tuple[Tensor, Tensor]:
-        familiar, pictures = self.model.familiar, self.prepared.pictures[part]
+        familiar, pictures = self.model.ood, self.prepared.pictures[part]
         if familiar is None or self.distances is None:
             return self.model.forward(pictures)
         watch = familiar.watch(self.model.network)

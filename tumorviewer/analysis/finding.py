@@ -223,7 +223,7 @@ class Finding:
     nothing out."""
     variation: Variation | None = None
     """Of the most telling slice; None if it was not asked for."""
-    kind: OodAssessment | None = None
+    ood: OodAssessment | None = None
     """None for a model that does not know its own kind."""
     similar: SimilarCases | None = None
     """To the most telling slice; None for a model without an index of its training items."""
@@ -241,7 +241,7 @@ class Finding:
     def is_outside(self) -> bool:
         """Whether this is not the model's kind of image: no class is shown unless the reader
         insists."""
-        return self.kind is not None and self.kind.level == "outside"
+        return self.ood is not None and self.ood.level == "outside"
 
     @property
     def predicted_class(self) -> str:

@@ -11,6 +11,7 @@ from tumorviewer.analysis.finding import Finding, Saliency, SimilarCases, Variat
 from tumorviewer.analysis.methods import BEST
 from tumorviewer.analysis.slices import PreparedVolume
 from tumorviewer.analysis.trust.map_verdict import MapCheck
+from tumorviewer.analysis.whole_study.study_answer import SeriesRead, StudyAnswer
 from tumorviewer.study.types import Volume
 
 # Requests, from the desktop to its client.
@@ -81,7 +82,26 @@ class Vary:
     device: str = "auto"
 
 
-Request = Analyse | Explain | CheckMap | FindSimilar | Vary
+@dataclass(frozen=True, eq=False)
+class AnswerStudy:
+    """Ask what a study shows, from the volume that is read for it; answered with a
+    :class:`StudyAnswer`. It is quicker for the volume and model that were analysed last."""
+
+    volume: Volume
+    model: Path
+    """The bundle's folder of the model that names slices."""
+    finder: Path | None
+    """That of the model that outlines; None if there is none."""
+    read: SeriesRead
+    """Which series the volume is."""
+    present: tuple[str, ...]
+    """As :attr:`StudyAnswer.present`."""
+    source: str = ""
+    """Of the study; that of the series if empty."""
+    device: str = "auto"
+
+
+Request = Analyse | Explain | CheckMap | FindSimilar | Vary | AnswerStudy
 
 
 # Events, from the client to the desktop. Each request ends in one Done, Failed or Cancelled.
@@ -124,7 +144,7 @@ class Done:
     """A request is answered."""
 
     id: int
-    result: Finding | Saliency | MapCheck | SimilarCases | Variation
+    result: Finding | Saliency | MapCheck | SimilarCases | Variation | StudyAnswer
 
 
 @dataclass(frozen=True)
@@ -168,6 +188,18 @@ Event = Ready | ProgressEvent | Done | Failed | RequestCancelled | Died
 
 
 @dataclass(frozen=True, eq=False)
+class StudyTask:
+    """What a task needs to answer for a study."""
+
+    grey: Volume
+    """As :func:`tumorviewer.analysis.slices.to_grey_volume` makes it."""
+    finder: Path | None
+    read: SeriesRead
+    present: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """A request as it travels."""
 
@@ -188,3 +220,5 @@ class Task:
     """The slice to find similar training items for; the answer is then :class:`SimilarCases`."""
     varied: int | None = None
     """The slice to change; the answer is then :class:`Variation`."""
+    study: StudyTask | None = None
+    """The answer is then a :class:`StudyAnswer`."""

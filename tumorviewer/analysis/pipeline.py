@@ -66,8 +66,42 @@ def analyse_volume(
     InputError
         If no slice can be judged, or the method, the class or a slice does not exist.
     """
-    prepared = prepare_volume(volume, model.card.preprocessing, progress)
-    examination = Examination(prepared, model)
+    examination = examine_volume(volume, model, progress)
+    return analyse_examination(
+        examination,
+        method=method,
+        target=target,
+        slices=slices,
+        checks_map=checks_map,
+        varies=varies,
+        progress=progress,
+    )
+
+
+def examine_volume(
+    volume: Volume, model: Model, progress: ReportProgress | None = None
+) -> Examination:
+    """A volume prepared for a model, to be asked several things.
+
+    Raises
+    ------
+    InputError
+        If no slice can be judged.
+    """
+    return Examination(prepare_volume(volume, model.card.preprocessing, progress), model)
+
+
+def analyse_examination(
+    examination: Examination,
+    *,
+    method: str | None = BEST,
+    target: str | None = None,
+    slices: Sequence[int] | None = None,
+    checks_map: bool = False,
+    varies: bool = False,
+    progress: ReportProgress | None = None,
+) -> Finding:
+    """As :func:`analyse_volume`, for a volume that is prepared."""
     finding = make_finding(examination, method, target, slices, progress)
     if varies and finding.variation is None:
         finding = replace(finding, variation=measure_variation(examination, finding.key_slices[0]))
@@ -104,9 +138,11 @@ def make_finding(
         card, pooled.probabilities, is_volume=len(prepared.slices) > 1
     )
     predicted = card.classes[int(np.argmax(pooled.probabilities))]
+    ood = _ood(examination, pooled.key)
+    is_refused = ood is not None and ood.level == "outside"
     saliency = (
         explain_slices(examination, method, target or predicted, slices, progress)
-        if method
+        if method and not is_refused
         else None
     )
     return Finding(
@@ -135,14 +171,14 @@ def make_finding(
         variation=variation.vary_slice(examination, pooled.key[0])
         if variation.is_cheap(examination)
         else None,
-        kind=_kind(examination, pooled.key),
+        ood=ood,
         similar=_similar(examination, pooled.key[0]),
         inputs=_inputs(prepared.pictures[list(pooled.key)]),
     )
 
 
-def _kind(examination: Examination, key: Sequence[int]) -> OodAssessment | None:
-    familiar, distances_N = examination.model.familiar, examination.distances
+def _ood(examination: Examination, key: Sequence[int]) -> OodAssessment | None:
+    familiar, distances_N = examination.model.ood, examination.distances
     if familiar is None or distances_N is None:
         return None
     return out_of_distribution.assess_distribution(

@@ -42,7 +42,7 @@ class Model:
     """As :func:`tumorviewer.models.bundle.read_trust_arrays` answers."""
 
     @cached_property
-    def familiar(self) -> OodDetector | None:
+    def ood(self) -> OodDetector | None:
         """What is like its training data; None if nobody measured it."""
         known = self.card.trust.familiarity if self.card.trust else None
         return OodDetector(known, self.arrays) if known else None

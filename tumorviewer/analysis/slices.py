@@ -6,7 +6,7 @@ This is what travels to the worker process: 155 slices are 8 MB, whatever the vo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from tumorviewer.analysis.preprocess import (
 )
 from tumorviewer.analysis.trust.origin import Origin, find_origin
 from tumorviewer.errors import InputError
-from tumorviewer.imaging.display import grey
+from tumorviewer.imaging.display import IDENTITY, grey
 from tumorviewer.language import tr, trn
 from tumorviewer.models.card import Preprocessing
 from tumorviewer.study.types import Placement, Volume
@@ -102,6 +102,15 @@ def prepare_volume(
         areas=np.array(areas),
         flags=_flags(volume, len(judged)),
         origin=find_origin(volume),
+    )
+
+
+def to_grey_volume(volume: Volume) -> Volume:
+    """A volume as it is on the screen at its default window: 8-bit grey levels in the same place,
+    which is what travels to another process."""
+    levels = np.stack([grey(volume, index) for index in range(len(volume.array))])
+    return replace(
+        volume, array=levels, windows=(IDENTITY,), voi_lut=None, inverted=False, padding=None
     )
 
 

@@ -25,15 +25,18 @@ from tumorviewer.analysis.messages import (
     Ready,
     RequestCancelled,
     SelfTest,
+    StudyTask,
     Task,
     unexpected,
 )
-from tumorviewer.analysis.slices import PreparedVolume
+from tumorviewer.analysis.slices import PreparedVolume, ReportProgress
 from tumorviewer.analysis.trust.map_verdict import MapCheck
+from tumorviewer.analysis.whole_study.study_answer import StudyAnswer
 from tumorviewer.language import tr
 from tumorviewer.models import bundle
 
 if TYPE_CHECKING:
+    from tumorviewer.analysis.candidates import Finder
     from tumorviewer.analysis.examination import Examination
     from tumorviewer.analysis.predict import Model
 
@@ -106,6 +109,8 @@ class _Desk:
         self._model: Model | None = None
         self._model_key: tuple[Path, str, str] | None = None
         self._examination: Examination | None = None
+        self._outliner: Finder | None = None
+        self._outliner_key: tuple[Path, str] | None = None
 
     def answer(self, task: Task) -> Event:
         """Whatever happens, an event."""
@@ -123,7 +128,9 @@ class _Desk:
             message = tr("The analysis failed unexpectedly. If it fails again, please report it.")
             return unexpected(task.id, message, error)
 
-    def _work(self, task: Task) -> Finding | Saliency | MapCheck | SimilarCases | Variation:
+    def _work(
+        self, task: Task
+    ) -> Finding | Saliency | MapCheck | SimilarCases | Variation | StudyAnswer:
         from tumorviewer.analysis import pipeline
 
         def progress(done: int, total: int, text: str) -> None:
@@ -133,6 +140,8 @@ class _Desk:
 
         progress(0, 1, tr("Loading the model"))
         examination = self._examine(task)
+        if task.study is not None:
+            return self._answer_study(task.study, examination, progress)
         if task.similar_to is not None:
             return pipeline.find_similar_cases(examination, task.similar_to)
         if task.varied is not None:
@@ -151,6 +160,32 @@ class _Desk:
                 examination, task.method, task.target, task.slices, progress, task.against
             )
         return pipeline.make_finding(examination, task.method, task.target, task.slices, progress)
+
+    def _answer_study(
+        self, asked: StudyTask, examination: Examination, progress: ReportProgress
+    ) -> StudyAnswer:
+        from tumorviewer.analysis.whole_study import answering
+
+        return answering.answer_study(
+            asked.grey,
+            self._finder(asked.finder),
+            examination,
+            asked.read,
+            asked.present,
+            asked.source,
+            progress=progress,
+        )
+
+    def _finder(self, folder: Path | None) -> Finder | None:
+        """The model that outlines; loaded once."""
+        from tumorviewer.analysis.candidates import Finder
+
+        if folder is None:
+            return None
+        key = folder, bundle.read_card(folder).weights.sha256
+        if self._outliner is None or self._outliner_key != key:
+            self._outliner, self._outliner_key = Finder.load(folder), key
+        return self._outliner
 
     def _examine(self, task: Task) -> Examination:
         from tumorviewer.analysis.examination import Examination

@@ -70,7 +70,7 @@ def finding_to_json(
         "abstains": finding.abstains or None,
         "candidates": list(finding.candidates),
         "variation": asdict(finding.variation) if finding.variation else None,
-        "kind": asdict(finding.kind) if finding.kind else None,
+        "kind": asdict(finding.ood) if finding.ood else None,
         "similar": asdict(finding.similar) if finding.similar else None,
         "inputs": finding.inputs,
         "flags": [*finding.flags, *(saliency.notes if saliency else ())],
@@ -125,7 +125,7 @@ def finding_from_json(
         abstains=document.get("abstains") or "",
         candidates=tuple(document.get("candidates", ())),
         variation=_variation(document.get("variation")),
-        kind=_kind(document.get("kind")),
+        ood=_ood(document.get("kind")),
         similar=_similar(document.get("similar")),
         inputs=document.get("inputs", {}),
     )
@@ -137,7 +137,7 @@ def _variation(document: dict[str, Any] | None) -> Variation | None:
     return Variation(**document | {"others": tuple(document["others"])})
 
 
-def _kind(document: dict[str, Any] | None) -> OodAssessment | None:
+def _ood(document: dict[str, Any] | None) -> OodAssessment | None:
     if document is None:
         return None
     return OodAssessment(document["level"], document["distance"], tuple(document["reasons"]))

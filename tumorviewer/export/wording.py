@@ -64,7 +64,7 @@ def explain_finding(
     check
         Of the map of the first deciding slice, if it was made.
     """
-    if finding.kind is not None and finding.kind.level == "outside":
+    if finding.ood is not None and finding.ood.level == "outside":
         return " ".join(_outside(finding))
     parts = (
         _abstention(finding) if finding.abstains else _answer(finding),
@@ -114,9 +114,9 @@ def join_names(names: list[str]) -> str:
 
 
 def _outside(finding: Finding) -> Iterator[str]:
-    assert finding.kind is not None
+    assert finding.ood is not None
     yield tr("No class is named: this does not look like what the model was made for.")
-    yield from finding.kind.reasons
+    yield from finding.ood.reasons
 
 
 def _abstention(finding: Finding) -> Iterator[str]:
@@ -238,9 +238,9 @@ def _doubts(finding: Finding) -> Iterator[str]:
     if finding.disagreement is not None and len(finding.disagreement):
         yield tr("The networks of the ensemble disagree by {value} (0: none, 1: wholly).",
                  value=number(float(finding.disagreement.max()), ".2f"))  # fmt: skip
-    if finding.kind is not None and finding.kind.level == "unusual":
+    if finding.ood is not None and finding.ood.level == "unusual":
         yield tr("The image is unusual for the model.")
-        yield from finding.kind.reasons
+        yield from finding.ood.reasons
 
 
 def _highest(finding: Finding) -> float:

@@ -15,6 +15,8 @@ from tumorviewer.models import bundle, schema
 from tumorviewer.models.card import ModelCard
 from tumorviewer.resources import HOME_VARIABLE, home_path, resource_path
 
+FINDER = "finder"
+"""Name of the model that outlines."""
 DEFAULT = "DEFAULT"
 """Plain file beside the bundles: one line, the name of the model that is used unasked."""
 _PATIENCE_S = 60.0
@@ -110,6 +112,10 @@ class Catalogue:
                 variable=HOME_VARIABLE,
             )
             raise InputError(str(root), reason, remedy) from error
+
+    def finder(self) -> Path | None:
+        """The bundle that outlines tumours, if there is one."""
+        return self.look_up(FINDER)
 
     def find(self, model: str | None) -> Path:
         """The bundle that a user means: a name, a path with a separator in it, or the default.

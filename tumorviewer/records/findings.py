@@ -156,7 +156,7 @@ def _chances(finding: Finding) -> dict[str, float]:
 
 
 def _observed(finding: Finding) -> dict[str, Any]:
-    distance = finding.kind.distance if finding.kind else None
+    distance = finding.ood.distance if finding.ood else None
     inputs = {key: finding.inputs.get(key) for key in ("brightness", "contrast")}
     return {"named_class": finding.named_class, "distance": distance} | inputs
 

@@ -81,7 +81,7 @@ def test_sets_of_the_same_classes_share_a_line():
 
 
 def test_what_is_not_the_models_kind_shows_no_class_until_the_reader_insists(panel, qtbot):
-    far = replace(finding(head(3)), kind=FAR)
+    far = replace(finding(head(3)), ood=FAR)
     panel.show_snapshot(Snapshot(finding=far))
     qtbot.waitUntil(lambda: OUTSIDE in texts(panel))
     shown = texts(panel)
@@ -105,7 +105,7 @@ def test_the_window_shows_no_map_of_what_is_not_the_models_kind(qtbot, window, c
     client.ready()
     drop(window, mime(SCAN))
     qtbot.waitUntil(lambda: len(client.requests) == 1)
-    client.answer(replace(finding(client.last.volume), kind=FAR))
+    client.answer(replace(finding(client.last.volume), ood=FAR))
     qtbot.waitUntil(lambda: window.assessment.has_answer)
     assert window.assessment.hides_class
     assert window.viewer._snapshot.finding is None
@@ -189,7 +189,7 @@ def _card():
 
 
 def test_two_answers_of_the_same_numbers_are_not_taken_for_one(panel):
-    far = replace(finding(head(1)), kind=FAR)
+    far = replace(finding(head(1)), ood=FAR)
     panel.show_snapshot(Snapshot(finding=far))
     panel._insist()
     other = replace(far, probabilities=np.array(far.probabilities))

@@ -178,7 +178,7 @@ def _alternatives(finding: Finding, classes: Sequence[str]) -> str:
 
 def _remarks(finding: Finding, insisted: bool) -> tuple[str, ...]:
     """What must be known of the answer; of one that is not shown, only why."""
-    kind = finding.kind
+    kind = finding.ood
     reasons = kind.reasons if kind is not None else ()
     if finding.is_outside:
         reasons = (tr(INSISTED if insisted else OUTSIDE), *reasons)
