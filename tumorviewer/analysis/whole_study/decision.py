@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tumorviewer.analysis.finding import Finding, ModelIdentity, OodAssessment
 from tumorviewer.analysis.whole_study.study_answer import SeriesRead, StudyAnswer, StudyCandidate
-from tumorviewer.language import tr
+from tumorviewer.language import number, tr
 from tumorviewer.study.types import Volume
 
 NAMED_FROM = 0.8
@@ -84,7 +84,7 @@ def find_gaps(brain_DHW: NDArray[np.bool_], brain_slices: Sequence[int], volume:
     if len(volume.array) < 2:
         return tr("It is a single slice.")
     if spacing > _THICKEST_MM:
-        return tr("Its slices are {distance} mm apart.", distance=round(spacing))
+        return tr("Its slices are {distance} mm apart.", distance=number(spacing))
     extent = (brain_slices[-1] - brain_slices[0] + 1) * spacing
     areas = brain_DHW.sum((1, 2))
     if extent < _WHOLE_MM or max(areas[0], areas[-1]) > _CUT * areas.max():
@@ -113,7 +113,7 @@ def decide_answer(
     if candidates:
         if named := candidates[0].named_classes:
             return _answer(asked, "kind", _found(candidates), candidates, doubts, named)
-        return _answer(asked, "cannot_say", tr("What was found has no name."), candidates, doubts)
+        return _answer(asked, "cannot_say", tr("What was outlined could not be named."), candidates, doubts)
     sequence = asked.read.sequence
     if sequence not in asked.readable:
         name = tr(sequence) if sequence else tr("a series that does not say what it is")
@@ -184,9 +184,9 @@ def _found(candidates: Sequence[StudyCandidate]) -> str:
     return tr(
         "Outlined in {slices}: {volume} ml, {longest} × {across} mm.",
         slices=shown,
-        volume=f"{first.volume_ml:.1f}",
-        longest=round(longest),
-        across=round(across),
+        volume=number(first.volume_ml, ".1f"),
+        longest=number(longest),
+        across=number(across),
     )
 
 
