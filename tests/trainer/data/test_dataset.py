@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.data import dataset, material
+from trainer.data import dataset
+from trainer.data.grouping import read_groups
 from trainer.data.material import DataSource, prepare_data
 from trainer.tools.progress import Progress
 from tumorviewer.errors import InputError
@@ -153,7 +154,7 @@ def test_bad_tables_of_groups_are_refused(make_items, tmp_path, rows, reason):
     table.write_text(rows)
     read = dataset.read_dataset(root)
     with pytest.raises(InputError, match=reason):
-        material.grouping.read_table(str(table), read)
+        read_groups(str(table), read)
 
 
 def test_no_such_data(tmp_path):
@@ -170,3 +171,12 @@ def test_an_item_knows_its_source(make_items):
     assert [item.source for item in dataset.read_dataset(table).items] == ["siteA", "", ""]
     table.write_text("\n".join(["path,label,source", *(f"{line},x" for line in lines)]))
     assert [item.source for item in dataset.read_dataset(table).items] == ["x", "x", "x"]
+
+
+def test_the_column_group_of_an_exported_table_is_what_groups_takes(make_items):
+    root = make_items({"a": 2, "b": 2})
+    table = root / "dataset.csv"
+    rows = ["a/0.png,a,p1,,g1", "a/1.png,a,p2,,g1", "b/0.png,b,p3,,g2", "b/1.png,b,p4,,g3"]
+    table.write_text("\n".join(["path,label,patient_id,slice,group", *rows]))
+    read = dataset.read_dataset(table)
+    assert read_groups(str(table), read) == ["g1", "g1", "g2", "g3"]

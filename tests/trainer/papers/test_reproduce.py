@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from trainer.cli import main
 from trainer.papers import protocol
@@ -30,7 +31,8 @@ def test_the_commands_of_the_papers() -> None:
 
 @pytest.mark.parametrize(("paper", "label", "config"), ALL, ids=[f"{a}: {b}" for a, b, _ in ALL])
 def test_every_network_of_a_paper_takes_its_pictures(paper, label, config) -> None:
-    network = networks.create_network(config.model.architecture, 4, **config.model.options)
+    with torch.device("meta"):  # shapes, without the numbers of half a gigabyte
+        network = networks.create_network(config.model.architecture, 4, **config.model.options)
     assert not network.objection(config.preprocessing.size, config.preprocessing.neighbours)
     assert config.training.keep == "last", "nothing may be chosen on what is judged"
 

@@ -28,5 +28,5 @@ def test_the_charts_have_room_for_many_classes_with_long_names(count):
 
 def test_learning_curves_of_folds_and_of_a_single_epoch():
     logs = [[{"epoch": 1, "loss": 1.0, "log_loss": 0.9, "accuracy": 0.5, "macro_f1": 0.4}]] * 3
-    for draw in (run_report.plots.learning, run_report.plots.progress):
+    for draw in (run_report.plots.plot_loss, run_report.plots.plot_validation):
         assert "Epoch" in run_report._chart(partial(draw, logs=logs), "").svg
