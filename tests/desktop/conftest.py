@@ -35,7 +35,7 @@ def _own_home(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def _no_map_is_checked_by_itself(monkeypatch):
     """The check of a map would be a request that comes by the clock; its own tests ask for it."""
-    monkeypatch.setattr("tumorviewer.desktop.viewer.map_checks.REST_MS", 24 * 3_600_000)
+    monkeypatch.setattr("tumorviewer.desktop.viewer.map_check_controller.REST_MS", 24 * 3_600_000)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.desktop.parts import finding, head, series, study
 from tests.desktop.shell.test_window import drop, mime, visible_text
 from tumorviewer.analysis.messages import CheckMap, Explain, Failed
 from tumorviewer.analysis.trust.map_verdict import NO_TUMOUR, MapCheck
-from tumorviewer.desktop.viewer import map_checks
+from tumorviewer.desktop.viewer import map_check_controller
 from tumorviewer.desktop.viewer.map_controls import MapControls
 from tumorviewer.models import bundle
 from tumorviewer.models.trust_measures import MapMeasures, MapScores, Measured, Trust
@@ -26,7 +26,7 @@ GOOD = MapCheck(4, "gradcam", "glioma", "", "", 0.6, 0.1, 0.8, ("layercam", "hir
 @pytest.fixture
 def answered(qtbot, window, client, on_disk, monkeypatch):
     """The window with an answer, on slice 5."""
-    monkeypatch.setattr(map_checks, "REST_MS", 10)
+    monkeypatch.setattr(map_check_controller, "REST_MS", 10)
     on_disk[SCAN] = Opened((study(series()),), ())
     client.ready()
     drop(window, mime(SCAN))

@@ -47,7 +47,7 @@ class _Drawing:
 
 
 @dataclass
-class _Drag:
+class _HandleDrag:
     """An annotation, or one of its points, that is being moved."""
 
     viewport: Viewport
@@ -90,7 +90,7 @@ class AnnotationTool(QObject):
         self.kind: AnnotationKind | None = None
         self._find_annotations = annotations_of
         self._drawing: _Drawing | None = None
-        self._drag: _Drag | None = None
+        self._drag: _HandleDrag | None = None
         self._nudge: Nudge | None = None
         self._pen: QPointF | None = None
         """Where the arrow keys have moved to, in image coordinates."""
@@ -181,7 +181,7 @@ class AnnotationTool(QObject):
         annotations.select(None if hit is None else hit.annotation.id)
         if hit is None:
             return False
-        self._drag = _Drag(
+        self._drag = _HandleDrag(
             viewport, hit, find_point(viewport, at), flatten_points(viewport, hit.annotation)
         )
         return True

@@ -243,7 +243,7 @@ class Actions(QObject):
         title = tr(_BY_NAME[name].text)
         action.setToolTip(f"{title} ({text})" if text else title)
 
-    def give_way(self, focus: QWidget | None) -> None:
+    def follow_focus(self, _old: QWidget | None, focus: QWidget | None) -> None:
         """Leave the key that presses a widget to the one that has the focus."""
         taken = _PRESS if isinstance(focus, _PRESSED) else ""
         for name, keys in self._keys.items():

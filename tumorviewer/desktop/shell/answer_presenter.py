@@ -14,7 +14,7 @@ from tumorviewer.desktop.services.reading import Reading, Snapshot
 from tumorviewer.desktop.shell.actions import Actions
 from tumorviewer.desktop.shell.reading_room import WITHHELD, ReadingRoom
 from tumorviewer.desktop.shell.window_parts import WindowParts
-from tumorviewer.desktop.viewer.map_checks import MapChecks
+from tumorviewer.desktop.viewer.map_check_controller import MapCheckController
 from tumorviewer.language import tr
 
 
@@ -35,7 +35,7 @@ class AnswerPresenter(QObject):
         self._evidence, self._actions = evidence, actions
         self._untouched_slice = 0
         """Where the volume was loaded; the answer turns to its key slice from there alone."""
-        self._checks = MapChecks(self._inference, self._viewer, self._panel.maps, self)
+        self._checks = MapCheckController(self._inference, self._viewer, self._panel.maps, self)
         self._connect()
 
     def _connect(self) -> None:

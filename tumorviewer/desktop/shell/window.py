@@ -11,7 +11,6 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
-    QWidget,
 )
 
 from tumorviewer.desktop.annotations.annotation_controller import AnnotationController
@@ -63,9 +62,8 @@ class MainWindow(QMainWindow):
         self.ended_cleanly = True
         self.reading = Reading(inference, self)
         self._parts = parts = WindowParts()
-        self.study_panel, self.viewer, self.assessment = (
-            parts.study_panel, parts.viewer, parts.assessment
-        )  # fmt: skip
+        self.study_panel, self.viewer = parts.study_panel, parts.viewer
+        self.assessment = parts.assessment
         self.start_page, self.message_page = parts.start_page, parts.message_page
         self.status = parts.status
         self.actions_ = Actions(self)
@@ -122,11 +120,8 @@ class MainWindow(QMainWindow):
         self.actions_["verdict_first"].toggled.connect(partial(choose, "verdict_first"))
 
     def _own_slots(self) -> dict[str, Callable[[], object]]:
-        colours = {
-            scheme.value: partial(self._settings.choose, "colours", scheme.value)
-            for scheme in Scheme
-        }
-        return colours | {
+        choose = partial(self._settings.choose, "colours")
+        return {scheme.value: partial(choose, scheme.value) for scheme in Scheme} | {
             "open_files": self._choose_files,
             "open_folder": self._choose_folder,
             "open_demonstration": self.open_demonstration,
@@ -206,9 +201,6 @@ class MainWindow(QMainWindow):
         self.actions_["verdict_first"].setChecked(first)
         self.room.ask_first(first)
 
-    def _focus_changed(self, _old: QWidget | None, now: QWidget | None) -> None:
-        self.actions_.give_way(now)
-
     def _set_full_screen(self, full: bool) -> None:
         self.showFullScreen() if full else self.showNormal()
 
@@ -227,7 +219,7 @@ class MainWindow(QMainWindow):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_colours_changed)
         self._settings.changed.connect(self._follow_settings)
         self._settings.recent_changed.connect(self._show_recent)
-        theme.get_application().focusChanged.connect(self._focus_changed)
+        theme.get_application().focusChanged.connect(self.actions_.follow_focus)
         keys.assign_keys(self.actions_, self._settings.keys)
         self._ask_verdict_first()
         self.actions_["hide_patient"].setChecked(bool(self._settings["hide_patient"]))

@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QTableWidgetItem
 
-from tumorviewer.desktop.training import folds
+from tumorviewer.desktop.training import fold_table
 from tumorviewer.desktop.training.run_store import REPORT, TrainingRun
 from tumorviewer.desktop.training.trust_part import TrustPart
 from tumorviewer.desktop.widgets import pages, theme
@@ -97,7 +97,9 @@ class ResultPage(Page):
         self._model.setText(title)
         self._labels = run.choices().get("card.labels", {})
         self._show_figures(found, [_no_model(), *_twins(found)])
-        self.folds.show_rows(folds.list_fold_headings(), folds.tabulate_folds(found["folds"]))
+        self.folds.show_rows(
+            fold_table.list_fold_headings(), fold_table.tabulate_folds(found["folds"])
+        )
 
     def _show_model(self, run: TrainingRun) -> None:
         try:

@@ -7,9 +7,9 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QProgressBar
 
-from tumorviewer.desktop.training import folds
+from tumorviewer.desktop.training import fold_table
 from tumorviewer.desktop.training.curves import Curves
-from tumorviewer.desktop.training.folds import Folds
+from tumorviewer.desktop.training.fold_table import Folds
 from tumorviewer.desktop.training.following import ProcessFollower
 from tumorviewer.desktop.training.run_store import RunState, TrainingRun
 from tumorviewer.desktop.widgets.controls import make_button, make_heading, make_label
@@ -138,8 +138,8 @@ class RunPage(Page):
         of_run = self._run.folds()
         if not of_run:
             return describe_stage(line)
-        at = line["done"] if line["stage"] == "fold" else folds.find_running_fold(of_run)
-        said = [folds.describe_folds(at)] + (
+        at = line["done"] if line["stage"] == "fold" else fold_table.find_running_fold(of_run)
+        said = [fold_table.describe_folds(at)] + (
             [describe_stage(line)] if line["stage"] != "fold" else []
         )
         if after := len(of_run) - 1 - at:

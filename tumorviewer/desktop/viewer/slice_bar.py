@@ -129,7 +129,7 @@ class SliceBar(QSlider):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(track)
         if self._snapshot.finding is not None:
-            self._draw_marks(painter, track, self._snapshot.finding)
+            self._draw_key_slices(painter, track, self._snapshot.finding)
         painter.end()
         return still
 
@@ -180,7 +180,7 @@ class SliceBar(QSlider):
             points += [QPointF(start + at * step, y), QPointF(start + (at + 1) * step, y)]
         return QPolygonF([*points, QPointF(start + len(run) * step, floor)])
 
-    def _draw_marks(self, painter: QPainter, track: QRectF, finding: Finding) -> None:
+    def _draw_key_slices(self, painter: QPainter, track: QRectF, finding: Finding) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.palette().windowText())
         for index in finding.key_slices:

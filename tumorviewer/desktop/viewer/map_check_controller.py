@@ -34,7 +34,7 @@ class _Map:
     index: int
 
 
-class MapChecks(QObject):
+class MapCheckController(QObject):
     """Asks the worker about the map of the shown slice, while nothing else is being computed."""
 
     def __init__(
