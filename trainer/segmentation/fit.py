@@ -28,6 +28,7 @@ from trainer.training import checkpoint
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.initial_weights import load_weights, restore_norms
 from trainer.training.optimise import make_average, update_average
+from tumorviewer.errors import InputError
 from tumorviewer.networks.segmenter import Segmenter, create_segmenter
 
 _LOG = 20
@@ -69,6 +70,9 @@ class SegmenterTraining:
         model = self._config.model
         count = len(self._config.data.classes)
         network = create_segmenter(model.architecture, count, **model.options)
+        if network.dimensions != 2:
+            reason = "It takes whole volumes, and training is on slices."
+            raise InputError(model.architecture, reason, "Choose another architecture.")
         network.to(memory_format=torch.channels_last)
         if model.initial_weights:
             load_weights(network, Path(model.initial_weights))

@@ -81,7 +81,7 @@ def judge_item(finder: Finder, item: Outlined) -> Record:
     rules drop."""
     volume = volumes.open_only_volume(item.path)[1].load()
     shape = tuple(int(side) for side in volume.array.shape[:3])
-    expert = expert_mask(item.mask, shape)
+    expert = boxed_mask(item, shape) if item.boxes else expert_mask(item.mask, shape)
     open_rules = replace(
         finder.rules,
         seed=finder.rules.edge,
@@ -98,7 +98,8 @@ def judge_item(finder: Finder, item: Outlined) -> Record:
     is_image = shape[0] == 1
     spacing = (IMAGE_MM,) * 2 if is_image else volume.spacing()
     ours, theirs = (union[0], expert[0]) if is_image else (union, expert)
-    distances = surface_distances(ours, theirs, spacing) if theirs.any() else None
+    is_outlined = bool(theirs.any()) and not item.boxes
+    distances = surface_distances(ours, theirs, spacing) if is_outlined else None
     lesions = count_lesions(ours, theirs)
     return Record(
         item.name,
@@ -108,14 +109,33 @@ def judge_item(finder: Finder, item: Outlined) -> Record:
         item.label,
         shape[0],
         int(expert.sum()),
-        tuple(boxes_of(expert[0])) if is_image else (),
-        dice(ours, theirs) if theirs.any() else None,
+        tuple(_expert_boxes(item, expert)) if is_image else (),
+        dice(ours, theirs) if is_outlined else None,
         None if distances is None or np.isnan(distances.hd95) else distances.hd95,
         None if distances is None or np.isnan(distances.assd) else distances.assd,
         *lesions,
         tuple(_found(one, expert, _is_kept(one, kept)) for one in every),
         forced_classes(finder, volume) if is_image else {},
     )
+
+
+def boxed_mask(item: Outlined, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """``(D, H, W)`` what lies in an item's boxes."""
+    inside = np.zeros(shape, np.bool_)
+    for left, top, right, bottom in _in_pixels(item, shape):
+        inside[:, round(top) : max(round(bottom), round(top) + 1)][
+            :, :, round(left) : max(round(right), round(left) + 1)
+        ] = True
+    return inside
+
+
+def _in_pixels(item: Outlined, shape: tuple[int, ...]) -> list[tuple[float, ...]]:
+    size = shape[2], shape[1], shape[2], shape[1]
+    return [tuple(edge * side for edge, side in zip(box, size, strict=True)) for box in item.boxes]
+
+
+def _expert_boxes(item: Outlined, expert: NDArray[np.bool_]) -> list[tuple[float, ...]]:
+    return _in_pixels(item, expert.shape) if item.boxes else boxes_of(expert[0])
 
 
 def _is_kept(one: CandidateOutline, kept: Sequence[CandidateOutline]) -> bool:

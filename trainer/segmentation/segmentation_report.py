@@ -64,7 +64,7 @@ def write_report(
         heading: [_case(one, by_name[one.name], finder) for one in chosen]
         for heading, chosen in worst_cases(records).items()
     }
-    text = html.page(
+    text = html.render_page(
         "segmentation.html",
         title=title,
         figures=figures,
@@ -101,7 +101,7 @@ def _sure(record: Record) -> float:
 
 
 def _case(record: Record, item: Outlined, finder: Finder) -> Case:
-    volume = volumes.only_volume(item.path)[1].load()
+    volume = volumes.open_only_volume(item.path)[1].load()
     shape = tuple(int(side) for side in volume.array.shape[:3])
     expert, found = expert_mask(item.mask, shape), np.zeros(shape, np.bool_)
     for one in find_candidates(volume, finder).candidates:
@@ -109,7 +109,7 @@ def _case(record: Record, item: Outlined, finder: Finder) -> Case:
     index = int((expert if expert.any() else found).sum((1, 2)).argmax())
     drawn = outlined_image(grey(volume, index), expert[index], found[index])
     overlap = "" if record.dice is None else f", Dice {record.dice:.2f}"
-    return Case(html.picture(drawn), f"{Path(record.name).name}: {record.label}{overlap}")
+    return Case(html.embed_image(drawn), f"{Path(record.name).name}: {record.label}{overlap}")
 
 
 def outlined_image(
@@ -129,4 +129,4 @@ def _froc(curve: Sequence[tuple[float, float]]) -> Markup:
             xscale="log", xlabel="False findings an image", ylabel="Tumours found", ylim=(0, 1)
         )
 
-    return html.svg(html.drawn(draw))
+    return html.export_svg(html.draw_figure(draw))

@@ -59,9 +59,9 @@ def _of_outlined(records: Sequence[Record]) -> dict[str, Any]:
     groups = _groups(records)
     nan = float("nan")
     columns: dict[str, Callable[[Record], float]] = {
-        "dice": lambda one: one.dice or 0.0,
+        "dice": lambda one: nan if one.dice is None else one.dice,
         "found": lambda one: float(one.hit > 0),
-        "dice_where_found": lambda one: (one.dice or 0.0) if one.hit else nan,
+        "dice_where_found": lambda one: one.dice if one.hit and one.dice is not None else nan,
         "hd95_mm": lambda one: nan if one.hd95 is None else one.hd95,
         "assd_mm": lambda one: nan if one.assd is None else one.assd,
         "lesions_found": lambda one: one.hit / one.lesions,
@@ -70,13 +70,14 @@ def _of_outlined(records: Sequence[Record]) -> dict[str, Any]:
     figures: dict[str, Any] = {
         name: mean_of([column(one) for one in records], groups) for name, column in columns.items()
     }
+    column = columns["dice"]
     by_label = defaultdict(list)
     for one in records:
         by_label[one.label].append(one)
     figures["by_label"] = {
         label: {
             "n": len(own),
-            "dice": round_metric(float(np.mean([one.dice for one in own]))),
+            "dice": round_metric(float(np.nanmean([column(one) for one in own]))),
             "found": round_metric(float(np.mean([one.hit > 0 for one in own]))),
         }
         for label, own in sorted(by_label.items())

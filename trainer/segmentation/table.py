@@ -79,7 +79,7 @@ def _outlined(table: Path, row: dict[str, str]) -> Outlined:
         row["label"],
         row.get("group", "") or row["path"],
         _existing(table, row["mask"]) if row.get("mask") else None,
-        (_box(table, row["box"]),) if row.get("box") else (),
+        _boxes(table, row["box"]) if row.get("box") else (),
         _existing(table, row["brain"]) if row.get("brain") else None,
         planes,
         row.get("collection", ""),
@@ -87,13 +87,15 @@ def _outlined(table: Path, row: dict[str, str]) -> Outlined:
     )
 
 
-def _box(table: Path, text: str) -> Box:
+def _boxes(table: Path, text: str) -> tuple[Box, ...]:
+    """Boxes, one after the other, each of four numbers."""
     try:
-        left, top, right, bottom = (float(part) for part in re.split(r"[;\s]+", text.strip()))
+        edges = [float(part) for part in re.split(r"[;\s]+", text.strip())]
+        fours = [edges[start : start + 4] for start in range(0, len(edges), 4)]
+        return tuple(check_box((a, b, c, d), str(table)) for a, b, c, d in fours)
     except ValueError:
-        reason = f"The box {text!r} is not four numbers."
+        reason = f"The box {text!r} is not four numbers, or as many for each box."
         raise InputError(str(table), reason, "Write left;top;right;bottom.") from None
-    return check_box((left, top, right, bottom), str(table))
 
 
 def _existing(table: Path, name: str) -> Path:

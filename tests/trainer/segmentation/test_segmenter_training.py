@@ -16,6 +16,7 @@ from trainer.cli.app import main
 from trainer.segmentation.augment import Batch, SegmentationAugment, SegmentationAugmentation
 from trainer.segmentation.config import SegmentationConfig, SegmentationTraining, SegmenterSettings
 from trainer.segmentation.fit import LAST, SegmenterTraining
+from trainer.segmentation.judge import boxed_mask, boxes_of
 from trainer.segmentation.losses import boundary_loss, cross_entropy_loss, dice_loss
 from trainer.segmentation.objectives import boxes_of_batch, losses_of
 from trainer.segmentation.slices import (
@@ -99,6 +100,21 @@ def test_a_mask_of_another_grid_is_refused_and_of_another_size_of_image_resized(
     half = expert_mask(image.mask, (1, 32, 32))
     assert half.shape == (1, 32, 32)
     assert 4 * half.sum() == pytest.approx(expert_mask(image.mask, (1, 64, 64)).sum(), rel=0.2)
+
+
+def test_a_network_of_volumes_is_refused(tmp_path: Path) -> None:
+    items = read_outlined(write_images(tmp_path))
+    squares = load_squares(items, tmp_path / "squares", QUIET, side=64)
+    volumetric = replace(config(1), model=SegmenterSettings("unet3d", size=64))
+    with pytest.raises(InputError, match="whole volumes"):
+        SegmenterTraining(volumetric, items, squares, np.arange(len(squares.items)))
+
+
+def test_boxes_judge_boxes_and_not_overlap(tmp_path: Path) -> None:
+    item = read_outlined(write_images(tmp_path))[0]
+    boxed = replace(item, mask=None, boxes=((0.25, 0.25, 0.5, 0.75),))
+    mask = boxed_mask(boxed, (1, 64, 64))
+    assert boxes_of(mask[0]) == [(16, 16, 32, 48)]
 
 
 def test_an_empty_mask_is_no_tumour(tmp_path: Path) -> None:

@@ -95,3 +95,11 @@ def test_a_fold_holds_whole_groups_of_each_collection_and_label(tmp_path: Path) 
     assert all(len(own) == 1 for own in of_group.values())
     sizes = [(folds == fold).sum() for fold in range(3)]
     assert max(sizes) - min(sizes) <= 2
+
+
+def test_a_table_may_name_several_boxes(folder: Path) -> None:
+    row = {"path": "a.png", "label": "glioma", "box": "0;0;0.5;0.5 0.5;0.5;1;1"}
+    (one,) = read_outlined(write_table(folder / "t.csv", [row]))
+    assert one.boxes == ((0, 0, 0.5, 0.5), (0.5, 0.5, 1, 1))
+    with pytest.raises(InputError, match="four numbers"):
+        read_outlined(write_table(folder / "t.csv", [row | {"box": "0;0;0.5"}]))
