@@ -113,7 +113,9 @@ def decide_answer(
     if candidates:
         if named := candidates[0].named_classes:
             return _answer(asked, "kind", _found(candidates), candidates, doubts, named)
-        return _answer(asked, "cannot_say", tr("What was outlined could not be named."), candidates, doubts)
+        return _answer(
+            asked, "cannot_say", tr("What was outlined could not be named."), candidates, doubts
+        )
     sequence = asked.read.sequence
     if sequence not in asked.readable:
         name = tr(sequence) if sequence else tr("a series that does not say what it is")
