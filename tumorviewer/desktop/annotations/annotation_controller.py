@@ -239,7 +239,7 @@ class AnnotationController(QObject):
         viewport.annotations = partial(self.tool.draw, viewport=viewport)
 
     def _find_annotations(self, viewport: Viewport) -> StudyAnnotations | None:
-        """Of the study that the viewport shows, which may be a prior."""
+        """The annotations of the study that the viewport shows, which may be a prior."""
         candidates = [self._annotations, *self._of_studies.values()]
         return next((b for b in candidates if b and b.key_of(viewport.state.volume)), None)
 

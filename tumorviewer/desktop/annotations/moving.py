@@ -129,7 +129,7 @@ def measure_on_viewport(annotation: Annotation, viewport: Viewport) -> Annotatio
 
 
 def as_tuples(points: Points) -> tuple[tuple[float, float, float], ...]:
-    """As :attr:`Annotation.points_mm`."""
+    """Points ``(N, 3)``, LPS+ mm, as :attr:`Annotation.points_mm` has them."""
     return tuple((float(x), float(y), float(z)) for x, y, z in points)
 
 

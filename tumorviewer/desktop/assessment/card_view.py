@@ -92,7 +92,7 @@ class CardPage(Page):
         self.end()
 
     def show_pictures(self, pictures: Pictures) -> None:
-        """Of the mistakes, by their places."""
+        """Show pictures of the mistakes, by their place in the list."""
         if self._mistakes is None:
             return
         self._mistakes.show_pictures(pictures)

@@ -177,7 +177,7 @@ def _missing(count: int) -> str:
 
 
 def _pictures(model: Path, folder: str, found: SimilarCases, job: BackgroundJob) -> Pictures:
-    """Of each case whose picture can be had, by its place."""
+    """The pictures that can be had, by the place of their case in the list."""
     shipped = bundle.read_trust_arrays(model).get("similar.pictures")
     if shipped is not None:
         return {at: shipped[case.row].astype(np.uint8) for at, case in enumerate(found.cases)}

@@ -20,7 +20,7 @@ from tumorviewer.language import number, tr
 from tumorviewer.study.types import Volume
 
 SIDE = 56
-"""Of a case's picture, pixels."""
+"""Side of a case's picture, pixels."""
 
 
 class EvidencePanel(QWidget):

@@ -94,7 +94,7 @@ class ReadingPosition:
     """Where the reader is in one study."""
 
     volume: str = ""
-    """As :func:`tumorviewer.records.identity.volume_key` says."""
+    """The key by :func:`tumorviewer.records.identity.volume_key`."""
     slices: dict[str, int] = field(default_factory=dict)
 
     @classmethod

@@ -91,9 +91,9 @@ class Preferences:
     """What was chosen."""
 
     values: dict[str, Value] = field(default_factory=dict)
-    """Of every option."""
+    """The value of every option."""
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Of the actions whose keys were changed."""
+    """The keys of the actions whose keys were changed."""
     problems: tuple[str, ...] = ()
     """What the file says that is not understood."""
 

@@ -53,7 +53,7 @@ class StudyRegister(QObject):
         )
 
     def entries(self) -> list[WorklistEntry]:
-        """Of all open studies that are entered, in the order of opening."""
+        """The entries of all open studies that are entered, in the order of opening."""
         return [self._entries[key] for key in self._open if key in self._entries]
 
     def note_export(self, study: Study, what: str) -> None:

@@ -173,7 +173,7 @@ class KeyField(QLineEdit):
     """Shows the key that was pressed in it last."""
 
     key_pressed = Signal(str)
-    """As the table writes it."""
+    """The key as the table of actions writes it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -24,10 +24,10 @@ class Line:
     """One curve."""
 
     key: str
-    """Of the trainer's progress lines."""
+    """A key of the trainer's progress lines."""
     name: str
     colour: str
-    """Of :class:`tumorviewer.desktop.widgets.theme.Colours`."""
+    """The name of one of :class:`tumorviewer.desktop.widgets.theme.Colours`."""
     style: Qt.PenStyle = Qt.PenStyle.SolidLine
 
 
@@ -185,7 +185,7 @@ def _ticks(total: int) -> list[int]:
 
 
 def _rounded_up(value: float) -> float:
-    """To 1, 2 or 5 times a power of ten."""
+    """The next 1, 2 or 5 times a power of ten."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))

@@ -66,7 +66,7 @@ def find_running_fold(folds: Sequence[TrainingRun]) -> int:
 
 
 def describe_folds(number: int) -> str:
-    """As the trainer's report and its tables count."""
+    """The name of a fold, counted as the trainer's report counts."""
     return tr("Fold {number}", number=number)
 
 
@@ -79,7 +79,7 @@ def tabulate_folds(found: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def list_fold_headings() -> tuple[str, ...]:
-    """Of :func:`tabulate_folds`."""
+    """The headings of what :func:`tabulate_folds` gives."""
     return ("", tr("Items"), *(tr(words) for words in _FIGURES.values()))
 
 

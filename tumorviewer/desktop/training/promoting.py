@@ -25,7 +25,7 @@ class Candidate:
 
     title: str
     folder: Path
-    """Of its bundle."""
+    """The folder of its bundle."""
     work: Path
     """Folder for the comparison."""
     training: tuple[Path, ...] = ()
@@ -50,13 +50,13 @@ class Standing:
 
     current: ComparedModel | None
     title: str
-    """Of the model in use, or why there is none."""
+    """Title of the model in use, or why there is none."""
     history: tuple[Change, ...]
     locked: TestSet | None
     models: tuple[tuple[str, Path], ...]
     """Title and folder of each model that is there, but the one in use."""
     objections: tuple[str, ...] = ()
-    """Of the gate to the candidate."""
+    """What the gate says against the candidate."""
     is_in_use: bool = False
     """Whether the candidate is the model in use."""
 

@@ -351,7 +351,7 @@ def _written(value: float | None, *, is_share: bool) -> str:
 
 
 def _change(value: float | None, *, is_share: bool) -> str:
-    """With its sign; of shares in percentage points."""
+    """A change with its sign; shares in percentage points."""
     if value is None:
         return tr("not known")
     text = number(100 * value, "+.1f") if is_share else number(value, "+.3f")

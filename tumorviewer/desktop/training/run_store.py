@@ -113,7 +113,7 @@ class TrainingRun:
 
     @property
     def measuring(self) -> TrainerProcess:
-        """Of how far its model may be trusted."""
+        """The process that measures how far its model may be trusted."""
         return TrainerProcess(self.folder, "trust")
 
     @property
@@ -154,7 +154,7 @@ class TrainingRun:
 
     @property
     def state(self) -> RunState:
-        """As its files tell."""
+        """The state of the run, as its files tell."""
         if self.fit.is_running():
             return RunState.RUNNING
         is_whole = self.is_crossval or (self.bundle / "card.json").is_file()
@@ -168,7 +168,7 @@ class TrainingRun:
         return any((one.folder / LAST).is_file() for one in (self, *self.folds()))
 
     def arguments(self) -> list[str]:
-        """Of the command that starts it, or goes on with it."""
+        """Arguments of the command that starts the run, or goes on with it."""
         config = self.folder / CONFIG
         is_begun = self._has_checkpoint() and config.is_file()
         chosen = ["--config", str(config)] if is_begun else self.settings()
@@ -229,7 +229,7 @@ class RunStore:
         self.root = root or home_path("training")
 
     def sets(self) -> tuple[DataSet, ...]:
-        """By name."""
+        """The data sets, ordered by name."""
         return tuple(filter(None, map(_data_set, _folders(self.root / "sets"))))
 
     def place(self, name: str) -> Path:

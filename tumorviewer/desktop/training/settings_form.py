@@ -76,7 +76,7 @@ class TrainerOption:
 
 
 def read_options(said: Mapping[str, Any]) -> tuple[TrainerOption, ...]:
-    """From what ``config --json`` prints."""
+    """The options that ``config --json`` prints."""
     networks = {"choices": said["architectures"]}
     described = (
         one | (networks if one["name"] == "model.architecture" else {}) for one in said["options"]

@@ -40,7 +40,7 @@ _STAGES = {
     "training cohort": later("training cohort"),
     "saliency maps": later("saliency maps"),
 }
-"""Of the trainer's progress, by its names for them."""
+"""Names of the stages of the trainer's progress, by its own names for them."""
 
 
 class Page(QScrollArea):

@@ -25,7 +25,7 @@ class Colours:
     hover: str
     border: str
     track: str
-    """Of a bar, behind the part that is filled."""
+    """The colour of a bar behind the part that is filled."""
     text: str
     secondary: str
     disabled: str
