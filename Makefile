@@ -1,10 +1,11 @@
 # Every job in the checkout. `make demo` and `make test` set up .venv themselves.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check lint types contracts format unit benchmark translations
+.PHONY: help setup demo quick test ci check lint types contracts format unit coverage benchmark \
+	translations hooks
 
 python := .venv/bin/python
-unit benchmark: export QT_QPA_PLATFORM = offscreen
+quick unit coverage benchmark: export QT_QPA_PLATFORM = offscreen
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -15,9 +16,15 @@ setup: ## make .venv, or refresh it after a change of requirements.lock
 demo: setup ## open the window on the demonstration study (without a display: into demo-output/)
 	@$(python) -m tumorviewer demo
 
-test: setup check unit ## everything that CI runs
+quick: check ## a yes or no within 90 s: style, types, contracts, and the fast tests
+	@echo "Fast tests (pytest)"
+	@$(python) -m pytest -q -n 2 --dist loadfile -m "not slow" -x
 
-check: lint types contracts
+test: check unit ## every test
+
+ci: check coverage ## what CI runs: every test, and how much of the code they reach
+
+check: lint types contracts ## style, types and contracts
 
 lint: setup ## style of the code, without changing it
 	@echo "Style (ruff)"
@@ -36,12 +43,19 @@ unit: setup
 	@echo "Tests (pytest)"
 	@$(python) -m pytest -n 2 --dist loadfile
 
+coverage: setup ## every test, with the floor of pyproject.toml for what they reach
+	@echo "Tests and what they reach (pytest, coverage)"
+	@$(python) -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
 format: setup ## put the code into the house style
 	@$(python) -m ruff check --fix
 	@$(python) -m ruff format
 
 translations: setup ## renew the catalogues of resources/locale from the code, and compile them
 	@$(python) packaging/translations.py
+
+hooks: setup ## check style and contracts before every commit (.pre-commit-config.yaml)
+	@$(python) -m pre_commit install
 
 benchmark: setup ## measure speed and memory
 	@for each in tests/benchmarks/*.py; do echo "$$each"; $(python) "$$each" || exit; done

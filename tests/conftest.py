@@ -22,6 +22,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(10_000, 20, 50)
 
 
+def pytest_unconfigure() -> None:
+    """Let modules with code of their own go at the end, as they expect."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The public data sets beside the checkout; skips where there are none."""
