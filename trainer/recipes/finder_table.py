@@ -18,21 +18,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from trainer.tools.atomic_files import read_csv
+
 Row = dict[str, Any]
 HEADER = ("path", "label", "group", "mask", "brain", "planes", "collection", "sequence")
-
-
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a CSV file."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def of_images(data: Path, brains: Path) -> Iterator[Row]:
     """Slices of the 233-patient set, and tumour-free pictures."""
     (table,) = (data / "volumes" / "cheng_pid").glob("*.csv")
-    patients = {row["cheng_index"]: row["patient_group"] for row in read_rows(table)}
-    for row in read_rows(data / "manifest.csv"):
+    patients = {row["cheng_index"]: row["patient_group"] for row in read_csv(table)}
+    for row in read_csv(data / "manifest.csv"):
         path = data / row["file"]
         brain = brains / f"{path.stem}.png"
         own = {"path": path, "label": row["label"], "brain": brain if brain.is_file() else ""}
@@ -45,7 +41,7 @@ def of_images(data: Path, brains: Path) -> Iterator[Row]:
 
 def of_volumes(data: Path, brains: Path) -> Iterator[Row]:
     """Whole heads and skull-stripped ones that may ship."""
-    for row in read_rows(data / "volumes" / "volumes.csv"):
+    for row in read_csv(data / "volumes" / "volumes.csv"):
         path = data / "volumes" / row["file"]
         is_tumour, is_stripped = row["dataset"] == "btp_gbm_t1c", row["skull"] == "stripped"
         if not (is_tumour or row["dataset"].startswith("ms_")):
