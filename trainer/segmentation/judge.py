@@ -19,7 +19,12 @@ from trainer.data import volumes
 from trainer.segmentation.measures import count_lesions, dice, surface_distances
 from trainer.segmentation.slices import expert_mask
 from trainer.segmentation.table import Outlined
-from tumorviewer.analysis.candidates import CandidateOutline, Finder, find_candidates
+from tumorviewer.analysis.candidates import (
+    CandidateOutline,
+    Finder,
+    find_candidates,
+    follows_rules,
+)
 from tumorviewer.analysis.preprocess import cut_square, find_head_square
 from tumorviewer.imaging.display import grey
 from tumorviewer.study.types import Volume
@@ -41,6 +46,9 @@ class Found:
     overlap: int
     """Voxels shared with the expert's mask."""
     volume_ml: float | None
+    peak: float
+    share: float
+    """Of the head's square, its largest area."""
     kept: bool
     """Whether the finder's rules keep it."""
 
@@ -77,8 +85,7 @@ def judge_items(finder: Finder, items: Sequence[Outlined]) -> Iterator[Record]:
 
 
 def judge_item(finder: Finder, item: Outlined) -> Record:
-    """Run the finder as the product does, once with no least probability or size to see what the
-    rules drop."""
+    """Run the finder as the product does, and see what its rules keep of what it outlines."""
     volume = volumes.open_only_volume(item.path)[1].load()
     shape = tuple(int(side) for side in volume.array.shape[:3])
     expert = boxed_mask(item, shape) if item.boxes else expert_mask(item.mask, shape)
@@ -91,7 +98,7 @@ def judge_item(finder: Finder, item: Outlined) -> Record:
         least_probability=0.0,
     )
     every = find_candidates(volume, replace(finder, rules=open_rules)).candidates
-    kept = find_candidates(volume, finder).candidates
+    kept = [one for one in every if follows_rules(one, volume, finder.rules)]
     union = np.zeros(shape, np.bool_)
     for one in kept:
         union |= one.mask
@@ -114,7 +121,7 @@ def judge_item(finder: Finder, item: Outlined) -> Record:
         None if distances is None or np.isnan(distances.hd95) else distances.hd95,
         None if distances is None or np.isnan(distances.assd) else distances.assd,
         *lesions,
-        tuple(_found(one, expert, _is_kept(one, kept)) for one in every),
+        tuple(_found(one, expert, one in kept) for one in every),
         forced_classes(finder, volume) if is_image else {},
     )
 
@@ -138,10 +145,6 @@ def _expert_boxes(item: Outlined, expert: NDArray[np.bool_]) -> list[tuple[float
     return _in_pixels(item, expert.shape) if item.boxes else boxes_of(expert[0])
 
 
-def _is_kept(one: CandidateOutline, kept: Sequence[CandidateOutline]) -> bool:
-    return any(np.array_equal(one.mask, other.mask) for other in kept)
-
-
 def _found(one: CandidateOutline, expert: NDArray[np.bool_], kept: bool) -> Found:
     (box,) = boxes_of(one.mask[one.key_slice], joined=True)
     return Found(
@@ -152,6 +155,8 @@ def _found(one: CandidateOutline, expert: NDArray[np.bool_], kept: bool) -> Foun
         len(one.slices),
         int((one.mask & expert).sum()),
         one.volume_ml,
+        one.peak,
+        one.share,
         kept,
     )
 

@@ -68,6 +68,10 @@ class CandidateOutline:
     """Of its largest area."""
     volume_ml: float | None
     """None where there are no millimetres."""
+    peak: float
+    """Highest probability of tumour of its voxels."""
+    share: float
+    """Of the head's square, its largest area."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +154,7 @@ def find_candidates(volume: Volume, finder: Finder, progress: Progress | None = 
         for number in range(1, count + 1)
         if _is_in_brain(seen, parts == number)
     ]
-    kept = [one for one in found if _is_candidate(one, volume, seen.box, rules)]
+    kept = [one for one in found if follows_rules(one, volume, rules)]
     brain = _on_volume(seen.brain, 0.5, seen.box, volume)
     enough = np.flatnonzero((seen.brain > 0.5).mean((1, 2)) >= _ENOUGH_BRAIN)
     return Outlines(
@@ -227,6 +231,8 @@ def _candidate(
         tuple(map(int, np.flatnonzero(areas))),
         int(areas.argmax()),
         None if volume.placement is Placement.NONE else _voxel_ml(volume) * int(areas.sum()),
+        float(seen.tumour[inside].max()),
+        float(areas.max()) / seen.box.side**2,
     )
 
 
@@ -265,16 +271,14 @@ def _name(seen: _Seen, inside_DSS: NDArray[np.bool_], finder: Finder) -> dict[st
     }
 
 
-def _is_candidate(
-    one: CandidateOutline, volume: Volume, box: Box, rules: SegmentationRules
-) -> bool:
-    if not one.slices or one.probability < rules.least_probability:
-        return False
-    largest = int(np.count_nonzero(one.mask[one.key_slice]))
-    if largest < rules.least_share * box.side**2:
+def follows_rules(one: CandidateOutline, volume: Volume, rules: SegmentationRules) -> bool:
+    """Whether something outlined is sure and large enough, and in more than one thin slice."""
+    is_sure = one.peak > rules.seed and one.probability >= rules.least_probability
+    if not one.slices or not is_sure or one.share < rules.least_share:
         return False
     if one.volume_ml is None:
         return True
+    largest = int(np.count_nonzero(one.mask[one.key_slice]))
     _, row, column = volume.spacing()
     return (
         one.volume_ml >= rules.least_ml
