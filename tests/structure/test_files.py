@@ -80,3 +80,19 @@ def test_decisions_are_numbered_and_of_one_form() -> None:
         assert re.match(rf"# {int(page.name[:4])}\. \w", said(page)), page.name
         headings = re.findall(r"^## (.+)$", said(page), re.MULTILINE)
         assert headings == ["Context", "Decision", "Consequences"], page.name
+
+
+def test_jobs_that_documents_and_ci_name_are_in_the_makefile() -> None:
+    jobs = set(re.findall(r"^([a-z]+):", said(ROOT / "Makefile"), re.MULTILINE))
+    named = {
+        job
+        for path in [*DOCUMENTS, ROOT / ".ci" / "run"]
+        for job in re.findall(r"(?:^|`|exec )make ([a-z]+)(?=[\s`])", said(path), re.MULTILINE)
+    }
+    assert {"quick", "test", "ci", "hooks"} <= named <= jobs
+
+
+def test_hooks_need_no_network() -> None:
+    config = said(ROOT / ".pre-commit-config.yaml")
+    assert re.findall(r"repo: (\S+)", config) == ["local"]
+    assert set(re.findall(r"language: (\S+)", config)) == {"system"}
