@@ -3,7 +3,7 @@ r"""The table that the finder is judged on at the end: what it was neither train
 Old heads without a tumour, skull-stripped gliomas with masks (all that is not healthy, oedema too),
 skull-stripped slices with boxes, and pictures with masks that are no slices of the 233-patient set.
 
-    python trainer/recipes/judging_table.py ../shared/data runs/judging.csv
+    python trainer/recipes/judging_table.py $DATA runs/judging.csv
     tumorviewer-train segment judge runs/judging.csv --out runs/judging \
         --model resources/models/finder
 """
