@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pydicom
@@ -44,6 +46,10 @@ from tumorviewer.study.dicom.elements import PARSER_ERRORS, read_integer, read_t
 _config.STORE_SEND_CHUNKED_DATASET = True  # files are sent as they lie on disk
 _MOST_CONTEXTS = 128
 """Of one association (PS3.8 7.1.1.13)."""
+_MOST_FILES = 25
+"""Of one association; the next ones go by another."""
+_ASSOCIATIONS = 3
+"""At once: between two objects one waits for the archive."""
 _UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 _FOUND = (
     "PatientName", "PatientID", "StudyInstanceUID", "StudyDate", "StudyDescription",
@@ -104,9 +110,13 @@ class DimseArchive:
         return completed
 
     def store(self, paths: Sequence[Path]) -> Iterator[tuple[Path, StoreAnswer]]:
-        """Send files (C-STORE), as they are encoded."""
-        for group in _in_contexts(paths):
-            yield from self._store_group(group)
+        """Send files (C-STORE), as they are encoded, by several associations if there are many."""
+        answers: SimpleQueue[tuple[Path, StoreAnswer]] = SimpleQueue()
+        with ThreadPoolExecutor(_ASSOCIATIONS) as pool:
+            for group in _in_contexts(paths):
+                pool.submit(self._store_all, group, answers.put)
+            for _ in paths:
+                yield answers.get()
 
     def read_back(self, reference: Dataset) -> Dataset | None:
         """One object as the archive has it (C-GET)."""
@@ -118,6 +128,19 @@ class DimseArchive:
         syntax = reference.file_meta.TransferSyntaxUID
         self._get(wanted, [build_context(reference.SOPClassUID, syntax)], receiver)
         return receiver.datasets[0] if receiver.datasets else None
+
+    def _store_all(
+        self, group: dict[Path, tuple[str, str]], tell: Callable[[tuple[Path, StoreAnswer]], None]
+    ) -> None:
+        """Tell an answer for each file, whatever happens."""
+        left = list(group)
+        try:
+            for path, answer in self._store_group(group):
+                left.remove(path)
+                tell((path, answer))
+        finally:
+            for path in left:
+                tell((path, StoreAnswer(False, reason=tr("The archive closed the connection."))))
 
     def _store_group(
         self, group: dict[Path, tuple[str, str]]
@@ -359,7 +382,8 @@ def _in_contexts(paths: Sequence[Path]) -> Iterator[dict[Path, tuple[str, str]]]
     for path in paths:
         meta = pydicom.filereader.read_file_meta_info(path)
         pair = str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID)
-        if len(_offered([*group.values(), pair])) > _MOST_CONTEXTS:
+        is_full = len(group) >= _MOST_FILES
+        if is_full or len(_offered([*group.values(), pair])) > _MOST_CONTEXTS:
             yield group
             group = {}
         group[path] = pair
