@@ -59,3 +59,7 @@ hooks: setup ## check style and contracts before every commit (.pre-commit-confi
 
 benchmark: setup ## measure speed and memory
 	@for each in tests/benchmarks/*.py; do echo "$$each"; $(python) "$$each" || exit; done
+
+interoperability: setup ## install others' programs (Debian, as root) and let them judge what we write
+	@apt-get install -y -q orthanc orthanc-dicomweb dcmtk dicom3tools dcm2niix qpdf poppler-utils
+	@QT_QPA_PLATFORM=offscreen $(python) -m pytest -q tests/pacs tests/reports tests/deidentification
