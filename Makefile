@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup demo quick test ci check lint types contracts format unit coverage benchmark \
-	translations hooks
+	translations hooks interoperability
 
 python := .venv/bin/python
 quick unit coverage benchmark: export QT_QPA_PLATFORM = offscreen
