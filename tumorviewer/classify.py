@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tumorviewer.analysis.methods import BEST
 from tumorviewer.errors import InputError
-from tumorviewer.language import tr
+from tumorviewer.language import later, tr
+from tumorviewer.study.notes import make_note
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.candidates import Finder
@@ -206,6 +207,7 @@ class _StudyJudge:
         tell(tr("Loading"))
         is_read = self._choice is not None and item.volume is self._choice.volume
         volume = self._volume if is_read and self._volume is not None else item.volume.load()
+        volume = note_repeats(item, volume)
         examination = pipeline.examine_volume(volume, self._model, progress)
         if is_read:
             self._answer, self._volume = self._answer_for(examination, volume, stem, tell), None
@@ -279,11 +281,21 @@ def examine_volume(
 
     tell(tr("Loading"))
     try:
-        volume = item.volume.load()
+        volume = note_repeats(item, item.volume.load())
         finding = analyse_volume(volume, model, method=method, progress=report_progress(tell))
     except MemoryError as error:
         raise too_large(item.series) from error
     return finding, volume
+
+
+def note_repeats(item: VolumeItem, volume: Volume) -> Volume:
+    """A volume that says how many others of its series are not judged, as they repeat it."""
+    repeats = sum(one.repeats for one in item.series.volumes)
+    if not repeats:
+        return volume
+    text = later("{n} further volumes of the series repeat what a judged one shows: not judged.")
+    note = make_note("repeats_not_judged", text, n=repeats)
+    return replace(volume, notes=(*volume.notes, note))
 
 
 def report_progress(tell: Tell) -> Callable[[int, int, str], None]:

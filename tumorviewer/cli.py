@@ -231,7 +231,8 @@ def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
     lines += [f"  {tr('model')}: {model['name']} {model['version']}, {finding['device']}"]
     if finding["saliency"] and finding["saliency"]["file"]:
         lines += [f"  {tr('saliency map')}: {finding['saliency']['file']}"]
-    return lines + [f"  {tr('note')}: {plain_text(flag)}" for flag in finding["flags"]]
+    told = [*finding["flags"], *(note["text"] for note in finding["notes"])]
+    return lines + [f"  {tr('note')}: {plain_text(one)}" for one in told]
 
 
 def _models(arguments: list[str]) -> int:

@@ -9,9 +9,12 @@ import pytest
 
 from tests.analysis.conftest import head
 from tumorviewer.analysis import pipeline
-from tumorviewer.export.finding_json import finding_to_json
+from tumorviewer.analysis.finding import OodAssessment
+from tumorviewer.export.finding_json import finding_from_json, finding_to_json
 from tumorviewer.export.saliency_file import save_saliency
+from tumorviewer.language import later
 from tumorviewer.study import Placement
+from tumorviewer.study.notes import make_note
 
 KEYS = {
     "source",
@@ -36,6 +39,8 @@ KEYS = {
     "similar",
     "kind",
     "explanation",
+    "notes",
+    "withheld",
 }
 
 
@@ -104,3 +109,25 @@ def test_a_failed_write_leaves_what_was_there(finding, volume, tmp_path, monkeyp
         save_saliency(finding.saliency, volume, tmp_path / "head")
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["head.nii.gz"]
+
+
+def test_notes_of_the_reader_travel_with_the_finding(volume, model):
+    note = make_note("missing_slices", later("A slice is missing."), count=1)
+    made = pipeline.analyse_volume(replace(volume, notes=(note,)), model)
+    told = json.loads(json.dumps(finding_to_json(made)))
+    assert told["notes"] == [note.to_json()]
+    more = {"labels": made.labels, "no_tumour": made.no_tumour, "map_notes": ()}
+    again = finding_from_json(told | more, made.model)
+    assert [one.to_json() for one in again.notes] == told["notes"]
+    del told["notes"]  # as earlier versions wrote it
+    assert finding_from_json(told | more, made.model).notes == ()
+
+
+def test_a_class_that_is_not_named_says_why(finding):
+    assert finding_to_json(finding)["withheld"] is None
+    unsure = replace(finding, abstains="It is not sure.")
+    assert finding_to_json(unsure)["withheld"] == "It is not sure."
+    kind = OodAssessment("outside", 9.0, ("It is a CT.",))
+    told = finding_to_json(replace(finding, kind=kind))
+    assert told["named_class"] is None
+    assert told["withheld"] == "It is a CT."

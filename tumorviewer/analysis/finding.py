@@ -12,6 +12,7 @@ from tumorviewer.analysis.methods import METHODS
 from tumorviewer.analysis.preprocess import Box, restore_map
 from tumorviewer.analysis.trust.map_verdict import MapCheck
 from tumorviewer.language import tr, trn
+from tumorviewer.study.notes import Note
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,8 @@ class Finding:
     inputs: dict[str, float] = field(default_factory=dict)
     """Medians over the deciding slices of what
     :func:`tumorviewer.analysis.trust.training_cohort.measure_intensities` answers."""
+    notes: tuple[Note, ...] = ()
+    """What was noted of the volume when it was read."""
 
     @property
     def named_class(self) -> str | None:

@@ -174,6 +174,7 @@ def make_finding(
         ood=ood,
         similar=_similar(examination, pooled.key[0]),
         inputs=_inputs(prepared.pictures[list(pooled.key)]),
+        notes=prepared.notes,
     )
 
 

@@ -23,6 +23,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import IDENTITY, grey
 from tumorviewer.language import tr, trn
 from tumorviewer.models.card import Preprocessing
+from tumorviewer.study.notes import Note
 from tumorviewer.study.types import Placement, Volume
 
 ReportProgress = Callable[[int, int, str], None]
@@ -61,6 +62,8 @@ class PreparedVolume:
     """What was left out or changed, in words."""
     origin: Origin = field(default_factory=Origin)
     """What tags and geometry say that it is."""
+    notes: tuple[Note, ...] = ()
+    """As :attr:`tumorviewer.study.types.Volume.notes`."""
 
 
 def prepare_volume(
@@ -102,6 +105,7 @@ def prepare_volume(
         areas=np.array(areas),
         flags=_flags(volume, len(judged)),
         origin=find_origin(volume),
+        notes=volume.notes,
     )
 
 

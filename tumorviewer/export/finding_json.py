@@ -21,6 +21,8 @@ from tumorviewer.analysis.finding import (
 )
 from tumorviewer.analysis.trust.map_verdict import MapCheck, failure_reasons
 from tumorviewer.export.wording import explain_finding
+from tumorviewer.language import tr
+from tumorviewer.study.notes import Note
 from tumorviewer.study.types import Volume
 
 
@@ -68,14 +70,23 @@ def finding_to_json(
             {"promise": one.promise, "classes": list(one.classes)} for one in finding.sets
         ],
         "abstains": finding.abstains or None,
+        "withheld": _withheld(finding),
         "candidates": list(finding.candidates),
         "variation": asdict(finding.variation) if finding.variation else None,
         "kind": asdict(finding.ood) if finding.ood else None,
         "similar": asdict(finding.similar) if finding.similar else None,
         "inputs": finding.inputs,
         "flags": [*finding.flags, *(saliency.notes if saliency else ())],
+        "notes": [note.to_json() for note in finding.notes],
         "explanation": explain_finding(finding, volume),
     }
+
+
+def _withheld(finding: Finding) -> str | None:
+    """Why the predicted class is not named; None if it is."""
+    if finding.kind is not None and finding.is_outside:
+        return " ".join(finding.kind.reasons) or tr("It is not the model's kind of image.")
+    return finding.abstains or None
 
 
 def _check(check: MapCheck) -> dict[str, Any]:
@@ -128,6 +139,7 @@ def finding_from_json(
         ood=_ood(document.get("kind")),
         similar=_similar(document.get("similar")),
         inputs=document.get("inputs", {}),
+        notes=tuple(Note(**one) for one in document.get("notes", ())),
     )
 
 
