@@ -128,6 +128,6 @@ def test_a_class_that_is_not_named_says_why(finding):
     unsure = replace(finding, abstains="It is not sure.")
     assert finding_to_json(unsure)["withheld"] == "It is not sure."
     kind = OodAssessment("outside", 9.0, ("It is a CT.",))
-    told = finding_to_json(replace(finding, kind=kind))
+    told = finding_to_json(replace(finding, ood=kind))
     assert told["named_class"] is None
     assert told["withheld"] == "It is a CT."

@@ -84,8 +84,8 @@ def finding_to_json(
 
 def _withheld(finding: Finding) -> str | None:
     """Why the predicted class is not named; None if it is."""
-    if finding.kind is not None and finding.is_outside:
-        return " ".join(finding.kind.reasons) or tr("It is not the model's kind of image.")
+    if finding.ood is not None and finding.is_outside:
+        return " ".join(finding.ood.reasons) or tr("It is not the model's kind of image.")
     return finding.abstains or None
 
 
