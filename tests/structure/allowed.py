@@ -15,4 +15,4 @@ MODULES: set[str] = {
 FOLDERS: set[str] = {"tumorviewer/records"}
 IN_CIRCLES: set[str] = set()
 BARE_FUNCTIONS: set[str] = set()
-WORDS: set[str] = {"familiarity", "mark", "twins"}
+WORDS: set[str] = set()

@@ -64,7 +64,7 @@ def describe_card(card: ModelCard) -> Iterator[CardSection]:
     yield CardSection("not_for", tr("What it is not for, and where it fails"), limits)
     yield from _figures(card)
     yield _probabilities(trust)
-    yield _familiarity(trust.familiarity if trust else None)
+    yield _out_of_distribution(trust.familiarity if trust else None)
     yield _maps(trust.maps if trust else None)
     yield _mistakes(card)
     yield _similar(trust.similar if trust else None)
@@ -186,7 +186,7 @@ def _cells(figures: Mapping[str, Any]) -> Iterator[str]:
             yield format_interval(Measured(value, low, high), 0)
 
 
-def _familiarity(known: OodMeasures | None) -> CardSection:
+def _out_of_distribution(known: OodMeasures | None) -> CardSection:
     title = tr("Does it know when an image is not of its kind?")
     if known is None:
         return _measured("kind", title, ())

@@ -96,7 +96,7 @@ class ResultPage(Page):
                     len(found["folds"]))  # fmt: skip
         self._model.setText(title)
         self._labels = run.choices().get("card.labels", {})
-        self._show_figures(found, [_no_model(), *_twins(found)])
+        self._show_figures(found, [_no_model(), *_near_duplicates(found)])
         self.folds.show_rows(
             fold_table.list_fold_headings(), fold_table.tabulate_folds(found["folds"])
         )
@@ -115,7 +115,7 @@ class ResultPage(Page):
         self._labels = card.labels
         found: dict[str, Any] = next(iter((run.figures() or {}).values()), {})
         cautions = [_selection(card)] if found else [_no_figures()]
-        self._show_figures(found, cautions + _twins(found))
+        self._show_figures(found, cautions + _near_duplicates(found))
 
     def _show_figures(self, found: dict[str, Any], cautions: list[str]) -> None:
         if found and found["groups"] < FEW_GROUPS:
@@ -165,7 +165,7 @@ def _selection(card: ModelCard) -> str:
     return str(card.training.get("selection", ""))  # of a trainer of before
 
 
-def _twins(found: dict[str, Any]) -> list[str]:
+def _near_duplicates(found: dict[str, Any]) -> list[str]:
     if not found.get("twin_share"):
         return []
     return [
