@@ -17,12 +17,15 @@ from tumorviewer.language import tr
 from tumorviewer.reports.writing import FORMATS, write_report
 
 if TYPE_CHECKING:
+    from tumorviewer.analysis.candidates import Finder
     from tumorviewer.analysis.finding import Finding
     from tumorviewer.analysis.predict import Model
-    from tumorviewer.classify import VolumeItem
+    from tumorviewer.analysis.whole_study.series_choice import SeriesChoice
+    from tumorviewer.models.catalogue import Catalogue
     from tumorviewer.records import Records
     from tumorviewer.records.entries import Verdict
-    from tumorviewer.study.types import Study
+    from tumorviewer.reports.content import ReportContent
+    from tumorviewer.study.types import Study, Volume
 
 
 @dataclass
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     from tumorviewer.models.catalogue import Catalogue
 
-    results = report_paths(options.paths, options, Catalogue().find(options.model))
+    results = report_paths(options.paths, options, Catalogue())
     if options.json:
         print(json.dumps({"reports": results.reports, "errors": results.errors}, indent=2))
     else:
@@ -74,16 +77,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def report_paths(paths: Sequence[str], options: argparse.Namespace, bundle: Path) -> ReportResults:
-    """Judge what some paths hold and write the documents.
+def report_paths(
+    paths: Sequence[str], options: argparse.Namespace, catalogue: Catalogue
+) -> ReportResults:
+    """Judge what some paths hold and write the documents of each study.
 
     Raises
     ------
     InputError
-        If the model or the device cannot be used.
+        If a model or the device cannot be used.
     """
-    from tumorviewer.analysis import device, predict
-    from tumorviewer.classify import list_volumes_to_judge
+    from tumorviewer.analysis.whole_study.series_choice import join_cases
     from tumorviewer.records import Records
     from tumorviewer.study import open_paths
 
@@ -91,53 +95,90 @@ def report_paths(paths: Sequence[str], options: argparse.Namespace, bundle: Path
     for refused in opened.refused:
         if refused.is_error:
             results.refuse(refused.source, f"{refused.reason} {refused.remedy}".strip())
-    items = [(study, item) for study in opened.studies for item in list_volumes_to_judge(study)]
-    if not items:
+    if not opened.studies:
         return results
-    device.use_threads()
-    model = predict.load_model(bundle, options.device)
+    judge = _load_judge(options, catalogue)
     with Records() as records:
-        for number, (study, item) in enumerate(items, 1):
+        for number, study in enumerate(join_cases(opened.studies), 1):
             try:
-                results.reports.append(_report(study, item, number, model, options, records))
+                results.reports.append(_report(study, number, judge, options, records))
             except InputError as error:
                 results.refuse(error.source, error.message)
     return results
 
 
-def _report(
-    study: Study,
-    item: VolumeItem,
-    number: int,
-    model: Model,
-    options: argparse.Namespace,
-    records: Records,
-) -> dict[str, Any]:
-    from tumorviewer.classify import examine_volume, name_files
-    from tumorviewer.reports.from_finding import build_content
+@dataclass(frozen=True)
+class _Judge:
+    """The networks that answer."""
 
-    finding, volume = examine_volume(item, model, BEST, lambda _text: None)
-    time, verdict = _look_up(records, study, item, finding)
-    content = build_content(
-        study, item.series, item.volume, volume, finding,
-        time=time, verdict=verdict, limits=model.card.limits,
-    )  # fmt: skip
-    stem = f"{number:03}-{name_files(item)}"
-    written = write_report(content, options.out, stem, options.formats)
+    model: Model
+    finder: Finder | None
+
+
+def _load_judge(options: argparse.Namespace, catalogue: Catalogue) -> _Judge:
+    from tumorviewer.analysis import device, predict
+    from tumorviewer.analysis.candidates import Finder
+
+    device.use_threads()
+    model = predict.load_model(catalogue.find(options.model), options.device)
+    bundle = catalogue.finder()
+    return _Judge(model, Finder.load(bundle) if bundle else None)
+
+
+def _report(
+    study: Study, number: int, judge: _Judge, options: argparse.Namespace, records: Records
+) -> dict[str, Any]:
+    from tumorviewer.analysis.whole_study.series_choice import describe_present, find_source
+    from tumorviewer.classify import VolumeItem, name_files, pick_volume
+
+    choice, volume = pick_volume(study)
+    if choice is None or volume is None:
+        present = ", ".join(describe_present(study)) or tr("nothing")
+        reason = tr("It holds no series that the model reads: {present}.", present=present)
+        raise InputError(find_source(study), reason)
+    content = _judged(study, choice, volume, judge, records)
+    item = VolumeItem(choice.series, choice.volume)
+    written = write_report(content, options.out, f"{number:03}-{name_files(item)}", options.formats)
     return {
-        "source": item.series.source,
-        "series_instance_uid": item.series.uid,
-        "volume": item.volume.label,
-        "answer": finding.named_class,
-        "signed": bool(verdict and verdict.signed),
+        "source": choice.series.source,
+        "series_instance_uid": choice.series.uid,
+        "volume": choice.volume.label,
+        "answer": content.answer.named,
+        "presence": content.answer.presence,
+        "signed": bool(content.verdict and content.verdict.signed),
         "files": written.files,
         "refused": written.refused,
         "repairs": list(content.source.repairs) if content.source else [],
     }
 
 
+def _judged(
+    study: Study, choice: SeriesChoice, volume: Volume, judge: _Judge, records: Records
+) -> ReportContent:
+    from tumorviewer.analysis import pipeline
+    from tumorviewer.analysis.whole_study.answering import answer_study
+    from tumorviewer.analysis.whole_study.series_choice import describe_present, find_source
+    from tumorviewer.reports.from_finding import build_content
+    from tumorviewer.reports.from_study_answer import with_study_answer
+
+    examination = pipeline.examine_volume(volume, judge.model)
+    finding = pipeline.analyse_examination(examination, method=BEST)
+    time, verdict = _look_up(records, study, choice, finding)
+    content = build_content(
+        study, choice.series, choice.volume, volume, finding,
+        time=time, verdict=verdict, limits=judge.model.card.limits,
+    )  # fmt: skip
+    if judge.finder is None:
+        return content
+    answer = answer_study(
+        volume, judge.finder, examination, choice.read, describe_present(study),
+        find_source(study), finding,
+    )  # fmt: skip
+    return with_study_answer(content, answer)
+
+
 def _look_up(
-    records: Records, study: Study, item: VolumeItem, finding: Finding
+    records: Records, study: Study, choice: SeriesChoice, finding: Finding
 ) -> tuple[datetime, Verdict | None]:
     """When the same answer was first kept, now if it was not; and the reader's verdict."""
     from tumorviewer.records.identity import study_key, volume_key
@@ -147,7 +188,7 @@ def _look_up(
     if entry is None:
         return now, None
     kept = records.findings.current(
-        entry.id, volume_key(item.series, item.volume), finding.model.sha256
+        entry.id, volume_key(choice.series, choice.volume), finding.model.sha256
     )
     time = now if kept is None or isinstance(kept, str) else datetime.fromisoformat(kept.time)
     return time, records.verdicts.current(entry.id)

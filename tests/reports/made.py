@@ -129,7 +129,7 @@ def content(folder: Path, **changes: Any) -> ReportContent:
         "answer": answer(),
         "source": read_source(reader),
         "outline": outline,
-        "outline_by": "tests",
+        "outline_model": MODEL,
         "maps": {1: ramp, 2: ramp / 2},
         "map_method": "HiResCAM",
         "patient_name": study.patient_name,

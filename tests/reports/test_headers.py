@@ -130,7 +130,7 @@ def real_results(folder):
 
 
 def made_result(reader):
-    from tests.reports.made import LABELS, answer
+    from tests.reports.made import LABELS, MODEL, answer
     from tumorviewer.reports.content import ReportContent
     from tumorviewer.reports.dicom.headers import read_source
 
@@ -144,7 +144,7 @@ def made_result(reader):
         answer=answer(key_slices=(count // 2,)),
         source=read_source(reader),
         outline=outline,
-        outline_by="tests",
+        outline_model=MODEL,
         maps={0: np.full((rows, columns), 0.5, np.float32)},
         map_method="HiResCAM",
         labels=LABELS,

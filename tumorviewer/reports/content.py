@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from pydicom.dataset import Dataset
 from tumorviewer.study.types import Volume
 
 RESEARCH_USE = "Research use only"
+Presence = Literal["present", "absent", "indeterminate"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,15 @@ class AnswerContent:
     """Indices in the volume, most telling first."""
     judged: int = 0
     """How many slices were judged."""
+    either: tuple[str, ...] = ()
+    """The classes that it may be, where there is a tumour and no single one is named."""
 
     @property
-    def is_absent(self) -> bool:
-        """Whether it says that no tumour was found."""
-        return self.named is not None and self.named == self.no_tumour
+    def presence(self) -> Presence:
+        """Whether it says that there is a tumour."""
+        if self.named is not None:
+            return "absent" if self.named == self.no_tumour else "present"
+        return "present" if self.either else "indeterminate"
 
 
 @dataclass(frozen=True)
@@ -123,8 +129,10 @@ class ReportContent:
     verdict: VerdictContent | None = None
     outline: NDArray[np.bool_] | None = None
     """``(slice, row, column)`` on the volume's grid."""
+    outline_model: ModelContent | None = None
+    """The model that drew the outline; None where a reader did."""
     outline_by: str = ""
-    """Model or reader who drew the outline."""
+    """The reader who drew it."""
     maps: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
     """Saliency by slice, ``(rows, columns)`` in 0–1, times its strength."""
     map_method: str = ""

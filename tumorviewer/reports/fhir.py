@@ -154,21 +154,19 @@ def _observations(content: ReportContent, shared: Resource) -> Iterator[Resource
     answer = content.answer
     presence = _observation(content, "answer", codes.BRAIN_NEOPLASM, shared, answer.time)
     presence["note"] = [{"text": f"{answer.sentences} {RESEARCH_USE}."}]
-    if answer.named is None:
+    if answer.presence == "indeterminate":
         presence["dataAbsentReason"] = {
             "coding": [{"system": _ABSENT_REASON, "code": "unknown", "display": "Unknown"}],
             "text": "The model names no class.",
         }
     else:
-        presence["valueCodeableConcept"] = _concept(
-            codes.ABSENT if answer.is_absent else codes.PRESENT
-        )
+        presence["valueCodeableConcept"] = _concept(codes.PRESENCES[answer.presence])
     if answer.classes:
         presence["component"] = [
             _component(content, each.name, each.probability) for each in answer.classes
         ]
     yield presence
-    if answer.named is not None and not answer.is_absent:
+    if answer.named is not None and answer.presence == "present":
         kind = _observation(content, "class", codes.FINDING, shared, answer.time)
         kind["valueCodeableConcept"] = _concept(_class_code(content, answer.named))
         yield kind

@@ -89,8 +89,7 @@ def _patient_rows(content: ReportContent) -> Iterator[tuple[str, str]]:
 
 def _answer_rows(content: ReportContent) -> Iterator[tuple[str, str]]:
     answer = content.answer
-    named = tr(content.label(answer.named)) if answer.named else tr("No class is named.")
-    yield tr("Answer"), named
+    yield tr("Answer"), _named(content)
     yield tr("In words"), answer.sentences
     yield tr("Time"), moment(answer.time)
     for coverage, names in answer.sets:
@@ -98,6 +97,14 @@ def _answer_rows(content: ReportContent) -> Iterator[tuple[str, str]]:
         yield title, ", ".join(tr(content.label(name)) for name in names) or "–"
     shown = ", ".join(str(index + 1) for index in answer.key_slices)
     yield tr("Deciding slices"), shown
+
+
+def _named(content: ReportContent) -> str:
+    answer = content.answer
+    names = (answer.named,) if answer.named else answer.either
+    if not names:
+        return tr("No class is named.")
+    return tr(" or ").join(tr(content.label(name)) for name in names)
 
 
 def _classes(content: ReportContent) -> str:

@@ -19,6 +19,7 @@ PRESENCE = Code("705057003", "SCT", "Presence")
 PRESENT = Code("52101004", "SCT", "Present")
 ABSENT = Code("2667000", "SCT", "Absent")
 INDETERMINATE = Code("82334004", "SCT", "Indeterminate")
+PRESENCES = {"present": PRESENT, "absent": ABSENT, "indeterminate": INDETERMINATE}
 AREA = Code("42798000", "SCT", "Area")
 FINDING = Code("121071", "DCM", "Finding")
 DEVICE = Code("121007", "DCM", "Device")

@@ -46,18 +46,19 @@ def build_segmentation(content: ReportContent) -> Dataset:
 
 
 def _segment(content: ReportContent) -> hd.seg.SegmentDescription:
-    model = content.answer.model
-    by_reader = bool(content.outline_by) and content.outline_by != model.name
-    algorithm = hd.AlgorithmIdentificationSequence(
-        name=model.name, family=codes.ARTIFICIAL_INTELLIGENCE, version=model.version
-    )
+    model = content.outline_model
+    algorithm = None
+    if model is not None:
+        algorithm = hd.AlgorithmIdentificationSequence(
+            name=model.name, family=codes.ARTIFICIAL_INTELLIGENCE, version=model.version
+        )
     return hd.seg.SegmentDescription(
         segment_number=1,
         segment_label="Tumour",
         segmented_property_category=codes.ABNORMAL_STRUCTURE,
         segmented_property_type=codes.NEOPLASM,
-        algorithm_type="MANUAL" if by_reader else "AUTOMATIC",
-        algorithm_identification=None if by_reader else algorithm,
+        algorithm_type="MANUAL" if model is None else "AUTOMATIC",
+        algorithm_identification=algorithm,
         tracking_id="outline",
         tracking_uid=common.derive_uid("outline", str(content.source.first.SeriesInstanceUID)),  # type: ignore[union-attr]
         anatomic_regions=[codes.BRAIN],

@@ -9,7 +9,7 @@ import highdicom as hd
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from tumorviewer.reports.content import ReportContent
+from tumorviewer.reports.content import ModelContent, ReportContent
 from tumorviewer.reports.dicom import codes, common
 from tumorviewer.reports.polygons import find_largest_slice, trace_outline
 
@@ -107,12 +107,11 @@ def _groups(content: ReportContent) -> Iterator[Any]:
 def _presence(content: ReportContent) -> list[Any]:
     """Present with its class, absent, or neither: an abstention names no class."""
     answer = content.answer
-    if answer.named is None:
-        return [_evaluation(codes.PRESENCE, codes.INDETERMINATE)]
-    if answer.is_absent:
-        return [_evaluation(codes.PRESENCE, codes.ABSENT)]
-    named = codes.find_class_code(answer.named, content.label(answer.named))
-    return [_evaluation(codes.PRESENCE, codes.PRESENT), _evaluation(codes.FINDING, named)]
+    told = [_evaluation(codes.PRESENCE, codes.PRESENCES[answer.presence])]
+    if answer.presence == "present" and answer.named is not None:
+        named = codes.find_class_code(answer.named, content.label(answer.named))
+        told.append(_evaluation(codes.FINDING, named))
+    return told
 
 
 def _evaluation(name: Code, value: Code) -> Any:
@@ -138,7 +137,7 @@ def _group(
     return hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(content, identifier),
         finding_type=finding,
-        algorithm_id=_algorithm(content) if by_model else None,
+        algorithm_id=_algorithm(content.answer.model) if by_model else None,
         finding_sites=[hd.sr.FindingSite(codes.BRAIN)],
         measurements=measured or None,
         qualitative_evaluations=list(evaluations) or None,
@@ -163,9 +162,7 @@ def _outlined(content: ReportContent) -> Any:
         tracking_identifier=_tracking(content, "outline"),
         referenced_region=hd.sr.ImageRegion("POLYLINE", points, image),
         finding_type=codes.BRAIN_NEOPLASM,
-        algorithm_id=_algorithm(content)
-        if content.outline_by == content.answer.model.name
-        else None,
+        algorithm_id=None if content.outline_model is None else _algorithm(content.outline_model),
         finding_sites=[hd.sr.FindingSite(codes.BRAIN)],
         measurements=[hd.sr.Measurement(codes.AREA, round(area, 2), codes.SQUARE_MILLIMETRE)],
     )
@@ -185,7 +182,6 @@ def _tracking(content: ReportContent, identifier: str) -> Any:
     return hd.sr.TrackingIdentifier(uid=uid, identifier=identifier)
 
 
-def _algorithm(content: ReportContent) -> Any:
-    model = content.answer.model
+def _algorithm(model: ModelContent) -> Any:
     version = f"{model.version}, SHA-256 {model.sha256}"
     return hd.sr.AlgorithmIdentification(name=model.name, version=version)
