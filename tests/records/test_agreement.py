@@ -127,6 +127,8 @@ def test_records_of_before_are_judged_by_the_same_rule(records, picture, folder)
     with records._database.writing() as connection:
         connection.execute(sa.text("UPDATE studies SET state = 'disagrees'"))
         connection.execute(sa.text("ALTER TABLE studies DROP COLUMN disagrees"))
+        for later in ("outbox", "study_answers"):
+            connection.execute(sa.text(f"DROP TABLE {later}"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
     head = records.trail.entries(limit=1)
     records.close()

@@ -31,6 +31,7 @@ def study_answer_to_json(answer: StudyAnswer, masks: Sequence[Path | None] = ())
         "reason": answer.reason,
         "series_read": asdict(answer.series_read) if answer.series_read else None,
         "present": list(answer.present),
+        "no_tumour": answer.no_tumour,
         "doubts": list(answer.doubts),
         "models": [asdict(one) for one in answer.models],
         "candidates": [
@@ -68,6 +69,7 @@ def study_answer_from_json(
         doubts=tuple(document["doubts"]),
         models=tuple(ModelIdentity(**one) for one in document["models"]),
         labels=tuple(labels.items()),
+        no_tumour=document["no_tumour"],
     )
 
 

@@ -19,6 +19,7 @@ from tumorviewer.records.outbox import Outbox
 from tumorviewer.records.queue import JudgingQueue
 from tumorviewer.records.session import Session
 from tumorviewer.records.store import RecordStore, user_name
+from tumorviewer.records.study_answers import StudyAnswers
 from tumorviewer.records.trail import Trail
 from tumorviewer.records.verdicts import Verdicts
 from tumorviewer.records.worklist import Worklist
@@ -68,6 +69,7 @@ class Records:
         )
         self.worklist = Worklist(self._store)
         self.findings = Findings(self._store)
+        self.study_answers = StudyAnswers(self._store)
         self.verdicts = Verdicts(self._store)
         self.annotations = Annotations(self._store)
         self.agreement = Agreements(self._store)

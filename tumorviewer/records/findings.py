@@ -22,6 +22,10 @@ from tumorviewer.study.types import Volume
 _SHOWN = [column for column in findings.c if column is not findings.c.saliency]
 
 
+UNUSUAL_DOUBT = 0.75
+"""Least doubt of an answer on what is unlike the training data."""
+
+
 class Findings:
     """Keeps findings, several of one volume if several models were asked."""
 
@@ -149,6 +153,8 @@ def _chances(finding: Finding) -> dict[str, float]:
     chosen = {"doubt": min(max(entropy, 0.0), 1.0), "margin": float(first - second)}
     if finding.named_class is None:
         chosen["doubt"] = 1.0
+    elif finding.ood is not None and finding.ood.level != "inside":
+        chosen["doubt"] = max(chosen["doubt"], UNUSUAL_DOUBT)
     if finding.no_tumour is not None and not finding.is_outside:
         none = finding.classes.index(finding.no_tumour)
         chosen["tumour"] = float(np.delete(shares, none).sum())

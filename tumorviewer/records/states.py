@@ -9,30 +9,64 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from tumorviewer.records.entries import StudyState
-from tumorviewer.records.tables import findings, studies, verdicts
+from tumorviewer.records.entries import StudyState, digest_json
+from tumorviewer.records.tables import findings, studies, study_answers, verdicts, volumes
 
+_MUTED = 0.75
+"""Least doubt of an answer that is not to be relied on."""
 _SHOWN = ("volume", "predicted_class", "tumour", "doubt")
 
 
 def refresh_worklist(connection: Connection, study: int) -> None:
-    """Bring the columns of the worklist up to date with a new finding or verdict."""
+    """Bring the columns of the worklist up to date with a new finding, answer or verdict."""
     finding, verdict = find_deciding(connection, study), find_current_verdict(connection, study)
-    agreed = (
-        verdict_agrees(verdict.label, find_named_classes(connection, finding.id))
-        if finding and verdict
-        else None
-    )
-    values = {
-        "predicted_class": finding.predicted_class if finding else None,
-        "tumour": finding.tumour if finding else None,
-        "doubt": finding.doubt if finding else None,
+    answer = find_latest_answer(connection, study)
+    if answer is not None:
+        shown, named = _show_answer(json.loads(answer.document))
+    elif finding is not None:
+        shown = {name: getattr(finding, name) for name in ("predicted_class", "tumour", "doubt")}
+        named = find_named_classes(connection, finding.id)
+    else:
+        shown, named = dict.fromkeys(("predicted_class", "tumour", "doubt")), ()
+    agreed = verdict_agrees(verdict.label, named) if verdict else None
+    values = shown | {
         "verdict_class": verdict.label if verdict else None,
         "refused": _refused(connection, study),
         "disagrees": agreed is False,
         "state": _state(finding, verdict, agreed).value,
     }
     connection.execute(studies.update().where(studies.c.id == study).values(values))
+
+
+def find_latest_answer(connection: Connection, study: int) -> Row[Any] | None:
+    """The last answer for a study whose files have not changed since."""
+    chosen = sa.select(study_answers).where(
+        study_answers.c.study == study, study_answers.c.stamp == stamp_study(connection, study)
+    )
+    return connection.execute(chosen.order_by(study_answers.c.id.desc()).limit(1)).first()
+
+
+def stamp_study(connection: Connection, study: int) -> str:
+    """SHA-256 of the stamps of all volumes of a study: another one when any file has changed."""
+    chosen = sa.select(volumes.c.key, volumes.c.stamp).where(volumes.c.study == study)
+    return digest_json(sorted((row.key, row.stamp) for row in connection.execute(chosen)))
+
+
+def _show_answer(document: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What the worklist shows of the answer for a study, and the classes that it names."""
+    candidates, no_tumour = document["candidates"], document["no_tumour"]
+    named: tuple[str, ...] = tuple(document["named_classes"])
+    doubt, tumour = _MUTED if document["doubts"] else 0.0, None
+    if document["answer"] == "kind":
+        best = max(candidates[0]["probabilities"].values()) if candidates else 1.0
+        tumour = candidates[0]["probability"] if candidates else 1.0
+        doubt = max(doubt, 1.0 if len(named) > 1 else 1.0 - best)
+    elif document["answer"] == "no_tumour":
+        named, tumour = (no_tumour,) if no_tumour else (), 0.0
+    else:
+        doubt = 1.0
+    first = named[0] if named else None
+    return {"predicted_class": first, "tumour": tumour, "doubt": doubt}, named
 
 
 def find_named_classes(connection: Connection, finding: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from sqlalchemy import (
     false,
 )
 
-REVISION = "0005"
+REVISION = "0006"
 """Of the newest migration."""
 
 metadata = MetaData()
@@ -127,6 +127,16 @@ head = Table(
 session = Table(
     "session", metadata, Column("name", Text, primary_key=True), _text("time"), _text("document")
 )
+study_answers = Table(
+    "study_answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _study(),
+    *map(_text, ("stamp", "time", "answer", "document")),
+    Column("masks", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""``masks``: the outlines of the candidates, compressed; ``stamp``: of all the study's volumes."""
 outbox_table = Table(
     "outbox",
     metadata,

@@ -37,6 +37,7 @@ from tumorviewer.records.tables import (
     meta,
     observations,
     studies,
+    study_answers,
     verdicts,
     volumes,
 )
@@ -208,7 +209,7 @@ class Worklist:
                 raise InputError(
                     tr(NAME), tr("The study was read: verdicts are kept."), tr("Filter it out.")
                 )
-            for table in (observations, findings, annotation_table, volumes):
+            for table in (observations, findings, study_answers, annotation_table, volumes):
                 connection.execute(table.delete().where(table.c.study == study))
             connection.execute(studies.delete().where(studies.c.id == study))
             self._store.note(connection, "removed", key)

@@ -134,7 +134,7 @@ def test_a_mask_comes_back_as_it_was_packed() -> None:
 
 
 def test_what_the_models_were_not_made_for_has_no_answer_and_doubt_mutes_one() -> None:
-    asked = Asked("s", (), READ, ("T1 + contrast",), (), ())
+    asked = Asked("s", (), READ, ("T1 + contrast",), (), (), "notumor")
     outside = OodAssessment("outside", 0.0, ("It is CT.",))
     refused = decide_answer(asked, (candidate(),), "", outside)
     assert (refused.answer, refused.doubts) == ("cannot_say", ("It is CT.",))

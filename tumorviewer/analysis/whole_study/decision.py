@@ -38,6 +38,7 @@ class Asked:
     """Sequences whose tumours the model that outlines was trained on."""
     models: tuple[ModelIdentity, ...]
     labels: tuple[tuple[str, str], ...]
+    no_tumour: str | None
 
 
 def name_candidate(
@@ -143,7 +144,8 @@ def refuse_study(source: str, present: tuple[str, ...], reason: str = "") -> Stu
 def answer_picture(finding: Finding, read: SeriesRead, present: tuple[str, ...]) -> StudyAnswer:
     """The answer for pictures without a place in the patient: that of the classifier."""
     doubts = finding.ood.reasons if finding.ood else ()
-    asked = Asked(read.source, present, read, (), (finding.model,), tuple(finding.labels.items()))
+    labels = tuple(finding.labels.items())
+    asked = Asked(read.source, present, read, (), (finding.model,), labels, finding.no_tumour)
     if finding.is_outside:
         reason = tr("This does not look like what the model was made for.")
         return _answer(asked, "cannot_say", reason, (), doubts)
@@ -211,4 +213,5 @@ def _answer(
         doubts=doubts,
         models=asked.models,
         labels=asked.labels,
+        no_tumour=asked.no_tumour,
     )

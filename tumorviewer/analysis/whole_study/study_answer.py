@@ -94,11 +94,20 @@ class StudyAnswer:
     """Which models were asked, the one that outlines first."""
     labels: tuple[tuple[str, str], ...] = ()
     """Classes with what a reader sees for each."""
+    no_tumour: str | None = None
+    """The class that means that there is none."""
 
     @property
     def named_class(self) -> str | None:
         """The kind, if it is a single one."""
         return self.named_classes[0] if len(self.named_classes) == 1 else None
+
+    @property
+    def agreeing_classes(self) -> tuple[str, ...]:
+        """The classes that a reader who agrees may give; none where nothing was answered."""
+        if self.answer == "no_tumour":
+            return (self.no_tumour,) if self.no_tumour else ()
+        return self.named_classes
 
     @property
     def is_muted(self) -> bool:
