@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tumorviewer import __version__
 from tumorviewer.errors import InputError
-from tumorviewer.language import percent, tr
+from tumorviewer.language import number, percent, tr
 
 if TYPE_CHECKING:
     from tumorviewer.classify import ClassifyResult, ClassifySettings
@@ -202,6 +202,8 @@ def _print_report(report: ClassifyResult, *, as_json: bool) -> None:
         answers = {"findings": report.findings, "studies": report.studies, "errors": report.errors}
         print(json.dumps(answers, indent=2))
         return
+    for answer in report.studies:
+        print("\n".join(_study_lines(answer, report.labels)) + "\n")
     for finding in report.findings:
         print("\n".join(_lines(finding, report.labels)) + "\n")
     for title, entries in (
@@ -212,6 +214,38 @@ def _print_report(report: ClassifyResult, *, as_json: bool) -> None:
             _complain(f"{title}: {plain_text(entry['source'])}: {plain_text(entry['message'])}")
     if report.findings:
         print(tr("Research use only: not for diagnosis."))
+
+
+def _study_lines(answer: dict[str, Any], labels: dict[str, str]) -> list[str]:
+    """The answer for a study, and what it rests on."""
+    names = [tr(labels.get(name, name)) for name in answer["named_classes"]]
+    headline = {
+        "kind": " / ".join(names),
+        "no_tumour": tr("No tumour found"),
+        "cannot_say": tr("Cannot say"),
+    }[answer["answer"]]
+    lines = [plain_text(answer["source"]), f"  {tr('study')}: {headline}"]
+    if answer["reason"]:
+        lines += [f"  {plain_text(answer['reason'])}"]
+    if read := answer["series_read"]:
+        lines += [f"  {tr('read')}: {plain_text(read['title'])}"]
+    lines += [f"  {tr('doubt')}: {plain_text(doubt)}" for doubt in answer["doubts"]]
+    for count, one in enumerate(answer["candidates"], 1):
+        kinds = " / ".join(tr(labels.get(name, name)) for name in one["named_classes"])
+        lines += [f"  {tr('candidate {n}', n=count)}: {kinds}, {_extent(one)}"]
+        if one["mask"]:
+            lines += [f"    {tr('outline')}: {one['mask']}"]
+    return lines
+
+
+def _extent(candidate: dict[str, Any]) -> str:
+    first, last = candidate["slices"][0] + 1, candidate["slices"][-1] + 1
+    said = tr("slices {first} to {last}", first=first, last=last)
+    if candidate["volume_ml"] is None or candidate["diameters_mm"] is None:
+        return said
+    longest, across = candidate["diameters_mm"]
+    size = f"{number(longest)} × {number(across)} mm"
+    return f"{number(candidate['volume_ml'], '.1f')} ml, {size}, {said}"
 
 
 def _lines(finding: dict[str, Any], labels: dict[str, str]) -> list[str]:
@@ -330,7 +364,7 @@ def _verify_model(options: argparse.Namespace) -> int:
     folder = Catalogue().find(options.model)
 
     def verify() -> str:
-        card = weights.load_weights(folder)[0]
+        card = weights.check_weights(folder)
         return f"{card.name} {card.version}: {tr('in order')}, SHA-256 {card.weights.sha256}"
 
     return _done(verify)
@@ -345,7 +379,7 @@ def _import_model(options: argparse.Namespace) -> int:
             options.path,
             Catalogue(),
             options.name,
-            check=lambda folder: weights.load_weights(folder)[0],
+            check=weights.check_weights,
         )
         how = tr("imported") if is_new else tr("is there already")
         return f"{card.name} {card.version}: {how}, SHA-256 {card.weights.sha256}"

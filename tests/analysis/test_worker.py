@@ -10,15 +10,18 @@ import sys
 import textwrap
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.analysis.conftest import head
+from tests.analysis.test_candidates import RULES, card
 from tumorviewer.analysis.client import WorkerClient
 from tumorviewer.analysis.messages import (
     Analyse,
+    AnswerStudy,
     CheckMap,
     Died,
     Done,
@@ -28,6 +31,9 @@ from tumorviewer.analysis.messages import (
     Ready,
     RequestCancelled,
 )
+from tumorviewer.analysis.whole_study.study_answer import SeriesRead, StudyAnswer
+from tumorviewer.models import bundle
+from tumorviewer.networks.segmenter import create_segmenter
 
 START_S = 120
 """Importing torch on a machine that does other things too."""
@@ -88,6 +94,19 @@ def test_the_map_of_a_slice_is_checked_and_explained_against_another_class(
     assert desk.ask(asked).result.against == other
     unjudged = desk.ask(CheckMap(volume, settled_bundle, "layercam", "pituitary", 0))
     assert "not judged" in unjudged.message
+
+
+def test_a_study_is_answered_from_its_volume(desk, settled_bundle, volume, tmp_path):
+    read = SeriesRead("made/head", "head", None, "", "T1 + contrast")
+    asked = AnswerStudy(volume, settled_bundle, None, read, ("T1 + contrast",))
+    without = desk.ask(asked, START_S).result
+    assert (without.answer, without.series_read) == ("cannot_say", None)
+    network = create_segmenter("light_unet", 4, width=8)
+    bundle.write_bundle(tmp_path / "painted", card(RULES), network.state_dict())
+    answer = desk.ask(replace(asked, finder=tmp_path / "painted", source="study")).result
+    assert isinstance(answer, StudyAnswer)
+    assert (answer.source, answer.series_read) == ("study", read)
+    assert [one.name for one in answer.models] == ["painted", "settled"]
 
 
 def test_a_volume_that_the_worker_does_not_have_is_sent(desk, settled_bundle, random_bundle):

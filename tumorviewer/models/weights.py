@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from tumorviewer import networks
 from tumorviewer.errors import InputError
@@ -13,6 +14,7 @@ from tumorviewer.language import later, tr
 from tumorviewer.models import bundle
 from tumorviewer.models.card import ModelCard
 from tumorviewer.networks import Classifier
+from tumorviewer.networks.segmenter import create_segmenter
 
 _MISMATCH = later("The card and the weights do not belong together; copy the bundle again.")
 
@@ -29,6 +31,8 @@ def load_weights(folder: Path) -> tuple[ModelCard, Classifier]:
         If the bundle is refused, or its weights do not fit its architecture.
     """
     card = bundle.verify_bundle(folder)
+    if card.segmentation is not None:
+        raise InputError(card.name, tr("This model outlines tumours; it does not name images."))
     network = _lay_out(folder, card)
     _check_pictures(folder, card, network)
     path = folder / card.weights.file
@@ -41,6 +45,32 @@ def load_weights(folder: Path) -> tuple[ModelCard, Classifier]:
     return card, network.eval()
 
 
+def check_weights(folder: Path) -> ModelCard:
+    """Verify a bundle, of a network that names or that outlines, and that its weights fit.
+
+    Raises
+    ------
+    InputError
+        If the bundle is refused, or its weights do not fit its architecture.
+    """
+    card = bundle.verify_bundle(folder)
+    if card.segmentation is None:
+        return load_weights(folder)[0]
+    architecture = card.architecture
+    try:
+        with torch.device("meta"):
+            network = create_segmenter(architecture.name, len(card.classes), **architecture.options)
+    except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        raise _cannot_build(folder, error) from error
+    _check_shapes(folder / card.weights.file, network)
+    return card
+
+
+def _cannot_build(folder: Path, error: Exception) -> InputError:
+    reason = tr("Its architecture cannot be built: {error}.", error=error)
+    return InputError(str(folder), reason, tr("A newer TumorViewer may know it."))
+
+
 def _lay_out(folder: Path, card: ModelCard) -> Classifier:
     architecture = card.architecture
     try:
@@ -49,8 +79,7 @@ def _lay_out(folder: Path, card: ModelCard) -> Classifier:
                 architecture.name, len(card.classes), **architecture.options
             )
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
-        reason = tr("Its architecture cannot be built: {error}.", error=error)
-        raise InputError(str(folder), reason, tr("A newer TumorViewer may know it.")) from error
+        raise _cannot_build(folder, error) from error
 
 
 def _check_pictures(folder: Path, card: ModelCard, network: Classifier) -> None:
@@ -59,7 +88,7 @@ def _check_pictures(folder: Path, card: ModelCard, network: Classifier) -> None:
         raise InputError(str(folder), objection, tr(_MISMATCH))
 
 
-def _check_shapes(path: Path, network: Classifier) -> None:
+def _check_shapes(path: Path, network: nn.Module) -> None:
     stored = bundle.read_shapes(path)
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     for name, shape in wanted.items():
