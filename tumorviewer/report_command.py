@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tumorviewer.analysis.methods import BEST
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.reports.writing import FORMATS, write_report
+from tumorviewer.reports.writing import FORMATS, WrittenReport, write_report
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.candidates import Finder
@@ -68,6 +68,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--model", metavar="M", help="a name of `models list`, or a folder")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument(
+        "--fhir-server", default="", metavar="URL",
+        help="send the FHIR bundle there too; patient and order are read by accession number",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     options.formats = tuple(filter(None, options.formats.split(",")))
@@ -139,6 +143,8 @@ def _report(
     content = _judged(study, choice, volume, judge, records)
     item = VolumeItem(choice.series, choice.volume)
     written = write_report(content, options.out, f"{number:03}-{name_files(item)}", options.formats)
+    if options.fhir_server:
+        _send_to_fhir(options.fhir_server, content, written)
     return {
         "source": choice.series.source,
         "series_instance_uid": choice.series.uid,
@@ -150,6 +156,20 @@ def _report(
         "refused": written.refused,
         "repairs": list(content.source.repairs) if content.source else [],
     }
+
+
+def _send_to_fhir(url: str, content: ReportContent, written: WrittenReport) -> None:
+    from tumorviewer.pacs.fhir_client import FhirClient
+    from tumorviewer.reports.fhir import KnownOrder, build_bundle
+    from tumorviewer.study.dicom.elements import read_text
+
+    client = FhirClient(url)
+    accession = read_text(content.source.first, "AccessionNumber") if content.source else ""
+    try:
+        order = KnownOrder(*client.find_order(accession)) if accession else None
+        written.files["fhir-server"] = client.send(build_bundle(content, order))
+    except InputError as error:
+        written.refused["fhir-server"] = error.message
 
 
 def _judged(

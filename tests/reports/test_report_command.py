@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from PIL import Image
 
+from tests.reports.fhir_server import FhirServer
 from tests.reports.made import clean_series
 from tumorviewer import cli, resources
 from tumorviewer.records import Records
@@ -36,10 +37,14 @@ def test_a_series_with_a_signed_verdict(qapp, tmp_path, capsys) -> None:
     with Records(reader="Reader") as records:
         entry = records.worklist.add(open_paths([folder]).studies[0])
         given = records.verdicts.give(entry.id, "glioma", before_answer=False, signed=True)
-    code, answer = report(capsys, folder, "--out", tmp_path / "out")
+    server = FhirServer()
+    code, answer = report(capsys, folder, "--out", tmp_path / "out", "--fhir-server", server.url)
+    server.close()
     assert code == 0
+    assert len(server.resources["DiagnosticReport"]) == 1
     (made,) = answer["reports"]
     assert made["signed"]
+    assert made["files"].pop("fhir-server")
     assert set(made["files"]) == {"pdf", "sc", "sr", "pm", "pr", "ko", "fhir", "png", "nifti"}
     assert "outline" in made["refused"]["seg"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
