@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import shutil
 import tempfile
 import weakref
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from tumorviewer.archives import SEPARATOR, is_junk, unpack_archive
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
 from tumorviewer.study import limits
-from tumorviewer.study.nifti_pixels import describe_read_error
+from tumorviewer.study.nifti_pixels import INFLATE_ERRORS, describe_read_error, open_maybe_gzip
 from tumorviewer.study.other_formats import describe_pointer, is_annex_link
 from tumorviewer.study.sniffing import guess_kind_by_name
 from tumorviewer.study.types import Refused
@@ -94,12 +92,12 @@ class FileFinder:
         path = folder.path / "inflated.dcm"
         most = max(limits.UNQUESTIONED_BYTES, limits.PLAUSIBLE_RATIO * status.st_size)
         try:
-            with gzip.open(file.path) as packed, path.open("xb") as inflated:
+            with open_maybe_gzip(file.path)[0] as packed, path.open("xb") as inflated:
                 while part := packed.read(_CHUNK):
                     limits.check_expansion(file.source, inflated.tell(), status.st_size, most)
                     inflated.write(part)
-        except (OSError, EOFError, zlib.error) as error:
-            raise describe_read_error(file.source, error) from error
+        except INFLATE_ERRORS as error:
+            raise describe_read_error(file.path, file.source, error) from error
         os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
         return replace(file, path=path, is_unpacked=True)
 

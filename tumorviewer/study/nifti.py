@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tumorviewer.study.display_range import note_ignored_range
 from tumorviewer.study.layout import VoxelLayout, choose_display_layout
 from tumorviewer.study.nifti_geometry import has_spacing, locate_voxels
 from tumorviewer.study.nifti_pixels import (
+    INFLATE_ERRORS,
     NiftiRescale,
     StoredVoxels,
     count_not_finite,
@@ -146,8 +146,8 @@ def _read_head(path: Path, source: str) -> tuple[bytes, bool]:
         stream, compressed = open_maybe_gzip(path)
         with stream:
             return stream.read(_HEAD_BYTES), compressed
-    except (OSError, EOFError, zlib.error) as error:
-        raise describe_read_error(source, error) from error
+    except INFLATE_ERRORS as error:
+        raise describe_read_error(path, source, error) from error
 
 
 def _header_class(head: bytes) -> type[Any] | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from isal import igzip, isal_zlib
 from numpy.typing import NDArray
 
 from tumorviewer.errors import InputError
@@ -18,6 +19,9 @@ from tumorviewer.language import tr
 from tumorviewer.study.limits import describe_unreadable
 from tumorviewer.study.stamps import Stamp
 
+_ISAL_ERROR: type[Exception] = isal_zlib.error  # type: ignore[assignment]
+INFLATE_ERRORS = (OSError, EOFError, zlib.error, _ISAL_ERROR)
+"""What reading a file raises that may be compressed with gzip."""
 _CHUNK = 1 << 20
 _TRAILER = 64 << 20
 
@@ -26,7 +30,9 @@ def open_maybe_gzip(path: Path) -> tuple[io.BufferedIOBase, bool]:
     """Open a file for reading its content, and say whether it was compressed with gzip."""
     with path.open("rb") as raw:
         compressed = raw.read(2) == b"\x1f\x8b"
-    return (gzip.open(path) if compressed else path.open("rb")), compressed
+    if not compressed:
+        return path.open("rb"), False
+    return igzip.open(path, "rb"), True  # type: ignore[no-untyped-call]
 
 
 def inflate_head(head: bytes, length: int) -> bytes:
@@ -40,12 +46,14 @@ def inflate_head(head: bytes, length: int) -> bytes:
         return b""
 
 
-def describe_read_error(source: str, error: Exception) -> InputError:
+def describe_read_error(path: Path, source: str, error: Exception) -> InputError:
     """What to tell the user when reading a file or unpacking it failed."""
+    if isinstance(error, EOFError):
+        error = _fault(path) or error
     match error:
         case EOFError():
             reason = tr("It is cut short: the compressed data end too early.")
-        case zlib.error() | gzip.BadGzipFile():
+        case zlib.error() | _ISAL_ERROR() | gzip.BadGzipFile():
             reason = tr("The compressed data are damaged.")
         case _:
             return describe_unreadable(source, error)
@@ -165,8 +173,8 @@ class StoredVoxels:
                     yield k, plane
                 if self.compressed and volume == self.volumes - 1:
                     self._check_trailer(stream)
-        except (OSError, EOFError, zlib.error) as error:
-            raise describe_read_error(self.source, error) from error
+        except INFLATE_ERRORS as error:
+            raise describe_read_error(self.path, self.source, error) from error
 
     def _skip(self, stream: io.BufferedIOBase, count: int, waiting: Callable[[], None]) -> None:
         while count:
@@ -197,6 +205,17 @@ class StoredVoxels:
             tr("It is cut short: it ends before the last voxel."),
             tr("Copy it again from where it came from."),
         )
+
+
+def _fault(path: Path) -> Exception | None:
+    """What zlib finds wrong with a compressed file: ISA-L does not tell garbage from a cut."""
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(_CHUNK):
+                pass
+    except INFLATE_ERRORS as error:
+        return error
+    return None
 
 
 def narrow_dtype(array: NDArray[Any]) -> NDArray[Any]:
