@@ -25,6 +25,7 @@ from tumorviewer.reports.dicom.saliency_map import build_saliency_map
 from tumorviewer.reports.dicom.secondary_capture import build_secondary_captures
 from tumorviewer.reports.dicom.segmentation import build_segmentation
 from tumorviewer.reports.dicom.structured_report import build_structured_report
+from tumorviewer.reports.dicom.versions import build_next_report
 
 
 def first_object(kind: str, result: ReportContent, pdf: bytes = b"%PDF-1.4 made") -> Dataset:
@@ -212,6 +213,28 @@ def test_a_report_is_verified_only_by_a_signature(tmp_path) -> None:
     study = later.PredecessorDocumentsSequence[0]
     series = study.ReferencedSeriesSequence[0]
     assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == unsigned.SOPInstanceUID
+
+
+def test_a_changed_report_names_the_one_before_and_the_same_one_stays(tmp_path) -> None:
+    result = content(source_folder(tmp_path / "in", "upwards"))
+    path = tmp_path / "sr.dcm"
+    drafts = (
+        result,
+        result,
+        replace(result, verdict=verdict()),
+        replace(result, verdict=verdict()),
+    )
+    objects = []
+    for each in drafts:
+        objects.append(build_next_report(each, path))
+        written(objects[-1], path)
+    first, again, signed, signed_again = (each.SOPInstanceUID for each in objects)
+    assert first == again
+    assert signed == signed_again != first
+    assert "PredecessorDocumentsSequence" not in objects[1]
+    (study,) = objects[3].PredecessorDocumentsSequence
+    before = study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert before.ReferencedSOPInstanceUID == first
 
 
 def test_what_has_no_place_in_the_patient_is_refused_in_words(tmp_path) -> None:

@@ -57,7 +57,7 @@ def write_report(
     pdf = _pdf(content) if "pdf" in formats else b""
     for kind in formats:
         try:
-            files = list(_documents(kind, content, pdf, written))
+            files = list(_documents(kind, content, pdf, written, folder / f"{stem}-sr.dcm"))
         except InputError as error:
             written.refused[kind] = error.message
             continue
@@ -66,10 +66,15 @@ def write_report(
 
 
 def _documents(
-    kind: str, content: ReportContent, pdf: bytes, written: WrittenReport
+    kind: str, content: ReportContent, pdf: bytes, written: WrittenReport, earlier: Path
 ) -> Iterator[tuple[str, bytes]]:
-    """Ends of names and contents of the files of one format."""
-    if kind in _DICOM:
+    """Ends of names and contents of the files of one format; `earlier` is the report of before."""
+    if kind == "sr" and content.source is not None:
+        from tumorviewer.reports.dicom.common import encode_file
+        from tumorviewer.reports.dicom.versions import build_next_report
+
+        yield "sr.dcm", encode_file(build_next_report(content, earlier))
+    elif kind in _DICOM:
         yield from _dicom_files(kind, content)
     elif kind == "pdf":
         yield "report.pdf", pdf

@@ -80,6 +80,11 @@ def derive_uid(*parts: str) -> str:
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
+def derive_instance_uid(dataset: Dataset, kind: str) -> str:
+    """The SOP Instance UID that follows from everything else in an object."""
+    return derive_uid("instance", kind, _digest(dataset))
+
+
 def format_person(name: str) -> str | None:
     """A name as PN (PS3.5 6.2.1.2): a single word is a family name."""
     return (name if "^" in name else f"{name}^") if name else None
@@ -113,7 +118,7 @@ def finish_object(dataset: Dataset, kind: str, content: ReportContent) -> Datase
     dataset.SeriesDescription = f"TumorViewer {_TITLES[kind]}: {RESEARCH_USE.lower()}"
     _set_times(dataset, content.answer.time)
     _replace_random_uids(dataset, str(dataset.SeriesInstanceUID))
-    dataset.SOPInstanceUID = derive_uid("instance", kind, _digest(dataset))
+    dataset.SOPInstanceUID = derive_instance_uid(dataset, kind)
     dataset.file_meta = _file_meta(dataset)
     return dataset
 
