@@ -15,6 +15,14 @@ os.environ["TUMORVIEWER_LANGUAGE"] = "en"
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what ``slow_tests.txt`` lists, which ``make quick`` leaves out."""
+    listed = set(Path(__file__).with_name("slow_tests.txt").read_text("utf-8").splitlines())
+    for item in items:
+        if item.nodeid.partition("[")[0] in listed:
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays: the garbage collector need not look at it again and again."""
     gc.collect()

@@ -96,3 +96,12 @@ def test_hooks_need_no_network() -> None:
     config = said(ROOT / ".pre-commit-config.yaml")
     assert re.findall(r"repo: (\S+)", config) == ["local"]
     assert set(re.findall(r"language: (\S+)", config)) == {"system"}
+
+
+def test_the_slow_tests_that_are_listed_are_there() -> None:
+    lines = said(ROOT / "tests" / "slow_tests.txt").splitlines()
+    listed = [line for line in lines if not line.startswith("#")]
+    assert listed == sorted(set(listed))
+    for one in listed:
+        file, _, name = one.partition("::")
+        assert f"def {name.rpartition('::')[2]}(" in said(ROOT / file), one
