@@ -65,7 +65,7 @@ def test_other_intents_that_are_no_image(tmp_path: Path, intent: str) -> None:
         ("a.mha", b"ObjectType = Image\nNDims = 3\n", "MetaImage"),
         ("a.nrrd", b"NRRD0004\ntype: short\n", "NRRD"),
         ("a.mnc", b"\x89HDF\r\n\x1a\n", "MINC"),
-        ("a.mgz", gzip.compress(b"\0\0\0\1" * 200), "MGH"),
+        ("a.mgz", gzip.compress(b"\0\0\0\1" * 200, mtime=0), "MGH"),
         ("a.gii", b"<?xml version='1.0'?>", "GIFTI"),
         ("a.tfm", b"#Insight Transform File V1.0\n", "transformation"),
         ("lh.pial", b"\xff\xff\xfecreated by", "FreeSurfer"),
