@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,13 @@ from tumorviewer.study.types import Placement, Volume
 
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")
 RULES = SegmentationRules(
-    edge=0.4, seed=0.8, least_ml=0.05, least_mm2=4.0, least_share=0.0, least_probability=0.3
+    edge=0.4,
+    seed=0.8,
+    least_ml=0.05,
+    least_mm2=4.0,
+    least_share=0.0,
+    least_probability=0.3,
+    least_in_volume=0.3,
 )
 
 
@@ -127,7 +134,19 @@ def test_one_slice_is_enough_only_where_slices_are_thick() -> None:
     array = head()
     array[5, 20:30, 24:36] = 220
     assert not find_candidates(volume(array), finder()).candidates
-    assert find_candidates(volume(array, (6.5, 1, 1)), finder()).candidates
+    assert not find_candidates(volume(array, (6.5, 1, 1)), finder()).candidates
+    assert find_candidates(volume(array, (20, 1, 1)), finder()).candidates
+
+
+def test_a_volume_wants_more_certainty_than_a_picture() -> None:
+    array = head()
+    array[4:8, 20:30, 24:36] = 180
+    array[5, 23:26, 29:32] = 220
+    surer = replace(RULES, least_in_volume=0.8)
+    assert find_candidates(volume(array), finder()).candidates
+    assert not find_candidates(volume(array), finder(surer)).candidates
+    picture = Volume(array[5:6], np.eye(4), Placement.NONE, "picture.png")
+    assert find_candidates(picture, finder(surer)).candidates
 
 
 def test_a_picture_of_one_slice_has_candidates_without_millimetres() -> None:

@@ -19,6 +19,7 @@ DEFAULT_RULES = SegmentationRules(
     least_mm2=20.0,
     least_share=0.0005,
     least_probability=0.3,
+    least_in_volume=0.3,
 )
 
 

@@ -96,6 +96,7 @@ def judge_item(finder: Finder, item: Outlined) -> Record:
         least_mm2=0.0,
         least_share=0.0,
         least_probability=0.0,
+        least_in_volume=0.0,
     )
     every = find_candidates(volume, replace(finder, rules=open_rules)).candidates
     kept = [one for one in every if follows_rules(one, volume, finder.rules)]

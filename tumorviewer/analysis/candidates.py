@@ -3,7 +3,7 @@
 Each slice passes the segmenter, cropped as one square for the whole volume. Where the probability
 of tumour exceeds an upper threshold somewhere in a connected part of what exceeds a lower one
 (hysteresis, Canny 1986), there is a candidate, unless it lies outside the brain, is too small, or
-is in one slice only of a thinly sliced volume. Its kind comes from the features under its outline.
+is in one slice only of a volume. Its kind comes from the features under its outline.
 
 Shapes: D H W slices, rows, columns of the volume; S side of the network's input; N slices shown to
 the network; K classes.
@@ -44,7 +44,9 @@ _LEAST_BRIGHT = 0.005
 _ENOUGH_BRAIN = 0.02
 """Share of the square that is brain in a slice that can tell anything."""
 _THIN_MM = 4.0
-"""Slices closer than this show any lesion more than once."""
+"""Slices closer than this make a picture in the planes across them."""
+_THICK_MM = 10.0
+"""Slices farther apart than this may show a lesion once only."""
 _EVERYWHERE = np.ones((3, 3, 3), np.bool_)
 """Voxels that touch by a corner are connected."""
 
@@ -272,8 +274,11 @@ def _name(seen: _Seen, inside_DSS: NDArray[np.bool_], finder: Finder) -> dict[st
 
 
 def follows_rules(one: CandidateOutline, volume: Volume, rules: SegmentationRules) -> bool:
-    """Whether something outlined is sure and large enough, and in more than one thin slice."""
-    is_sure = one.peak > rules.seed and one.probability >= rules.least_probability
+    """Whether something outlined is sure and large enough, and in more than one slice, unless these
+    are thick enough to hold it alone."""
+    is_stack = len(volume.array) > 1
+    least = rules.least_in_volume if is_stack else rules.least_probability
+    is_sure = one.peak > rules.seed and one.probability >= least
     if not one.slices or not is_sure or one.share < rules.least_share:
         return False
     if one.volume_ml is None:
@@ -283,7 +288,7 @@ def follows_rules(one: CandidateOutline, volume: Volume, rules: SegmentationRule
     return (
         one.volume_ml >= rules.least_ml
         and largest * row * column >= rules.least_mm2
-        and not (_is_thin(volume) and len(one.slices) < 2)
+        and not (is_stack and len(one.slices) < 2 and volume.spacing()[0] < _THICK_MM)
     )
 
 

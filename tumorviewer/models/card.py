@@ -58,7 +58,9 @@ class SegmentationRules:
     least_share: float
     """Smallest largest area as a share of the head's square, in any case."""
     least_probability: float
-    """Least :attr:`CandidateOutline.probability`."""
+    """Least :attr:`CandidateOutline.probability` on a single image,"""
+    least_in_volume: float = 0.0
+    """and in a volume, whose many slices give many occasions to err."""
     sequences: tuple[str, ...] = ()
     """Whose tumours it was trained on, as :mod:`tumorviewer.imaging.sequences` names them."""
 
