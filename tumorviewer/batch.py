@@ -18,10 +18,12 @@ from tumorviewer.classify import (
     ClassifySettings,
     Tell,
     VolumeItem,
+    answer_for_study,
     examine_volume,
     list_volumes_to_judge,
 )
 from tumorviewer.errors import InputError
+from tumorviewer.export.study_json import study_answer_to_json
 from tumorviewer.export.wording import explain_finding
 from tumorviewer.language import duration, later, tr
 from tumorviewer.records import FindingEntry, Records, WorklistEntry
@@ -29,7 +31,9 @@ from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Refused, Study
 
 if TYPE_CHECKING:
+    from tumorviewer.analysis.candidates import Finder
     from tumorviewer.analysis.predict import Model
+    from tumorviewer.analysis.whole_study.study_answer import StudyAnswer
 
 Emit = Callable[[dict[str, Any]], None]
 """Given the line of a study, as soon as it is known."""
@@ -113,6 +117,13 @@ class _Batch:
         device.use_threads()
         return predict.load_model(self.settings.model, self.settings.device)
 
+    @cached_property
+    def finder(self) -> Finder | None:
+        """What outlines; loaded when there is something to judge."""
+        from tumorviewer.analysis.candidates import Finder
+
+        return Finder.load(self.settings.finder) if self.settings.finder else None
+
     def judge_all(self, studies: dict[int, Study], emit: Emit) -> list[bool]:
         """Emit the line of each study; answers whether each was judged wholly."""
         waiting = [one for one in self.records.worklist.waiting(self.sha256) if one.id in studies]
@@ -150,8 +161,25 @@ class _Batch:
                 found.append(self._as_printed(known))
             else:
                 errors.append(_error(item.series.source, known))
-        emit(_line(self.records.worklist.get(entry.id), found, errors))
+        answer = self._answer(entry.id, study, tell) if found else None
+        emit(_line(self.records.worklist.get(entry.id), found, errors, answer))
         return not errors
+
+    def _answer(self, number: int, study: Study, tell: Tell) -> dict[str, Any] | None:
+        """The answer for the study, kept if it is new; None if there can be none."""
+        kept = self.records.study_answers.latest(number)
+        if kept is None or not self._is_current(kept):
+            try:
+                kept = answer_for_study(study, self.model, self.finder, tell)
+            except InputError:  # said of the volume
+                return None
+            self.records.study_answers.add(number, kept)
+        return study_answer_to_json(kept)
+
+    def _is_current(self, answer: StudyAnswer) -> bool:
+        """Whether the model of this run gave it, or none could."""
+        by_it = self.sha256 in [one.sha256 for one in answer.models]
+        return not answer.models or (by_it and answer.series_read is not None)
 
     def _ask(
         self, study: int, key: str, item: VolumeItem, refused: str | None, tell: Tell
@@ -216,7 +244,8 @@ def _line(
     entry: WorklistEntry | None,
     found: Sequence[dict[str, Any]] = (),
     errors: Sequence[dict[str, str]] = (),
+    answer: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What is printed of one study; None for a file that belongs to none."""
     about = entry and {name: getattr(entry, name) for name in _SHOWN}
-    return {"study": about, "findings": list(found), "errors": list(errors)}
+    return {"study": about, "answer": answer, "findings": list(found), "errors": list(errors)}

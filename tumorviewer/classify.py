@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tumorviewer.analysis.finding import Finding
     from tumorviewer.analysis.predict import Model
     from tumorviewer.analysis.whole_study.series_choice import SeriesChoice
+    from tumorviewer.analysis.whole_study.study_answer import StudyAnswer
     from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeReader
 
 Tell = Callable[[str], None]
@@ -246,6 +247,30 @@ class _StudyJudge:
             for number, one in enumerate(answer.candidates, 1)
         ]
         return study_answer_to_json(answer, [one and one.relative_to(out) for one in masks])
+
+
+def answer_for_study(study: Study, model: Model, finder: Finder | None, tell: Tell) -> StudyAnswer:
+    """Load the volume that is read for a study's answer, and answer from it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be judged.
+    """
+    from tumorviewer.analysis.pipeline import examine_volume as examine
+    from tumorviewer.analysis.whole_study.answering import answer_study
+    from tumorviewer.analysis.whole_study.decision import refuse_study
+    from tumorviewer.analysis.whole_study.series_choice import describe_present, find_source
+
+    source, present = find_source(study), describe_present(study)
+    choice, volume = pick_volume(study)
+    if choice is None or volume is None:
+        return refuse_study(source, present)
+    progress = report_progress(tell)
+    examination = examine(volume, model, progress)
+    return answer_study(
+        volume, finder, examination, choice.read, present, source, progress=progress
+    )
 
 
 def pick_volume(study: Study) -> tuple[SeriesChoice | None, Volume | None]:

@@ -21,6 +21,7 @@ from PIL import Image
 from tumorviewer import batch as job
 from tumorviewer import cli, resources
 from tumorviewer.analysis.finding import ModelIdentity
+from tumorviewer.analysis.whole_study.decision import refuse_study
 from tumorviewer.classify import VolumeItem
 from tumorviewer.errors import InputError
 from tumorviewer.models.bundle import read_card
@@ -64,7 +65,11 @@ def quick(monkeypatch, home) -> list[VolumeItem]:
         shares = np.full((count, 4), 0.25)
         return finding(model=identity, slices=tuple(range(count)), slice_probabilities=shares), None
 
+    def answer(study, _model, _finder, _tell):
+        return refuse_study(study.series[0].source, ())
+
     monkeypatch.setattr(job, "examine_volume", examine)
+    monkeypatch.setattr(job, "answer_for_study", answer)
     monkeypatch.setattr(job._Batch, "model", SimpleNamespace(card=identity))
     return asked
 
@@ -81,7 +86,12 @@ def test_a_line_for_each_study_by_priority_and_date(studies, capsys) -> None:
     for line in lines:
         (found,) = line["findings"]
         assert line["errors"] == []
-        assert line["study"]["predicted_class"] == found["predicted_class"]
+        answer = line["answer"]
+        named = answer["no_tumour"] if answer["answer"] == "no_tumour" else answer["named_class"]
+        assert line["study"]["predicted_class"] == named
+        if found["source"].endswith(".png"):
+            assert answer["answer"] != "cannot_say"
+            assert named == found["named_class"]
         assert found["saliency"] is None
     text = json.dumps(lines)
     assert "Doe" not in text

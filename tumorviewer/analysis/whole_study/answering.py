@@ -74,7 +74,7 @@ def answer_study(
         return decision.answer_picture(finding, read, present)
     if finder is None:
         reason = tr("No model that outlines tumours is installed.")
-        return decision.refuse_study(source or read.source, present, reason)
+        return decision.refuse_study(source or read.source, present, reason, (finding.model,))
     outlines = find_candidates(volume, finder, progress)
     asked = Asked(
         source=source or read.source,

@@ -132,13 +132,18 @@ def decide_answer(
     return _answer(asked, "no_tumour", tr("No tumour was found."), (), doubts)
 
 
-def refuse_study(source: str, present: tuple[str, ...], reason: str = "") -> StudyAnswer:
+def refuse_study(
+    source: str,
+    present: tuple[str, ...],
+    reason: str = "",
+    models: tuple[ModelIdentity, ...] = (),
+) -> StudyAnswer:
     """The answer for a study without a series to read, or whose series could not be read."""
     said = reason or tr(
         "This study does not hold what the model reads: T1 with contrast. It holds: {present}.",
         present=", ".join(present) or tr("nothing"),
     )
-    return StudyAnswer(source, "cannot_say", (), said, None, present)
+    return StudyAnswer(source, "cannot_say", (), said, None, present, models=models)
 
 
 def answer_picture(finding: Finding, read: SeriesRead, present: tuple[str, ...]) -> StudyAnswer:
