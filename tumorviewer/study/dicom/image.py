@@ -252,7 +252,8 @@ def _frame_count(dataset: Dataset, source: str) -> int:
 
 def _content_notes(dataset: Dataset) -> Iterator[Note]:
     """What else than an image as it was measured is in the pixels, or beside them."""
-    if any(tag >> 16 in _OVERLAYS and tag & 0xFFFF == _OVERLAY_ROWS for tag in dataset.keys()):  # noqa: SIM118
+    known = dataset.keys()
+    if any(group << 16 | _OVERLAY_ROWS in known for group in _OVERLAYS):
         text = later("The file holds marks (overlay planes), which are not shown.")
         yield make_note("overlays_not_shown", text)
     if read_text(dataset, "BurnedInAnnotation").upper() == "YES":
