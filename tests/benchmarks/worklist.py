@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tumorviewer.records import Records, StudyState, WorklistOrder, WorklistQuery
-from tumorviewer.records.tables import studies
+from tumorviewer.records.storage.tables import studies
 
 RUNS = 30
 CLASSES = ("glioma", "meningioma", "notumor", "pituitary")

@@ -12,9 +12,10 @@ from made import CLASSES, finding
 from sklearn.metrics import cohen_kappa_score
 
 from tumorviewer.analysis.finding import OodAssessment
-from tumorviewer.records import Records, StudyState, drift, site_words
-from tumorviewer.records.agreement import Rate, cohen_kappa
-from tumorviewer.records.drift import watch_agreement, watch_inputs
+from tumorviewer.records import Records, StudyState
+from tumorviewer.records.site import drift, site_words
+from tumorviewer.records.site.agreement import Rate, cohen_kappa
+from tumorviewer.records.site.drift import watch_agreement, watch_inputs
 
 
 def answered(shares: int, **changes):

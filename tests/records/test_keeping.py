@@ -20,7 +20,7 @@ from sqlalchemy.schema import CreateTable
 from tumorviewer.errors import InputError
 from tumorviewer.records import Records
 from tumorviewer.records.keeping import HEADS
-from tumorviewer.records.tables import metadata
+from tumorviewer.records.storage.tables import metadata
 
 
 def database(folder: Path) -> sqlite3.Connection:

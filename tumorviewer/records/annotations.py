@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Row
 
 from tumorviewer.records.entries import Annotation, digest_json
+from tumorviewer.records.storage.tables import annotation_table
 from tumorviewer.records.store import RecordStore, current_time, key_of
-from tumorviewer.records.tables import annotation_table
 
 
 class Annotations:

@@ -85,7 +85,7 @@ def _send(records: Records, options: argparse.Namespace) -> int:
 
 
 def _agree(records: Records, _options: argparse.Namespace) -> int:
-    from tumorviewer.records import site_words
+    from tumorviewer.records.site import site_words
 
     labels = records.agreement.labels()
     for line in site_words.agreement_lines(records.agreement.measure(), labels):

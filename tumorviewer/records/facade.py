@@ -10,14 +10,15 @@ import sqlalchemy as sa
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.records import keeping, locks
-from tumorviewer.records.agreement import Agreements
+from tumorviewer.records import keeping
 from tumorviewer.records.annotations import Annotations
-from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.findings import Findings
 from tumorviewer.records.outbox import Outbox
 from tumorviewer.records.queue import JudgingQueue
 from tumorviewer.records.session import Session
+from tumorviewer.records.site.agreement import Agreements
+from tumorviewer.records.storage import locks
+from tumorviewer.records.storage.database import NAME, Database
 from tumorviewer.records.store import RecordStore, user_name
 from tumorviewer.records.study_answers import StudyAnswers
 from tumorviewer.records.trail import Trail

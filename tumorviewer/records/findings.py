@@ -14,8 +14,8 @@ from tumorviewer.export.finding_json import finding_from_json, finding_to_json
 from tumorviewer.export.saliency_file import pack_saliency, unpack_saliency
 from tumorviewer.records.entries import FindingEntry
 from tumorviewer.records.states import find_deciding, refresh_worklist
+from tumorviewer.records.storage.tables import findings, observations, volumes
 from tumorviewer.records.store import RecordStore, current_time, key_of
-from tumorviewer.records.tables import findings, observations, volumes
 from tumorviewer.records.trail import guard_row
 from tumorviewer.study.types import Volume
 

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
-from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.states import refresh_worklist
-from tumorviewer.records.tables import REVISION, studies
+from tumorviewer.records.storage.database import NAME, Database
+from tumorviewer.records.storage.tables import REVISION, studies
 
 FILE = "records.sqlite"
 HEADS = "heads.txt"
@@ -177,7 +177,7 @@ def _known() -> Iterator[str]:
 
 
 def _scripts() -> Path:
-    return Path(__file__).parent / "migrations"
+    return Path(__file__).parent / "storage" / "migrations"
 
 
 def _upgrade(connection: Connection) -> None:

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Row
 from tumorviewer.errors import InputError
 from tumorviewer.files import replace_atomically
 from tumorviewer.language import tr
+from tumorviewer.records.storage.tables import outbox_table
 from tumorviewer.records.store import RecordStore
-from tumorviewer.records.tables import outbox_table
 
 WAITS_S = (10, 60, 300, 1800, 7200)
 """Seconds until the next attempt after each that failed; after the last one it stays failed."""

@@ -15,9 +15,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tumorviewer.records import locks
+from tumorviewer.records.storage import locks
+from tumorviewer.records.storage.tables import session
 from tumorviewer.records.store import RecordStore, current_time
-from tumorviewer.records.tables import session
 
 _NAME = "batch"
 _SLOTS = 16

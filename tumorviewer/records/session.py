@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from filelock import FileLock
 
-from tumorviewer.records import locks
+from tumorviewer.records.storage import locks
+from tumorviewer.records.storage.tables import session
 from tumorviewer.records.store import RecordStore, current_time
-from tumorviewer.records.tables import session
 
 _WINDOW = "window/"
 

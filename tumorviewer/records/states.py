@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from tumorviewer.records.entries import StudyState, digest_json
-from tumorviewer.records.tables import findings, studies, study_answers, verdicts, volumes
+from tumorviewer.records.storage.tables import findings, studies, study_answers, verdicts, volumes
 
 _MUTED = 0.75
 """Least doubt of an answer that is not to be relied on."""

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Row
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.records.database import NAME, Database
 from tumorviewer.records.entries import AuditEntry, canonical_json
-from tumorviewer.records.tables import head, studies, trail
+from tumorviewer.records.storage.database import NAME, Database
+from tumorviewer.records.storage.tables import head, studies, trail
 
 _HEAD = "tumorviewer_head"
 

@@ -14,8 +14,8 @@ from tumorviewer.analysis.whole_study.study_answer import StudyAnswer
 from tumorviewer.export.study_json import study_answer_from_json, study_answer_to_json
 from tumorviewer.records.entries import digest_json
 from tumorviewer.records.states import find_latest_answer, refresh_worklist, stamp_study
+from tumorviewer.records.storage.tables import study_answers
 from tumorviewer.records.store import RecordStore, current_time, key_of
-from tumorviewer.records.tables import study_answers
 
 
 class StudyAnswers:

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Row, Table
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.records.entries import AuditEntry, Fault, digest_json
+from tumorviewer.records.storage.tables import findings, head, studies, trail, verdicts
 from tumorviewer.records.store import RecordStore, entry_of, key_of
-from tumorviewer.records.tables import findings, head, studies, trail, verdicts
 
 _FIRST = "0" * 64
 _HEAD = re.compile(r"(\d+) ([0-9a-f]{64})")

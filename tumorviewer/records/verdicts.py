@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Row
 
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.records.database import NAME
 from tumorviewer.records.entries import Verdict
 from tumorviewer.records.states import find_current_verdict, refresh_worklist
+from tumorviewer.records.storage.database import NAME
+from tumorviewer.records.storage.tables import verdicts
 from tumorviewer.records.store import RecordStore, current_time, key_of
-from tumorviewer.records.tables import verdicts
 from tumorviewer.records.trail import guard_row
 
 

@@ -14,7 +14,6 @@ from sqlalchemy import ColumnElement, Connection, Row, Select
 from tumorviewer.analysis.trust import training_cohort
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.records.database import NAME
 from tumorviewer.records.entries import (
     OnDisk,
     StudyState,
@@ -30,8 +29,8 @@ from tumorviewer.records.identity import (
     make_pseudonym,
     study_key,
 )
-from tumorviewer.records.store import RecordStore, current_time, key_of
-from tumorviewer.records.tables import (
+from tumorviewer.records.storage.database import NAME
+from tumorviewer.records.storage.tables import (
     annotation_table,
     findings,
     meta,
@@ -41,6 +40,7 @@ from tumorviewer.records.tables import (
     verdicts,
     volumes,
 )
+from tumorviewer.records.store import RecordStore, current_time, key_of
 from tumorviewer.study.types import Study
 
 _FIELDS = [field.name for field in fields(WorklistEntry)]

@@ -27,8 +27,8 @@ from tumorviewer.errors import Cancelled, InputError
 from tumorviewer.models import bundle
 from tumorviewer.models.trust_measures import Cohort, ConfidentMistake, Measured, Trust
 from tumorviewer.models.trust_measures import SimilarityIndex as Described
-from tumorviewer.records.agreement import Agreement, Group, Kappa, Rate
-from tumorviewer.records.drift import Alarm
+from tumorviewer.records.site.agreement import Agreement, Group, Kappa, Rate
+from tumorviewer.records.site.drift import Alarm
 from tumorviewer.study.types import Opened
 
 

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.language import percent, tr
-from tumorviewer.records import site_words
-from tumorviewer.records.agreement import Rate
+from tumorviewer.records.site import site_words
+from tumorviewer.records.site.agreement import Rate
 
 Rates = Sequence[tuple[str, Rate]]
 _LEFT, _TOP, _BOTTOM = 52, 12, 40

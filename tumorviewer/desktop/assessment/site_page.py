@@ -12,8 +12,8 @@ from tumorviewer.desktop.widgets.controls import clear_layout, make_button, make
 from tumorviewer.desktop.widgets.pages import Page, Sentences, make_row
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
-from tumorviewer.records import site_words
-from tumorviewer.records.agreement import Agreement
+from tumorviewer.records.site import site_words
+from tumorviewer.records.site.agreement import Agreement
 
 
 class SitePage(Page):

@@ -19,11 +19,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row
 
-from tumorviewer.records import drift
-from tumorviewer.records.drift import Alarm
+from tumorviewer.records.site import drift
+from tumorviewer.records.site.drift import Alarm
 from tumorviewer.records.states import find_deciding, find_named_classes, verdict_agrees
+from tumorviewer.records.storage.tables import findings, observations, studies, verdicts
 from tumorviewer.records.store import RecordStore
-from tumorviewer.records.tables import findings, observations, studies, verdicts
 
 _Z = 1.959963984540054
 """Of the normal distribution, for intervals of 95 %."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from tumorviewer.export.wording import join_names
 from tumorviewer.language import later, number, percent, tr, trn
-from tumorviewer.records import drift
-from tumorviewer.records.agreement import Agreement, Rate
-from tumorviewer.records.drift import Alarm
+from tumorviewer.records.site import drift
+from tumorviewer.records.site.agreement import Agreement, Rate
+from tumorviewer.records.site.drift import Alarm
 
 _WATCHED = {
     "distance": later("Distance of the images from the training data"),

@@ -1,0 +1,1 @@
+"""How readers and model agree at this site, and whether that drifts."""
