@@ -19,6 +19,7 @@ from tumorviewer.desktop.widgets.controls import (
     make_heading,
     make_label,
 )
+from tumorviewer.desktop.widgets.theme import set_role
 from tumorviewer.export.wording import describe_variation, join_names
 from tumorviewer.language import later, tr
 from tumorviewer.language import percent as rounded
@@ -116,6 +117,10 @@ class Answer(QWidget):
         ):
             part.setVisible(is_shown)
         self._show_key_slices(finding, finding.key_slices if several and not hides else ())
+
+    def set_leading(self, leads: bool) -> None:
+        """Whether this is the first thing to be read, or stands below the study's answer."""
+        set_role(self._class, "title" if leads else "subtitle")
 
     def show_variation(self, text: str) -> None:
         """Say what small changes did; nothing for that they were not tried."""

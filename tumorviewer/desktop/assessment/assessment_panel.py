@@ -9,11 +9,15 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVB
 
 from tumorviewer.analysis.finding import Finding
 from tumorviewer.desktop.assessment.answer import Answer
+from tumorviewer.desktop.assessment.answer_message import Message
 from tumorviewer.desktop.assessment.evidence_panel import EvidencePanel
+from tumorviewer.desktop.assessment.mask_part import MaskPart
+from tumorviewer.desktop.assessment.study_part import StudyPart
 from tumorviewer.desktop.assessment.verdict_panel import VerdictPanel
+from tumorviewer.desktop.services.inference import InferencePhase
 from tumorviewer.desktop.services.reading import Snapshot
+from tumorviewer.desktop.services.study_answer_controller import StudyAnswerState
 from tumorviewer.desktop.viewer.map_controls import MapControls
-from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.controls import (
     ElidedLabel,
     ProgressRow,
@@ -23,6 +27,7 @@ from tumorviewer.desktop.widgets.controls import (
     make_rule,
 )
 from tumorviewer.language import later, tr
+from tumorviewer.study.types import Volume
 
 RESEARCH_USE = later("Research use only. Not for clinical decisions.")
 
@@ -45,6 +50,11 @@ class AssessmentPanel(QFrame):
         """The probabilities that the reader wanted to see although the image is unlike."""
         self.setProperty("role", "panel")
         self.setAccessibleName(tr("Assessment"))
+        self.study = StudyPart()
+        self.study.action_wanted.connect(self.action_wanted)
+        self._series_heading = make_heading(tr("The shown series, slice by slice"))
+        self._below_study = (make_rule(), self._series_heading)
+        self.mask_part = MaskPart()
         self.message = Message()
         self.message.action_wanted.connect(self.action_wanted)
         self.progress = ProgressRow(tr("analysis"))
@@ -65,6 +75,9 @@ class AssessmentPanel(QFrame):
         )  # fmt: skip
         for part in (
             make_heading(tr("Assessment")),
+            self.study,
+            *self._below_study,
+            self.mask_part,
             self.message,
             self.progress,
             *self._answer_parts,
@@ -77,6 +90,7 @@ class AssessmentPanel(QFrame):
         layout.addWidget(_scrolling(column), 1)
         layout.addWidget(self.verdict)
         layout.addWidget(_research_use())
+        self.show_study_answer(StudyAnswerState())
         self.show_message(tr("No series is shown."))
 
     def show_message(
@@ -98,6 +112,21 @@ class AssessmentPanel(QFrame):
         """Say what is being computed; an answer that is there stays."""
         self.message.hide()
         self.progress.show_progress(text, done, total)
+
+    def show_study_answer(self, state: StudyAnswerState) -> None:
+        """Show what is answered for the whole study above what is said of the shown series."""
+        self.study.show_state(state)
+        leads = state.phase is not InferencePhase.IDLE
+        for part in self._below_study:
+            part.setVisible(leads)
+        self.answer.set_leading(not leads)
+
+    def show_mask(self, volume: Volume) -> None:
+        """A mask is shown: list its labels in place of an answer."""
+        self._show_answer(False)
+        self.progress.hide()
+        self.message.hide()
+        self.mask_part.show_mask(volume)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show the answer of a snapshot."""
@@ -144,36 +173,6 @@ class AssessmentPanel(QFrame):
         shown = self._snapshot.finding
         self._insisted = None if shown is None else shown.probabilities
         self.insisted.emit()
-
-
-class Message(QWidget):
-    """A sentence and at most one thing to do about it."""
-
-    action_wanted = Signal(str)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._action = ""
-        self._text = make_label()
-        self._button = make_button("")
-        self._button.clicked.connect(lambda: self.action_wanted.emit(self._action))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addWidget(self._text)
-        layout.addWidget(self._button, 0, Qt.AlignmentFlag.AlignLeft)
-
-    def text(self) -> str:
-        return self._text.text()
-
-    def show_text(self, text: str, is_error: bool, action: str, action_text: str) -> None:
-        self._action = action
-        theme.set_role(self._text, "error" if is_error else "secondary")
-        self._text.setText(text)
-        self._button.setText(action_text)
-        self._button.setAccessibleName(action_text)
-        self._button.setVisible(bool(action))
-        self.show()
 
 
 class ModelLines(QWidget):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
@@ -79,6 +79,8 @@ class InferenceController(QObject):
         Makes the client, given what to call with each event, from any thread.
     find_model
         Folder of the model's bundle; raises InputError if there is none.
+    find_finder
+        Folder of the model that outlines, if there is one.
     """
 
     changed = Signal(InferenceState)
@@ -89,16 +91,19 @@ class InferenceController(QObject):
     """The worker died, for this reason."""
     overheard = Signal(object)
     """The end of a request that was not about the shown volume."""
+    progressed = Signal(ProgressEvent)
+    """How far a request is that was not about the shown volume."""
     _arrived = Signal(object)
 
     def __init__(
         self,
         make_client: Callable[[Callable[[Event], None]], InferenceClient],
         find_model: Callable[[], Path],
+        find_finder: Callable[[], Path | None] = lambda: None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.find_model = find_model
+        self.find_model, self.find_finder = find_model, find_finder
         self._arrived.connect(self._handle)
         self._client = make_client(self._arrived.emit)
         self._is_ready = False
@@ -110,6 +115,11 @@ class InferenceController(QObject):
         self._is_outdated = False
         """Whether another model than the one in use gave the answer that is shown."""
         self._findings = make_byte_cache(_KEPT_BYTES, _size)
+        self._maps_wait = False
+        self._to_explain: list[Sequence[int] | None] = []
+        """Slices whose maps are still to be made; None for all that the method makes by itself."""
+        self.slice = 0
+        """The slice that is looked at: its map is made first."""
         self.method = BEST
         self.target = ""
         """The class to explain; empty for the predicted one."""
@@ -130,6 +140,7 @@ class InferenceController(QObject):
         """
         self._give_up()
         self._volume, self._key = volume, key
+        self.method, self.target = BEST, ""
         self._deaths = 0
         self._is_outdated = False
         known = self._findings.get(key)
@@ -157,13 +168,30 @@ class InferenceController(QObject):
         self._is_outdated = self.state.finding is not None
 
     def analyse(self) -> None:
-        """Ask for an answer to the shown volume, from the beginning."""
+        """Ask for an answer to the shown volume, from the beginning: with its map for a picture;
+        for several slices first the answer, then the maps."""
         self._is_outdated = False
         if self._volume is not None:
             volume = self._volume
+            method = self.method if len(volume.array) == 1 else None
             self._ask(
-                lambda model: Analyse(volume, model, method=self.method, target=self.target or None)
+                lambda model: Analyse(volume, model, method=method, target=self.target or None)
             )
+
+    def let_maps_wait(self, wait: bool) -> None:
+        """Whether something more urgent is asked of the worker than the maps of the answer."""
+        self._maps_wait = wait
+        if not wait:
+            self._explain_next()
+
+    def make_maps(self) -> None:
+        """Make the maps of the answer that has none: of the slice that is looked at, then of the
+        rest."""
+        finding = self.state.finding
+        if finding is not None and finding.saliency is None:
+            is_long = len(finding.slices) > 1 and self.slice in finding.slices
+            self._to_explain = [(self.slice,), None] if is_long else [None]
+            self._explain_next()
 
     @property
     def volume(self) -> Volume | None:
@@ -236,11 +264,28 @@ class InferenceController(QObject):
 
     def _answer(self, known: Finding) -> None:
         self._set(InferenceState(InferencePhase.ANSWERED, finding=known))
-        if known.saliency is None:
-            self.explain(self.method, self.target)
+        if self.state.finding is known and not known.is_outside:
+            self.make_maps()
 
-    def _ask(self, question: Callable[[Path], Request], finding: Finding | None = None) -> None:
+    def _explain_next(self) -> None:
+        finding, volume = self.state.finding, self._volume
+        is_free = self.state.phase is InferencePhase.ANSWERED and not self._maps_wait
+        if not self._to_explain or not is_free or finding is None or volume is None:
+            return
+        slices = self._to_explain.pop(0)
+        method, target = self.method, self.target or finding.predicted_class
+        self._ask(
+            lambda model: Explain(volume, model, method, target, slices), finding, self._to_explain
+        )
+
+    def _ask(
+        self,
+        question: Callable[[Path], Request],
+        finding: Finding | None = None,
+        to_explain: Sequence[Sequence[int] | None] = (),
+    ) -> None:
         self._give_up()
+        self._to_explain = list(to_explain)
         try:
             model = self.find_model()
         except InputError as error:
@@ -255,6 +300,7 @@ class InferenceController(QObject):
 
     def _give_up(self) -> None:
         request, self._request, self._question = self._request, None, None
+        self._to_explain = []
         if request is not None:
             self._client.cancel(request)
 
@@ -278,6 +324,8 @@ class InferenceController(QObject):
                 self._hear(event)
             case Done() | Failed():
                 self.overheard.emit(event)
+            case ProgressEvent():
+                self.progressed.emit(event)
 
     def _begin(self, selftest: SelfTest) -> None:
         if selftest.ok:
@@ -323,7 +371,11 @@ class InferenceController(QObject):
             result = _with_maps(self.state.finding, result)
         if self._volume is not None:
             self._findings[self._key] = result
-        self._set(InferenceState(InferencePhase.ANSWERED, finding=result))
+        if result.saliency is None:
+            self._answer(result)
+        else:
+            self._set(InferenceState(InferencePhase.ANSWERED, finding=result))
+            self._explain_next()
 
     def _on_worker_died(self, reason: str) -> None:
         """Ask again by itself once; what kills the worker twice is left to the reader."""
@@ -335,7 +387,7 @@ class InferenceController(QObject):
             if was_ready:
                 self._client.start()
         elif was_ready and self._deaths == 1:
-            self._ask(self._question, self.state.finding)
+            self._ask(self._question, self.state.finding, self._to_explain)
         else:
             self._give_up()
             self._set(InferenceState(InferencePhase.DIED, reason, finding=self.state.finding))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from PySide6.QtCore import QObject, Signal
 
 from tumorviewer.analysis.finding import Finding
+from tumorviewer.analysis.slices import is_label_map
 from tumorviewer.desktop.services.inference import InferenceController, InferencePhase
 from tumorviewer.desktop.services.library import Library
 from tumorviewer.desktop.services.loading import Loader, Opener, Thumbnails
@@ -75,8 +76,6 @@ class Reading(QObject):
         super().__init__(parent)
         self.library = Library()
         self.shown: Shown | None = None
-        self.slice = 0
-        """Index of the slice that the viewer shows."""
         self._volume: Volume | None = None
         self.inference = inference
         self.opener = Opener(parent=self)
@@ -84,12 +83,23 @@ class Reading(QObject):
         self._loader = Loader(parent=self)
         self.side_loader = Loader(parent=self, shares=self._loader)
         """For what is shown beside the shown volume."""
+        self.study_loader = Loader(parent=self, shares=self._loader)
+        """For what is read to answer for the study."""
         self.arrange: Callable[[Sequence[Study]], tuple[Study, ...]] = tuple
         """Puts what is opened, and the series of each study, in order."""
         self.opener.opened.connect(self._take)
         self._loader.filled.connect(self.volume_filled)
         self._loader.loaded.connect(self._loaded)
         self._loader.failed.connect(self._failed)
+
+    @property
+    def slice(self) -> int:
+        """Index of the slice that the viewer shows."""
+        return self.inference.slice
+
+    @slice.setter
+    def slice(self, index: int) -> None:
+        self.inference.slice = index
 
     @property
     def snapshot(self) -> Snapshot:
@@ -168,9 +178,8 @@ class Reading(QObject):
 
     def close(self) -> bool:
         """End all work; False if some of it does not end in time."""
-        ended = [
-            each.close() for each in (self.opener, self._loader, self.side_loader, self.thumbnails)
-        ]
+        loaders = self._loader, self.side_loader, self.study_loader
+        ended = [each.close() for each in (self.opener, *loaders, self.thumbnails)]
         self.inference.close()
         return all(ended)
 
@@ -218,7 +227,7 @@ class Reading(QObject):
         self.thumbnails.pause(False)
         self._volume = volume
         self.volume_loaded.emit(volume)
-        if self.shown is not None:
+        if self.shown is not None and not is_label_map(volume):
             self.inference.show(volume, id(self.shown.source))
 
     def _failed(self, error: InputError) -> None:

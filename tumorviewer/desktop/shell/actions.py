@@ -54,6 +54,7 @@ NEEDS = {
     "study": later("No study is open."),
     "series": later("No series is shown."),
     "answer": later("There is no answer of the model yet."),
+    "candidate": later("Nothing is outlined in this study."),
     "unexplained": later("Only a judged slice that has no map yet can be explained."),
 }
 """What an entry may need, and what is said while it is not there."""
@@ -119,6 +120,7 @@ TABLE = (
           checkable=True, starts_section=True, needs="series"),
     Entry("more_opaque", "View ▸ Map", "Map more opaque", ("+", "="), needs="series"),
     Entry("less_opaque", "View ▸ Map", "Map less opaque", ("-",), needs="series"),
+    Entry("outlines", "View", "Show the outlines", ("Shift+O",), checkable=True, needs="series"),
     Entry("next_window", "View", "Next window preset", ("W",), starts_section=True,
           needs="series"),
     Entry("reset_view", "View", "Reset window, zoom and pan", ("R",), "reset", later("Reset"),
@@ -142,6 +144,7 @@ TABLE = (
     Entry("last_slice", "Go to", "Last slice", ("Ctrl+End",), needs="series"),
     Entry("next_key_slice", "Go to", "Next deciding slice", ("K",), starts_section=True,
           needs="answer"),
+    Entry("next_candidate", "Go to", "Next candidate", ("Shift+K",), needs="candidate"),
     Entry("previous_volume", "Go to", "Previous volume of the series", ("[",), needs="series",
           starts_section=True),
     Entry("next_volume", "Go to", "Next volume of the series", ("]",), needs="series"),

@@ -51,6 +51,7 @@ class AnswerPresenter(QObject):
         panel.maps.slice_wanted.connect(self._actions["explain_slice"].trigger)
         panel.cancel_wanted.connect(inference.cancel)
         panel.insisted.connect(self._show_again)
+        panel.insisted.connect(inference.make_maps)
         panel.reliability_wanted.connect(self._show_reliability)
         panel.action_wanted.connect(lambda name: self._actions[name].trigger())
 

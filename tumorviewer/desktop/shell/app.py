@@ -68,7 +68,8 @@ def make_window() -> MainWindow:
     from tumorviewer.desktop.services.inference import InferenceController
     from tumorviewer.desktop.shell.window import MainWindow
 
-    return MainWindow(InferenceController(WorkerClient, find_default_model), _settings())
+    inference = InferenceController(WorkerClient, find_default_model, find_finder)
+    return MainWindow(inference, _settings())
 
 
 def find_default_model() -> Path:
@@ -83,6 +84,13 @@ def find_default_model() -> Path:
 
     catalogue = Catalogue()
     return catalogue.folder(catalogue.default())
+
+
+def find_finder() -> Path | None:
+    """Folder of the model that outlines, if there is one."""
+    from tumorviewer.models.catalogue import Catalogue
+
+    return Catalogue().finder()
 
 
 def leave_at_once(code: int) -> None:

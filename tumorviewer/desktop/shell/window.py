@@ -22,6 +22,7 @@ from tumorviewer.desktop.services.inference import (
 from tumorviewer.desktop.services.preferences import Scheme
 from tumorviewer.desktop.services.reading import Reading
 from tumorviewer.desktop.services.settings import RecentEntry, Settings
+from tumorviewer.desktop.services.study_answer_controller import StudyAnswerController
 from tumorviewer.desktop.shell import keys, status
 from tumorviewer.desktop.shell.actions import Actions
 from tumorviewer.desktop.shell.answer_presenter import AnswerPresenter
@@ -31,6 +32,7 @@ from tumorviewer.desktop.shell.reading_presenter import ReadingPresenter
 from tumorviewer.desktop.shell.reading_room import ReadingRoom
 from tumorviewer.desktop.shell.settings_dialog import SettingsDialog
 from tumorviewer.desktop.shell.start_page import RecentMenu
+from tumorviewer.desktop.shell.study_answer_presenter import StudyAnswerPresenter
 from tumorviewer.desktop.shell.view_actions import ViewActions
 from tumorviewer.desktop.shell.window_parts import WindowParts
 from tumorviewer.desktop.viewer.hanging_controller import HangingController
@@ -73,6 +75,12 @@ class MainWindow(QMainWindow):
         self.hanging = HangingController(self.reading, self.viewer, self)
         self._variation = VariationController(self.assessment.answer, self.reading, self)
         self._answer = AnswerPresenter(parts, self.reading, self.room, self.evidence, self.actions_)
+        self.study_answers = StudyAnswerController(
+            self.reading, self.room.executor, self.room.register, self
+        )
+        self._study = StudyAnswerPresenter(
+            parts, self.reading, self.room, self.study_answers, self.actions_
+        )
         self._presenter = ReadingPresenter(
             parts, self.reading, self.room, self._answer, self.annotations, self.hanging,
             self.actions_, settings,
@@ -148,10 +156,11 @@ class MainWindow(QMainWindow):
             "next_volume": lambda: reading.step_volume(1),
             "previous_series": lambda: reading.step_series(-1),
             "next_series": lambda: reading.step_series(1),
-            "analyse": reading.inference.analyse,
+            "analyse": self._study.analyse,
             "explain_slice": lambda: reading.inference.explain_slice(viewer.slice()),
-            "cancel": reading.cancel,
+            "cancel": self._study.cancel,
             "next_key_slice": self._answer.show_next_key_slice,
+            "next_candidate": self._study.show_next_candidate,
             "restart_worker": self._answer.restart_worker,
             "model_card": self.evidence.show_card,
             "write_verdict": self.assessment.verdict.form.classes.setFocus,

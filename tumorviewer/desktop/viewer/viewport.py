@@ -55,6 +55,7 @@ class Viewport(QWidget):
         """Shown in place of the image while it is not empty."""
         self.remark: Callable[[int], str] = no_remark
         """What must be said of a slice, over the image."""
+        self.outlines: Callable[[QPainter], object] = no_annotations
         self.annotations: Callable[[QPainter], object] = no_annotations
         self.gestures = Gestures(self)
         self._picture: QImage | None = None
@@ -219,6 +220,7 @@ class Viewport(QWidget):
         top, bottom = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
         self._draw_crosshair(painter, area)
+        self.outlines(painter)
         if state.patient_text_shown:
             captions.draw_corner(painter, area, top | left, self.patient_lines)
         captions.draw_corner(painter, area, top | right, self.series_lines)
@@ -307,7 +309,7 @@ def no_overlay(_index: int) -> None:
 
 
 def no_annotations(_painter: QPainter) -> None:
-    """The annotations where there are none."""
+    """The outlines and the annotations where there are none."""
 
 
 def no_remark(_index: int) -> str:
