@@ -22,12 +22,12 @@ from tumorviewer.desktop.services.preferences import Scheme
 from tumorviewer.desktop.services.settings import RecentEntry, Settings
 from tumorviewer.desktop.shell import screen, status
 from tumorviewer.desktop.shell.actions import MENUS, SUBMENU, TABLE, Actions
-from tumorviewer.desktop.shell.start_page import StartPage
 from tumorviewer.desktop.viewer.map_controls import NOTHING_TO_POINT_AT, MapControls, describe_map
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.bars import Bar, ProbabilityBars, format_percent
 from tumorviewer.desktop.widgets.controls import ElidedLabel, format_tip
 from tumorviewer.desktop.worklist.refused_list import describe_refused, summarise_refused
+from tumorviewer.desktop.worklist.start_page import StartPage
 from tumorviewer.desktop.worklist.study_list import StudyList, describe_series_size, describe_study
 from tumorviewer.study.types import Opened, Refused, Study
 

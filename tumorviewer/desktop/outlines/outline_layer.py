@@ -31,8 +31,8 @@ _WIDEST_TEXT = 170.0
 class Outline:
     """One candidate as it is drawn."""
 
-    mask_DHW: NDArray[np.bool_]
-    """On the grid of the volume that it was found in."""
+    mask: NDArray[np.bool_]
+    """``(slices, rows, columns)`` of the volume that it was found in."""
     lines: tuple[str, ...]
     """What is written beside it."""
 
@@ -58,7 +58,7 @@ class OutlineLayer(QObject):
         self._volume, self._outlines = volume, outlines
         self._masks = []
         if volume is not None:
-            self._masks = [replace(volume, array=one.mask_DHW, missing=()) for one in outlines]
+            self._masks = [replace(volume, array=one.mask, missing=()) for one in outlines]
         self._paths.clear()
         self._update()
 

@@ -185,7 +185,9 @@ class StudyAnswerController(QObject):
 
     def _ask(self) -> None:
         volume, read = self.state.volume, self.read
-        assert volume is not None and read is not None and self._case is not None
+        assert volume is not None
+        assert read is not None
+        assert self._case is not None
         try:
             model, finder = self._inference.find_model(), self._inference.find_finder()
         except InputError as error:

@@ -31,13 +31,13 @@ from tumorviewer.desktop.shell.palette import Palette
 from tumorviewer.desktop.shell.reading_presenter import ReadingPresenter
 from tumorviewer.desktop.shell.reading_room import ReadingRoom
 from tumorviewer.desktop.shell.settings_dialog import SettingsDialog
-from tumorviewer.desktop.shell.start_page import RecentMenu
 from tumorviewer.desktop.shell.study_answer_presenter import StudyAnswerPresenter
 from tumorviewer.desktop.shell.view_actions import ViewActions
 from tumorviewer.desktop.shell.window_parts import WindowParts
 from tumorviewer.desktop.viewer.hanging_controller import HangingController
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.drop import DropZone
+from tumorviewer.desktop.worklist.start_page import RecentMenu
 from tumorviewer.language import tr
 from tumorviewer.resources import resource_path
 

@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget
 
 from tumorviewer.desktop.assessment.assessment_panel import AssessmentPanel
-from tumorviewer.desktop.shell.start_page import MessagePage, StartPage
 from tumorviewer.desktop.shell.status import StatusLine
 from tumorviewer.desktop.viewer.viewer import Viewer
+from tumorviewer.desktop.worklist.start_page import MessagePage, StartPage
 from tumorviewer.desktop.worklist.study_panel import StudyPanel
 
 
