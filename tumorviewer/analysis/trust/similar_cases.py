@@ -1,8 +1,7 @@
 """The training items most like a slice, by the network's embeddings; from arrays ``similar.*``.
 
-Brute force by scikit-learn: exact, and quick enough for 100,000 embeddings
-(``tests/benchmarks/similar.py``). Among vectors of unit length the nearest ones are those with the
-greatest cosine, and take half the time to find. No torch.
+Every cosine is worked out: exact, and quick enough for 100,000 embeddings
+(``tests/benchmarks/similar.py``). No torch.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from tumorviewer.analysis.finding import SimilarCase
 # Shape suffixes: N items, D embedding, P principal components.
 
 MOST = 5
-_FIRST = 2048
-"""Neighbours asked for at first; more where they are of fewer groups than wanted."""
 
 
 class SimilarCaseIndex:
@@ -40,34 +37,26 @@ class SimilarCaseIndex:
         classes: Sequence[str],
         sources: Sequence[str],
     ) -> None:
-        from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped]
-
         self._arrays = arrays
         self._classes, self._sources = classes, sources
-        embeddings_NP = _unit(arrays["embeddings"].astype(np.float32))
-        self._count = len(embeddings_NP)
-        self._neighbours = NearestNeighbors(algorithm="brute").fit(embeddings_NP)
+        self._embeddings_NP = _unit(arrays["embeddings"].astype(np.float32))
 
     def search(self, embedding_D: NDArray[np.floating], most: int = MOST) -> list[SimilarCase]:
-        """The most similar items, the first of each group only: twins do not fill the list.
+        """The most similar items, the first of each group only: near-duplicates do not fill the list.
 
         Parameters
         ----------
         embedding_D
             As the network gives it.
         """
-        query_1P = project_embeddings(
+        (query_P,) = project_embeddings(
             embedding_D[None], self._arrays["mean"], self._arrays["components"]
         )
-        wanted = min(_FIRST, self._count)
-        while True:
-            distances, rows = self._neighbours.kneighbors(query_1P, wanted)
-            _, first = np.unique(self._arrays["groups"][rows[0]], return_index=True)
-            if len(first) >= most or wanted == self._count:
-                break
-            wanted = min(8 * wanted, self._count)
-        chosen = np.sort(first)[:most]
-        return [self._case(int(rows[0, at]), 1 - float(distances[0, at]) ** 2 / 2) for at in chosen]
+        cosines_N = self._embeddings_NP @ query_P
+        order = np.argsort(-cosines_N, kind="stable")
+        _, first = np.unique(self._arrays["groups"][order], return_index=True)
+        chosen = order[np.sort(first)[:most]]
+        return [self._case(int(row), float(cosines_N[row])) for row in chosen]
 
     def _case(self, row: int, similarity: float) -> SimilarCase:
         of = self._arrays
