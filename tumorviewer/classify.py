@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +17,7 @@ from tumorviewer.analysis.methods import BEST
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.study.notes import make_note
+from tumorviewer.study.types import Placement
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.candidates import Finder
@@ -137,12 +138,12 @@ def _judge_all(
 
     device.use_threads()
     model = predict.load_model(settings.model, settings.device)
-    finder = Finder.load(settings.finder) if settings.finder else None
+    load_finder = cache(partial(Finder.load, settings.finder)) if settings.finder else None
     report.labels = model.card.labels
     total = sum(1 for study in studies for _ in list_volumes_to_judge(study))
     number = 0
     for study in studies:
-        judged = _StudyJudge(study, model, finder, settings)
+        judged = _StudyJudge(study, model, load_finder, settings)
         for item in list_volumes_to_judge(study):
             number += 1
             at = f"{number} / {total}"
@@ -157,14 +158,18 @@ class _StudyJudge:
     """Judges the volumes of one study, and answers for it from the one that is read for that."""
 
     def __init__(
-        self, study: Study, model: Model, finder: Finder | None, settings: ClassifySettings
+        self,
+        study: Study,
+        model: Model,
+        load_finder: Callable[[], Finder] | None,
+        settings: ClassifySettings,
     ) -> None:
         from tumorviewer.analysis.whole_study.series_choice import (
             describe_present,
             find_source,
         )
 
-        self._model, self._finder = model, finder
+        self._model, self._load_finder = model, load_finder
         self._settings = settings
         self._source = find_source(study)
         self._present = describe_present(study)
@@ -231,9 +236,10 @@ class _StudyJudge:
         from tumorviewer.export.study_json import study_answer_to_json
 
         assert self._choice is not None
+        load = None if volume.placement is Placement.NONE else self._load_finder
         answer = answer_study(
             volume,
-            self._finder,
+            load() if load else None,
             examination,
             self._choice.read,
             self._present,

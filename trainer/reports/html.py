@@ -50,7 +50,6 @@ def draw_figure(
     with style.context(_style()):
         figure = Figure((width_mm * _MILLIMETRE, height_mm * _MILLIMETRE), layout="constrained")
         draw(figure.add_subplot())
-        figure.draw_without_rendering()
     return figure
 
 

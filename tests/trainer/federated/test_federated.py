@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -16,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from processes import start_command
 
 from trainer import cli
 from trainer.federated.federation import Federation, _begun, _flower, _strategy, serve_federation
@@ -123,10 +122,6 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-def start(*arguments: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "trainer", "federate", *arguments])
-
-
 @pytest.mark.slow
 def test_a_killed_server_goes_on_with_the_same_sites(shapes, cache, tmp_path):
     address = f"--address=127.0.0.1:{free_port()}"
@@ -134,17 +129,19 @@ def test_a_killed_server_goes_on_with_the_same_sites(shapes, cache, tmp_path):
     serving = ["serve", "--classes=disc,ring,square", "--sites=1", "--rounds=3", *SMALL]
     serving += [f"--out={server}", address, "--progress=none"]
     joining = ["join", str(shapes), f"--out={tmp_path / 'site'}", f"--cache={cache}", address]
-    site = start(*joining, "--progress=none")
-    first = start(*serving)
+    site = start_command("federate", *joining, "--progress=none")
+    first = start_command("federate", *serving)
     try:
         while not kept.is_file():
-            assert first.poll() is None
+            assert first.is_alive()
             time.sleep(0.02)
         os.kill(first.pid, signal.SIGKILL)
-        first.wait()
+        first.join()
         reached = checkpoint.read_checkpoint(kept).notes["round"]
-        assert start(*serving, "--resume").wait() == 0
-        assert site.wait() == 0
+        resumed = start_command("federate", *serving, "--resume")
+        for process in (resumed, site):
+            process.join()
+            assert process.exitcode == 0
     finally:
         site.kill()
         first.kill()

@@ -68,7 +68,7 @@ def trained(shapes, cache, tmp_path_factory):
     root = tmp_path_factory.mktemp("members")
     arguments = ["fit", str(shapes), f"--cache={cache}", "--progress=none"]
     arguments += ["--set=model.architecture=light", "--set=model.options.width=8"]
-    arguments += ["--set=training.epochs=2", "--set=training.batch=8", "--set=split.folds=3"]
+    arguments += ["--set=training.epochs=1", "--set=training.batch=8", "--set=split.folds=3"]
     for name, size, fold in (("a", 32, 0), ("b", 48, 0), ("other", 32, 1)):
         more = [f"--out={root / name}", f"--set=preprocessing.size={size}"]
         more += [f'--set=split.validation="fold {fold}"', f"--set=card.name={name}"]

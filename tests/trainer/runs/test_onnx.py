@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
-import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import onnxruntime
 import pytest
 import torch
 
+from trainer import cli
 from trainer.runs import onnx_export
 from tumorviewer import networks
 from tumorviewer.errors import InputError
@@ -33,10 +35,9 @@ def warm(random_bundle: Path, tmp_path_factory) -> Path:
 def exported(warm: Path, tmp_path_factory) -> Path:
     """As a user makes it."""
     out = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    command = [sys.executable, "-m", "trainer", "export-onnx", str(warm), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "differ from the bundle's by at most" in done.stdout
+    with redirect_stdout(io.StringIO()) as said:
+        assert cli.main(["export-onnx", str(warm), str(out)]) == 0
+    assert "differ from the bundle's by at most" in said.getvalue()
     return out
 
 

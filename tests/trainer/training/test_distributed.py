@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from socket import socket
+from threading import Thread
 
 import pytest
 import torch
+from processes import FORKSERVER
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from trainer import cli
 from trainer.training import checkpoint
 from trainer.training.augment import Augmentation
 
@@ -40,43 +46,55 @@ SMALL = [
 ]
 
 
-TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
+def fit(data: Path, cache: Path, out: Path, said: Path) -> None:
+    """Run the command, whose progress goes to a file."""
+    command = ["fit", str(data), f"--out={out}", f"--cache={cache}", "--resume"]
+    with said.open("w") as stream, redirect_stderr(stream), redirect_stdout(io.StringIO()):
+        assert cli.main([*command, *SMALL, *NO_RANDOMNESS]) == 0
 
 
-@contextmanager
-def fitting(start: list[str], data: Path, cache: Path, out: Path) -> Iterator[subprocess.Popen]:
-    """The command line as a process, or as several under torchrun."""
-    command = [sys.executable, *start, "trainer", "fit", str(data), f"--out={out}", "--resume"]
-    with subprocess.Popen(
-        [*command, f"--cache={cache}", *SMALL, *NO_RANDOMNESS],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    ) as process:
-        yield process
+def fit_as_one_of_two(data: Path, cache: Path, out: Path, is_killed: bool) -> None:
+    """What torchrun starts; the first process is killed when an epoch is on the disk."""
+    rank = os.environ["RANK"]
+    if is_killed and rank == "0":
+        Thread(target=_die_after_epoch, args=(out,), daemon=True).start()
+    fit(data, cache, out, out.with_suffix(f".{rank}"))
 
 
-def finished_epochs(process: subprocess.Popen) -> list[int]:
-    _, said = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+def _die_after_epoch(out: Path) -> None:
+    while not (out / "last.safetensors").is_file():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def launch(*arguments: object) -> None:
+    """As ``torchrun --standalone --nproc-per-node=2``, but the libraries are imported once."""
+    settings = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=2,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        start_method=FORKSERVER.get_start_method(),
+        max_restarts=0,
+        monitor_interval=0.1,
+    )
+    elastic_launch(settings, fit_as_one_of_two)(*arguments)
+
+
+def finished_epochs(said: Path) -> list[int]:
+    lines = [json.loads(line) for line in said.read_text().splitlines() if line.startswith("{")]
     return [line["done"] for line in lines if line["stage"] == "epoch"]
 
 
 @pytest.mark.slow
 def test_two_processes_one_of_them_killed_and_resumed_end_as_one_does(shapes, cache, tmp_path):
-    with fitting(["-m"], shapes, cache, tmp_path / "one") as process:
-        assert finished_epochs(process) == [*range(1, 13)]
-    with fitting(TORCHRUN, shapes, cache, tmp_path / "two") as process:
-        for line in process.stderr:
-            if '"epoch"' in line:
-                break
-        workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(workers[0]), signal.SIGKILL)
-        process.communicate(timeout=60)
-    assert process.returncode
-    with fitting(TORCHRUN, shapes, cache, tmp_path / "two") as process:
-        epochs = finished_epochs(process)
+    fit(shapes, cache, tmp_path / "one", tmp_path / "one.0")
+    assert finished_epochs(tmp_path / "one.0") == [*range(1, 13)]
+    with pytest.raises(ChildFailedError, match="SIGKILL"):
+        launch(shapes, cache, tmp_path / "two", True)
+    launch(shapes, cache, tmp_path / "two", False)
+    epochs = finished_epochs(tmp_path / "two.0")
     assert epochs == [*range(epochs[0], 13)]
     assert epochs[0] > 1
     assert (tmp_path / "two" / "bundle" / "model.safetensors").is_file()

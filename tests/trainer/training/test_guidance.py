@@ -32,7 +32,7 @@ CONFIG = Config(
     preprocessing=Preprocessing(size=SIDE, crop=False),
     model=ModelSettings("light_guided", {"width": 16, "dropout": 0.0}),
     training=TrainingSettings(
-        epochs=20, batch=8, warmup_epochs=0, keep="last", lr=5e-3, ema_decay=0.8
+        epochs=20, batch=4, warmup_epochs=0, keep="last", lr=5e-3, ema_decay=0.8
     ),
     augmentation=Augmentation(erase=0, blur=0),
     guidance=GuidanceSettings(weight=2.0, masks="outlines"),
@@ -46,7 +46,7 @@ def spots(tmp_path: Path) -> Path:
     for kind, level in (("bright", 250), ("dark", 10)):
         (tmp_path / kind).mkdir()
         (tmp_path / "outlines").mkdir(exist_ok=True)
-        for number in range(24):
+        for number in range(12):
             picture = generator.integers(90, 150, (SIDE, SIDE)).astype(np.uint8)
             top, left = generator.integers(0, SIDE - 20, 2)
             mask = np.zeros_like(picture)

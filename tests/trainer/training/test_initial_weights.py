@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pickle
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -15,6 +12,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from tests.networks.made import small_transformers
+from trainer import cli
 from trainer.training import initial_weights
 from tumorviewer import networks
 from tumorviewer.errors import InputError
@@ -249,7 +247,9 @@ def test_classes_that_a_model_of_the_catalogue_knows_are_told_as_it_tells_them(
         assert not any(torch.allclose(network(x)[:, unknown], known(x)[:, at]) for at in range(4))
 
 
-def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(shapes, cache, tmp_path):
+def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(
+    shapes, cache, tmp_path, monkeypatch
+):
     home, out = tmp_path / "home", tmp_path / "run"
     discs = [hashlib.sha256(one.read_bytes()).hexdigest() for one in (shapes / "disc").iterdir()]
     elsewhere = "ab" * 32
@@ -263,16 +263,9 @@ def test_a_model_of_the_catalogue_is_a_start_and_the_card_says_so(shapes, cache,
         "split.folds": 3,
     }
     chosen = [f"--set={key}={value}" for key, value in settings.items()]
-    command = [sys.executable, "-m", "trainer", "fit", str(shapes), f"--out={out}"]
-    environment = {**os.environ, "TUMORVIEWER_HOME": str(home)}
-    done = subprocess.run(
-        [*command, f"--cache={cache}", "--progress=none", *chosen],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("TUMORVIEWER_HOME", str(home))
+    command = ["fit", str(shapes), f"--out={out}", f"--cache={cache}", "--progress=none"]
+    assert cli.main([*command, *chosen]) == 0
     training = json.loads((out / "bundle" / "card.json").read_text())["training"]
     assert training["initial_weights"] == {
         "source": "catalogue",

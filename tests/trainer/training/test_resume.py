@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import resource
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from processes import FORKSERVER
 
 from trainer.data.material import DataSource, prepare_data
 from trainer.data.split import SplitSettings
@@ -117,14 +117,12 @@ def test_killed_at_random_moments_it_ends_the_same(shapes, cache, tmp_path, vari
     expected = results(tmp_path / "undisturbed")
     log = (tmp_path / "undisturbed" / "log.jsonl").read_text().splitlines()
     seconds = sum(json.loads(line)["seconds"] for line in log)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["trainer.runs.fit", "sklearn.model_selection"])
     chance = random.Random(variant)
     kills, out = 0, tmp_path / "killed"
     for _ in range(6):
         wait = chance.uniform(0.1, 0.8) * seconds
         arguments = (shapes, cache, out, config, wait, tmp_path / "embeddings")
-        process = context.Process(target=train_until, args=arguments)
+        process = FORKSERVER.Process(target=train_until, args=arguments)
         process.start()
         process.join()
         kills += process.exitcode == -signal.SIGKILL
@@ -187,9 +185,7 @@ def _write_too_much(path: Path) -> None:
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path):
     path = tmp_path / "c.safetensors"
     checkpoint.write_checkpoint(path, Checkpoint({"a": torch.ones(4)}, {"epoch": 1}))
-    process = multiprocessing.get_context("forkserver").Process(
-        target=_write_too_much, args=(path,)
-    )
+    process = FORKSERVER.Process(target=_write_too_much, args=(path,))
     process.start()
     process.join()
     assert process.exitcode == 42
@@ -208,11 +204,11 @@ def _resume_on_a_full_disk(data: Path, cache: Path, out: Path) -> None:
 
 
 def test_a_disk_that_fills_up_during_a_run_costs_one_epoch(shapes, cache, tmp_path):
-    out, context = tmp_path / "run", multiprocessing.get_context("forkserver")
-    first = context.Process(target=train_until_epoch, args=(shapes, cache, out, 3))
+    out = tmp_path / "run"
+    first = FORKSERVER.Process(target=train_until_epoch, args=(shapes, cache, out, 3))
     first.start()
     first.join()
-    full = context.Process(target=_resume_on_a_full_disk, args=(shapes, cache, out))
+    full = FORKSERVER.Process(target=_resume_on_a_full_disk, args=(shapes, cache, out))
     full.start()
     full.join()
     assert full.exitcode == 42
