@@ -20,6 +20,7 @@ DEFAULT_RULES = SegmentationRules(
     least_share=0.0005,
     least_probability=0.3,
     least_in_volume=0.3,
+    least_to_answer=0.3,
 )
 
 

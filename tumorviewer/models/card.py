@@ -61,6 +61,9 @@ class SegmentationRules:
     """Least :attr:`CandidateOutline.probability` on a single image,"""
     least_in_volume: float = 0.0
     """and in a volume, whose many slices give many occasions to err."""
+    least_to_answer: float = 0.0
+    """Probability of the surest candidate from which a study is said to show a tumour; with less,
+    neither a tumour nor its absence is stated."""
     sequences: tuple[str, ...] = ()
     """Whose tumours it was trained on, as :mod:`tumorviewer.imaging.sequences` names them."""
 

@@ -144,6 +144,16 @@ def test_what_the_models_were_not_made_for_has_no_answer_and_doubt_mutes_one() -
     assert (muted.answer, muted.named_class, muted.is_muted) == ("kind", "glioma", True)
 
 
+def test_an_uncertain_outline_is_neither_a_tumour_nor_its_absence() -> None:
+    asked = Asked("s", (), READ, ("T1 + contrast",), (), (), "notumor", least_to_answer=0.95)
+    answer = decide_answer(asked, (candidate(),), "", None)
+    assert (answer.answer, answer.named_classes) == ("cannot_say", ())
+    assert answer.candidates
+    assert "uncertain" in answer.reason
+    surer = replace(asked, least_to_answer=0.9)
+    assert decide_answer(surer, (candidate(),), "", None).answer == "kind"
+
+
 def test_a_study_without_the_right_series_says_what_it_holds() -> None:
     answer = refuse_study("s", ("T2", "FLAIR"))
     assert answer.answer == "cannot_say"

@@ -42,7 +42,7 @@ class SimilarCaseIndex:
         self._embeddings_NP = _unit(arrays["embeddings"].astype(np.float32))
 
     def search(self, embedding_D: NDArray[np.floating], most: int = MOST) -> list[SimilarCase]:
-        """The most similar items, the first of each group only: near-duplicates do not fill the list.
+        """The most similar items, the first of each group only: near-duplicates fill no list.
 
         Parameters
         ----------

@@ -84,6 +84,7 @@ def answer_study(
         models=(_identity(finder.card), finding.model),
         labels=tuple(finding.labels.items()),
         no_tumour=finding.no_tumour,
+        least_to_answer=finder.rules.least_to_answer,
     )
     candidates = tuple(_candidate(one, volume, finding) for one in outlines.candidates[:_MOST])
     gaps = decision.find_gaps(outlines.brain, outlines.brain_slices, volume)

@@ -39,6 +39,8 @@ class Asked:
     models: tuple[ModelIdentity, ...]
     labels: tuple[tuple[str, str], ...]
     no_tumour: str | None
+    least_to_answer: float = 0.0
+    """As :attr:`tumorviewer.models.card.SegmentationRules.least_to_answer`."""
 
 
 def name_candidate(
@@ -112,6 +114,9 @@ def decide_answer(
         reason = tr("This does not look like what the model was made for.")
         return _answer(asked, "cannot_say", reason, candidates, doubts)
     if candidates:
+        if candidates[0].probability < asked.least_to_answer:
+            reason = tr("What is outlined may be a tumour or not: it is too uncertain.")
+            return _answer(asked, "cannot_say", reason, candidates, doubts)
         if named := candidates[0].named_classes:
             return _answer(asked, "kind", _found(candidates), candidates, doubts, named)
         return _answer(
