@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QApplication, QLabel
 
 from tests.desktop.parts import (
     LABELS,
@@ -104,6 +105,30 @@ def test_the_headline_and_each_candidate_are_said_with_their_measures(asked, cli
     ]
     assert lines[0].startswith("1 Glioma\n12.3 ml, 34 × 21 mm, slices 3–4")
     assert lines[1].startswith("2 Meningioma or glioma")
+
+
+def test_what_is_said_slice_by_slice_is_folded_under_the_answer(asked, client) -> None:
+    assert asked.assessment.answer.isVisible()
+    client.answer(answer_with(client.last))
+    assert not asked.assessment.answer.isVisible()
+    QTest.mouseClick(asked.assessment.unfold, Qt.MouseButton.LeftButton)
+    assert asked.assessment.answer.isVisible()
+    assert "94.0 %" in visible_text(asked.assessment.answer)
+
+
+def test_the_wheel_over_a_list_scrolls_and_chooses_nothing(qtbot, asked, client) -> None:
+    box = asked.assessment.verdict.form.classes
+    before = box.currentIndex()
+    place = QPointF(box.rect().center())
+    turned = QWheelEvent(
+        place, QPointF(box.mapToGlobal(place.toPoint())), QPoint(), QPoint(0, -120),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    box.setFocus()
+    QApplication.sendEvent(box, turned)
+    assert box.currentIndex() == before
+    assert not turned.isAccepted()
 
 
 def test_a_click_on_a_candidate_goes_there(asked, client) -> None:

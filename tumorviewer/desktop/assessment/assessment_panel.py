@@ -46,14 +46,17 @@ class AssessmentPanel(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self._snapshot = Snapshot()
+        self._has_answer = self._study_leads = False
         self._insisted: NDArray[np.float64] | None = None
         """The probabilities that the reader wanted to see although the image is unlike."""
         self.setProperty("role", "panel")
         self.setAccessibleName(tr("Assessment"))
         self.study = StudyPart()
         self.study.action_wanted.connect(self.action_wanted)
-        self._series_heading = make_heading(tr("The shown series, slice by slice"))
-        self._below_study = (make_rule(), self._series_heading)
+        self.unfold = make_button("", "link")
+        self.unfold.setCheckable(True)
+        self.unfold.toggled.connect(self._show_fold)
+        self._below_study = (make_rule(), self.unfold)
         self.mask_part = MaskPart()
         self.message = Message()
         self.message.action_wanted.connect(self.action_wanted)
@@ -90,6 +93,7 @@ class AssessmentPanel(QFrame):
         layout.addWidget(_scrolling(column), 1)
         layout.addWidget(self.verdict)
         layout.addWidget(_research_use())
+        self._show_fold(False)
         self.show_study_answer(StudyAnswerState())
         self.show_message(tr("No series is shown."))
 
@@ -116,10 +120,12 @@ class AssessmentPanel(QFrame):
     def show_study_answer(self, state: StudyAnswerState) -> None:
         """Show what is answered for the whole study above what is said of the shown series."""
         self.study.show_state(state)
-        leads = state.phase is not InferencePhase.IDLE
+        self._study_leads = state.phase is not InferencePhase.IDLE
         for part in self._below_study:
-            part.setVisible(leads)
-        self.answer.set_leading(not leads)
+            part.setVisible(self._study_leads)
+        self.answer.set_leading(not self._study_leads)
+        self.unfold.setChecked(state.phase is not InferencePhase.ANSWERED)
+        self._show_answer(self.has_answer)
 
     def show_mask(self, volume: Volume) -> None:
         """A mask is shown: list its labels in place of an answer."""
@@ -153,7 +159,7 @@ class AssessmentPanel(QFrame):
     @property
     def has_answer(self) -> bool:
         """Whether an answer is shown."""
-        return not self.answer.isHidden()
+        return self._has_answer
 
     def forget(self) -> None:
         """Let go of what was read: it may be closed."""
@@ -165,9 +171,20 @@ class AssessmentPanel(QFrame):
         self.answer.show_slice(snapshot)
 
     def _show_answer(self, show: bool) -> None:
+        self._has_answer = show
+        unfolded = show and (self.unfold.isChecked() or not self._study_leads)
         last = len(self._answer_parts) - 1
         for at, part in enumerate(self._answer_parts):
-            part.setVisible(show and (at in (0, last) or not self.hides_class))
+            part.setVisible(unfolded and (at in (0, last) or not self.hides_class))
+
+    def _show_fold(self, unfolded: bool) -> None:
+        sign = (
+            "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
+            if unfolded
+            else "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
+        )
+        self.unfold.setText(f"{sign} {tr('The shown series, slice by slice')}")
+        self._show_answer(self.has_answer)
 
     def _insist(self) -> None:
         shown = self._snapshot.finding

@@ -7,7 +7,6 @@ from functools import partial
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
@@ -25,7 +24,7 @@ from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.desktop.shell import keys
 from tumorviewer.desktop.shell.actions import Actions
 from tumorviewer.desktop.shell.keys_page import KeysPage
-from tumorviewer.desktop.widgets.controls import make_button, make_label
+from tumorviewer.desktop.widgets.controls import ComboBox, make_button, make_label
 from tumorviewer.language import tr
 
 
@@ -43,7 +42,7 @@ class SettingsDialog(QDialog):
     def __init__(self, parent: QWidget, settings: Settings, actions: Actions) -> None:
         super().__init__(parent)
         self._settings = settings
-        self._inputs: dict[str, QComboBox | QCheckBox | FolderField] = {}
+        self._inputs: dict[str, ComboBox | QCheckBox | FolderField] = {}
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("Settings"))
         self.resize(640, 560)
@@ -72,8 +71,8 @@ class SettingsDialog(QDialog):
             _add(form, option, self._input(option))
         return made
 
-    def _input(self, option: SettingOption) -> QComboBox | QCheckBox | FolderField:
-        made: QComboBox | QCheckBox | FolderField
+    def _input(self, option: SettingOption) -> ComboBox | QCheckBox | FolderField:
+        made: ComboBox | QCheckBox | FolderField
         if option.choices:
             made = self._choice(option)
         elif isinstance(option.default, bool):
@@ -87,8 +86,8 @@ class SettingsDialog(QDialog):
         self._show(option.name)
         return made
 
-    def _choice(self, option: SettingOption) -> QComboBox:
-        made = QComboBox()
+    def _choice(self, option: SettingOption) -> ComboBox:
+        made = ComboBox()
         for value, words in option.choices:
             made.addItem(tr(words), value)
         made.activated.connect(
@@ -103,7 +102,7 @@ class SettingsDialog(QDialog):
 
     def _show(self, name: str) -> None:
         shown, value = self._inputs[name], self._settings[name]
-        if isinstance(shown, QComboBox):
+        if isinstance(shown, ComboBox):
             shown.setCurrentIndex(shown.findData(value))
         elif isinstance(shown, FolderField):
             shown.show_folder(str(value))

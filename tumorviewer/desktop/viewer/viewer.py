@@ -29,6 +29,7 @@ from tumorviewer.desktop.viewer.slice_bar import SliceBar
 from tumorviewer.desktop.viewer.view_state import ViewState
 from tumorviewer.desktop.viewer.viewport import Viewport, no_overlay, no_remark
 from tumorviewer.desktop.viewer.volume_bar import VolumeBar
+from tumorviewer.desktop.widgets.controls import ComboBox
 from tumorviewer.imaging.display import list_windows
 from tumorviewer.language import later, percent, tr
 from tumorviewer.study import Volume, Window
@@ -58,7 +59,7 @@ class Viewer(QWidget):
         self.slice_bar = SliceBar(self)
         self.volume_bar = VolumeBar(self)
         self.colour_bar = ColourBar(self)
-        self._window_box = QComboBox(self)
+        self._window_box = ComboBox(self)
         self._map_row = QWidget(self)
         self._opacity = QSlider(Qt.Orientation.Horizontal, self)
         self._opacity_text = QLabel(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -73,7 +73,11 @@ def clear_layout(layout: QLayout) -> None:
 
 class ComboBox(QComboBox):
     """A list to choose from; letters search it and do nothing else in the window. What is chosen
-    ends in dots where there is no room for it."""
+    ends in dots where there is no room for it. The wheel scrolls what lies around it: it changes
+    nothing that was not opened."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, option = QStylePainter(self), QStyleOptionComboBox()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from tumorviewer.desktop.services.library import Library
-from tumorviewer.desktop.widgets.controls import ProgressRow, make_heading, make_label
+from tumorviewer.desktop.widgets.controls import ComboBox, ProgressRow, make_heading, make_label
 from tumorviewer.desktop.worklist.refused_list import RefusedList
 from tumorviewer.desktop.worklist.study_list import StudyList
 from tumorviewer.language import tr
@@ -31,7 +31,7 @@ class StudyPanel(QFrame):
         self.notes = make_label("", "warning")
         self.notes.setAccessibleName(tr("What to know of this series"))
         self._hint = make_label(tr("Nothing is open."), "secondary")
-        self._volumes = QComboBox()
+        self._volumes = ComboBox()
         self._volumes.setAccessibleName(tr("Volume of the series"))
         self._volumes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._volumes.activated.connect(self.volume_chosen)
