@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tumorviewer.analysis.candidates import Finder, find_candidates
 from tumorviewer.errors import InputError
+from tumorviewer.imaging.display import IDENTITY
 from tumorviewer.models import bundle
 from tumorviewer.models.card import (
     Architecture,
@@ -195,3 +196,20 @@ def test_a_bundle_of_a_segmenter_is_loaded_and_one_of_a_classifier_refused(tmp_p
     bundle.write_bundle(tmp_path / "namer", card(None), tensors)
     with pytest.raises(InputError, match="does not outline"):
         Finder.load(tmp_path / "namer")
+
+
+@pytest.mark.parametrize(("step", "count"), [(1.0, 0), (3.0, 1), (6.0, 0)])
+def test_planes_across_are_asked_where_they_show_a_head(monkeypatch, step, count) -> None:
+    """Not across thick slices, and not across a slab of thin ones, where they are strips."""
+    asked = []
+
+    def note(*_: object) -> list[float]:
+        asked.append(step)
+        return [1.0, 1.0]
+
+    monkeypatch.setattr("tumorviewer.analysis.candidates.look_across", note)
+    array = head(24)
+    array[10:14, 20:30, 24:36] = 220
+    volume = Volume(array, np.diag([step, 1, 1, 1.0]), Placement.PATIENT, "s", windows=(IDENTITY,))
+    assert len(find_candidates(volume, finder()).candidates) == 1
+    assert len(asked) == count

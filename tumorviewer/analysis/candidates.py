@@ -45,6 +45,8 @@ _ENOUGH_BRAIN = 0.02
 """Share of the square that is brain in a slice that can tell anything."""
 _THIN_MM = 4.0
 """Slices closer than this make a picture in the planes across them."""
+_TALL_MM = 60.0
+"""Less of a head is a strip along the other axes, which the network never saw."""
 _THICK_MM = 10.0
 """Slices farther apart than this may show a lesion once only."""
 _EVERYWHERE = np.ones((3, 3, 3), np.bool_)
@@ -252,7 +254,8 @@ def _across(
 
 
 def _is_thin(volume: Volume) -> bool:
-    return len(volume.array) > 1 and volume.spacing()[0] < _THIN_MM
+    spacing = volume.spacing()[0]
+    return spacing < _THIN_MM and len(volume.array) * spacing >= _TALL_MM
 
 
 @torch.inference_mode()
