@@ -157,7 +157,7 @@ def test_storage_commitment(orthanc, tmp_path) -> None:
     assert request_commitment(address, [*references, *unknown]) == {uid for _, uid in references}
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("left_sockets")
 def test_wrong_titles_and_dead_servers_are_told_in_one_sentence(orthanc) -> None:
     with pytest.raises(InputError, match="AE titles"):
         archive_of(orthanc, "dimse", aet="WRONG").test()

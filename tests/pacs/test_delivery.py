@@ -20,7 +20,7 @@ from tumorviewer.pacs.delivery import Delivery, queue_files
 from tumorviewer.records import Records
 from tumorviewer.records.outbox import WAITS_S, OutboxState
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.usefixtures("left_sockets")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tumorviewer.reports.content import (
     ModelContent,
     ReportContent,
 )
+from tumorviewer.study.types import Placement
 
 
 def with_study_answer(content: ReportContent, study_answer: StudyAnswer) -> ReportContent:
@@ -41,11 +42,11 @@ def _answer(content: ReportContent, study_answer: StudyAnswer) -> AnswerContent:
     named = study_answer.named_class
     if study_answer.answer == "no_tumour":
         named = answer.no_tumour
-    first = study_answer.candidates[0] if study_answer.answer == "kind" else None
-    shares = sorted(first.probabilities.items(), key=lambda pair: -pair[1]) if first else []
+    first = next(iter(study_answer.candidates), None) if study_answer.answer == "kind" else None
+    is_picture = study_answer.answer != "cannot_say" and content.volume.placement is Placement.NONE
     return replace(
         answer,
-        classes=tuple(ClassProbability(name, content.label(name), share) for name, share in shares),
+        classes=answer.classes if is_picture else tuple(_classes(content, first)),
         named=named,
         either=study_answer.named_classes if named is None else (),
         sentences=study_answer.reason,
@@ -53,6 +54,14 @@ def _answer(content: ReportContent, study_answer: StudyAnswer) -> AnswerContent:
         notes=(*study_answer.doubts, *answer.notes),
         key_slices=(first.key_slice,) if first else answer.key_slices,
     )
+
+
+def _classes(
+    content: ReportContent, candidate: StudyCandidate | None
+) -> Iterator[ClassProbability]:
+    shares = {} if candidate is None else candidate.probabilities
+    for name, share in sorted(shares.items(), key=lambda pair: -pair[1]):
+        yield ClassProbability(name, content.label(name), share)
 
 
 def _measurements(candidate: StudyCandidate) -> Iterator[tuple[str, str]]:
