@@ -1,4 +1,4 @@
-"""Worklist, findings, verdicts, marks and the audit trail, in a database. No torch, no Qt.
+"""Worklist, findings, verdicts, annotations and the audit trail, in a database. No torch, no Qt.
 
 :class:`Records` is the door; what comes out of it are the frozen types of :mod:`.types`.
 """

@@ -15,14 +15,14 @@ from tumorviewer.records.store import RecordStore, current_time, key_of
 
 
 class Annotations:
-    """Keeps the marks of each study. They stay when their series is gone: the window lists those
-    whose :attr:`Annotation.volume` it does not find."""
+    """Keeps the annotations of each study. They stay when their series is gone: the window lists
+    those whose :attr:`Annotation.volume` it does not find."""
 
     def __init__(self, store: RecordStore) -> None:
         self._store = store
 
     def save(self, study: int, mark: Annotation) -> None:
-        """Keep a mark, in place of the one of the same id."""
+        """Keep an annotation, in place of the one of the same id."""
         document = asdict(mark)
         values = {"study": study, "time": current_time(), "document": json.dumps(document)}
         with self._store.writing() as connection:
@@ -38,7 +38,7 @@ class Annotations:
             self._store.note(connection, action, key, mark=mark.id, sha256=digest_json(document))
 
     def remove(self, study: int, identifier: str) -> None:
-        """Delete a mark; nothing happens if there is none."""
+        """Delete an annotation; nothing happens if there is none."""
         with self._store.writing() as connection:
             key = key_of(connection, study)
             gone = connection.execute(
@@ -50,7 +50,7 @@ class Annotations:
                 self._store.note(connection, "removed mark", key, mark=identifier)
 
     def on_study(self, study: int) -> list[Annotation]:
-        """The marks of a study, in no order that means something."""
+        """The annotations of a study, in no order that means something."""
         query = (
             sa.select(annotation_table)
             .where(annotation_table.c.study == study)

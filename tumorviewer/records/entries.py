@@ -1,4 +1,4 @@
-"""What is kept: entries of the worklist, findings, verdicts, marks and the audit trail.
+"""What is kept: entries of the worklist, findings, verdicts, annotations and the audit trail.
 
 Times are UTC, ISO 8601 with milliseconds (``2026-11-21T12:43:00.000Z``): they sort as text.
 A ``study`` is :attr:`WorklistEntry.id`; a ``volume`` is what
