@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 _SCRIPT = """
 import importlib, pkgutil, sys
@@ -45,3 +47,24 @@ def test_opening_the_window_needs_no_reader_yet() -> None:
         check=True,
     )
     assert not {"nibabel", "pydicom", "PIL"} & set(done.stdout.split())
+
+
+_CLASSIFY = """
+import contextlib, io, sys
+from tumorviewer import cli
+with contextlib.redirect_stdout(io.StringIO()):
+    cli.main(["classify", sys.argv[1], "--explain", "none"])
+print(*sys.modules)
+"""
+
+
+def test_the_class_of_a_picture_needs_no_statistics(tmp_path) -> None:
+    picture = tmp_path / "noise.png"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
+    Image.fromarray(noise).save(picture)
+    done = subprocess.run(
+        [sys.executable, "-c", _CLASSIFY, str(picture)], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "torch" in loaded
+    assert not {"sklearn", "matplotlib", "scipy.stats", "PySide6"} & loaded
