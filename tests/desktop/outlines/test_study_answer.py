@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
@@ -153,6 +153,25 @@ def test_outlines_are_drawn_where_they_lie_and_can_be_hidden(qtbot, asked, clien
     assert not any(not path.isEmpty() for path in traced(asked))
     asked.viewer.set_slice(7)
     assert [path.isEmpty() for path in traced(asked)] == [True, False]
+
+
+def test_names_of_neighbours_are_written_below_each_other(monkeypatch, asked, client) -> None:
+    places: list[QRectF] = []
+    monkeypatch.setattr(
+        "tumorviewer.desktop.outlines.outline_layer.draw_text",
+        lambda _, rect, *rest: places.append(rect),
+    )
+    volume = client.last.volume
+    beside = tuple(
+        candidate(volume, np.s_[4:5, top : top + 3, 20:30], ("glioma",)) for top in (20, 24, 28)
+    )
+    client.answer(answer_with(client.last, candidates=beside))
+    asked.viewer.set_slice(4)
+    places.clear()
+    asked.viewer.image.grab()
+    assert len(places) == 9
+    for at, one in enumerate(places):
+        assert not any(one.intersects(other) for other in places[at + 1 :])
 
 
 def traced(window):

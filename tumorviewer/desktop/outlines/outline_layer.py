@@ -25,6 +25,8 @@ _STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 """Of the first candidates; those after them are drawn like the last."""
 _WIDTH, _HALO = 1.8, 4.0
 _WIDEST_TEXT = 170.0
+_SMALL = 360
+"""Lower views have room for the names only, pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,7 @@ class OutlineLayer(QObject):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        written: list[QRectF] = []
         for number, path in enumerate(self.trace(state.stack, state.index)):
             if path.isEmpty():
                 continue
@@ -101,7 +104,9 @@ class OutlineLayer(QObject):
                 painter.setPen(QPen(colour, width, style))
                 painter.drawPath(shown)
             if viewport.window_text_shown:
-                _write(painter, area, shown.boundingRect(), self._outlines[number].lines)
+                lines = self._outlines[number].lines
+                said = lines[:1] if area.height() < _SMALL else lines
+                written.append(_write(painter, area, shown.boundingRect(), said, written))
         painter.restore()
 
 
@@ -124,16 +129,32 @@ def _make_path(mask_HW: NDArray[np.bool_]) -> QPainterPath:
     return path
 
 
-def _write(painter: QPainter, area: QRectF, around: QRectF, lines: Sequence[str]) -> None:
-    """Lines of text right of an outline, or left of it where there is no room."""
+def _write(
+    painter: QPainter,
+    area: QRectF,
+    around: QRectF,
+    lines: Sequence[str],
+    written: Sequence[QRectF],
+) -> QRectF:
+    """Lines of text right of an outline, or left of it where there is no room, below what is
+    written there already; where they are."""
     height = QFontMetricsF(painter.font()).height()
     fits = around.right() + _WIDEST_TEXT + 2 * MARGIN < area.right()
     left = around.right() + MARGIN if fits else around.left() - MARGIN - _WIDEST_TEXT
     left = max(area.left() + MARGIN, min(left, area.right() - MARGIN - _WIDEST_TEXT))
     top = around.center().y() - height * len(lines) / 2
     top = max(area.top() + MARGIN, min(top, area.bottom() - MARGIN - height * len(lines)))
+    place = QRectF(left, top, _WIDEST_TEXT, height * len(lines))
+    for other in sorted(written, key=QRectF.top):
+        if place.intersects(other):
+            place.moveTop(other.bottom())
     side = Qt.AlignmentFlag.AlignLeft if fits else Qt.AlignmentFlag.AlignRight
     for at, line in enumerate(lines):
         draw_text(
-            painter, QRectF(left, top + at * height, _WIDEST_TEXT, height), side, line, CONTOUR
+            painter,
+            QRectF(left, place.top() + at * height, _WIDEST_TEXT, height),
+            side,
+            line,
+            CONTOUR,
         )
+    return place
