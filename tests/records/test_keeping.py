@@ -142,6 +142,27 @@ def test_without_a_copy_it_begins_anew(folder, content) -> None:
         assert records.worklist.find() == []
 
 
+def test_of_another_program_nothing_is_touched(folder) -> None:
+    folder.mkdir(parents=True)
+    with closing(database(folder)) as connection:
+        connection.execute("CREATE TABLE albums (title)")
+    before = (folder / "records.sqlite").read_bytes()
+    with pytest.raises(InputError, match="another program's") as error:
+        Records(folder=folder)
+    assert "records.sqlite" in error.value.remedy
+    assert (folder / "records.sqlite").read_bytes() == before
+
+
+def test_an_empty_file_in_the_place_of_records_that_were_copied_is_no_beginning(folder) -> None:
+    filled(folder)
+    for part in folder.glob("records.sqlite*"):
+        part.unlink()
+    (folder / "records.sqlite").touch()
+    with Records(folder=folder) as records:
+        assert "restored from the copy of" in records.notices[0]
+        assert len(records.trail.entries()) == 101
+
+
 def test_copies_rotate(folder) -> None:
     filled(folder)
     for day in range(1, 10):

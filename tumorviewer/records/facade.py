@@ -120,7 +120,10 @@ class Records:
             _log.warning("The records could not be copied.")
 
     def _rescue(self, patience_s: float) -> tuple[Path, Path | None] | None:
-        if not self._is_own or keeping.is_sound(self.folder / keeping.FILE, patience_s):
+        if not self._is_own:
+            return None
+        is_sound = keeping.is_sound(self.folder / keeping.FILE, patience_s)
+        if is_sound and not keeping.is_lost(self.folder):
             return None
         return keeping.rescue_database(self.folder)
 

@@ -69,6 +69,14 @@ def is_sound(path: Path, patience_s: float) -> bool:
         return False
 
 
+def is_lost(folder: Path) -> bool:
+    """Whether the database is an empty file although there was one: it was copied."""
+    parts = [folder / (FILE + part) for part in _PARTS]
+    return not any(one.exists() and one.stat().st_size for one in parts) and bool(
+        list_copies(folder)
+    )
+
+
 def rescue_database(folder: Path) -> tuple[Path, Path | None]:
     """Put a damaged database aside, and the newest sound copy in its place.
 
@@ -136,10 +144,16 @@ def migrate_database(database: Database) -> None:
     Raises
     ------
     InputError
-        If they are of a later version.
+        If they are of a later version, or another program's.
     """
     with database.reading() as connection:
         current = read_revision(connection)
+        if database.is_sqlite and not current and sa.inspect(connection).get_table_names():
+            raise InputError(
+                tr(NAME),
+                tr("The database in their place is another program's; nothing was changed in it."),
+                tr("Move it to where it belongs: {path}.", path=database.url.database or ""),
+            )
     if current == REVISION:
         return
     _check_is_known(current)
