@@ -158,6 +158,7 @@ def test_storage_commitment(orthanc, tmp_path) -> None:
 
 
 @pytest.mark.usefixtures("left_sockets")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_wrong_titles_and_dead_servers_are_told_in_one_sentence(orthanc) -> None:
     with pytest.raises(InputError, match="AE titles"):
         archive_of(orthanc, "dimse", aet="WRONG").test()

@@ -20,7 +20,10 @@ from tumorviewer.pacs.delivery import Delivery, queue_files
 from tumorviewer.records import Records
 from tumorviewer.records.outbox import WAITS_S, OutboxState
 
-pytestmark = pytest.mark.usefixtures("left_sockets")
+pytestmark = [
+    pytest.mark.usefixtures("left_sockets"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture

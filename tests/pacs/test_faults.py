@@ -19,7 +19,10 @@ from tumorviewer.pacs.archive import StudyQuery
 from tumorviewer.pacs.connection import connect
 from tumorviewer.pacs.listener import ListenerSettings, StorageListener
 
-pytestmark = pytest.mark.usefixtures("left_sockets")
+pytestmark = [
+    pytest.mark.usefixtures("left_sockets"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 QUERY = StudyQuery(patient_id="J1")
 
 

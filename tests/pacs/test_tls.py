@@ -22,7 +22,10 @@ from tumorviewer.errors import InputError
 from tumorviewer.pacs.addresses import AddressBook, ArchiveAddress
 from tumorviewer.pacs.connection import connect
 
-pytestmark = pytest.mark.usefixtures("left_sockets")
+pytestmark = [
+    pytest.mark.usefixtures("left_sockets"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 class MemoryKeyring(KeyringBackend):
