@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+import shiboken6
 
 from tumorviewer.desktop.services.jobs import BackgroundJob, JobQueue
 from tumorviewer.errors import InputError
@@ -145,3 +146,14 @@ def test_close_does_not_wait_for_ever(qtbot):
     assert not jobs.close(50)
     release.set()
     assert jobs.close(5000)
+
+
+def test_what_ends_after_its_window_is_told_to_nobody(qapp, capfd) -> None:
+    queue, go, told = JobQueue(), threading.Event(), []
+    queue.start(lambda _: go.wait(60), told.append, told.append)
+    executor = queue._executor
+    shiboken6.delete(queue)
+    go.set()
+    assert executor.wait(60_000)
+    assert told == []
+    assert "Traceback" not in capfd.readouterr().err

@@ -6,6 +6,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
@@ -91,7 +92,7 @@ class JobQueue(QObject):
         failed: Callable[[InputError], object],
     ) -> BackgroundJob:
         """Queue `work`; exactly one of `done` and `failed` follows, unless it is cancelled."""
-        job = BackgroundJob(self._arrived.emit)
+        job = BackgroundJob(self._send)
         self._waiting.append(job)
         self._executor.start(lambda: self._run(job, work, done, failed))
         return job
@@ -137,9 +138,14 @@ class JobQueue(QObject):
             self._end(job, done, result)
 
     def _end(self, job: BackgroundJob, *delivery: Any) -> None:
-        self._arrived.emit(lambda: self._waiting.remove(job))
+        self._send(lambda: self._waiting.remove(job))
         if delivery:
             job.tell(*delivery)
+
+    def _send(self, call: Callable[[], object]) -> None:
+        """To the GUI thread; to nobody once the window is gone, which waits for a moment only."""
+        with suppress(RuntimeError):  # the signal's source has been deleted
+            self._arrived.emit(call)
 
 
 def _unexpected(error: Exception) -> InputError:
