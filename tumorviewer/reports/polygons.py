@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contourpy
 import numpy as np
 from numpy.typing import NDArray
+
+from tumorviewer.imaging.contours import trace_contours
 
 
 def trace_outline(mask_HW: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
@@ -21,9 +22,8 @@ def trace_outline(mask_HW: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
         Of ``(points, 2)`` column and row, whole numbers at the centres of pixels; first and last
         point are the same. Points lie half-way between a pixel inside and its neighbour outside.
     """
-    padded = np.pad(mask_HW, 1).astype(float)
-    lines = contourpy.contour_generator(z=padded).lines(0.5)
-    return sorted((np.asarray(line) - 1 for line in lines), key=len, reverse=True)
+    lines = (line[:, ::-1] - 0.5 for line in trace_contours(mask_HW))
+    return sorted(lines, key=len, reverse=True)
 
 
 def find_largest_slice(outline_DHW: NDArray[np.bool_]) -> int:
