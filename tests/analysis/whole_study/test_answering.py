@@ -58,7 +58,7 @@ def test_a_tumour_is_outlined_measured_and_named(model) -> None:
 
 
 def test_without_a_candidate_in_a_whole_brain_there_is_no_tumour(model) -> None:
-    answer = answered(brain(), model)
+    answer = answered(brain(step=4.5), model)
     assert (answer.answer, answer.candidates) == ("no_tumour", ())
     assert not answer.is_muted
 
@@ -67,7 +67,12 @@ def test_without_a_candidate_in_a_whole_brain_there_is_no_tumour(model) -> None:
     ("volume", "why"),
     [
         (brain(slices=14), "whole brain"),
-        (replace(brain(), array=brain().array[:16]), "whole brain"),
+        (replace(brain(step=4.5), array=brain(step=4.5).array[:16]), "whole brain"),
+        (replace(brain(step=4.5), array=brain(step=4.5).array[:, :, :32]), "whole brain"),
+        (
+            replace(brain(step=4.5), array=brain(step=4.5).array * (np.arange(64) < 32)[:, None]),
+            "whole brain",
+        ),
         (brain(slices=12, step=20), "20 mm apart"),
         (brain(slices=1), "single slice"),
     ],
@@ -142,6 +147,19 @@ def test_what_the_models_were_not_made_for_has_no_answer_and_doubt_mutes_one() -
     unusual = OodAssessment("unusual", 2.0, ("It is far.",))
     muted = decide_answer(asked, (candidate(),), "", unusual)
     assert (muted.answer, muted.named_class, muted.is_muted) == ("kind", "glioma", True)
+
+
+def test_what_does_not_show_the_whole_brain_is_a_doubt_of_a_kind() -> None:
+    asked = Asked("s", (), READ, ("T1 + contrast",), (), (), "notumor")
+    answer = decide_answer(asked, (candidate(),), "It does not show the whole brain.", None)
+    assert (answer.answer, answer.is_muted) == ("kind", True)
+    assert answer.doubts == ("It does not show the whole brain.",)
+
+
+def test_absence_is_muted_where_it_looks_unlike_the_training_data() -> None:
+    asked = Asked("s", (), READ, ("T1 + contrast",), (), (), "notumor")
+    answer = decide_answer(asked, (), "", OodAssessment("unusual", 2.0, ("It is far.",)))
+    assert (answer.answer, answer.is_muted, answer.doubts) == ("no_tumour", True, ("It is far.",))
 
 
 def test_an_uncertain_outline_is_neither_a_tumour_nor_its_absence() -> None:

@@ -88,7 +88,7 @@ def answer_study(
     )
     candidates = tuple(_candidate(one, volume, finding) for one in outlines.candidates[:_MOST])
     gaps = decision.find_gaps(outlines.brain, outlines.brain_slices, volume)
-    ood = _assess(examination, _deciding_slices(outlines), is_named=bool(candidates))
+    ood = _assess(examination, _deciding_slices(outlines))
     return decision.decide_answer(asked, candidates, gaps, ood)
 
 
@@ -120,14 +120,11 @@ def _deciding_slices(outlines: Outlines) -> tuple[int, ...]:
     return outlines.brain_slices[quarter : len(outlines.brain_slices) - quarter]
 
 
-def _assess(
-    examination: Examination, slices: Sequence[int], *, is_named: bool
-) -> OodAssessment | None:
+def _assess(examination: Examination, slices: Sequence[int]) -> OodAssessment | None:
     """Whether the slices that the answer rests on are what the models were made for.
 
     Modality, body part and size can put them outside. The classifier's distance cannot: it was not
-    made for all that the model that outlines reads, so there it is a doubt, and only of what the
-    classifier had a say in: a name.
+    made for all that the model that outlines reads, so there it is a doubt.
     """
     detector, distances_N = examination.model.ood, examination.distances
     prepared = examination.prepared
@@ -137,8 +134,6 @@ def _assess(
     nearby_N = np.zeros_like(distances_N)
     stated = assess_distribution(prepared, detector.known, nearby_N, key)
     whole = assess_distribution(prepared, detector.known, distances_N, key)
-    if not is_named:
-        return stated
     if stated.level == "outside" or whole.level == "inside":
         return whole
     return replace(whole, level="unusual")

@@ -20,6 +20,8 @@ NAMED_FROM = 0.8
 """Probability from which a kind is named alone, if both networks agree on it."""
 _WHOLE_MM = 90.0
 """The brain of an adult is longer than this in every direction."""
+_LEAST_ML = 850.0
+"""The brain of an adult holds more than this."""
 _THICKEST_MM = 8.0
 """Between slices further apart a tumour may lie unseen."""
 _CUT = 0.6
@@ -88,11 +90,27 @@ def find_gaps(brain_DHW: NDArray[np.bool_], brain_slices: Sequence[int], volume:
         return tr("It is a single slice.")
     if spacing > _THICKEST_MM:
         return tr("Its slices are {distance} mm apart.", distance=number(spacing))
-    extent = (brain_slices[-1] - brain_slices[0] + 1) * spacing
     areas = brain_DHW.sum((1, 2))
-    if extent < _WHOLE_MM or max(areas[0], areas[-1]) > _CUT * areas.max():
+    is_cut = max(areas[0], areas[-1]) > _CUT * areas.max()
+    brain_ml = float(areas.sum() * np.prod(volume.spacing())) / 1000
+    shortest = min(_measure_extents_mm(brain_DHW, brain_slices, volume))
+    if is_cut or brain_ml < _LEAST_ML or shortest < _WHOLE_MM:
         return tr("It does not show the whole brain.")
     return ""
+
+
+def _measure_extents_mm(
+    brain_DHW: NDArray[np.bool_], brain_slices: Sequence[int], volume: Volume
+) -> Iterator[float]:
+    """How far the brain reaches along slices, rows and columns."""
+    first, last = brain_slices[0], brain_slices[-1]
+    section_HW = brain_DHW[first : last + 1].any(0)
+    for spacing, shown in zip(
+        volume.spacing(),
+        (np.array([first, last]), *np.nonzero(section_HW)),
+        strict=True,
+    ):
+        yield float(np.ptp(shown) + 1) * spacing
 
 
 def decide_answer(
@@ -105,11 +123,11 @@ def decide_answer(
     candidates
         The most probable first.
     gaps
-        As :func:`find_gaps` answers.
+        As :func:`find_gaps` answers; a doubt where there are candidates.
     ood
         Of the slices that the answer rests on; None if nobody measured it.
     """
-    doubts = tuple(_doubts(asked, candidates, ood))
+    doubts = (*_doubts(asked, candidates, ood), *([gaps] if candidates and gaps else []))
     if ood is not None and ood.level == "outside":
         reason = tr("This does not look like what the model was made for.")
         return _answer(asked, "cannot_say", reason, candidates, doubts)
