@@ -30,6 +30,8 @@ from tumorviewer.analysis.whole_study.study_answer import (
     StudyCandidate,
     pack_mask,
 )
+from tumorviewer.desktop.outlines.outline_layer import Outline
+from tumorviewer.imaging.reslice import Plane, cut_planes
 from tumorviewer.study.types import Opened, Volume
 
 SCAN = Path("/scans/one")
@@ -177,6 +179,21 @@ def test_names_of_neighbours_are_written_below_each_other(monkeypatch, asked, cl
 def traced(window):
     state = window.viewer.image.state
     return window._study.layer.trace(state.stack, state.index)
+
+
+def test_outlines_are_traced_in_the_planes_of_another_grid(window) -> None:
+    fine = replace(head(), frame_of_reference="1.2.9")
+    coarse = replace(fine, array=head(5, 32).array, affine=np.diag([2.0, 2.0, 2.0, 1.0]))
+    mask = np.zeros(fine.array.shape, np.bool_)
+    mask[2:4, 10:30, 12:40] = True
+    layer = window._study.layer
+    layer.show_outlines(fine, [Outline(mask, ("1 Glioma",))])
+    planes = cut_planes(coarse, Plane.OWN)
+    assert planes is not None
+    (around,) = (path.boundingRect() for path in layer.trace(planes, 1))  # 2 mm from the first
+    assert (around.left(), around.top()) == pytest.approx((12 / 2, 10 / 2), abs=1)
+    assert (around.right(), around.bottom()) == pytest.approx((40 / 2, 30 / 2), abs=1)
+    assert all(path.isEmpty() for path in layer.trace(planes, 3))
 
 
 def test_no_tumour_found_and_what_cannot_be_said_have_no_candidates(asked, client) -> None:

@@ -117,7 +117,7 @@ def _cut(mask: Volume, stack: PlaneStack, index: int) -> NDArray[np.bool_]:
     if stack.layout is not None and same_grid:
         plane: NDArray[np.bool_] = stack.layout.view(mask.array)[index]
         return plane
-    values, outside, _ = stack.sample(replace(mask, array=mask.array.astype(np.float32)), index)
+    values, outside, _ = stack.sample(mask, index)
     inside: NDArray[np.bool_] = np.asarray(values) >= 0.5
     return inside if outside is None else inside & ~outside
 

@@ -41,8 +41,6 @@ class StudyAnswerPresenter(QObject):
         self._wanted: StudyCandidate | None = None
         """The candidate to turn to once its series is loaded."""
         self._last = -1
-        self._slice = 0
-        """Where the viewer was when the study was asked about."""
         answers.changed.connect(lambda _: self._show())
         answers.kept.connect(lambda _: room.list_again())
         answers.kept.connect(room.verdicts.look_again)

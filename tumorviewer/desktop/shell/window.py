@@ -253,6 +253,9 @@ class MainWindow(QMainWindow):
         self._settings.set_layout("splitter", self._parts.saveState())
         self.hide()
         self.ended_cleanly = (
-            self.evidence.close() & self.reading.close() & self.room.close_records()
+            self.evidence.close()
+            & self.reading.close()
+            & self.assessment.mask_part.close_jobs()
+            & self.room.close_records()
         )
         super().closeEvent(event)
