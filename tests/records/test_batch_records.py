@@ -245,8 +245,8 @@ def test_records_commands(studies, capsys, quick, tmp_path) -> None:
     assert cli.main(["records", "verify", "--head", head[:-1] + "x"]) == 2
     number, _, digest = head.partition(":")
     assert cli.main(["records", "verify", "--head", f"{number}:{digest[::-1]}"]) == 1
-    assert cli.main(["records", "training", str(tmp_path / "all")]) == 0
-    assert cli.main(["records", "training", str(tmp_path / "signed"), "--signed"]) == 0
+    assert cli.main(["records", "training", str(tmp_path / "all"), "--no-signed"]) == 0
+    assert cli.main(["records", "training", str(tmp_path / "signed")]) == 0
     lines = (tmp_path / "signed" / "dataset.csv").read_text().splitlines()
     assert lines[0] == "path,label,patient_id,slice,group"
     assert len(lines) == 2

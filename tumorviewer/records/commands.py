@@ -27,7 +27,12 @@ def main(arguments: Sequence[str]) -> int:
     )
     training = actions.add_parser("training", help="write the read studies as a data set")
     training.add_argument("folder", type=Path, metavar="FOLDER", help="new or empty")
-    training.add_argument("--signed", action="store_true", help="only signed verdicts")
+    training.add_argument(
+        "--signed",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="only signed verdicts, as it is by default; --no-signed takes the others too",
+    )
     training.add_argument(
         "--references", action="store_true", help="refer to the files, which lie below FOLDER"
     )

@@ -38,8 +38,11 @@ class Verdicts:
         finding: int | None = None,
         volume: str | None = None,
         slices: Sequence[int] = (),
+        reader: str = "",
     ) -> Verdict:
         """Write a verdict; the parameters are those of :class:`Verdict`.
+
+        Without `reader` it is by who is logged in, whom the audit trail names in any case.
 
         Raises
         ------
@@ -54,7 +57,7 @@ class Verdicts:
             "label": label,
             "confidence": confidence,
             "comment": comment,
-            "reader": self._store.who,
+            "reader": reader or self._store.who,
             "time": current_time(),
             "before_answer": before_answer,
             "signed": signed,
@@ -69,7 +72,7 @@ class Verdicts:
                 _check_correctable(connection, study, corrects)
             return self._insert(connection, key, values)
 
-    def sign(self, verdict: Verdict) -> Verdict:
+    def sign(self, verdict: Verdict, reader: str = "") -> Verdict:
         """Sign a verdict as it stands: a new entry that takes its place, by who signs."""
         return self.give(
             verdict.study,
@@ -82,6 +85,7 @@ class Verdicts:
             finding=verdict.finding,
             volume=verdict.volume,
             slices=verdict.slices,
+            reader=reader,
         )
 
     def current(self, study: int) -> Verdict | None:

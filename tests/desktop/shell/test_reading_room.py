@@ -15,6 +15,8 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from tests.desktop.parts import LABELS, pump
 from tests.desktop.shell.test_window import drop, mime, visible_text
 from tests.records.made import slice_file
+from tumorviewer.desktop.assessment.signing import SigningDialog
+from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.models import bundle
 from tumorviewer.records import Records
 from tumorviewer.resources import resource_path
@@ -62,6 +64,20 @@ def open_and_wait(qtbot, window, path: Path) -> None:
 def answered(qtbot, window, client) -> None:
     client.answer()
     qtbot.waitUntil(lambda: window.assessment.has_answer)
+
+
+def sign(qtbot, window, button, reader: str = "") -> str:
+    """Press the button and confirm, by another name if asked to; answers what was shown."""
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.findChild(SigningDialog) is not None)
+    dialog = window.findChild(SigningDialog)
+    if reader:
+        dialog.reader.clear()
+        QTest.keyClicks(dialog.reader, reader)
+    shown = visible_text(dialog)
+    QTest.mouseClick(dialog.sign, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.findChild(SigningDialog) is None)
+    return shown
 
 
 def test_empty_worklist_says_what_to_do(qtbot, window, room):
@@ -120,14 +136,14 @@ def test_verdict_is_given_signed_and_corrected(qtbot, window, room, client, stud
     assert "differs from the model" in visible_text(panel)
     pump(qtbot, room)
     assert rows(room)[0][0] == "Disagrees"
-    QTest.mouseClick(panel.said.sign, Qt.MouseButton.LeftButton)
+    sign(qtbot, window, panel.said.sign, "Dr. Ada")
     qtbot.waitUntil(lambda: "Signed by" in visible_text(panel))
     pump(qtbot, room)
     assert rows(room)[0][0] == "Signed · disagrees"
     QTest.mouseClick(panel.said.correct, Qt.MouseButton.LeftButton)
     qtbot.wait(QApplication.keyboardInputInterval())
     QTest.keyClicks(panel.form.classes, "G")
-    QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
+    sign(qtbot, window, panel.form.sign)
     qtbot.waitUntil(lambda: "Glioma" in visible_text(panel.said))
     QTest.mouseClick(panel.history._header, Qt.MouseButton.LeftButton)
     assert panel.history.text().count("Meningioma") == 2
@@ -135,11 +151,62 @@ def test_verdict_is_given_signed_and_corrected(qtbot, window, room, client, stud
     assert not room.executor._records.trail.verify()
 
 
+def test_a_signature_names_its_reader_and_is_taken_back_only_by_another_verdict(
+    qtbot, window, room, client, study, settings
+):
+    open_and_wait(qtbot, window, study(1))
+    panel = window.assessment.verdict
+    QTest.keyClicks(panel.form.classes, "M")
+    QTest.keyClicks(panel.form.comment, "Dural tail.")
+    QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
+    dialog = window.findChild(SigningDialog)
+    assert not dialog.sign.isEnabled()
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    pump(qtbot, room)
+    assert room.verdicts.case.history == ()
+    qtbot.waitUntil(lambda: window.findChild(SigningDialog) is None)
+    shown = sign(qtbot, window, panel.form.sign, "Dr. Ada")
+    for part in ("Doe 1", "Meningioma", "Dural tail.", "taken back only by another verdict"):
+        assert part in shown
+    qtbot.waitUntil(lambda: "Signed by Dr. Ada" in visible_text(panel))
+    assert Settings()["reader"] == "Dr. Ada"
+    QTest.mouseClick(panel.said.correct, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.form.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Not signed · by Dr. Ada" in visible_text(panel))
+    taken_back, signed = room.verdicts.case.history
+    assert (taken_back.corrects, taken_back.signed) == (signed.id, False)
+    assert (signed.signed, signed.reader) == (True, "Dr. Ada")
+    sign(qtbot, window, panel.said.sign)
+    qtbot.waitUntil(lambda: len(room.verdicts.case.history) == 3)
+    assert room.verdicts.case.current.reader == "Dr. Ada"
+    settings.choose("reader", "Dr. Bo")
+    QTest.mouseClick(panel.said.correct, Qt.MouseButton.LeftButton)
+    sign(qtbot, window, panel.form.sign)
+    qtbot.waitUntil(lambda: "Signed by Dr. Bo" in visible_text(panel))
+
+
+def test_hidden_patients_have_no_comment_and_no_reader(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1))
+    panel = window.assessment.verdict
+    QTest.keyClicks(panel.form.classes, "M")
+    QTest.keyClicks(panel.form.comment, "Seen with Mrs Doe.")
+    window.actions_["hide_patient"].trigger()
+    assert not panel.form.comment.isVisible()
+    window.actions_["hide_patient"].trigger()
+    assert panel.form.comment.isVisible()
+    sign(qtbot, window, panel.form.sign, "Dr. Ada")
+    qtbot.waitUntil(panel.said.isVisible)
+    window.actions_["hide_patient"].trigger()
+    assert "Mrs Doe" not in visible_text(panel)
+    assert "Ada" not in visible_text(panel)
+    assert "Meningioma" in visible_text(panel)
+
+
 def test_a_verdict_from_before_the_answer_is_compared_with_it(qtbot, window, room, client, study):
     open_and_wait(qtbot, window, study(1))
     panel = window.assessment.verdict
     QTest.keyClicks(panel.form.classes, "M")
-    QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
+    sign(qtbot, window, panel.form.sign, "Dr. Ada")
     qtbot.waitUntil(panel.said.isVisible)
     assert "differs" not in visible_text(panel)
     answered(qtbot, window, client)
@@ -158,7 +225,7 @@ def test_answer_is_kept_back_until_the_verdict(qtbot, window, room, client, stud
     assert rows(room)[0][4:7] == ["after your verdict", "", ""]
     panel = window.assessment.verdict
     QTest.keyClicks(panel.form.classes, "G")
-    QTest.mouseClick(panel.form.sign, Qt.MouseButton.LeftButton)
+    sign(qtbot, window, panel.form.sign, "Dr. Ada")
     qtbot.waitUntil(lambda: window.assessment.has_answer)
     (verdict,) = room.verdicts.case.history
     assert verdict.before_answer

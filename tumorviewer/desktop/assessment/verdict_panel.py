@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import (
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QPlainTextEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
+from tumorviewer.desktop.assessment.signing import SigningDialog, describe_subject
+from tumorviewer.desktop.assessment.verdict_form import VerdictForm
 from tumorviewer.desktop.services.verdict_controller import StudyRecord, VerdictDraft
-from tumorviewer.desktop.widgets.controls import ComboBox, make_button, make_heading, make_label
+from tumorviewer.desktop.widgets.controls import make_button, make_heading, make_label
+from tumorviewer.desktop.widgets.pages import make_row
 from tumorviewer.language import later, moment, percent, tr
 from tumorviewer.records import Verdict
-
-_CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 class VerdictPanel(QFrame):
@@ -29,6 +23,8 @@ class VerdictPanel(QFrame):
     given = Signal(VerdictDraft, bool)
     """A :class:`VerdictDraft`, and whether it is signed."""
     sign_wanted = Signal()
+    reader_named = Signal(str)
+    """Who signs, as they call themselves."""
     draft_changed = Signal(VerdictDraft)
     """A :class:`VerdictDraft`."""
 
@@ -38,14 +34,16 @@ class VerdictPanel(QFrame):
         self.setAccessibleName(tr("Your verdict"))
         self._case: StudyRecord | None = None
         self._labels: Mapping[str, str] = {}
+        self._reader = ""
+        self._hides_patient = False
         self.notice = make_label("", "error")
         self.form = VerdictForm()
         self.form.changed.connect(self._form_changed)
         self.form.save.clicked.connect(lambda: self._give(signed=False))
-        self.form.sign.clicked.connect(lambda: self._give(signed=True))
+        self.form.sign.clicked.connect(self._ask_to_sign_form)
         self.form.cancel.clicked.connect(self._give_up_correction)
         self.said = CurrentVerdict()
-        self.said.sign.clicked.connect(self.sign_wanted)
+        self.said.sign.clicked.connect(self._ask_to_sign_current)
         self.said.correct.clicked.connect(self._correct)
         self.history = VerdictHistory()
         self._hint = make_label("", "secondary")
@@ -68,12 +66,14 @@ class VerdictPanel(QFrame):
         draft = case.draft if is_writing else VerdictDraft()
         self.form.setVisible(is_writing)
         self.form.show_draft(draft)
+        self.form.hide_comment(self._hides_patient)
         self.form.cancel.setVisible(case.current is not None)
         self.said.setVisible(not is_writing)
         if case.current is not None:
             differs = case.entry.disagrees
-            self.said.show_verdict(case.current, self._label(case.current.label), differs)
-        self.history.show_verdicts(case.history, self._labels)
+            words = self._label(case.current.label)
+            self.said.show_verdict(case.current, words, differs, self._hides_patient)
+        self.history.show_verdicts(case.history, self._labels, self._hides_patient)
 
     def show_labels(self, labels: Mapping[str, str]) -> None:
         """Offer these classes."""
@@ -91,6 +91,15 @@ class VerdictPanel(QFrame):
         self.notice.setText(text)
         self.notice.setVisible(bool(text))
 
+    def name_reader(self, reader: str) -> None:
+        """Whose name the next signature has."""
+        self._reader = reader
+
+    def hide_patient(self, hide: bool) -> None:
+        """Leave out comments and readers, who may name or be known to the patient."""
+        self._hides_patient = hide
+        self.show_case(self._case)
+
     def _label(self, name: str) -> str:
         return tr(self._labels.get(name, name.capitalize()))
 
@@ -104,6 +113,37 @@ class VerdictPanel(QFrame):
     def _give(self, *, signed: bool) -> None:
         if self._case is not None:
             self.given.emit(replace(self.form.draft(), corrects=self._case.draft.corrects), signed)
+
+    def _ask_to_sign_form(self) -> None:
+        self._ask_to_sign(self.form.draft(), lambda: self._give(signed=True))
+
+    def _ask_to_sign_current(self) -> None:
+        assert self._case is not None
+        assert self._case.current is not None
+        said = self._case.current
+        draft = VerdictDraft(said.label, said.confidence, said.comment)
+        self._ask_to_sign(draft, self.sign_wanted.emit)
+
+    def _ask_to_sign(self, draft: VerdictDraft, sign: Callable[[], object]) -> None:
+        """Show what is signed, and by whom; it is signed only then."""
+        if self._case is None:
+            return
+        study = self._case.entry
+        words = " · ".join(filter(None, (self._label(draft.label), _sure(draft))))
+        facts = [
+            (tr("Study"), describe_subject(study, self._hides_patient)),
+            (tr("Verdict"), words),
+            (tr("Comment"), draft.comment.strip() or tr("None")),
+        ]
+        dialog = SigningDialog(self, facts, self._reader)
+
+        def confirm(reader: str) -> None:
+            if self._case is not None and self._case.entry.id == study.id:
+                self.reader_named.emit(reader)
+                sign()
+
+        dialog.confirmed.connect(confirm)
+        dialog.open()
 
     def _correct(self) -> None:
         assert self._case is not None
@@ -121,84 +161,6 @@ class VerdictPanel(QFrame):
         self.draft_changed.emit(draft)
 
 
-class VerdictForm(QWidget):
-    """Class, confidence and comment."""
-
-    changed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.classes, self.confidence = ComboBox(), ComboBox()
-        self.classes.setAccessibleName(tr("Class of your verdict"))
-        self.confidence.setAccessibleName(tr("Your confidence"))
-        self.confidence.setToolTip(tr("How sure you are of the class"))
-        self.confidence.addItem(tr("Confidence…"), None)
-        for share in _CONFIDENCES:
-            self.confidence.addItem(percent(share), share)
-        self.comment = QPlainTextEdit()
-        self.comment.setPlaceholderText(tr("Comment"))
-        self.comment.setAccessibleName(tr("Comment"))
-        self.comment.setTabChangesFocus(True)
-        self.comment.setFixedHeight(48)
-        self.save, self.sign = make_button(tr("Save")), make_button(tr("Sign"), "primary")
-        self.save.setToolTip(tr("Keep the verdict; it can be signed later"))
-        self.sign.setToolTip(tr("Keep the verdict with your name and the time"))
-        self.cancel = make_button(tr("Cancel"), "", tr("Give up the correction"))
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(8)
-        grid.setColumnStretch(0, 1)
-        grid.addWidget(self.classes, 0, 0)
-        grid.addWidget(self.confidence, 0, 1)
-        grid.addWidget(self.comment, 1, 0, 1, 2)
-        grid.addLayout(_row(self.save, self.sign, self.cancel), 2, 0, 1, 2)
-        self.classes.currentIndexChanged.connect(self._edited)
-        self.confidence.currentIndexChanged.connect(self._edited)
-        self.comment.textChanged.connect(self._edited)
-        self.offer({})
-
-    def offer(self, labels: Mapping[str, str]) -> None:
-        """The classes to choose from; what is chosen stays so."""
-        chosen = self.draft()
-        with QSignalBlocker(self.classes):
-            self.classes.clear()
-            self.classes.addItem(tr("Choose a class…"), "")
-            for name, words in labels.items():
-                self.classes.addItem(tr(words), name)
-        self.show_draft(chosen)
-
-    def draft(self) -> VerdictDraft:
-        """What is written."""
-        return VerdictDraft(
-            str(self.classes.currentData() or ""),
-            self.confidence.currentData(),
-            self.comment.toPlainText(),
-        )
-
-    def show_draft(self, draft: VerdictDraft) -> None:
-        """Go on where somebody stopped."""
-        blocked = [QSignalBlocker(each) for each in (self.classes, self.confidence, self.comment)]
-        if draft.label and self.classes.findData(draft.label) < 0:
-            self.classes.addItem(draft.label.capitalize(), draft.label)
-        if draft.confidence is not None and self.confidence.findData(draft.confidence) < 0:
-            self.confidence.addItem(percent(draft.confidence), draft.confidence)
-        self.classes.setCurrentIndex(max(0, self.classes.findData(draft.label)))
-        self.confidence.setCurrentIndex(max(0, self.confidence.findData(draft.confidence)))
-        if self.comment.toPlainText() != draft.comment:
-            self.comment.setPlainText(draft.comment)
-        for each in blocked:
-            each.unblock()
-        self._offer_buttons()
-
-    def _edited(self) -> None:
-        self._offer_buttons()
-        self.changed.emit()
-
-    def _offer_buttons(self) -> None:
-        for each in (self.save, self.sign):
-            each.setEnabled(bool(self.classes.currentData()))
-
-
 class CurrentVerdict(QWidget):
     """The verdict as it stands."""
 
@@ -214,13 +176,13 @@ class CurrentVerdict(QWidget):
         layout.setSpacing(4)
         for part in (self._words, self._comment, self._by, self._differs):
             layout.addWidget(part)
-        layout.addLayout(_row(self.sign, self.correct))
+        layout.addLayout(make_row(self.sign, self.correct))
 
-    def show_verdict(self, verdict: Verdict, words: str, differs: bool) -> None:
+    def show_verdict(self, verdict: Verdict, words: str, differs: bool, hide: bool) -> None:
         self._words.setText(" · ".join(filter(None, (words, _sure(verdict)))))
         self._comment.setText(verdict.comment)
-        self._comment.setVisible(bool(verdict.comment))
-        self._by.setText(describe_author(verdict))
+        self._comment.setVisible(bool(verdict.comment) and not hide)
+        self._by.setText(describe_author(verdict, hide))
         self._differs.setVisible(differs)
         self.sign.setVisible(not verdict.signed)
 
@@ -242,9 +204,11 @@ class VerdictHistory(QWidget):
         layout.addWidget(self._text)
         self._toggle(False)
 
-    def show_verdicts(self, history: tuple[Verdict, ...], labels: Mapping[str, str]) -> None:
+    def show_verdicts(
+        self, history: tuple[Verdict, ...], labels: Mapping[str, str], hide: bool
+    ) -> None:
         self.setVisible(len(history) > 1)
-        lines = (_history_line(one, tr(labels.get(one.label, one.label))) for one in history)
+        lines = (_history_line(one, tr(labels.get(one.label, one.label)), hide) for one in history)
         self._text.setText("\n".join(lines))
         self._toggle(self._header.isChecked())
 
@@ -258,7 +222,7 @@ class VerdictHistory(QWidget):
         self._header.setAccessibleName(f"{title}: {action}")
 
 
-def describe_author(verdict: Verdict) -> str:
+def describe_author(verdict: Verdict, hide: bool = False) -> str:
     """Who, when, and what they had seen: ``Signed by a, 2026-11-21 13:57, before the …``."""
     by = (
         later("Signed by {reader}, {time}")
@@ -270,24 +234,16 @@ def describe_author(verdict: Verdict) -> str:
         if verdict.before_answer
         else later("after the model's answer was shown")
     )
-    return f"{tr(by, reader=verdict.reader, time=moment(verdict.time))}, {tr(order)}"
+    reader = tr("a reader who is hidden") if hide else verdict.reader
+    return f"{tr(by, reader=reader, time=moment(verdict.time))}, {tr(order)}"
 
 
-def _history_line(verdict: Verdict, words: str) -> str:
+def _history_line(verdict: Verdict, words: str, hide: bool) -> str:
     said = ", ".join(filter(None, (words, _sure(verdict))))
-    comment = f"\n{verdict.comment}" if verdict.comment else ""
-    return f"{said}. {describe_author(verdict)}.{comment}"
+    comment = f"\n{verdict.comment}" if verdict.comment and not hide else ""
+    return f"{said}. {describe_author(verdict, hide)}.{comment}"
 
 
-def _sure(verdict: Verdict) -> str:
+def _sure(verdict: Verdict | VerdictDraft) -> str:
     share = verdict.confidence
     return "" if share is None else tr("{share} sure", share=percent(share))
-
-
-def _row(*buttons: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(8)
-    for each in buttons:
-        row.addWidget(each)
-    row.addStretch(1)
-    return row

@@ -35,8 +35,9 @@ class SettingOption:
     text: str
     default: Value
     choices: tuple[tuple[Value, str], ...] = ()
-    """Values and their words; none for yes or no, and for a folder."""
+    """Values and their words; none for yes or no, a text or a folder."""
     tip: str = ""
+    is_folder: bool = False
 
     def allows(self, value: object) -> bool:
         """Whether the file may say this."""
@@ -66,6 +67,10 @@ OPTIONS = (
         later("Takes effect when TumorViewer is started again."),
     ),
     SettingOption(
+        "reader", later("Reading"), later("Your name"), "",
+        tip=later("Your verdicts and signatures carry it."),
+    ),
+    SettingOption(
         "verdict_first", later("Reading"),
         later("Ask for my verdict before the model's answer is shown"), False,
         tip=later("The answer stays covered until you have written a verdict of your own."),
@@ -78,6 +83,7 @@ OPTIONS = (
         "data_folder", later("Reading"), later("Folder of the training data"), "",
         tip=later("Where this computer has the data that a model was trained on: pictures of "
                   "similar cases and of its mistakes are found there. Nothing is copied."),
+        is_folder=True,
     ),
 )  # fmt: skip
 _HEAD = """\
@@ -161,7 +167,9 @@ def _text(file: Path, chosen: Preferences) -> str:
 
 
 def _allowed(option: SettingOption) -> str:
-    return "true, false" if isinstance(option.default, bool) else "a folder, or empty"
+    if isinstance(option.default, bool):
+        return "true, false"
+    return "a folder, or empty" if option.is_folder else "a text, or empty"
 
 
 def _value(chosen: Preferences, option: SettingOption) -> Value:

@@ -74,7 +74,12 @@ def save_draft(entry: WorklistEntry, draft: VerdictDraft, records: Records) -> N
 
 
 def give_verdict(
-    entry: WorklistEntry, draft: VerdictDraft, signed: bool, before: bool, records: Records
+    entry: WorklistEntry,
+    draft: VerdictDraft,
+    signed: bool,
+    before: bool,
+    records: Records,
+    reader: str,
 ) -> StudyRecord:
     """Write a verdict; its draft is done with."""
     finding = None if before else records.findings.deciding(entry.id)
@@ -87,15 +92,16 @@ def give_verdict(
         signed=signed,
         corrects=draft.corrects,
         finding=finding.id if finding else None,
+        reader=reader,
     )
     records.session.drop(_name(entry))
     return load_study_record(entry.id, records)
 
 
-def sign_verdict(case: StudyRecord, records: Records) -> StudyRecord:
+def sign_verdict(case: StudyRecord, reader: str, records: Records) -> StudyRecord:
     """Sign the verdict as it stands."""
     assert case.current is not None
-    records.verdicts.sign(case.current)
+    records.verdicts.sign(case.current, reader)
     return load_study_record(case.entry.id, records)
 
 
@@ -134,6 +140,8 @@ class VerdictController(QObject):
         self._is_giving = False
         self._problem: InputError | None = None
         self.case: StudyRecord | None = None
+        self.reader = ""
+        """Who reads, as they named themselves; who is logged in if empty."""
         self.asks_first = False
         """Whether the verdict is asked for before the model's answer is shown."""
         self._timer = QTimer(self)
@@ -197,12 +205,13 @@ class VerdictController(QObject):
         """Write a verdict."""
         if self.case is not None:
             before = not (self.case.answer_seen or self._was_listed(self.case.entry))
-            self._write(partial(give_verdict, self.case.entry, draft, signed, before))
+            entry = self.case.entry
+            self._write(partial(give_verdict, entry, draft, signed, before, reader=self.reader))
 
     def sign(self) -> None:
         """Sign the verdict as it stands."""
         if self.case is not None and self.case.current is not None:
-            self._write(partial(sign_verdict, self.case))
+            self._write(partial(sign_verdict, self.case, self.reader))
 
     def _renew(self, entry: WorklistEntry) -> None:
         if self.case is not None and self.case.entry.id == entry.id:

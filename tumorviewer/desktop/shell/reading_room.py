@@ -137,6 +137,12 @@ class ReadingRoom(QWidget):
     def hide_patient(self, hide: bool) -> None:
         self.tabs.hide_patient(hide)
         self.worklist.hide_patient(hide)
+        self._verdict.hide_patient(hide)
+
+    def name_reader(self, reader: str) -> None:
+        """Who gives verdicts and signs them."""
+        self.verdicts.reader = reader
+        self._verdict.name_reader(reader)
 
     def ask_first(self, first: bool) -> None:
         """Whether the verdict is asked for before the model's answer is shown."""

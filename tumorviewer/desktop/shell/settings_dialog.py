@@ -42,7 +42,7 @@ class SettingsDialog(QDialog):
     def __init__(self, parent: QWidget, settings: Settings, actions: Actions) -> None:
         super().__init__(parent)
         self._settings = settings
-        self._inputs: dict[str, ComboBox | QCheckBox | FolderField] = {}
+        self._inputs: dict[str, _Input] = {}
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("Settings"))
         self.resize(640, 560)
@@ -71,12 +71,14 @@ class SettingsDialog(QDialog):
             _add(form, option, self._input(option))
         return made
 
-    def _input(self, option: SettingOption) -> ComboBox | QCheckBox | FolderField:
-        made: ComboBox | QCheckBox | FolderField
+    def _input(self, option: SettingOption) -> _Input:
+        made: _Input
         if option.choices:
             made = self._choice(option)
         elif isinstance(option.default, bool):
             made = self._tick(option)
+        elif not option.is_folder:
+            made = self._line(option)
         else:
             made = FolderField(tr(option.text))
             made.chosen.connect(partial(self._settings.choose, option.name))
@@ -100,12 +102,21 @@ class SettingsDialog(QDialog):
         made.clicked.connect(lambda ticked: self._settings.choose(option.name, ticked))
         return made
 
+    def _line(self, option: SettingOption) -> QLineEdit:
+        made = QLineEdit()
+        made.editingFinished.connect(
+            lambda: self._settings.choose(option.name, made.text().strip())
+        )
+        return made
+
     def _show(self, name: str) -> None:
         shown, value = self._inputs[name], self._settings[name]
         if isinstance(shown, ComboBox):
             shown.setCurrentIndex(shown.findData(value))
         elif isinstance(shown, FolderField):
             shown.show_folder(str(value))
+        elif isinstance(shown, QLineEdit):
+            shown.setText(str(value))
         else:
             shown.setChecked(bool(value))
 
@@ -146,6 +157,9 @@ class FolderField(QWidget):
     def _choose(self) -> None:
         if path := QFileDialog.getExistingDirectory(self, self.line.accessibleName()):
             self.chosen.emit(path)
+
+
+_Input = ComboBox | QCheckBox | QLineEdit | FolderField
 
 
 def _add(form: QFormLayout, option: SettingOption, shown: QWidget) -> None:

@@ -126,6 +126,7 @@ class MainWindow(QMainWindow):
         self.actions_["full_screen"].toggled.connect(self._set_full_screen)
         choose = self._settings.choose
         self.actions_["verdict_first"].toggled.connect(partial(choose, "verdict_first"))
+        self.assessment.verdict.reader_named.connect(partial(choose, "reader"))
 
     def _own_slots(self) -> dict[str, Callable[[], object]]:
         choose = partial(self._settings.choose, "colours")
@@ -198,6 +199,8 @@ class MainWindow(QMainWindow):
             self._apply_theme()
         elif name == "verdict_first":
             self._ask_verdict_first()
+        elif name == "reader":
+            self.room.name_reader(str(self._settings["reader"]))
 
     def _apply_theme(self) -> None:
         theme.apply_theme(self._settings.scheme)
@@ -231,6 +234,7 @@ class MainWindow(QMainWindow):
         theme.get_application().focusChanged.connect(self.actions_.follow_focus)
         keys.assign_keys(self.actions_, self._settings.keys)
         self._ask_verdict_first()
+        self.room.name_reader(str(self._settings["reader"]))
         self.actions_["hide_patient"].setChecked(bool(self._settings["hide_patient"]))
         self._show_recent()
         self._presenter.show_nothing()

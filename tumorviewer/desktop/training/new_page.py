@@ -93,6 +93,7 @@ class NewPage(Page):
     ) -> None:
         """Offer some studies, under the names of their classes, and what they may join."""
         self._entries, self._labels, self._folder = entries, classes, None
+        self.signed_only.setChecked(True)
         self._others = {one.name: (one.data, *one.also) for one in others}
         self.name.setText(self._store.free_name(f"read-{datetime.now():%Y-%m-%d}"))
         self.join.clear()

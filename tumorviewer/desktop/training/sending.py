@@ -155,6 +155,11 @@ def describe_counts(choice: SendingChoice) -> str:
 
 def describe_shortage(choice: SendingChoice, also: Sequence[Path]) -> InputError | None:
     """Why nothing could be trained on this alone."""
+    if not choice.entries and choice.unsigned:
+        reason = tr("None of the verdicts is signed.")
+        return InputError(
+            "", reason, tr("Sign them, or take those that are not signed too, by the box above.")
+        )
     if not choice.entries:
         reason = tr("None of the studies has a verdict.")
         return InputError("", reason, tr("Give verdicts first: open a study and press V."))
