@@ -62,7 +62,7 @@ def recognise_sequence(series: Series) -> Recognised:
     Agent (PS3.3 C.8.3.1, C.7.6.4); where the tags do not tell, from description, protocol and
     file name.
     """
-    if series.modality not in ("", "MR") or _is_angiography(series) or _is_outline(series):
+    if series.modality not in ("", "MR") or _is_angiography(series) or is_outline(series):
         return Recognised(Sequence.OTHER)
     by_name, by_tags = _by_name(series), _by_tags(series.tags)
     if by_tags is None:
@@ -122,7 +122,7 @@ def _is_angiography(series: Series) -> bool:
     return is_projected or tags.get("AngioFlag", "").upper() == "Y" or named is not None
 
 
-def _is_outline(series: Series) -> bool:
+def is_outline(series: Series) -> bool:
     """A file named after the sequence that it was drawn on (``x_flair_seg.nii.gz``)."""
     return not series.modality and re.search(_OUTLINES, series.title.lower()) is not None
 

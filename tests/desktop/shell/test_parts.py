@@ -187,7 +187,7 @@ def test_study_list_shows_plain_text_and_hides_the_patient(qtbot):
     top = [model.index(row, 0) for row in range(model.rowCount())]
     assert "<b>" not in top[0].data(3)  # the tooltip role
     assert "&lt;b&gt;" in top[0].data(3)
-    assert top[1].data(11) == "Files"  # the accessible text role
+    assert top[1].data(11) == "x.png"  # the accessible text role
     listed.hide_patient(True)
     spoken = [
         model.index(row, 0, model.index(at, 0)).data(11) for at in range(2) for row in range(1)
@@ -230,7 +230,7 @@ def test_texts_of_rows():
     two = series(Source(), Source())
     assert describe_series_size(two) == "MR · 9 slices · 2 volumes"
     assert describe_series_size(series(Source(head(1)))) == "MR · 1 slice"
-    assert describe_study(study(), 3, True) == ("Study 3", "Brain <b>MR</b>")
+    assert describe_study([study()], 3, True) == ("Study 3", "Brain <b>MR</b>")
 
 
 # What is not shown

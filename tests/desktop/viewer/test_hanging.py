@@ -332,16 +332,23 @@ def test_closing_gives_the_pixels_of_all_places_back(qtbot, hung, client, on_dis
     assert all(len(hung.reading.side_loader.kept) == 0 for _ in pixels)
 
 
-def test_files_are_beside_each_other(qtbot, window, client, on_disk) -> None:
+def test_files_of_a_case_are_beside_each_other_and_no_others(
+    qtbot, window, client, on_disk
+) -> None:
     client.ready()
-    names = ("a_t1.nii", "b_t2.nii")
-    files = [Study(name, (series(name, None, Placed(), modality=""),)) for name in names]
+    names = ("a_t1.nii", "b_t2.nii", "a_t2.nii")
+    files = [
+        Study(name, (replace(series(name, None, Placed(), modality=""), source=f"folder/{name}"),))
+        for name in names
+    ]
     on_disk[SCAN] = Opened(tuple(files), ())
     window.open([SCAN])
     qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
-    QTest.keyClick(window, Qt.Key.Key_6)
+    QTest.keyClick(window, Qt.Key.Key_7)
     qtbot.waitUntil(lambda: volume_in(window, 1) is not None)
-    assert "b_t2.nii" in window.viewer.panes.viewport(Pane(1)).patient_lines
+    assert "a_t2.nii" in window.viewer.panes.viewport(Pane(1)).patient_lines
+    assert volume_in(window, 2) is None
+    assert window.viewer.panes.viewport(Pane(2)).patient_lines == ()
 
 
 def nifti(folder: Path, *names: str, spacing: float = 2.0) -> Path:
@@ -393,6 +400,28 @@ def test_files_of_two_patients_in_one_folder_are_not_hung_together(
     window.reading.show_series(listed[4].series[0])
     last = window.viewer.panes.viewport(Pane(3))
     qtbot.waitUntil(lambda: last.patient_lines == ("b_t1.nii.gz",))
+
+
+def test_loose_files_of_several_patients_have_a_tab_each_and_one_of_a_case(
+    qtbot, window, client, tmp_path
+) -> None:
+    client.ready()
+    names = ("a_t1", "a_t1ce", "b_t1", "patient_1", "patient_2")
+    window.open([nifti(tmp_path, *names)])
+    qtbot.waitUntil(lambda: window.viewer.state.volume is not None)
+    tabs = window.room.tabs
+    said = [tabs.tabText(at) for at in range(1, tabs.count())]
+    assert said == ["a", "b_t1.nii.gz", "patient_1.nii.gz", "patient_2.nii.gz"]
+    QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(2).center())
+    qtbot.waitUntil(lambda: window.viewer.state.is_complete)
+    assert window.reading.shown.series.title == "b_t1.nii.gz"
+    for key in (Qt.Key.Key_6, Qt.Key.Key_7):
+        QTest.keyClick(window, key)
+        others = [view.state for view in window.viewer.panes.viewports() if view.isVisible()][1:]
+        assert others
+        assert all(state.volume is None for state in others)
+    window.actions_["hide_patient"].trigger()
+    assert "patient" not in " ".join(tabs.tabText(at) for at in range(tabs.count()))
 
 
 def test_files_without_a_known_sequence_are_shown_as_they_came(

@@ -179,7 +179,5 @@ class ReadingPresenter(QObject):
             window.setWindowTitle("TumorViewer")
             return
         number = self._reading.library.studies.index(shown.study) + 1
-        title, _ = describe_study(shown.study, number, self._hides_patient)
-        if shown.study.uid is None and not self._hides_patient:
-            title = shown.study.title
+        title, _ = describe_study([shown.study], number, self._hides_patient)
         window.setWindowTitle(f"{' '.join(title.split())} – TumorViewer")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QTabBar
 
+from tumorviewer.desktop.services.cases import group_cases
 from tumorviewer.desktop.widgets.controls import format_tip
 from tumorviewer.desktop.worklist.study_list import describe_study
 from tumorviewer.language import date, tr
@@ -18,7 +19,7 @@ _MAX_LETTERS = 28
 
 class StudyTabs(QTabBar):
     """The first tab is the worklist, the second the training workspace once that was entered;
-    files that are no study have one together."""
+    files of one case have one together."""
 
     worklist_wanted = Signal()
     training_wanted = Signal()
@@ -49,7 +50,7 @@ class StudyTabs(QTabBar):
     def show_studies(self, studies: Sequence[Study]) -> None:
         """Have a tab for each of these, without turning to one."""
         shown = self.currentIndex()
-        self._groups = _groups(studies)
+        self._groups = group_cases(studies)
         self.blockSignals(True)
         while self.count() > self._before + len(self._groups):
             self.removeTab(self.count() - 1)
@@ -59,7 +60,7 @@ class StudyTabs(QTabBar):
         titles = Counter(title for title, _ in words)
         for at, (title, detail) in enumerate(words, self._before):
             short = title if len(title) <= _MAX_LETTERS else f"{title[: _MAX_LETTERS - 1]}…"
-            if titles[title] > 1:  # studies of one patient
+            if titles[title] > 1 and self._groups[at - self._before][0].date:  # of one patient
                 short += f" · {date(self._groups[at - self._before][0].date)}"
             self.setTabText(at, short.replace("&", "&&"))
             self.setTabToolTip(at, format_tip(f"{title}\n{detail}".strip()))
@@ -126,19 +127,12 @@ class StudyTabs(QTabBar):
         self.close_wanted.emit(self._groups[at - self._before])
 
     def _words(self, group: list[Study], number: int) -> tuple[str, str]:
-        if group[0].uid is None and len(group) == 1 and not self._hides_patient:
-            return " ".join(group[0].title.split()), ""
-        return describe_study(group[0], number, self._hides_patient)
+        title, detail = describe_study(group, number, self._hides_patient)
+        return " ".join(title.split()), detail
 
     def _fix(self, at: int) -> None:
         for side in (QTabBar.ButtonPosition.LeftSide, QTabBar.ButtonPosition.RightSide):
             self.setTabButton(at, side, None)
-
-
-def _groups(studies: Sequence[Study]) -> list[list[Study]]:
-    named = [[study] for study in studies if study.uid is not None]
-    files = [study for study in studies if study.uid is None]
-    return [*named, files] if files else named
 
 
 def _has(group: list[Study], study: Study | None) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from tumorviewer.desktop.services.cases import identify_case
 from tumorviewer.desktop.services.library import Library
 from tumorviewer.desktop.services.loading import Loader
 from tumorviewer.desktop.services.reading import Shown
-from tumorviewer.desktop.viewer.hanging_protocols import find_prior, identify_case
+from tumorviewer.desktop.viewer.hanging_protocols import find_prior
 from tumorviewer.desktop.viewer.layouts import FUSED, PRIOR
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
@@ -84,7 +85,7 @@ def _find(number: int, shown: Shown, library: Library) -> Shown | None:
         return None if found is None else Shown(*found, 0)
     others = [
         Shown(study, series, 0)
-        for study in _beside(shown.study, library)
+        for study in _beside(shown.study, library, of_case=number != FUSED)
         for series in study.series
         if series.volumes and series is not shown.series
     ]
@@ -94,12 +95,15 @@ def _find(number: int, shown: Shown, library: Library) -> Shown | None:
     return others[number - 1] if number <= len(others) else None
 
 
-def _beside(study: Study, library: Library) -> list[Study]:
-    """A file, which is a study of its own, has all files beside it, those of its case first."""
+def _beside(study: Study, library: Library, of_case: bool) -> list[Study]:
+    """A file, which is a study of its own, has the files of its case beside it; any other file may
+    be laid over it, as an outline of another name."""
     if study.uid is not None:
         return [study]
     files = [one for one in library.studies if one.uid is None]
     case = identify_case(study)
+    if of_case:
+        return [one for one in files if identify_case(one) == case]
     return sorted(files, key=lambda one: identify_case(one) != case)
 
 

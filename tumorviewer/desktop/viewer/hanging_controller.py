@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
+from tumorviewer.desktop.services.cases import identify_case
 from tumorviewer.desktop.services.reading import Reading, Shown
 from tumorviewer.desktop.viewer import hanging_protocols
 from tumorviewer.desktop.viewer.captions import describe_patient, describe_series
@@ -65,12 +66,8 @@ class HangingController(QObject):
         shown = self._reading.shown
         if shown is None:
             return
-        case = hanging_protocols.identify_case(shown.study)
-        mates = [
-            one
-            for one in self._reading.library.studies
-            if hanging_protocols.identify_case(one) == case
-        ]
+        case = identify_case(shown.study)
+        mates = [one for one in self._reading.library.studies if identify_case(one) == case]
         protocol = self._load().of(hanging_protocols.join_studies(mates))
         if protocol is not None:
             self._window = protocol.window

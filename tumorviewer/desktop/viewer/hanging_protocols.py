@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tumorviewer.desktop.services.cases import group_cases
 from tumorviewer.desktop.viewer.layouts import LAYOUTS, Layout, make_grid
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.geometry import name_plane_across
 from tumorviewer.imaging.sequences import Sequence as Kind
-from tumorviewer.imaging.sequences import find_case_name, find_modality, recognise_sequence
+from tumorviewer.imaging.sequences import find_modality, recognise_sequence
 from tumorviewer.language import later, tr
 from tumorviewer.resources import home_path, resource_path
 from tumorviewer.study.types import Series, Study, Window
@@ -74,10 +75,7 @@ class HangingProtocols:
     def arranged(self, studies: Sequence[Study]) -> tuple[Study, ...]:
         """Studies with their series, and the files of each case, in the order of its rule; files
         of no known sequence come last."""
-        cases: dict[Hashable, list[Study]] = {}
-        for study in studies:
-            cases.setdefault(identify_case(study), []).append(study)
-        ordered = sorted(map(self._in_order, cases.values()), key=_is_unknown)
+        ordered = sorted(map(self._in_order, group_cases(studies)), key=_is_unknown)
         return tuple(study for case in ordered for study in case)
 
     def _in_order(self, case: list[Study]) -> list[Study]:
@@ -126,14 +124,6 @@ def read_protocols(path: Path) -> HangingProtocols:
 
 
 _REMEDY = later("Correct the file, or remove it to have the shipped protocols.")
-
-
-def identify_case(study: Study) -> Hashable:
-    """What a file, which is a study of its own, has in common with those of the same examination:
-    folder and beginning of the name. Any other study is a case of its own."""
-    if study.uid is not None:
-        return study.uid, study.patient_id
-    return Path(study.series[0].source).parent, find_case_name(study.title)
 
 
 def _is_unknown(case: Sequence[Study]) -> bool:

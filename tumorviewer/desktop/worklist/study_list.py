@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
     QTreeView,
 )
 
+from tumorviewer.desktop.services.cases import group_cases, name_case
 from tumorviewer.desktop.services.library import Library
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.controls import format_tip
@@ -115,18 +116,13 @@ class StudyList(QTreeView):
         self.show_library(self._library)
 
     def _headings(self, studies: list[Study]) -> list[QStandardItem]:
-        """An item for each study, and one for all files that are a study of their own."""
+        """An item for each study; the files of a case are one."""
         headings: list[QStandardItem] = []
-        files: QStandardItem | None = None
-        for number, study in enumerate(studies, 1):
-            if study.uid is None and files is not None:
-                heading = files
-            else:
-                heading = _item(*describe_study(study, number, self._hides_patient))
-                heading.setFlags(Qt.ItemFlag.ItemIsEnabled)
-                headings.append(heading)
-                files = heading if study.uid is None else files
-            for series in study.series:
+        for number, case in enumerate(group_cases(studies), 1):
+            heading = _item(*describe_study(case, number, self._hides_patient))
+            heading.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            headings.append(heading)
+            for series in (series for study in case for series in study.series):
                 heading.appendRow(self._series_item(series, heading.rowCount() + 1))
         return headings
 
@@ -193,12 +189,13 @@ class RowDelegate(QStyledItemDelegate):
         _write(painter, rect.adjusted(_PICTURE + 24, _GAP + 6, -_GAP, -_GAP), index)
 
 
-def describe_study(study: Study, number: int, hide_patient: bool) -> tuple[str, str]:
-    """The two lines that stand for a study; all files without one have the same."""
-    if study.uid is None:
-        return tr("Files"), ""
+def describe_study(case: list[Study], number: int, hide_patient: bool) -> tuple[str, str]:
+    """The two lines that stand for a study, or for the files of a case."""
+    study = case[0]
     if hide_patient:
         return tr("Study {n}", n=number), study.description
+    if study.uid is None:
+        return name_case(case), ""
     title = study.patient_name or study.title
     detail = (part for part in (date(study.date), study.description) if part and part not in title)
     return title, " · ".join(detail)
