@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,10 @@ from tumorviewer.reports.writing import FORMATS, WrittenReport, write_report
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.candidates import Finder
-    from tumorviewer.analysis.finding import Finding
     from tumorviewer.analysis.predict import Model
     from tumorviewer.analysis.whole_study.series_choice import SeriesChoice
     from tumorviewer.models.catalogue import Catalogue
     from tumorviewer.records import Records
-    from tumorviewer.records.entries import Verdict
     from tumorviewer.reports.content import ReportContent
     from tumorviewer.study.types import Study, Volume
 
@@ -179,11 +176,12 @@ def _judged(
     from tumorviewer.analysis.whole_study.answering import answer_study
     from tumorviewer.analysis.whole_study.series_choice import describe_present, find_source
     from tumorviewer.reports.from_finding import build_content
+    from tumorviewer.reports.from_records import look_up_reading
     from tumorviewer.reports.from_study_answer import with_study_answer
 
     examination = pipeline.examine_volume(volume, judge.model)
     finding = pipeline.analyse_examination(examination, method=BEST)
-    time, verdict = _look_up(records, study, choice, finding)
+    time, verdict = look_up_reading(records, study, choice.series, choice.volume, finding)
     content = build_content(
         study, choice.series, choice.volume, volume, finding,
         time=time, verdict=verdict, limits=judge.model.card.limits,
@@ -195,23 +193,6 @@ def _judged(
         find_source(study), finding,
     )  # fmt: skip
     return with_study_answer(content, answer)
-
-
-def _look_up(
-    records: Records, study: Study, choice: SeriesChoice, finding: Finding
-) -> tuple[datetime, Verdict | None]:
-    """When the same answer was first kept, now if it was not; and the reader's verdict."""
-    from tumorviewer.records.identity import study_key, volume_key
-
-    now = datetime.now(UTC).replace(microsecond=0)
-    entry = records.worklist.by_key(study_key(study))
-    if entry is None:
-        return now, None
-    kept = records.findings.current(
-        entry.id, volume_key(choice.series, choice.volume), finding.model.sha256
-    )
-    time = now if kept is None or isinstance(kept, str) else datetime.fromisoformat(kept.time)
-    return time, records.verdicts.current(entry.id)
 
 
 def _print(results: ReportResults) -> None:

@@ -58,6 +58,30 @@ def write_pdf(content: ReportContent) -> bytes:
     return _without_the_hour(bytes(data.data()), content.answer.time)
 
 
+def draw_pages(content: ReportContent) -> list[QImage]:
+    """The pages of :func:`write_pdf` as pictures, laid out and numbered as there."""
+    ensure_application()
+    _load_font()
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    writer = _writer(buffer, content)
+    document = _document(content, writer)
+    paper = writer.pageLayout().fullRectPixels(_DPI).size()
+    origin = writer.pageLayout().paintRectPixels(_DPI).topLeft()
+    pages = []
+    for number in range(document.pageCount()):
+        page = QImage(paper, QImage.Format.Format_RGB32)
+        page.setDotsPerMeterX(round(_DPI / 0.0254))
+        page.setDotsPerMeterY(round(_DPI / 0.0254))
+        page.fill(Qt.GlobalColor.white)
+        painter = QPainter(page)
+        painter.translate(origin)
+        _draw_page(document, painter, number, content)
+        painter.end()
+        pages.append(page)
+    return pages
+
+
 def ensure_application() -> QGuiApplication:
     """The application that fonts need, offscreen where none is running."""
     running = QGuiApplication.instance()
@@ -106,16 +130,22 @@ def _document(content: ReportContent, writer: QPdfWriter) -> QTextDocument:
 
 def _print(document: QTextDocument, writer: QPdfWriter, content: ReportContent) -> None:
     painter = QPainter(writer)
-    size, count = document.pageSize(), document.pageCount()
-    for page in range(count):
+    for page in range(document.pageCount()):
         if page:
             writer.newPage()
-        painter.save()
-        painter.translate(0, -page * size.height())
-        document.drawContents(painter, QRectF(0, page * size.height(), size.width(), size.height()))
-        painter.restore()
-        _draw_footer(painter, size, _footer(content, page + 1, count))
+        _draw_page(document, painter, page, content)
     painter.end()
+
+
+def _draw_page(
+    document: QTextDocument, painter: QPainter, page: int, content: ReportContent
+) -> None:
+    size = document.pageSize()
+    painter.save()
+    painter.translate(0, -page * size.height())
+    document.drawContents(painter, QRectF(0, page * size.height(), size.width(), size.height()))
+    painter.restore()
+    _draw_footer(painter, size, _footer(content, page + 1, document.pageCount()))
 
 
 def _footer(content: ReportContent, page: int, count: int) -> str:

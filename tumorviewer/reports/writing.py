@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tumorviewer.reports.content import RESEARCH_USE, ReportContent
 from tumorviewer.study.types import Placement
 
 FORMATS = ("pdf", "sc", "sr", "pm", "seg", "pr", "ko", "fhir", "png", "nifti")
-_DICOM = ("sc", "sr", "pm", "seg", "pr", "ko")
+DICOM_FORMATS = ("sc", "sr", "pm", "seg", "pr", "ko")
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -34,7 +34,11 @@ class WrittenReport:
 
 
 def write_report(
-    content: ReportContent, folder: Path, stem: str, formats: Sequence[str] = FORMATS
+    content: ReportContent,
+    folder: Path,
+    stem: str,
+    formats: Sequence[str] = FORMATS,
+    progress: Callable[[str], object] = lambda _format: None,
 ) -> WrittenReport:
     """Write the documents of a result.
 
@@ -42,6 +46,8 @@ def write_report(
     ----------
     stem
         What the names of the files begin with.
+    progress
+        Told each format before it is made; what it raises ends the work.
 
     Returns
     -------
@@ -56,6 +62,7 @@ def write_report(
     written = WrittenReport()
     pdf = _pdf(content) if "pdf" in formats else b""
     for kind in formats:
+        progress(kind)
         try:
             files = list(_documents(kind, content, pdf, written, folder / f"{stem}-sr.dcm"))
         except InputError as error:
@@ -74,7 +81,7 @@ def _documents(
         from tumorviewer.reports.dicom.versions import build_next_report
 
         yield "sr.dcm", encode_file(build_next_report(content, earlier))
-    elif kind in _DICOM:
+    elif kind in DICOM_FORMATS:
         yield from _dicom_files(kind, content)
     elif kind == "pdf":
         yield "report.pdf", pdf

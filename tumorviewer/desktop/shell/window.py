@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 from tumorviewer.desktop.annotations.annotation_controller import AnnotationController
 from tumorviewer.desktop.assessment.evidence_controller import EvidenceController
 from tumorviewer.desktop.assessment.variation_controller import VariationController
+from tumorviewer.desktop.hospital.hospital_actions import HospitalActions
 from tumorviewer.desktop.services.inference import (
     InferenceController,
 )
@@ -81,6 +82,10 @@ class MainWindow(QMainWindow):
         self._study = StudyAnswerPresenter(
             parts, self.reading, self.room, self.study_answers, self.actions_
         )
+        self.hospital = HospitalActions(
+            self, self.reading, self.study_answers, self.room.executor, self.room.register,
+            self.room.verdicts,
+        )  # fmt: skip
         self._presenter = ReadingPresenter(
             parts, self.reading, self.room, self._answer, self.annotations, self.hanging,
             self.actions_, settings,
@@ -118,6 +123,7 @@ class MainWindow(QMainWindow):
         self.annotations.exported.connect(self.room.register.note_export)
         self.room.register.entered.connect(partial(self.annotations.keep_with, self.room.executor))
         slots = self._own_slots() | self._reading_slots() | self.annotations.actions()
+        slots |= self.hospital.slots()
         for name, slot in slots.items():
             self.actions_[name].triggered.connect(lambda _=False, slot=slot: slot())
         self._view_actions = ViewActions(self.actions_, self.viewer)
@@ -258,6 +264,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.ended_cleanly = (
             self.evidence.close()
+            & self.hospital.close()
             & self.reading.close()
             & self.assessment.mask_part.close_jobs()
             & self.room.close_records()

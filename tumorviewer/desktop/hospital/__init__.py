@@ -1,0 +1,1 @@
+"""What leaves the window for the hospital, and what comes from there: reports and archives."""
