@@ -18,8 +18,8 @@ PLANTED = {
         "import tumorviewer.imaging.display",
     ),
     "A wing of the window imports only wings below it": (
-        "tumorviewer/desktop/services/jobs.py",
-        "import tumorviewer.desktop.viewer.view_state",
+        "tumorviewer/desktop/hospital/report_subject.py",
+        "import tumorviewer.desktop.worklist.worklist_model",
     ),
     "Models know nothing of studies": (
         "tumorviewer/models/card.py",
