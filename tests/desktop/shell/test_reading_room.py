@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
@@ -17,6 +17,7 @@ from tests.desktop.shell.test_window import drop, mime, visible_text
 from tests.records.made import slice_file
 from tumorviewer.desktop.assessment.signing import SigningDialog
 from tumorviewer.desktop.services.settings import Settings
+from tumorviewer.desktop.viewer.layouts import LAYOUTS
 from tumorviewer.models import bundle
 from tumorviewer.records import Records
 from tumorviewer.resources import resource_path
@@ -120,6 +121,38 @@ def test_enter_opens_and_tabs_go_between_studies_where_one_was(qtbot, window, ro
     QTest.keyClick(room.worklist.table, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: len(window.reading.library.studies) == 1)
     qtbot.waitUntil(lambda: not room.shows_worklist)
+
+
+def test_a_tab_comes_back_with_its_layout_link_window_and_slice(qtbot, window, room, client, study):
+    def turn_to(tab: int, slice_index: int) -> None:
+        at = room.tabs.tabRect(tab).center()
+        QTest.mouseClick(room.tabs, Qt.MouseButton.LeftButton, pos=at)
+        qtbot.waitUntil(lambda: window.viewer.state.is_complete and not room.shows_worklist)
+        qtbot.waitUntil(lambda: window.viewer.slice() == slice_index)
+
+    open_and_wait(qtbot, window, study(1))
+    image = window.viewer.image
+    QTest.keyClick(image, Qt.Key.Key_L)
+    QTest.keyClick(image, Qt.Key.Key_3)
+    QTest.keyClick(image, Qt.Key.Key_End)
+    QTest.mousePress(image, Qt.MouseButton.RightButton, pos=image.rect().center())
+    QTest.mouseMove(image, image.rect().center() + QPoint(25, 10))
+    QTest.mouseRelease(image, Qt.MouseButton.RightButton, pos=image.rect().center())
+    chosen = window.viewer.state.window
+    assert window.viewer.state.is_window_chosen
+    open_and_wait(qtbot, window, study(2))
+    QTest.keyClick(image, Qt.Key.Key_L)
+    QTest.keyClick(image, Qt.Key.Key_6)
+    assert window.viewer.state.window != chosen
+    turn_to(1, 4)
+    viewer = window.viewer
+    assert (viewer.shown_layout, viewer.panes.link.is_on) == (LAYOUTS["image_only"], False)
+    assert viewer.state.window == chosen
+    assert not window.actions_["link"].isChecked()
+    turn_to(2, 2)
+    assert (viewer.shown_layout, viewer.panes.link.is_on) == (LAYOUTS["grid_1x2"], True)
+    assert window.actions_["link"].isChecked()
+    assert not viewer.state.is_window_chosen
 
 
 def test_verdict_is_given_signed_and_corrected(qtbot, window, room, client, study):
@@ -360,6 +393,7 @@ from tumorviewer.desktop.shell import app, reading_room
 from tumorviewer.desktop.services.inference import InferenceController
 from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.desktop.shell.window import MainWindow
+from tumorviewer.study.types import Window
 reading_room._labels = lambda _: LABELS
 application = app.make_application()
 window = MainWindow(InferenceController(FakeClient, model_folder), Settings())
@@ -378,6 +412,9 @@ def turn():
     soon(has_case, write)
 def write():
     window.viewer.set_slice(4)
+    window.actions_["grid_1x2"].trigger()
+    window.actions_["link"].trigger()
+    window.viewer.set_window(Window(410, 333))
     form = window.assessment.verdict.form
     form.classes.setCurrentIndex(form.classes.findData("meningioma"))
     form.comment.setPlainText("Broad base, dural ta")
@@ -387,7 +424,7 @@ def is_kept():
     return room.autosave._saved == room.document() and room.verdicts._unsaved is None
 def ready(_):
     print("ready", flush=True)
-window.open([Path(path) for path in sys.argv[1:]])
+window.open([Path(sys.argv[1]).parent])
 soon(lambda: has_case() and len(window.room.register.entries()) == 2, turn)
 window.show()
 application.exec()
@@ -398,6 +435,10 @@ def say():
     print(sorted(study.patient_id for study in window.reading.library.studies))
     print(shown.study.patient_id, window.viewer.slice())
     print(form.draft().label, form.draft().comment)
+    state = window.viewer.state
+    print(window.viewer.shown_layout.title, window.viewer.panes.link.is_on, state.window.centre)
+    print([one.source for one in window.reading.library.refused if one.is_error])
+    print([entry.title for entry in window._settings.recent()])
     window.close()
 soon(lambda: len(window.room.register.entries()) == 2 and has_case() and
      window.viewer.state.is_complete and window.viewer.slice() == 4, say)
@@ -424,12 +465,22 @@ def start(program: str, *paths: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_a_killed_window_comes_back_as_it_was(study):
+    broken = study(1).parent / "3" / "broken.dcm"
+    broken.parent.mkdir()
+    broken.write_bytes(b"\0" * 128 + b"DICM" + b"broken")
     with start(KILLED + FIRST, study(1), study(2)) as first:
         assert first.stdout.readline() == "ready\n", first.stderr.read()
         first.kill()
     with start(KILLED + SECOND) as second:
         output, errors = second.communicate(timeout=240)
     lines = output.splitlines()
-    assert lines == ["['P1', 'P2']", "P1 4", "meningioma Broad base, dural ta"], errors
+    assert lines == [
+        "['P1', 'P2']",
+        "P1 4",
+        "meningioma Broad base, dural ta",
+        "1 × 2 series False 410.0",
+        str([str(broken)]),
+        "['studies']",
+    ], errors
     with start(KILLED + THIRD) as third:
         assert third.communicate(timeout=240)[0] == "0\n"  # it was closed by its user

@@ -1,4 +1,4 @@
-"""Where the reader is in each study, and the state of the window, kept so that it comes back."""
+"""The state of the window, kept so that it comes back."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ from tumorviewer.desktop.services.records_executor import RecordsExecutor
 if TYPE_CHECKING:
     from tumorviewer.records import Records
     from tumorviewer.records.session import WindowState
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from tumorviewer.records.identity import volume_key
-from tumorviewer.study.types import Series, Study
 
 _PAUSE_MS = 250
 """At most so much is lost."""
@@ -87,31 +81,3 @@ def _claim(records: Records) -> WindowState:
 
 def _keep(state: WindowState, document: dict[str, Any], _records: Records) -> None:
     state.keep(document)
-
-
-@dataclass
-class ReadingPosition:
-    """Where the reader is in one study."""
-
-    volume: str = ""
-    """The key by :func:`tumorviewer.records.identity.volume_key`."""
-    slices: dict[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> ReadingPosition:
-        """What :attr:`document` was."""
-        slices = {str(key): int(index) for key, index in document.get("slices", {}).items()}
-        return cls(str(document.get("volume", "")), slices)
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return {"volume": self.volume, "slices": dict(self.slices)}
-
-    def find(self, study: Study) -> tuple[Series, int] | None:
-        """The series and number of the volume; None if it is not in the study any more."""
-        for series in study.series:
-            for at, source in enumerate(series.volumes):
-                if volume_key(series, source) == self.volume:
-                    return series, at
-        return None

@@ -134,4 +134,5 @@ class Settings(QObject):
     def _store_recent(self, entries: list[RecentEntry]) -> None:
         plain = [{"title": entry.title, "paths": list(entry.paths)} for entry in entries]
         self._store.setValue("recent", json.dumps(plain))
+        self._store.sync()  # whatever becomes of this process
         self.recent_changed.emit()

@@ -64,7 +64,7 @@ class ReadingPresenter(QObject):
         parts.status.cancel_wanted.connect(reading.cancel_loading)
         parts.message_page.retry_wanted.connect(reading.load_again)
         parts.message_page.back_wanted.connect(self.show_nothing)
-        self._room.slice_restored.connect(self._answer.restore_slice)
+        self._room.places.slice_restored.connect(self._answer.restore_slice)
         self._hanging.complained.connect(self.say)
         self._annotations.series_wanted.connect(reading.show_series)
         self._annotations.layout_wanted.connect(parts.viewer.show_layout)
@@ -77,7 +77,8 @@ class ReadingPresenter(QObject):
 
     def _opened(self, paths: tuple[Path, ...], opened: Opened) -> None:
         if opened.studies:
-            self._settings.remember(RecentEntry.of(paths))
+            if not self._room.takes_back(paths):
+                self._settings.remember(RecentEntry.of(paths))
             self._parts.viewer.image.setFocus()
         elif self._reading.shown is None:
             self._say_nothing_opened(opened)
@@ -150,8 +151,8 @@ class ReadingPresenter(QObject):
         self._parts.viewer.show_volume(volume)
         self._parts.study_panel.show_notes(volume.notes)
         self._answer.start_at(self._parts.viewer.slice())
-        self._room.settle()
         self._hanging.apply_window(volume)
+        self._room.settle()
         self._annotations.arrive()
 
     def _load_failed(self, error: InputError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,23 +12,24 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from tumorviewer.desktop.assessment.verdict_panel import VerdictPanel
-from tumorviewer.desktop.services.autosave import Autosave, ReadingPosition
+from tumorviewer.desktop.services.autosave import Autosave
 from tumorviewer.desktop.services.batch_queue import BatchQueue
 from tumorviewer.desktop.services.finding_recorder import FindingRecorder
 from tumorviewer.desktop.services.reading import Reading, Shown
+from tumorviewer.desktop.services.reading_position import ReadingPosition
 from tumorviewer.desktop.services.records_executor import RecordsExecutor
 from tumorviewer.desktop.services.register import StudyRegister
 from tumorviewer.desktop.services.verdict_controller import StudyRecord, VerdictController
 from tumorviewer.desktop.shell.page_tabs import SiteTab, TrainingTab
 from tumorviewer.desktop.shell.tabs import StudyTabs
 from tumorviewer.desktop.worklist.priors import PriorList
+from tumorviewer.desktop.worklist.reading_places import ReadingPlaces
 from tumorviewer.desktop.worklist.refused_list import describe_refused
 from tumorviewer.desktop.worklist.worklist_page import WorklistPage
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr
 from tumorviewer.models import bundle
 from tumorviewer.records import WorklistEntry, WorklistQuery
-from tumorviewer.records.identity import volume_key
 from tumorviewer.study.types import Refused, Study
 
 if TYPE_CHECKING:
@@ -50,8 +52,6 @@ class ReadingRoom(QWidget):
 
     answer_wanted = Signal()
     """The model's answer may be shown now, or no longer."""
-    slice_restored = Signal(int)
-    """Show this slice, where the reader was before."""
 
     def __init__(
         self, study_page: QWidget, reading: Reading, viewer: Viewer, verdict: VerdictPanel
@@ -59,11 +59,11 @@ class ReadingRoom(QWidget):
         super().__init__()
         self._reading, self._viewer, self._verdict = reading, viewer, verdict
         self._study_page = study_page
-        self._is_settled = False
-        self._places: dict[str, ReadingPosition] = {}
+        self._returning: set[tuple[Path, ...]] = set()
         self._to_come: list[str] = []
         self.executor = RecordsExecutor(parent=self)
         self.register = StudyRegister(self.executor, self)
+        self.places = ReadingPlaces(reading, self.register, viewer, self)
         self.verdicts = VerdictController(self.executor, self)
         self.answers = FindingRecorder(self.executor, reading, self.register, self)
         self.batch = BatchQueue(self.executor, reading.inference, self)
@@ -247,9 +247,9 @@ class ReadingRoom(QWidget):
 
     def _connect_tabs(self) -> None:
         self._reading.returned.connect(self._turn_to)
-        self._viewer.sliceChanged.connect(self._slice_changed)
+        self.places.changed.connect(self.autosave.touch)
         self.tabs.worklist_wanted.connect(self.show_worklist)
-        self.tabs.study_wanted.connect(self._turn_to)
+        self.tabs.case_wanted.connect(lambda case: self._turn_to(self.places.last_of(case)))
         self.tabs.close_wanted.connect(self._close)
         self.tabs.training_wanted.connect(self.training.enter)
         self.tabs.site_wanted.connect(self.site.enter)
@@ -290,13 +290,13 @@ class ReadingRoom(QWidget):
         if shown is not None and shown.study is study:
             self.verdicts.turn_to(entry)
             self._go_back(study, entry)
-            if self._is_settled:  # it was loaded sooner than entered
-                self._restore_slice()
+            self.places.restore()
+            self.places.note()
         self.autosave.touch()
 
     def leave_volume(self) -> None:
         """The viewer turns to another volume: its slices are no place of the reader yet."""
-        self._is_settled = False
+        self.places.is_settled = False
 
     def turn_to(self, shown: Shown | None) -> None:
         """Read another study, or none."""
@@ -304,30 +304,16 @@ class ReadingRoom(QWidget):
         self.verdicts.turn_to(entry)
         if shown is not None:
             self.show_study()
-            if entry is not None:
-                self._place(entry).volume = volume_key(shown.series, shown.source)
+            self.places.enter()
+            self.places.restore()
         elif self.worklist.model.entries:
             self.show_worklist()
 
     def settle(self) -> None:
         """The volume is loaded: back to the slice where the reader was."""
-        self._restore_slice()
-        self._is_settled = True
-
-    def _restore_slice(self) -> None:
-        shown = self._reading.shown
-        entry = self.register.entry(shown.study) if shown else None
-        if shown is not None and entry is not None:
-            index = self._place(entry).slices.get(volume_key(shown.series, shown.source))
-            if index is not None:
-                self.slice_restored.emit(index)
-
-    def _slice_changed(self, index: int) -> None:
-        shown = self._reading.shown
-        entry = self.register.entry(shown.study) if shown else None
-        if shown is not None and entry is not None and self._is_settled:
-            self._place(entry).slices[volume_key(shown.series, shown.source)] = index
-            self.autosave.touch()
+        self.places.restore()
+        self.places.is_settled = True
+        self.places.note()
 
     def _turn_to(self, study: Study) -> None:
         """Back to the series of a study where the reader was."""
@@ -338,20 +324,17 @@ class ReadingRoom(QWidget):
             self._reading.show_series(study.series[0])
 
     def _go_back(self, study: Study, entry: WorklistEntry) -> bool:
-        found = self._place(entry).find(study)
+        found = self.places.of(entry).find(study)
         shown = self._reading.shown
         if found is not None and (shown is None or (shown.series, shown.volume) != found):
             self._reading.show_series(*found)
         elif shown is not None and shown.study is study:
-            self._place(entry).volume = volume_key(shown.series, shown.source)
+            self.places.enter()
         return found is not None
 
     def _close(self, studies: Sequence[Study]) -> None:
         for study in studies:
             self._reading.close_study(study)
-
-    def _place(self, entry: WorklistEntry) -> ReadingPosition:
-        return self._places.setdefault(entry.key, ReadingPosition())
 
     # Coming back after a kill
 
@@ -359,15 +342,18 @@ class ReadingRoom(QWidget):
         """The window as it is; what has not come back yet is part of it."""
         shown = self.register.entry(self._reading.shown.study) if self._reading.shown else None
         keys = [*self._to_come, *(entry.key for entry in self.register.entries())]
+        places = self.places.known
         return {
-            "studies": {key: self._places.get(key, ReadingPosition()).document for key in keys},
+            "studies": {key: places.get(key, ReadingPosition()).document for key in keys},
+            "refused": [asdict(one) for one in self._reading.library.refused],
             "shown": shown.key if shown else None,
             "worklist": self.shows_worklist,
         }
 
     def _restore(self, document: dict[str, Any]) -> None:
         studies = document.get("studies", {})
-        self._places |= {key: ReadingPosition.of(place) for key, place in studies.items()}
+        self._reading.library.refused = [Refused(**one) for one in document.get("refused", ())]
+        self.places.known |= {key: ReadingPosition.of(place) for key, place in studies.items()}
         self._to_come = [key for key in studies if key != document.get("shown")]
         if document.get("shown") in studies:
             self._to_come.append(document["shown"])
@@ -375,8 +361,13 @@ class ReadingRoom(QWidget):
 
     def _open_again(self, paths: list[tuple[Path, ...]]) -> None:
         """The one that was shown comes last and so is shown."""
+        self._returning = set(paths)
         for each in paths:
             self._reading.open(each)
+
+    def takes_back(self, paths: tuple[Path, ...]) -> bool:
+        """Whether this was opened because it was open when the window was killed."""
+        return paths in self._returning
 
 
 def _labels(find_model: Any) -> dict[str, str]:

@@ -24,8 +24,8 @@ class StudyTabs(QTabBar):
     worklist_wanted = Signal()
     training_wanted = Signal()
     site_wanted = Signal()
-    study_wanted = Signal(Study)
-    """A :class:`Study`."""
+    case_wanted = Signal(list)
+    """The studies of a tab."""
     close_wanted = Signal(list)
     """The studies of a tab."""
 
@@ -121,7 +121,7 @@ class StudyTabs(QTabBar):
             }
             wanted[self._pages[at]].emit()
         elif at > 0:
-            self.study_wanted.emit(self._groups[at - self._before][0])
+            self.case_wanted.emit(self._groups[at - self._before])
 
     def _close(self, at: int) -> None:
         self.close_wanted.emit(self._groups[at - self._before])

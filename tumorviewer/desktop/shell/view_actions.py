@@ -30,6 +30,7 @@ class ViewActions:
         actions["crosshair"].setChecked(self._panes.crosshair_shown)
         actions["link"].setChecked(self._panes.link.is_on)
         actions["smooth"].setChecked(viewer.state.smooth)
+        self._panes.linked.connect(actions["link"].setChecked)
         self._cine.changed.connect(actions["cine"].setChecked)
         viewer.layoutChanged.connect(self._layout_changed)
         self._layout_changed(viewer.shown_layout)
@@ -72,7 +73,7 @@ class ViewActions:
             "smooth": lambda on: each(lambda state: state.set_smooth(on)),
             "magnify": lambda on: each(lambda state: state.set_magnified(on)),
             "crosshair": self._panes.set_crosshair_shown,
-            "link": self._link,
+            "link": self._panes.set_linked,
             "cine": self._run,
         }
 
@@ -105,12 +106,6 @@ class ViewActions:
         at = SLABS.index(self._state.slab) + step
         if 0 <= at < len(SLABS):
             self._panes.each(lambda state: state.set_slab(SLABS[at]))
-
-    def _link(self, on: bool) -> None:
-        self._panes.link.is_on = on
-        if on and self._state.crosshair is not None:
-            self._panes.link.place(self._state, self._state.crosshair)
-        self._panes.arrange()
 
     def _run(self, on: bool) -> None:
         if on != self._cine.is_running:

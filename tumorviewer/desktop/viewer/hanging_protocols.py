@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tumorviewer.desktop.services.cases import group_cases
-from tumorviewer.desktop.viewer.layouts import LAYOUTS, Layout, make_grid
+from tumorviewer.desktop.viewer.layouts import LAYOUTS, Layout, find_layout
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.geometry import name_plane_across
 from tumorviewer.imaging.sequences import Sequence as Kind
@@ -22,7 +22,6 @@ from tumorviewer.resources import home_path, resource_path
 from tumorviewer.study.types import Series, Study, Window
 
 FILE = "hanging.toml"
-_GRID = re.compile(r"([1-6])\s*[x×]\s*([1-6])")
 _PLANES = ("axial", "coronal", "sagittal", "oblique")
 
 
@@ -162,12 +161,10 @@ def _protocol(entry: dict[str, Any]) -> HangingProtocol:
 
 
 def _layout(name: str) -> Layout:
-    if name in LAYOUTS:
-        return LAYOUTS[name]
-    found = _GRID.fullmatch(name)
+    found = find_layout(name)
     if found is None:
         raise ValueError(f"“{name}” is no layout: {', '.join(LAYOUTS)}, or 2x3 and the like")
-    return make_grid(int(found[1]), int(found[2]))
+    return found
 
 
 def find_prior(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,6 +66,7 @@ def make_grid(rows: int, columns: int) -> Layout:
     return Layout(tr("{rows} × {columns} series", rows=rows, columns=columns), tuple(panes))
 
 
+_GRID = re.compile(r"([1-6])\s*[x×]\s*([1-6])")
 _PLANES = {
     Plane.SECOND: later("second"),
     Plane.THIRD: later("third"),
@@ -96,3 +98,17 @@ LAYOUTS = {
     "straight_planes": STRAIGHT,
 }
 """By the name of the action that shows it."""
+
+
+def name_layout(layout: Layout) -> str:
+    """What a layout is kept as: ``planes``, or rows and columns as ``2x3``."""
+    named = (name for name, each in LAYOUTS.items() if each == layout)
+    return next(named, f"{len(layout.rows)}x{len(layout.rows[0])}")
+
+
+def find_layout(name: str) -> Layout | None:
+    """The layout of a name, or of rows and columns; None if there is none."""
+    if name in LAYOUTS:
+        return LAYOUTS[name]
+    found = _GRID.fullmatch(name)
+    return make_grid(int(found[1]), int(found[2])) if found else None

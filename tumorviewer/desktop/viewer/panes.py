@@ -29,6 +29,8 @@ class Panes(QWidget):
     active_changed = Signal(Viewport)
     """The :class:`Viewport` that the reader works in."""
     viewport_made = Signal(Viewport)
+    linked = Signal(bool)
+    """Whether views follow each other, as it is from now on."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -163,6 +165,17 @@ class Panes(QWidget):
         them again."""
         self.link.tie(self.active.state, self.visible_states())
         self.arrange()
+
+    def set_linked(self, on: bool) -> None:
+        """Whether views follow each other."""
+        if self.link.is_on == on:
+            return
+        self.link.is_on = on
+        active = self.active.state
+        if on and active.crosshair is not None:
+            self.link.place(active, active.crosshair)
+        self.arrange()
+        self.linked.emit(on)
 
     def set_crosshair_shown(self, shown: bool) -> None:
         """Show the crosshair wherever there is more than one view."""
