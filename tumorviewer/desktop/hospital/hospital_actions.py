@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDialog, QWidget
 
+from tumorviewer.desktop.hospital.archives_controller import ArchivesController
+from tumorviewer.desktop.hospital.outbox_controller import OutboxController
 from tumorviewer.desktop.hospital.report_controller import ReportController
 from tumorviewer.desktop.services.reading import Reading
 from tumorviewer.desktop.services.records_executor import RecordsExecutor
@@ -16,6 +18,8 @@ from tumorviewer.desktop.services.study_answer_controller import StudyAnswerCont
 from tumorviewer.desktop.services.verdict_controller import VerdictController
 
 if TYPE_CHECKING:
+    from tumorviewer.desktop.hospital.archives_dialog import ArchivesDialog
+    from tumorviewer.desktop.hospital.outbox_dialog import OutboxDialog
     from tumorviewer.desktop.hospital.report_dialog import ReportDialog
 
 _Dialog = TypeVar("_Dialog", bound=QDialog)
@@ -42,20 +46,41 @@ class HospitalActions(QObject):
         super().__init__(window)
         self._window = window
         self.reports = ReportController(reading, answers, executor, register, verdicts, self)
+        self.archives = ArchivesController(self)
+        self.outbox = OutboxController(executor, self)
 
     def slots(self) -> dict[str, Callable[[], object]]:
         """By the names of the actions."""
-        return {"report": self.show_report}
+        return {
+            "report": self.show_report,
+            "outbox": self.show_outbox,
+            "archives": self.show_archives,
+        }
 
     def show_report(self) -> ReportDialog:
         """The report of what is read."""
         from tumorviewer.desktop.hospital.report_dialog import ReportDialog
 
-        return self._open(ReportDialog(self._window, self.reports))
+        made = ReportDialog(self._window, self.reports, self.archives, self.outbox)
+        made.archives_wanted.connect(self.show_archives)
+        made.outbox_wanted.connect(self.show_outbox)
+        return self._open(made)
+
+    def show_outbox(self) -> OutboxDialog:
+        """What is on its way to archives."""
+        from tumorviewer.desktop.hospital.outbox_dialog import OutboxDialog
+
+        return self._open(OutboxDialog(self._window, self.outbox))
+
+    def show_archives(self) -> ArchivesDialog:
+        """The archives that are known."""
+        from tumorviewer.desktop.hospital.archives_dialog import ArchivesDialog
+
+        return self._open(ArchivesDialog(self._window, self.archives))
 
     def close(self) -> bool:
         """End all work; False if some does not end in time."""
-        return self.reports.close()
+        return self.reports.close() & self.archives.close() & self.outbox.close()
 
     def _open(self, dialog: _Dialog) -> _Dialog:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -163,4 +163,5 @@ def _write(
         job.check()
         job.tell(tell, kind, formats.index(kind), len(formats))
 
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return write_report(content, folder, stem, formats, progress)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -19,8 +19,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tumorviewer.desktop.hospital.archives_controller import ArchivesController
+from tumorviewer.desktop.hospital.outbox_controller import OutboxController
 from tumorviewer.desktop.hospital.page_view import PageView
 from tumorviewer.desktop.hospital.report_controller import ReportController
+from tumorviewer.desktop.hospital.sending_part import SendingPart
 from tumorviewer.desktop.widgets import theme
 from tumorviewer.desktop.widgets.controls import (
     ProgressRow,
@@ -30,6 +33,7 @@ from tumorviewer.desktop.widgets.controls import (
 )
 from tumorviewer.errors import InputError
 from tumorviewer.language import later, tr, trn
+from tumorviewer.resources import home_path
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
@@ -62,12 +66,26 @@ class ReportDialog(QDialog):
     ----------
     controller
         Makes the report.
+    archives, outbox
+        Where it may be sent, and what sends it.
     """
 
-    def __init__(self, parent: QWidget, controller: ReportController) -> None:
+    archives_wanted = Signal()
+    outbox_wanted = Signal()
+
+    def __init__(
+        self,
+        parent: QWidget,
+        controller: ReportController,
+        archives: ArchivesController,
+        outbox: OutboxController,
+    ) -> None:
         super().__init__(parent)
-        self._controller = controller
+        self._controller, self._archives, self._outbox = controller, archives, outbox
+        self._destination = ""
+        """The archive that what is being written goes to; empty where it is saved."""
         self._folder: Path | None = None
+        self._is_dicom = False
         self.setWindowTitle(tr("Report"))
         self.pages = PageView(tr("Pages of the report"))
         self.boxes = {name: QCheckBox(tr(words)) for name, words in FORMAT_NAMES.items()}
@@ -76,11 +94,13 @@ class ReportDialog(QDialog):
         self.progress = ProgressRow(tr("the report"))
         self.save = make_button(tr("Save to a folder…"), "primary")
         self.show_folder = make_button(tr("Open the folder"))
+        self.sending = SendingPart()
         self._lay_out()
         self._connect()
         area = parent.screen().availableGeometry().size()
         self.resize(min(_SIZE[0], area.width() - 80), min(_SIZE[1], area.height() - 80))
         self._allow(False)
+        archives.list_archives()
         controller.draw()
 
     def _lay_out(self) -> None:
@@ -94,6 +114,7 @@ class ReportDialog(QDialog):
         self.column.addWidget(self.progress)
         self.column.addWidget(self.show_folder)
         self.column.addWidget(self.save)
+        self.column.addWidget(self.sending)
         self.column.addWidget(buttons)
         side = QWidget()
         side.setFixedWidth(_COLUMN)
@@ -133,12 +154,23 @@ class ReportDialog(QDialog):
         self.progress.cancelled.connect(self._cancel)
         self.save.clicked.connect(self._save)
         self.show_folder.clicked.connect(self._open_folder)
+        self._archives.listed.connect(self.sending.show_archives)
+        self._archives.listed.connect(lambda _: self._follow_ticks())
+        self._outbox.queued.connect(self._show_queued)
+        self._outbox.failed.connect(self._show_problem)
+        self.sending.wanted.connect(self._send)
+        self.sending.archives_wanted.connect(self.archives_wanted)
+        self.sending.outbox_wanted.connect(self.outbox_wanted)
         self.finished.connect(lambda _: controller.cancel())
 
     @property
     def chosen(self) -> list[str]:
         """The formats that are ticked and can be made."""
         return [n for n, box in self.boxes.items() if box.isChecked() and box.isEnabled()]
+
+    @property
+    def _to_send(self) -> list[str]:
+        return [name for name in self.chosen if name in ("pdf", *_FOR_ARCHIVES)]
 
     # What is shown
 
@@ -148,10 +180,12 @@ class ReportDialog(QDialog):
 
     def _follow_ticks(self) -> None:
         self.save.setEnabled(self._is_ready and bool(self.chosen))
+        self.sending.allow(self._is_ready and self._is_dicom and bool(self._to_send))
 
     def _show_report(self, content: ReportContent, pages: list[QImage]) -> None:
         self.progress.hide()
         self.pages.show_pages(pages)
+        self._is_dicom = content.source is not None
         if content.source is None:
             reason = tr("The images are not DICOM: there is no study to add it to.")
             self._refuse(dict.fromkeys(_FOR_ARCHIVES, reason))
@@ -167,11 +201,29 @@ class ReportDialog(QDialog):
         self.progress.hide()
         self._allow(True)
         self._refuse(written.refused)
-        count = sum(map(len, written.files.values()))
-        words = trn("{count} file was written.", "{count} files were written.", count)
-        self._say(words, "notice" if count else "warning")
+        names = [name for files in written.files.values() for name in files]
+        if self._destination:
+            self._put([folder / name for name in names if name.endswith(".dcm")])
+            return
+        words = trn("{count} file was written.", "{count} files were written.", len(names))
+        self._say(words, "notice" if names else "warning")
         self._folder = folder
-        self.show_folder.setVisible(count > 0)
+        self.show_folder.setVisible(bool(names))
+
+    def _put(self, paths: list[Path]) -> None:
+        if paths:
+            self._outbox.put(self._destination, paths)
+        else:
+            self._say(tr("There is nothing to send."), "warning")
+
+    def _show_queued(self, destination: str, count: int) -> None:
+        words = trn(
+            "{count} object is on its way to {archive}.",
+            "{count} objects are on their way to {archive}.",
+            count,
+            archive=destination,
+        )
+        self._say(words, "notice")
 
     def _show_problem(self, error: InputError) -> None:
         self.progress.hide()
@@ -193,13 +245,18 @@ class ReportDialog(QDialog):
 
     def _save(self) -> None:
         if path := QFileDialog.getExistingDirectory(self, tr("Save the report to a folder")):
-            self._write(Path(path))
+            self._destination = ""
+            self._write(Path(path), self.chosen)
 
-    def _write(self, folder: Path) -> None:
+    def _send(self, destination: str) -> None:
+        self._destination = destination
+        self._write(home_path("reports"), self._to_send)
+
+    def _write(self, folder: Path, formats: list[str]) -> None:
         self.message.hide()
         self.show_folder.hide()
         self._allow(False)
-        self._controller.write(folder, self.chosen)
+        self._controller.write(folder, formats)
 
     def _cancel(self) -> None:
         self._controller.cancel()

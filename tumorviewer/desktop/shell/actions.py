@@ -69,6 +69,8 @@ TABLE = (
           needs="study"),
     Entry("close_all", "File", "Close all studies", ("Ctrl+Shift+W",), needs="study"),
     Entry("report", "File", "Report…", ("Ctrl+P",), starts_section=True, needs="series"),
+    Entry("outbox", "File", "Outbox…", ("Ctrl+Shift+B",)),
+    Entry("archives", "File", "Archives…"),
     Entry("send_to_training", "File", "Send read studies to training…", ("Ctrl+Shift+T",),
           starts_section=True),
     Entry("settings", "File", "Settings…", ("Ctrl+Alt+S",), starts_section=True),
