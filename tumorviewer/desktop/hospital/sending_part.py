@@ -31,17 +31,17 @@ class SendingPart(QWidget):
         self.send = make_button(tr("Send"), name=tr("Send the ticked DICOM objects"))
         self.hint = make_label(tr("No archive is known yet."), "small")
         archives = make_button(tr("Archives…"), "link")
-        outbox = make_button(tr("Outbox…"), "link")
+        self.outbox = make_button(tr("Outbox…"), "link")
         self.send.clicked.connect(lambda: self.wanted.emit(self.archive.currentText()))
         archives.clicked.connect(self.archives_wanted)
-        outbox.clicked.connect(self.outbox_wanted)
+        self.outbox.clicked.connect(self.outbox_wanted)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(make_heading(tr("Send the DICOM objects to an archive")))
         layout.addLayout(_row(self.archive, self.send))
         layout.addWidget(self.hint)
-        layout.addLayout(_row(archives, outbox))
+        layout.addLayout(_row(archives, self.outbox))
 
     def show_archives(self, archives: list[ArchiveAddress]) -> None:
         """These may be chosen; the same one stays chosen."""
