@@ -107,7 +107,7 @@ class ReportController(QObject):
         if not self._is_waiting:
             return
         try:
-            self._check_withheld()
+            self._check_allowed()
             subject = find_subject(self._reading, self._answers)
         except InputError as error:
             self._is_waiting = False
@@ -121,7 +121,9 @@ class ReportController(QObject):
         start = partial(self._start, subject)
         self._executor.ask(lambda records: records, start, self.failed.emit)
 
-    def _check_withheld(self) -> None:
+    def _check_allowed(self) -> None:
+        if self._executor.problem is not None:
+            raise self._executor.problem
         if self._verdicts.withholds:
             reason = tr("The model's answer is shown after your verdict.")
             raise InputError("", reason, tr("Write your verdict first."))
