@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -61,6 +61,10 @@ class Fetched:
     """What did not come, in words."""
 
 
+def ignore_progress(_count: int) -> None:
+    """For those who do not follow a transfer."""
+
+
 class Archive(Protocol):
     """An archive that is being talked to; errors are :class:`InputError` in words."""
 
@@ -72,8 +76,11 @@ class Archive(Protocol):
         """Studies that match."""
         ...
 
-    def fetch(self, study_uid: str, folder: Path) -> Fetched:
-        """All objects of a study into a folder."""
+    def fetch(
+        self, study_uid: str, folder: Path, progress: Callable[[int], object] = ignore_progress
+    ) -> Fetched:
+        """All objects of a study into a folder; `progress` is told how many came so far, and what
+        it raises breaks the transfer off."""
         ...
 
     def store(self, paths: Sequence[Path]) -> Iterator[tuple[Path, StoreAnswer]]:

@@ -27,6 +27,7 @@ from tumorviewer.pacs.archive import (
     StudyQuery,
     check_query,
     file_name,
+    ignore_progress,
 )
 from tumorviewer.pacs.statuses import describe_status, is_permanent
 from tumorviewer.study.dicom.elements import PARSER_ERRORS, read_integer, read_text, silence_pydicom
@@ -92,13 +93,15 @@ class WebArchive:
         )
         return self._asked(lambda: [_match(Dataset.from_json(each)) for each in found])
 
-    def fetch(self, study_uid: str, folder: Path) -> Fetched:
+    def fetch(
+        self, study_uid: str, folder: Path, progress: Callable[[int], object] = ignore_progress
+    ) -> Fetched:
         """The objects of a study (WADO-RS), as they are stored there."""
-        datasets = self._asked(
-            lambda: self._client.retrieve_study(study_uid, media_types=_AS_STORED)
-        )
-        files, problems = [], []
-        for dataset in datasets:
+        coming = self._asked(lambda: self._client.iter_study(study_uid, media_types=_AS_STORED))
+        files: list[Path] = []
+        problems: list[str] = []
+        while (dataset := self._asked(lambda: next(coming, None))) is not None:
+            progress(len(files))
             try:
                 files.append(_write(dataset, study_uid, folder))
             except OSError as error:

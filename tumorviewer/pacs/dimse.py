@@ -39,6 +39,7 @@ from tumorviewer.pacs.archive import (
     StudyQuery,
     check_query,
     file_name,
+    ignore_progress,
 )
 from tumorviewer.pacs.statuses import describe_status, is_permanent, is_stored
 from tumorviewer.study.dicom.elements import PARSER_ERRORS, read_integer, read_text, silence_pydicom
@@ -83,12 +84,14 @@ class DimseArchive:
                     found.append(_match(answer))
         return found
 
-    def fetch(self, study_uid: str, folder: Path) -> Fetched:
+    def fetch(
+        self, study_uid: str, folder: Path, progress: Callable[[int], object] = ignore_progress
+    ) -> Fetched:
         """The objects of a study (C-GET)."""
         wanted = Dataset()
         wanted.QueryRetrieveLevel, wanted.StudyInstanceUID = "STUDY", study_uid
         receiver = _Receiver(folder)
-        self._get(wanted, _receivable(), receiver)
+        self._get(wanted, _receivable(), receiver, lambda: progress(len(receiver.files)))
         return Fetched(tuple(receiver.files), tuple(receiver.problems))
 
     def move(self, study_uid: str, destination_aet: str) -> int:
@@ -181,13 +184,21 @@ class DimseArchive:
             return StoreAnswer(False, reason=tr("The archive did not answer in time."))
         return StoreAnswer(is_stored(code), is_permanent(code), describe_status(code))
 
-    def _get(self, wanted: Dataset, contexts: list[Any], receiver: _Receiver | _Keeper) -> None:
+    def _get(
+        self,
+        wanted: Dataset,
+        contexts: list[Any],
+        receiver: _Receiver | _Keeper,
+        tell: Callable[[], object] = lambda: None,
+    ) -> None:
         model = StudyRootQueryRetrieveInformationModelGet
         roles = [build_role(one.abstract_syntax, scp_role=True) for one in contexts]
         handlers = [(evt.EVT_C_STORE, receiver.take)]
         with self._associated([build_context(model), *contexts], roles, handlers) as association:
             for status, _ in association.send_c_get(wanted, model):
                 self._check(status, tr("fetching"))
+                with _aborted_if_given_up(association):
+                    tell()
 
     @contextmanager
     def _associated(
@@ -287,6 +298,16 @@ def _explain_tls(address: ArchiveAddress) -> str:
         return tr("It does not speak TLS with us.")
     except OSError:
         return ""
+
+
+@contextmanager
+def _aborted_if_given_up(association: Association) -> Iterator[None]:
+    """A transfer in its middle cannot be released (PS3.8 7.2): it is aborted."""
+    try:
+        yield
+    except BaseException:
+        association.abort()
+        raise
 
 
 class _Receiver:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from pydicom.dataset import Dataset
@@ -30,6 +30,8 @@ class ArchiveServer:
 
     def __init__(self, refuses: int = 0) -> None:
         self.refuses = refuses
+        self.before_object: Callable[[], object] = lambda: None
+        """Called before each object that is given back."""
         self.objects: dict[str, Dataset] = {}
         entity = AE("ARCHIVE")
         entity.maximum_pdu_size = 0
@@ -96,6 +98,7 @@ class ArchiveServer:
         ]
         yield len(found)
         for one in found:
+            self.before_object()
             if event.is_cancelled:
                 yield 0xFE00, None
                 return

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDialog, QWidget
 
 from tumorviewer.desktop.hospital.archives_controller import ArchivesController
+from tumorviewer.desktop.hospital.fetch_controller import FetchController
 from tumorviewer.desktop.hospital.outbox_controller import OutboxController
 from tumorviewer.desktop.hospital.report_controller import ReportController
 from tumorviewer.desktop.services.reading import Reading
@@ -19,6 +20,7 @@ from tumorviewer.desktop.services.verdict_controller import VerdictController
 
 if TYPE_CHECKING:
     from tumorviewer.desktop.hospital.archives_dialog import ArchivesDialog
+    from tumorviewer.desktop.hospital.fetch_dialog import FetchDialog
     from tumorviewer.desktop.hospital.outbox_dialog import OutboxDialog
     from tumorviewer.desktop.hospital.report_dialog import ReportDialog
 
@@ -44,15 +46,17 @@ class HospitalActions(QObject):
         verdicts: VerdictController,
     ) -> None:
         super().__init__(window)
-        self._window = window
+        self._window, self._reading = window, reading
         self.reports = ReportController(reading, answers, executor, register, verdicts, self)
         self.archives = ArchivesController(self)
         self.outbox = OutboxController(executor, self)
+        self.fetching = FetchController(self)
 
     def slots(self) -> dict[str, Callable[[], object]]:
         """By the names of the actions."""
         return {
             "report": self.show_report,
+            "fetch": self.show_fetching,
             "outbox": self.show_outbox,
             "archives": self.show_archives,
         }
@@ -64,6 +68,15 @@ class HospitalActions(QObject):
         made = ReportDialog(self._window, self.reports, self.archives, self.outbox)
         made.archives_wanted.connect(self.show_archives)
         made.outbox_wanted.connect(self.show_outbox)
+        return self._open(made)
+
+    def show_fetching(self) -> FetchDialog:
+        """Studies of archives; what came is opened as any other."""
+        from tumorviewer.desktop.hospital.fetch_dialog import FetchDialog
+
+        made = FetchDialog(self._window, self.fetching, self.archives)
+        made.arrived.connect(self._reading.open)
+        made.archives_wanted.connect(self.show_archives)
         return self._open(made)
 
     def show_outbox(self) -> OutboxDialog:
@@ -80,7 +93,12 @@ class HospitalActions(QObject):
 
     def close(self) -> bool:
         """End all work; False if some does not end in time."""
-        return self.reports.close() & self.archives.close() & self.outbox.close()
+        return (
+            self.reports.close()
+            & self.archives.close()
+            & self.outbox.close()
+            & self.fetching.close()
+        )
 
     def _open(self, dialog: _Dialog) -> _Dialog:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

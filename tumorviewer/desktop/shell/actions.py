@@ -64,6 +64,7 @@ MENUS = ("File", "View", "Go to", "Marks", "Assessment", "Help")
 TABLE = (
     Entry("open_files", "File", "Open files…", ("Ctrl+O",), "open", later("Files")),
     Entry("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "folder", later("Folder")),
+    Entry("fetch", "File", "Fetch from an archive…", ("Ctrl+Shift+F",)),
     Entry("open_demonstration", "File", "Open the demonstration study", ("Ctrl+D",)),
     Entry("close_study", "File", "Close study", ("Ctrl+W",), starts_section=True,
           needs="study"),
