@@ -70,15 +70,16 @@ def test_what_cannot_be_asked_is_said(qtbot, dialog):
 
 
 def test_a_cancelled_transfer_opens_nothing(qtbot, window, dialog, archive):
-    goes_on = threading.Event()
-    archive.before_object = lambda: goes_on.wait(60)
+    began, goes_on = threading.Event(), threading.Event()
+    archive.before_object = lambda: (began.set(), goes_on.wait(60))
     QTest.keyClicks(dialog.patient_id, "PID-77")
     press(dialog.search)
     qtbot.waitUntil(lambda: len(cells(dialog.table)) == 1)
     press(dialog.fetch)
+    qtbot.waitUntil(began.is_set)
     press(dialog.progress._button)
     assert "Cancelled." in visible_text(dialog)
     goes_on.set()
     qtbot.waitUntil(lambda: window.hospital.fetching._jobs._executor.wait(0))
-    assert window.reading.library.studies == ()
+    assert window.reading.library.studies == []
     assert len(list(home_path("fetched").rglob("*.dcm"))) < COUNT
