@@ -87,7 +87,9 @@ def format_share(probability: float) -> str:
 
 def describe_variation(finding: Finding, found: Variation) -> str:
     """What small changes did to the answer of one slice."""
+    many = len(finding.slices) > 1
     named = {
+        "where": tr("Slice {n}", n=found.slice + 1) if many else tr("The picture"),
         "name": _label(finding, found.target),
         "share": format_share(found.unchanged),
         "low": format_share(found.low),
@@ -95,13 +97,13 @@ def describe_variation(finding: Finding, found: Variation) -> str:
     }
     if found.others:
         return tr(
-            "Mirrored, shifted, brighter or darker, the answer is not stable: {name} gets {low} to "
-            "{high} instead of {share}, and may give way to {names}.",
+            "{where}, mirrored, shifted, brighter or darker: its answer is not stable, {name} gets "
+            "{low} to {high} instead of {share}, and may give way to {names}.",
             names=join_names(_labels(finding, found.others)), **named,
         )  # fmt: skip
     return tr(
-        "Mirrored, shifted, brighter or darker, the answer stays {name}: {low} to {high}, "
-        "unchanged {share}.",
+        "{where}, mirrored, shifted, brighter or darker: its answer stays {name}, {low} to {high}; "
+        "unchanged it is {share}.",
         **named,
     )
 

@@ -126,7 +126,7 @@ def test_small_changes_of_the_shown_slice_are_tried_at_a_button(qtbot, window, c
     qtbot.waitUntil(lambda: isinstance(client.last, Vary))
     assert client.last.slice == 2
     client.answer(Variation(2, "glioma", 0.94, 0.31, 0.95, ("meningioma",)))
-    qtbot.waitUntil(lambda: "Slice 3: Mirrored" in texts(window.assessment))
+    qtbot.waitUntil(lambda: "Slice 3, mirrored" in texts(window.assessment))
     said = texts(window.assessment)
     assert "Glioma gets 31.0 % to 95.0 % instead of 94.0 %" in said
     assert "give way to Meningioma" in said

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 
 from tests.desktop.parts import LABELS, pump
 from tests.desktop.shell.test_window import drop, mime, visible_text
@@ -18,6 +18,7 @@ from tests.records.made import slice_file
 from tumorviewer.desktop.assessment.signing import SigningDialog
 from tumorviewer.desktop.services.settings import Settings
 from tumorviewer.desktop.viewer.layouts import LAYOUTS
+from tumorviewer.errors import InputError
 from tumorviewer.models import bundle
 from tumorviewer.records import Records
 from tumorviewer.resources import resource_path
@@ -325,9 +326,33 @@ def test_files_that_go_or_change_are_said_where_they_are_asked_for(
     qtbot.waitUntil(lambda: room.shows_worklist)
     room.worklist.table.choose([0])
     QTest.keyClick(room.worklist.table, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "Nothing here can be shown" in visible_text(window))
+    qtbot.waitUntil(room.worklist.notice.isVisible)
+    assert "0.dcm" in room.worklist.notice.text()
+    assert room.shows_worklist
     pump(qtbot, room)
     assert rows(room)[0][0] == "New · files gone"
+
+
+def test_open_folder_opens_on_the_worklist_too(qtbot, window, room, client, study, monkeypatch):
+    folder = study(1)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    room.show_worklist()
+    keys = window.actions_["open_folder"].shortcut()
+    QTest.keySequence(window, keys)
+    qtbot.waitUntil(lambda: window.reading.shown is not None)
+    assert not room.shows_worklist
+
+
+def test_what_the_records_refuse_is_said_where_the_reader_is(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1))
+    room.executor.ask(lambda _: _refuse())
+    qtbot.waitUntil(lambda: "The disk is full." in window.status.currentMessage())
+    room.show_worklist()
+    assert "The disk is full." in visible_text(room.worklist)
+
+
+def _refuse() -> None:
+    raise InputError("records", "The disk is full.")
 
 
 def test_other_studies_of_the_patient_are_named(qtbot, window, room, client, study):

@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAccessible, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QWidget
 
 from tests.desktop.parts import Source, finding, head, series, study
 from tumorviewer.analysis.finding import Saliency
@@ -226,6 +226,48 @@ def test_a_machine_that_cannot_run_the_model_still_shows_images(qtbot, window, c
     assert "torch cannot be used" in visible_text(window.assessment)
     assert "self-test failed" in window.status.text()
     assert window.viewer.state.is_complete
+
+
+def test_the_answer_turns_to_its_slice_only_for_a_reader_who_has_not_moved(opened, client):
+    image = opened.viewer.image
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Up):
+        QTest.keyClick(image, key)
+    assert opened.viewer.slice() == 4
+    client.answer(replace(finding(client.last.volume), key_slices=(6, 5)))
+    assert opened.viewer.slice() == 4
+    assert "Slice 7 decided the answer" in opened.status.currentMessage()
+
+
+def test_the_answer_turns_to_its_slice(opened, client):
+    client.answer(replace(finding(client.last.volume), key_slices=(6, 5)))
+    assert opened.viewer.slice() == 6
+    assert opened.status.currentMessage() == ""
+
+
+def test_the_wheel_over_a_list_scrolls_the_panel_and_chooses_nothing(opened, client):
+    client.answer()
+    panel = opened.assessment
+    combo = panel.maps._method
+    area = next(each for each in panel.findChildren(QScrollArea) if each.isAncestorOf(combo))
+    bar = area.verticalScrollBar()
+    before, chosen = bar.value(), combo.currentIndex()
+    at = combo.mapTo(opened, combo.rect().center())
+    QTest.wheelEvent(opened.windowHandle(), at, QPoint(0, -120))
+    assert combo.currentIndex() == chosen
+    assert bar.value() > before
+
+
+def test_a_window_of_ones_own_is_named(opened, client):
+    box, image = opened.viewer._window_box, opened.viewer.image
+    assert box.currentText()
+    middle = image.rect().center()
+    QTest.mousePress(image, Qt.MouseButton.RightButton, pos=middle)
+    QTest.mouseMove(image, middle + QPoint(25, 10))
+    QTest.mouseRelease(image, Qt.MouseButton.RightButton, pos=middle)
+    assert (box.currentText(), box.placeholderText()) == ("", "Own window")
+    blank = box.grab().toImage()
+    box.setPlaceholderText("")
+    assert box.grab().toImage() != blank
 
 
 def test_another_method_asks_for_other_maps_only(opened, client):

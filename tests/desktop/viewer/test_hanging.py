@@ -305,6 +305,22 @@ def test_the_series_laid_over_is_one_of_the_same_place(qtbot, window, client, on
     assert window.viewer.image.remark(0) == ""
 
 
+def test_what_is_laid_over_one_study_is_not_laid_over_another(
+    qtbot, window, client, tmp_path
+) -> None:
+    client.ready()
+    window.open([nifti(tmp_path / "1", "a_t1", "a_t2")])
+    qtbot.waitUntil(lambda: window.viewer.state.is_complete and window.viewer.state.count > 0)
+    window.viewer.image.setFocus()
+    QTest.keyClick(window.viewer.image, Qt.Key.Key_S)
+    qtbot.waitUntil(lambda: window.viewer._fused is not None)
+    window.open([nifti(tmp_path / "2", "b_t1", "b_t2")])
+    qtbot.waitUntil(lambda: window.reading.shown.series.title.startswith("b_"))
+    qtbot.waitUntil(lambda: window.viewer.state.is_complete)
+    assert not window.actions_["fuse"].isChecked()
+    assert window.viewer._fused is None
+
+
 def test_volumes_of_a_series_by_a_slider_keep_the_place(qtbot, window, client, on_disk) -> None:
     client.ready()
     echoes = [Placed(replace(head(), series_instance_uid="1.5"), f"echo {n}") for n in (1, 2, 3)]

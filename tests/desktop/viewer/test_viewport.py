@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QImage, QWheelEvent
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -90,6 +90,21 @@ def centroid(picture: np.ndarray) -> tuple[float, float]:
     weight = picture.astype(float)
     y, x = np.indices(picture.shape) + 0.5
     return float((x * weight).sum() / weight.sum()), float((y * weight).sum() / weight.sum())
+
+
+@pytest.mark.parametrize(("height", "lines"), [(900, 4), (330, 2), (60, 1)])
+def test_small_views_have_the_first_lines_of_a_corner(qapp, monkeypatch, height, lines):
+    drawn: list[str] = []
+    monkeypatch.setattr(captions, "draw_text", lambda *given: drawn.append(given[-1]))
+    image = QImage(400, height, QImage.Format.Format_RGB32)
+    painter = QPainter(image)
+    font = painter.font()
+    font.setPixelSize(16)
+    painter.setFont(font)
+    corner = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
+    captions.draw_corner(painter, QRectF(image.rect()), corner, ["a", "b", "c", "d"])
+    painter.end()
+    assert drawn == ["a", "b", "c", "d"][:lines]
 
 
 def wheel(

@@ -83,7 +83,11 @@ def _of_origin(origin: Origin, known: OodMeasures) -> Iterator[_Reason]:
 def _of_size(boxes: Sequence[Box]) -> Iterator[_Reason]:
     side = int(np.median([box.side for box in boxes]))
     if side < _SMALL:
-        text = trn("It is one pixel wide.", "It is only {count} pixels wide.", side)
+        text = trn(
+            "What is judged is one pixel wide.",
+            "What is judged is only {count} pixels wide.",
+            side,
+        )
         yield _Reason("outside" if side < _TOO_SMALL else "unusual", text)
 
 

@@ -54,6 +54,4 @@ class VariationController(QObject):
         if isinstance(event, Failed):
             self._answer.show_variation(event.message)
         elif isinstance(event.result, Variation):
-            slice_words = tr("Slice {n}", n=event.result.slice + 1)
-            prefix = f"{slice_words}: " if len(finding.slices) > 1 else ""
-            self._answer.show_variation(prefix + describe_variation(finding, event.result))
+            self._answer.show_variation(describe_variation(finding, event.result))

@@ -17,6 +17,8 @@ from tumorviewer.desktop.shell.window_parts import WindowParts
 from tumorviewer.desktop.viewer.map_check_controller import MapCheckController
 from tumorviewer.language import tr
 
+_OFFER_MS = 12_000
+
 
 class AnswerPresenter(QObject):
     """Gives snapshots with an answer to the views that show it."""
@@ -63,8 +65,8 @@ class AnswerPresenter(QObject):
         self._panel.forget()
 
     def start_at(self, index: int) -> None:
-        """The volume is loaded and shown at this slice."""
-        self._untouched_slice = index
+        """The volume is loaded and shown at this slice: the middle one, if nobody moved."""
+        self._untouched_slice = index if index == self._viewer.state.count // 2 else -1
         self._reading.slice = index
 
     def restore_slice(self, index: int) -> None:
@@ -73,6 +75,8 @@ class AnswerPresenter(QObject):
         self._untouched_slice = -1
 
     def _show_slice(self, index: int) -> None:
+        if index != self._untouched_slice:
+            self._untouched_slice = -1  # coming back to it is a move too
         self._reading.slice = index
         snapshot = self._reading.snapshot
         self._panel.show_slice(snapshot)
@@ -127,8 +131,17 @@ class AnswerPresenter(QObject):
             return
         self._viewer.show_snapshot(snapshot)
         untouched = snapshot.slice == self._untouched_slice
-        if is_new and untouched and finding.predicted_class != finding.no_tumour:
-            self._viewer.set_slice(finding.key_slices[0])
+        if is_new and finding.predicted_class != finding.no_tumour:
+            first = finding.key_slices[0]
+            self._viewer.set_slice(first) if untouched else self._offer_slice(first)
+
+    def _offer_slice(self, index: int) -> None:
+        text = tr(
+            "Slice {n} decided the answer; “{action}” goes there.",
+            n=index + 1,
+            action=self._actions["next_key_slice"].text(),
+        )
+        self._status.showMessage(text, _OFFER_MS)
 
     def _withhold(self) -> None:
         problem = self._room.verdicts.problem

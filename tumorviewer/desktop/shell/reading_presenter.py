@@ -66,6 +66,8 @@ class ReadingPresenter(QObject):
         parts.message_page.back_wanted.connect(self.show_nothing)
         self._room.places.slice_restored.connect(self._answer.restore_slice)
         self._hanging.complained.connect(self.say)
+        self._hanging.unfused.connect(lambda: self._actions["fuse"].setChecked(False))
+        self._room.complained.connect(self.say)
         self._annotations.series_wanted.connect(reading.show_series)
         self._annotations.layout_wanted.connect(parts.viewer.show_layout)
 
@@ -80,6 +82,9 @@ class ReadingPresenter(QObject):
             if not self._room.takes_back(paths):
                 self._settings.remember(RecentEntry.of(paths))
             self._parts.viewer.image.setFocus()
+        elif self._room.shows_worklist:
+            text = describe_refused(opened.refused, self._hides_patient, most_names=3)
+            self._room.worklist.show_notice(text or tr("There are no files in it."))
         elif self._reading.shown is None:
             self._say_nothing_opened(opened)
         elif opened.refused:

@@ -50,6 +50,8 @@ class ReadingRoom(QWidget):
         Where the reader's verdict is written.
     """
 
+    complained = Signal(str)
+    """What could not be read or written while the worklist is not shown."""
     answer_wanted = Signal()
     """The model's answer may be shown now, or no longer."""
 
@@ -170,7 +172,7 @@ class ReadingRoom(QWidget):
     def _connect_records(self) -> None:
         self.executor.opened.connect(lambda notices: self.worklist.show_notice("\n".join(notices)))
         self.executor.refused.connect(self._refused)
-        self.executor.failed.connect(lambda error: self.worklist.show_notice(error.message))
+        self.executor.failed.connect(self._complain)
         self.autosave.found.connect(self._restore)
         self.register.entered.connect(self._entered)
         self.answers.kept.connect(lambda _: self.list_again())
@@ -226,6 +228,12 @@ class ReadingRoom(QWidget):
             hide = self.worklist.model.hides_patient
             studies = describe_refused(errors, hide, most_names=3)
             self.worklist.show_notice(tr(words, studies=studies))
+
+    def _complain(self, error: InputError) -> None:
+        """Where the reader is, and on the worklist, where it stays."""
+        self.worklist.show_notice(error.message)
+        if not self.shows_worklist:
+            self.complained.emit(error.message)
 
     def _refused(self, error: InputError) -> None:
         self.worklist.show_problem(error.message)

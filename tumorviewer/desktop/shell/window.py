@@ -114,7 +114,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         DropZone(self).dropped.connect(self.room.take)
-        self.room.worklist.folder_wanted.connect(self._choose_folder)
+        self.room.worklist.folder_wanted.connect(self._choose_batch)
         self.status.self_test_wanted.connect(self.actions_["self_test"].trigger)
         self.start_page.files_wanted.connect(self.actions_["open_files"].trigger)
         self.start_page.folder_wanted.connect(self.actions_["open_folder"].trigger)
@@ -185,7 +185,11 @@ class MainWindow(QMainWindow):
 
     def _choose_folder(self) -> None:
         if path := QFileDialog.getExistingDirectory(self, tr("Open folder")):
-            self.room.take([Path(path)])
+            self.open([Path(path)])
+
+    def _choose_batch(self) -> None:
+        if path := QFileDialog.getExistingDirectory(self, tr("Enter a folder on the worklist")):
+            self.room.batch.enter([Path(path)])
 
     def _open_recent(self, entry: RecentEntry) -> None:
         self.open([Path(path) for path in entry.paths])

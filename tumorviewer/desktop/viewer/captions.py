@@ -72,6 +72,10 @@ def _written(
     return image, width, height
 
 
+_CORNER_HEIGHT = 0.15
+"""Share of a view's height that the lines of one corner may take."""
+
+
 def draw_corner(
     painter: QPainter,
     area: QRectF,
@@ -79,12 +83,13 @@ def draw_corner(
     lines: Sequence[str],
     share: float = 0.44,
 ) -> None:
-    """Lines of text in one corner of ``area``, none wider than a share of it."""
+    """Lines of text in one corner of ``area``, none wider than a share of it, and no more of them
+    than leave the middle free: a small view has the first ones only."""
     height = QFontMetricsF(painter.font()).height()
     inside = area.adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
     width = inside.width() * share
     left = inside.left() if align & Qt.AlignmentFlag.AlignLeft else inside.right() - width
-    shown = [line for line in lines if line]
+    shown = [line for line in lines if line][: max(1, int(_CORNER_HEIGHT * area.height() / height))]
     bottom = align & Qt.AlignmentFlag.AlignBottom
     top = inside.bottom() - height * len(shown) if bottom else inside.top()
     side = align & Qt.AlignmentFlag.AlignHorizontal_Mask

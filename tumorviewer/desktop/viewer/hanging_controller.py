@@ -23,6 +23,8 @@ class HangingController(QObject):
 
     complained = Signal(str)
     """What the reader wanted cannot be done, and why."""
+    unfused = Signal()
+    """Nothing is laid over any more: another study is shown."""
 
     def __init__(self, reading: Reading, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -30,6 +32,7 @@ class HangingController(QObject):
         self._protocols: hanging_protocols.HangingProtocols | None = None
         self._window: Window | str | None = None
         self._is_fusing = False
+        self._case: object = None
         self._fused_title = ""
         self._companions = Companions(reading.side_loader, self)
         reading.arrange = lambda studies: self._load().arranged(studies)
@@ -88,6 +91,11 @@ class HangingController(QObject):
 
     def turn_to(self, shown: Shown | None) -> None:
         """Another volume is shown, or none."""
+        case = None if shown is None else identify_case(shown.study)
+        if case != self._case and self._is_fusing:
+            self._is_fusing = False
+            self.unfused.emit()
+        self._case = case
         volumes = () if shown is None else shown.series.volumes
         labels = [translate_label(volume.label) for volume in volumes]
         self._viewer.volume_bar.show_volumes(labels, 0 if shown is None else shown.volume)

@@ -275,6 +275,7 @@ class Viewer(QWidget):
 
     def _on_window(self, window: Window) -> None:
         at = self._presets.index(window) if window in self._presets else -1
+        self._window_box.setPlaceholderText(tr("Own window") if self._presets else "")
         self._window_box.setCurrentIndex(at)
         self.windowChanged.emit(window)
 

@@ -85,7 +85,8 @@ class ComboBox(QComboBox):
         control, part = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
         painter.drawComplexControl(control, option)
         width = self.style().subControlRect(control, option, part, self).width()
-        cut = self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, width)
+        text = self.currentText() or self.placeholderText()
+        cut = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width)
         option.currentText = cut
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
