@@ -12,6 +12,7 @@ from tests.desktop.shell.test_window import visible_text
 from tests.reports.made import clean_series
 from tumorviewer.desktop.hospital.archives_dialog import ArchivesDialog
 from tumorviewer.desktop.hospital.outbox_dialog import OutboxDialog
+from tumorviewer.desktop.hospital.report_dialog import ReportDialog
 from tumorviewer.pacs.addresses import AddressBook
 from tumorviewer.resources import resource_path
 
@@ -118,6 +119,12 @@ def test_a_report_is_sent_and_confirmed(qtbot, window, room, client, known, tmp_
     assert sorted(one.Modality for one in known.objects.values()) == ["DOC", "SR"]
     assert {str(one.PatientName) for one in known.objects.values()} == {"Öztürk^Ayşe"}
     assert not outbox.retry.isEnabled()
+    outbox.reject()
+    dialog.reject()
+    qtbot.waitUntil(lambda: not window.findChildren(ReportDialog))
+    window.actions_["archives"].trigger()
+    (archives,) = window.findChildren(ArchivesDialog)
+    qtbot.waitUntil(lambda: len(cells(archives.table)) == 1)
 
 
 def test_what_an_archive_refuses_says_why_and_can_be_sent_again(

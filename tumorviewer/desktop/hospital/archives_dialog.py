@@ -99,7 +99,7 @@ class ArchivesDialog(QDialog):
 
     def _connect(self) -> None:
         self._controller.listed.connect(self._list_again)
-        self._controller.tested.connect(lambda words: self._say(words, "notice"))
+        self._controller.tested.connect(self._show_answer)
         self._controller.failed.connect(self._show_problem)
         self.test.clicked.connect(self._test)
         self.remove.clicked.connect(self._remove)
@@ -141,6 +141,9 @@ class ArchivesDialog(QDialog):
         )
         self._controller.add(address, self.password.text())
         self.password.clear()
+
+    def _show_answer(self, words: str) -> None:
+        self._say(words, "notice")
 
     def _show_problem(self, error: InputError) -> None:
         self._say(f"{error.source}: {error.message}", "error")

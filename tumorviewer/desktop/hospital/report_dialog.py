@@ -155,7 +155,6 @@ class ReportDialog(QDialog):
         self.save.clicked.connect(self._save)
         self.show_folder.clicked.connect(self._open_folder)
         self._archives.listed.connect(self.sending.show_archives)
-        self._archives.listed.connect(lambda _: self._follow_ticks())
         self._outbox.queued.connect(self._show_queued)
         self._outbox.failed.connect(self._show_problem)
         self.sending.wanted.connect(self._send)

@@ -45,8 +45,8 @@ class OutlineLayer(QObject):
     def __init__(self, panes: Panes, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._panes = panes
-        self._volume: Volume | None = None
-        self._outlines: Sequence[Outline] = ()
+        self._groups: dict[str, tuple[Volume, Sequence[Outline]]] = {}
+        self._outlines: list[Outline] = []
         self._masks: list[Volume] = []
         self._paths: WeakKeyDictionary[PlaneStack, dict[int, list[QPainterPath]]]
         self._paths = WeakKeyDictionary()
@@ -55,12 +55,19 @@ class OutlineLayer(QObject):
             self._adopt(viewport)
         panes.viewport_made.connect(self._adopt)
 
-    def show_outlines(self, volume: Volume | None, outlines: Sequence[Outline]) -> None:
-        """Draw these outlines, which were found in a volume, and no others."""
-        self._volume, self._outlines = volume, outlines
-        self._masks = []
+    def show_outlines(
+        self, volume: Volume | None, outlines: Sequence[Outline], group: str = ""
+    ) -> None:
+        """Draw these outlines, which were found in a volume, and no others of their group."""
+        self._groups.pop(group, None)
         if volume is not None:
-            self._masks = [replace(volume, array=one.mask, missing=()) for one in outlines]
+            self._groups[group] = volume, outlines
+        self._outlines = [one for _, group_ in self._groups.values() for one in group_]
+        self._masks = [
+            replace(found_in, array=one.mask, missing=())
+            for found_in, group_ in self._groups.values()
+            for one in group_
+        ]
         self._paths.clear()
         self._update()
 
@@ -72,11 +79,16 @@ class OutlineLayer(QObject):
     def trace(self, stack: PlaneStack, index: int) -> list[QPainterPath]:
         """The contours of each outline in a plane, in image coordinates; empty paths where an
         outline does not reach."""
-        if self._volume is None or not share_frame_of_reference(self._volume, stack.volume):
+        if not any(share_frame_of_reference(mask, stack.volume) for mask in self._masks):
             return []
         known = self._paths.setdefault(stack, {})
         if index not in known:
-            known[index] = [_make_path(_cut(mask, stack, index)) for mask in self._masks]
+            known[index] = [
+                _make_path(_cut(mask, stack, index))
+                if share_frame_of_reference(mask, stack.volume)
+                else QPainterPath()
+                for mask in self._masks
+            ]
         return known[index]
 
     def _adopt(self, viewport: Viewport) -> None:

@@ -17,6 +17,7 @@ from tumorviewer.desktop.annotations.annotation_controller import AnnotationCont
 from tumorviewer.desktop.assessment.evidence_controller import EvidenceController
 from tumorviewer.desktop.assessment.variation_controller import VariationController
 from tumorviewer.desktop.hospital.hospital_actions import HospitalActions
+from tumorviewer.desktop.hospital.returned_controller import ReturnedController
 from tumorviewer.desktop.services.inference import (
     InferenceController,
 )
@@ -86,6 +87,9 @@ class MainWindow(QMainWindow):
             self, self.reading, self.study_answers, self.room.executor, self.room.register,
             self.room.verdicts,
         )  # fmt: skip
+        self.returned = ReturnedController(
+            self.reading, self._study.layer, self.room.verdicts, self
+        )
         self._presenter = ReadingPresenter(
             parts, self.reading, self.room, self._answer, self.annotations, self.hanging,
             self.actions_, settings,
@@ -102,6 +106,7 @@ class MainWindow(QMainWindow):
 
     def _build(self) -> None:
         self.study_panel.add_part(self.room.priors)
+        self.study_panel.add_part(self.returned.part)
         self.study_panel.add_part(self.annotations.panel)
         self.setCentralWidget(self.room)
         self.setStatusBar(self.status)
@@ -269,6 +274,7 @@ class MainWindow(QMainWindow):
         self.ended_cleanly = (
             self.evidence.close()
             & self.hospital.close()
+            & self.returned.close()
             & self.reading.close()
             & self.assessment.mask_part.close_jobs()
             & self.room.close_records()
