@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtGui import QIntValidator
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QDialogButtonBox,
     QLineEdit,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -54,9 +54,9 @@ class ArchivesDialog(QDialog):
     def _make_fields(self) -> None:
         self.name, self.host, self.aet = QLineEdit(), QLineEdit(), QLineEdit()
         self.calling_aet = QLineEdit("TUMORVIEWER")
-        self.port = QSpinBox()
-        self.port.setRange(0, 65535)
-        self.port.setSpecialValueText("–")
+        self.port = QLineEdit()
+        self.port.setValidator(QIntValidator(1, 65535, self))
+        self.port.setPlaceholderText("104")
         self.tls = QCheckBox(tr("Encrypted (TLS)"))
         self.url, self.user, self.password = QLineEdit(), QLineEdit(), QLineEdit()
         self.url.setPlaceholderText("https://")
@@ -131,7 +131,7 @@ class ArchivesDialog(QDialog):
         address = ArchiveAddress(
             name=self.name.text().strip(),
             host=self.host.text().strip(),
-            port=self.port.value(),
+            port=int(self.port.text() or 0),
             aet=self.aet.text().strip(),
             calling_aet=self.calling_aet.text().strip(),
             url=self.url.text().strip(),
