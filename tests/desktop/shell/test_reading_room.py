@@ -219,6 +219,18 @@ def test_a_signature_names_its_reader_and_is_taken_back_only_by_another_verdict(
     qtbot.waitUntil(lambda: "Signed by Dr. Bo" in visible_text(panel))
 
 
+def test_the_verdict_folds_and_its_key_unfolds_it(qtbot, window, room, client, study):
+    open_and_wait(qtbot, window, study(1))
+    panel = window.assessment.verdict
+    tall = panel.height()
+    QTest.mouseClick(panel.fold, Qt.MouseButton.LeftButton)
+    assert not panel.form.isVisible()
+    qtbot.waitUntil(lambda: panel.height() < tall / 2)
+    QTest.keyClick(window, Qt.Key.Key_V)
+    assert panel.form.isVisible()
+    assert window.focusWidget() is panel.form.classes
+
+
 def test_hidden_patients_have_no_comment_and_no_reader(qtbot, window, room, client, study):
     open_and_wait(qtbot, window, study(1))
     panel = window.assessment.verdict

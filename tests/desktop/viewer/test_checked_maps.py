@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from tests.desktop.parts import finding, head, series, study
 from tests.desktop.shell.test_window import drop, mime, visible_text
@@ -107,6 +109,21 @@ def test_why_not_another_class(qtbot, answered, client):
     assert "Glioma, not Meningioma" in answered.viewer.colour_bar.accessibleDescription()
     assert controls.against == "meningioma"
     assert asked(qtbot, client).against == "meningioma"
+
+
+def test_why_not_leaves_the_method_of_later_maps_alone(qtbot, answered, client):
+    inference = answered.reading.inference
+    inference.explain("eigencam", "")
+    client.answer()
+    controls = answered.assessment.maps
+    controls._against.setFocus()
+    before = len(client.requests)
+    QTest.keyClick(controls._against, Qt.Key.Key_Down)
+    assert len(client.requests) == before + 1
+    assert (client.last.against, client.last.method != "eigencam") == ("meningioma", True)
+    client.answer()
+    inference.analyse()
+    assert inference.method == "eigencam"
 
 
 def test_the_best_method_is_named_with_what_it_reaches(qtbot):

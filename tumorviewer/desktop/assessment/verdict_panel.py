@@ -10,10 +10,15 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from tumorviewer.desktop.assessment.signing import SigningDialog, describe_subject
 from tumorviewer.desktop.assessment.verdict_form import VerdictForm
+from tumorviewer.desktop.assessment.verdict_history import (
+    VerdictHistory,
+    describe_author,
+    describe_confidence,
+)
 from tumorviewer.desktop.services.verdict_controller import StudyRecord, VerdictDraft
-from tumorviewer.desktop.widgets.controls import make_button, make_heading, make_label
+from tumorviewer.desktop.widgets.controls import make_button, make_label
 from tumorviewer.desktop.widgets.pages import make_row
-from tumorviewer.language import later, moment, percent, tr
+from tumorviewer.language import tr
 from tumorviewer.records import Verdict
 
 
@@ -50,9 +55,17 @@ class VerdictPanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 8, 16, 8)
         layout.setSpacing(8)
-        title = make_heading(tr("Your verdict"))
-        for part in (title, self._hint, self.notice, self.form, self.said, self.history):
-            layout.addWidget(part)
+        self.fold = make_button("", "link")
+        self.fold.setCheckable(True)
+        self.fold.toggled.connect(self._show_fold)
+        self._body = QWidget()
+        body = QVBoxLayout(self._body)
+        body.setContentsMargins(0, 0, 0, 0)
+        for part in (self._hint, self.notice, self.form, self.said, self.history):
+            body.addWidget(part)
+        layout.addWidget(self.fold)
+        layout.addWidget(self._body)
+        self._show_fold(False)
         self.show_case(None)
 
     def show_case(self, case: StudyRecord | None) -> None:
@@ -90,6 +103,17 @@ class VerdictPanel(QFrame):
         """Say why something was not kept; what was written stays."""
         self.notice.setText(text)
         self.notice.setVisible(bool(text))
+
+    def write(self) -> None:
+        """Begin with the class."""
+        self.fold.setChecked(False)
+        self.form.classes.setFocus()
+
+    def _show_fold(self, folded: bool) -> None:
+        title, action = tr("Your verdict"), tr("show") if folded else tr("hide")
+        self.fold.setText(f"{'▸' if folded else '▾'} {title}")
+        self.fold.setAccessibleName(f"{title}: {action}")
+        self._body.setVisible(not folded)
 
     def name_reader(self, reader: str) -> None:
         """Whose name the next signature has."""
@@ -129,7 +153,7 @@ class VerdictPanel(QFrame):
         if self._case is None:
             return
         study = self._case.entry
-        words = " · ".join(filter(None, (self._label(draft.label), _sure(draft))))
+        words = " · ".join(filter(None, (self._label(draft.label), describe_confidence(draft))))
         facts = [
             (tr("Study"), describe_subject(study, self._hides_patient)),
             (tr("Verdict"), words),
@@ -179,71 +203,9 @@ class CurrentVerdict(QWidget):
         layout.addLayout(make_row(self.sign, self.correct))
 
     def show_verdict(self, verdict: Verdict, words: str, differs: bool, hide: bool) -> None:
-        self._words.setText(" · ".join(filter(None, (words, _sure(verdict)))))
+        self._words.setText(" · ".join(filter(None, (words, describe_confidence(verdict)))))
         self._comment.setText(verdict.comment)
         self._comment.setVisible(bool(verdict.comment) and not hide)
         self._by.setText(describe_author(verdict, hide))
         self._differs.setVisible(differs)
         self.sign.setVisible(not verdict.signed)
-
-
-class VerdictHistory(QWidget):
-    """The verdicts of before, the last first; seen when asked for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._header = make_button("", "link")
-        self._header.setCheckable(True)
-        self._header.toggled.connect(self._toggle)
-        self._text = make_label("", "small")
-        self._text.setAccessibleName(tr("Earlier verdicts"))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self._header)
-        layout.addWidget(self._text)
-        self._toggle(False)
-
-    def show_verdicts(
-        self, history: tuple[Verdict, ...], labels: Mapping[str, str], hide: bool
-    ) -> None:
-        self.setVisible(len(history) > 1)
-        lines = (_history_line(one, tr(labels.get(one.label, one.label)), hide) for one in history)
-        self._text.setText("\n".join(lines))
-        self._toggle(self._header.isChecked())
-
-    def text(self) -> str:
-        return self._text.text()
-
-    def _toggle(self, is_open: bool) -> None:
-        self._text.setVisible(is_open)
-        title, action = tr("History of verdicts"), tr("hide") if is_open else tr("show")
-        self._header.setText(f"{'▾' if is_open else '▸'} {title}")
-        self._header.setAccessibleName(f"{title}: {action}")
-
-
-def describe_author(verdict: Verdict, hide: bool = False) -> str:
-    """Who, when, and what they had seen: ``Signed by a, 2026-11-21 13:57, before the …``."""
-    by = (
-        later("Signed by {reader}, {time}")
-        if verdict.signed
-        else later("Not signed · by {reader}, {time}")
-    )
-    order = (
-        later("before the model's answer was shown")
-        if verdict.before_answer
-        else later("after the model's answer was shown")
-    )
-    reader = tr("a reader who is hidden") if hide else verdict.reader
-    return f"{tr(by, reader=reader, time=moment(verdict.time))}, {tr(order)}"
-
-
-def _history_line(verdict: Verdict, words: str, hide: bool) -> str:
-    said = ", ".join(filter(None, (words, _sure(verdict))))
-    comment = f"\n{verdict.comment}" if verdict.comment and not hide else ""
-    return f"{said}. {describe_author(verdict, hide)}.{comment}"
-
-
-def _sure(verdict: Verdict | VerdictDraft) -> str:
-    share = verdict.confidence
-    return "" if share is None else tr("{share} sure", share=percent(share))

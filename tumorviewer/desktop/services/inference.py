@@ -200,7 +200,9 @@ class InferenceController(QObject):
 
     def explain(self, method: str, target: str, against: str = "") -> None:
         """Ask for other maps of the shown volume."""
-        self.method, self.target = method, target
+        self.target = target
+        if not against:  # that question ends with its answer
+            self.method = method
         if self._is_outdated:  # the maps of one model do not explain the answer of another
             self.analyse()
             return

@@ -175,7 +175,7 @@ class MainWindow(QMainWindow):
             "next_candidate": self._study.show_next_candidate,
             "restart_worker": self._answer.restart_worker,
             "model_card": self.evidence.show_card,
-            "write_verdict": self.assessment.verdict.form.classes.setFocus,
+            "write_verdict": self.assessment.verdict.write,
         }
 
     # Opening
