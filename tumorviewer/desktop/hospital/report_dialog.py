@@ -55,7 +55,7 @@ FORMAT_NAMES = {
 }
 """The formats of :data:`tumorviewer.reports.writing.FORMATS`, in the order of the list."""
 _FOR_ARCHIVES = ("sr", "seg", "pm", "sc", "pr", "ko")
-_COLUMN = 340
+_COLUMN = 368
 _SIZE = (1120, 760)
 
 
