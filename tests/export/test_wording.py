@@ -203,3 +203,17 @@ def test_it_reads_as_a_paragraph():
         "Glioma or Meningioma. The map is strongest on the patient's left. The 5 most similar "
         "training cases: Glioma 4, Meningioma 1. Next comes Meningioma with 6.0 %."
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("en", "cpu (1 thread)"), ("tr", "cpu (1 iş parçacığı)")]
+)
+def test_a_stored_device_is_put_into_words_when_it_is_shown(monkeypatch, code, words):
+    monkeypatch.setenv(language.VARIABLE, code)
+    language.current_language.cache_clear()
+    try:
+        assert wording.describe_device("cpu (1 thread)") == words
+        assert wording.describe_device("cuda: NVIDIA H100") == "cuda: NVIDIA H100"
+    finally:
+        monkeypatch.undo()
+        language.current_language.cache_clear()

@@ -7,6 +7,7 @@ is the answer only if the finding names it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -83,6 +84,14 @@ def format_share(probability: float) -> str:
     if 0.9995 <= probability < 1:
         return f"> {language.percent(0.999, 1)}"
     return language.percent(probability, 1)
+
+
+def describe_device(device: str) -> str:
+    """What computed, as a finding states it, in the reader's words: ``cpu (2 threads)``."""
+    found = re.fullmatch(r"cpu \((\d+) threads?\)", device)
+    if found is None:
+        return device
+    return trn("cpu ({count} thread)", "cpu ({count} threads)", int(found[1]))
 
 
 def describe_variation(finding: Finding, found: Variation) -> str:

@@ -26,6 +26,7 @@ from tumorviewer.desktop.widgets.controls import (
     make_label,
     make_rule,
 )
+from tumorviewer.export.wording import describe_device
 from tumorviewer.language import later, tr
 from tumorviewer.study.types import Volume
 
@@ -222,7 +223,7 @@ class ModelLines(QWidget):
         self._values["Model"].set_text(finding.model.name)
         self._values["Version"].set_text(finding.model.version)
         self._values["Weights"].set_text(f"sha256 {finding.model.sha256[:12]}")
-        self._values["Device"].set_text(finding.device)
+        self._values["Device"].set_text(describe_device(finding.device))
         self._pooling.setText(finding.pooling if len(finding.slices) > 1 else "")
         self._pooling.setVisible(len(finding.slices) > 1)
 

@@ -16,6 +16,7 @@ from tumorviewer import __version__
 from tumorviewer.analysis.messages import SelfTest
 from tumorviewer.desktop.assessment.assessment_panel import RESEARCH_USE
 from tumorviewer.desktop.widgets.controls import ProgressRow, make_button, make_label
+from tumorviewer.export.wording import describe_device
 from tumorviewer.language import later, tr
 
 STARTING = later("The model is starting…")
@@ -102,7 +103,7 @@ def summarise_self_test(tested: SelfTest | None, worker: str) -> str:
         return worker
     if not tested.ok:
         return tr("The model cannot run: self-test failed")
-    return tr("Model ready on {device}", device=tested.device)
+    return tr("Model ready on {device}", device=describe_device(tested.device))
 
 
 def describe_self_test(tested: SelfTest | None) -> str:
@@ -111,7 +112,7 @@ def describe_self_test(tested: SelfTest | None) -> str:
         return tr("The analysis process has not reported yet.")
     lines = [f"{name} {version}" for name, version in tested.versions.items()]
     if tested.device:
-        lines.append(tr("Computes on: {device}", device=tested.device))
+        lines.append(tr("Computes on: {device}", device=describe_device(tested.device)))
     lines += ["", *tested.problems] if tested.problems else ["", tr("No problems were found.")]
     return "\n".join(lines)
 
