@@ -35,7 +35,7 @@ PLANTED = {
         "import trainer.tools.parallel",
     ),
     "The trainer has no window": ("trainer/__init__.py", "import tumorviewer.cli"),
-    "Only networks, weights and the worker need torch": (
+    "Only networks, weights, one engine and the worker need torch": (
         "tumorviewer/models/bundle.py",
         "def f():\n    import torch",
     ),

@@ -32,7 +32,7 @@ from tumorviewer.study.types import Refused, Study
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.candidates import Finder
-    from tumorviewer.analysis.predict import Model
+    from tumorviewer.analysis.engines.model import Model
     from tumorviewer.analysis.whole_study.study_answer import StudyAnswer
 
 Emit = Callable[[dict[str, Any]], None]
@@ -112,17 +112,20 @@ class _Batch:
     def model(self) -> Model:
         """Loaded when there is something to judge."""
         self.tell(tr("Starting the model"))
-        from tumorviewer.analysis import device, predict
+        from tumorviewer.analysis.engines import choice
 
-        device.use_threads()
-        return predict.load_model(self.settings.model, self.settings.device)
+        model = choice.load_model(self.settings.model, self.settings.device, self.settings.engine)
+        choice.use_threads()
+        return model
 
     @cached_property
     def finder(self) -> Finder | None:
         """What outlines; loaded when there is something to judge."""
-        from tumorviewer.analysis.candidates import Finder
+        from tumorviewer.analysis.engines import choice
 
-        return Finder.load(self.settings.finder) if self.settings.finder else None
+        if self.settings.finder is None:
+            return None
+        return choice.load_finder(self.settings.finder, self.settings.engine)
 
     def judge_all(self, studies: dict[int, Study], emit: Emit) -> list[bool]:
         """Emit the line of each study; answers whether each was judged wholly."""

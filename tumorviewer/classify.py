@@ -21,9 +21,9 @@ from tumorviewer.study.types import Placement
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.candidates import Finder
+    from tumorviewer.analysis.engines.model import Model
     from tumorviewer.analysis.examination import Examination
     from tumorviewer.analysis.finding import Finding
-    from tumorviewer.analysis.predict import Model
     from tumorviewer.analysis.whole_study.series_choice import SeriesChoice
     from tumorviewer.analysis.whole_study.study_answer import StudyAnswer
     from tumorviewer.study.types import Opened, Series, Study, Volume, VolumeReader
@@ -39,6 +39,8 @@ class ClassifySettings:
     model: Path
     """The bundle's folder."""
     device: str = "auto"
+    engine: str = "auto"
+    """Of :data:`tumorviewer.analysis.engines.choice.ENGINES`."""
     method: str | None = BEST
     """Of the saliency maps, the one that points best for the model if not named; None for none."""
     finder: Path | None = None
@@ -133,12 +135,13 @@ def _judge_all(
     studies: Sequence[Study], settings: ClassifySettings, report: ClassifyResult, tell: Tell
 ) -> None:
     tell(tr("Starting the model"))
-    from tumorviewer.analysis import device, predict
-    from tumorviewer.analysis.candidates import Finder
+    from tumorviewer.analysis.engines import choice
 
-    device.use_threads()
-    model = predict.load_model(settings.model, settings.device)
-    load_finder = cache(partial(Finder.load, settings.finder)) if settings.finder else None
+    model = choice.load_model(settings.model, settings.device, settings.engine)
+    choice.use_threads()
+    load_finder = None
+    if settings.finder:
+        load_finder = cache(partial(choice.load_finder, settings.finder, settings.engine))
     report.labels = model.card.labels
     total = sum(1 for study in studies for _ in list_volumes_to_judge(study))
     number = 0
@@ -232,7 +235,6 @@ class _StudyJudge:
         self, examination: Examination, volume: Volume, stem: str, tell: Tell
     ) -> dict[str, Any]:
         from tumorviewer.analysis.whole_study.answering import answer_study
-        from tumorviewer.export.mask_file import save_mask
         from tumorviewer.export.study_json import study_answer_to_json
 
         assert self._choice is not None
@@ -248,6 +250,8 @@ class _StudyJudge:
         )
         if (out := self._settings.out) is None:
             return study_answer_to_json(answer)
+        from tumorviewer.export.mask_file import save_mask  # nibabel takes long
+
         masks = [
             save_mask(one.mask, volume, out / f"{stem}-outline{number}")
             for number, one in enumerate(answer.candidates, 1)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
+ENGINES = ("auto", "torch", "onnx")
 
 _EPILOG = """\
 commands:
@@ -108,6 +109,11 @@ def _classify(arguments: list[str]) -> int:
         "--model", metavar="M", help="a name of `models list`, or a bundle's folder"
     )
     parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto",
+        help="what computes: torch, or ONNX Runtime on the CPU (default: torch on a GPU, else ONNX "
+        "Runtime if the model has a graph)",
+    )  # fmt: skip
     methods = (*METHODS, "none")
     parser.add_argument(
         "--explain", choices=methods, metavar="METHOD",
@@ -144,6 +150,7 @@ def _classify(arguments: list[str]) -> int:
     settings = ClassifySettings(
         model=catalogue.find(options.model),
         device=options.device,
+        engine=options.engine,
         method=method,
         finder=catalogue.finder(),
         out=options.out,

@@ -17,7 +17,7 @@ from tumorviewer.reports.writing import FORMATS, WrittenReport, write_report
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.candidates import Finder
-    from tumorviewer.analysis.predict import Model
+    from tumorviewer.analysis.engines.model import Model
     from tumorviewer.analysis.whole_study.series_choice import SeriesChoice
     from tumorviewer.models.catalogue import Catalogue
     from tumorviewer.records import Records
@@ -117,13 +117,12 @@ class _Judge:
 
 
 def _load_judge(options: argparse.Namespace, catalogue: Catalogue) -> _Judge:
-    from tumorviewer.analysis import device, predict
-    from tumorviewer.analysis.candidates import Finder
+    from tumorviewer.analysis.engines import choice
 
-    device.use_threads()
-    model = predict.load_model(catalogue.find(options.model), options.device)
+    model = choice.load_model(catalogue.find(options.model), options.device)
+    choice.use_threads()
     bundle = catalogue.finder()
-    return _Judge(model, Finder.load(bundle) if bundle else None)
+    return _Judge(model, choice.load_finder(bundle) if bundle else None)
 
 
 def _report(

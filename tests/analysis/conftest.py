@@ -11,7 +11,7 @@ import torch
 
 from tumorviewer import networks
 from tumorviewer.analysis import predict
-from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.predict import TorchModel
 from tumorviewer.models import Architecture, Preprocessing, bundle
 from tumorviewer.networks import Classifier
 from tumorviewer.study import Placement, Volume
@@ -52,7 +52,7 @@ def settled_bundle(random_bundle: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def model(settled_bundle: Path) -> Model:
+def model(settled_bundle: Path) -> TorchModel:
     return predict.load_model(settled_bundle, "cpu")
 
 

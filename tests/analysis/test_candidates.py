@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tumorviewer.analysis.candidates import Finder, find_candidates
+from tumorviewer.analysis.engines.choice import load_finder
+from tumorviewer.analysis.engines.torch_finder import TorchFinder
 from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import IDENTITY
 from tumorviewer.models import bundle
@@ -84,7 +86,7 @@ def card(rules: SegmentationRules | None = RULES) -> ModelCard:
 
 
 def finder(rules: SegmentationRules = RULES) -> Finder:
-    return Finder(card(rules), Painted(), rules)
+    return Finder(card(rules), TorchFinder(Painted()), rules)
 
 
 def head(slices: int = 12, side: int = 64) -> NDArray[np.uint8]:
@@ -128,7 +130,9 @@ def test_what_lies_outside_the_brain_is_none() -> None:
 
     array = head()
     array[4:8, 20:30, 24:36] = 220
-    assert not find_candidates(volume(array), Finder(card(), Skulled(), RULES)).candidates
+    assert not find_candidates(
+        volume(array), Finder(card(), TorchFinder(Skulled()), RULES)
+    ).candidates
 
 
 def test_one_slice_is_enough_only_where_slices_are_thick() -> None:
@@ -190,12 +194,12 @@ def test_a_bundle_of_a_segmenter_is_loaded_and_one_of_a_classifier_refused(tmp_p
     network = create_segmenter("light_unet", 4, width=8)
     tensors = {name: one.half() for name, one in network.state_dict().items()}
     bundle.write_bundle(tmp_path / "painted", card(), tensors)
-    loaded = Finder.load(tmp_path / "painted")
+    loaded = load_finder(tmp_path / "painted")
     assert loaded.rules == RULES
     assert find_candidates(volume(head(2)), loaded).brain.shape == (2, 64, 64)
     bundle.write_bundle(tmp_path / "namer", card(None), tensors)
     with pytest.raises(InputError, match="does not outline"):
-        Finder.load(tmp_path / "namer")
+        load_finder(tmp_path / "namer")
 
 
 @pytest.mark.parametrize(("step", "count"), [(1.0, 0), (3.0, 1), (6.0, 0)])

@@ -10,6 +10,7 @@ from scipy.spatial.distance import jensenshannon
 
 from tests.analysis.conftest import NETWORKS, SIZE, settled
 from tumorviewer.analysis import predict
+from tumorviewer.analysis.engines.batches import softmax_probabilities
 from tumorviewer.analysis.pipeline import analyse_volume
 from tumorviewer.analysis.slices import prepare_volume
 from tumorviewer.export.finding_json import finding_to_json
@@ -41,9 +42,7 @@ def test_disagreement_of_each_slice_is_in_the_finding(volume, ensemble):
     finding = analyse_volume(volume, ensemble)
     pictures = prepare_volume(volume, ensemble.card.preprocessing).pictures
     alone = [
-        predict.softmax_probabilities(
-            network(ensemble.tensor(pictures)).detach() / t, ensemble.card
-        )
+        softmax_probabilities(network(ensemble.tensor(pictures)).detach() / t, ensemble.card)
         for network, t in zip(map(settled, NAMES), (1.0, 1.5), strict=True)
     ]
     expected = jensenshannon(*alone, base=2, axis=1) ** 2

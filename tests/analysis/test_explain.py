@@ -8,19 +8,23 @@ import numpy as np
 import pytest
 import pytorch_grad_cam
 import torch
+from pytorch_grad_cam.utils import svd_on_activations as eigencam
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from tests.analysis.conftest import SIZE, settled
 from tumorviewer import networks
 from tumorviewer.analysis import attention, explain, predict
+from tumorviewer.analysis.engines.map_scaling import scale_maps
 from tumorviewer.analysis.methods import ATTENDING, METHODS, TRANSFORMERS
 from tumorviewer.analysis.preprocess import prepare_image
 from tumorviewer.imaging.display import grey
 from tumorviewer.models import Preprocessing
 
 MEMBER = {"size": 64, "channels": 512, "side": 4, "embedding": 512}
-OF_LIBRARY = sorted(set(explain._CLASSES) - explain.NEEDS_PICTURE)
+OF_LIBRARY = sorted(
+    name for name in explain._CLASSES if not METHODS[name].needs_picture and name != "eigencam"
+)
 FOR_ALL = [key for key, method in METHODS.items() if method.architectures is None]
 
 
@@ -49,6 +53,18 @@ def ours(method, network, pictures, target):
     return scale_cam_image(
         np.maximum(explain.explain_features(method, network, features, target), 0)
     )
+
+
+def test_eigencam_is_high_where_the_features_are_and_else_the_librarys(any_network, pictures):
+    fast = predict.optimise_network(copy.deepcopy(any_network))
+    with torch.inference_mode():
+        features = fast.trunk(pictures)
+    raw = explain.explain_features("eigencam", fast, features, 0)
+    library = eigencam.get_2d_projection(features.numpy())
+    active = features.numpy().mean(1)
+    for one, theirs, mean in zip(raw, library, active, strict=True):
+        np.testing.assert_allclose(np.abs(one), np.abs(theirs), atol=1e-4)
+        assert np.corrcoef(one.ravel(), mean.ravel())[0, 1] > 0
 
 
 @pytest.mark.parametrize("method", OF_LIBRARY)
@@ -89,7 +105,7 @@ def test_nothing_is_left_behind(pictures, method):
     network = predict.optimise_network(settled("light"))
     few = pictures[:1].clone()
     features = network.trunk(few)
-    if method in explain.NEEDS_PICTURE:
+    if METHODS[method].needs_picture:
         explain.explain_images(method, network, few, 0)
     else:
         explain.explain_features(method, network, features, 0)
@@ -123,7 +139,7 @@ def hooks(network):
 
 def test_negative_evidence_alone_is_an_empty_map():
     raw = np.array([[[-1.0, -2.0], [-3.0, -0.5]], [[-1.0, 0.0], [4.0, 2.0]]], np.float32)
-    maps = explain.scale_maps(raw, 8)
+    maps = scale_maps(raw, 8)
     assert not maps[0].any()
     assert maps[1].max() == pytest.approx(1, abs=1e-6)
 
@@ -184,12 +200,14 @@ def test_attention_points_where_the_network_looks_and_its_class_is_found():
 
 def test_stitched_maps_are_finer_and_in_their_place():
     """A network that looks at the brightest of 16 × 16 pixels finds a spot to within 8."""
-    network = networks.create_network("light_guided", 3).eval()
-    network.trunk = torch.nn.MaxPool2d(16)
+
+    def look(images):
+        return torch.nn.functional.max_pool2d(torch.from_numpy(images), 16).numpy()
+
     for top, left in ((4, 60), (41, 22), (70, 33), (9, 9)):
-        picture = torch.zeros(1, 1, 96, 96)
+        picture = np.zeros((1, 1, 96, 96), np.float32)
         picture[:, :, top : top + 4, left : left + 4] = 1
-        map_HW = attention.stitch_maps(network, picture, lambda maps: maps[:, 0].numpy())
+        map_HW = attention.stitch_maps(look, picture, lambda maps: maps[:, 0])
         rows, columns = np.nonzero(map_HW[0] > 0.99 * map_HW.max())
         assert abs((rows.mean() + 0.5) * 8 - top - 2) <= 8
         assert abs((columns.mean() + 0.5) * 8 - left - 2) <= 8

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from tumorviewer.analysis import pipeline
+from tumorviewer.analysis.engines.contrast import ContrastiveTarget
+from tumorviewer.analysis.engines.map_scaling import scale_maps
 from tumorviewer.analysis.examination import Examination
-from tumorviewer.analysis.explain import ContrastiveTarget, scale_maps
-from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.predict import TorchModel
 from tumorviewer.analysis.slices import prepare_volume
 from tumorviewer.analysis.trust import map_checks, map_verdict
 from tumorviewer.analysis.trust.map_verdict import NO_EVIDENCE, NO_TUMOUR, MapCheck
@@ -56,7 +57,7 @@ def blob(left: int = 60) -> Volume:
 @pytest.fixture
 def examination(random_bundle) -> Examination:
     card = replace(bundle.read_card(random_bundle), preprocessing=Preprocessing(SIDE, crop=False))
-    model = Model(card, BlobNetwork().eval().requires_grad_(False), torch.device("cpu"))
+    model = TorchModel(card, BlobNetwork().eval().requires_grad_(False), torch.device("cpu"))
     return Examination(prepare_volume(blob(), card.preprocessing), model)
 
 

@@ -13,10 +13,11 @@ from sklearn.neighbors import NearestNeighbors
 
 from tests.analysis.conftest import head
 from tests.analysis.test_out_of_distribution import KNOWN
+from tumorviewer.analysis.engines.feature_watch import FeatureWatch
 from tumorviewer.analysis.pipeline import analyse_volume
-from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.predict import TorchModel
 from tumorviewer.analysis.trust import ood_detector
-from tumorviewer.analysis.trust.ood_detector import FeatureSpace, FeatureWatch, OodDetector
+from tumorviewer.analysis.trust.ood_detector import FeatureSpace, OodDetector
 from tumorviewer.models.trust_measures import Trust
 
 CHANNELS = 12
@@ -90,7 +91,7 @@ def test_the_louder_alarm_counts():
     np.testing.assert_allclose(ood_detector.scale_scores(usual, raw), [0, 1, 3])
 
 
-def test_watching_changes_no_answer_and_leaves_nothing_behind(model: Model):
+def test_watching_changes_no_answer_and_leaves_nothing_behind(model: TorchModel):
     pictures = np.random.default_rng(0).integers(0, 255, (3, 96, 96), dtype=np.uint8)
     plain = model.forward(pictures)[1]
     watch = FeatureWatch(model.network, ("trunk",), 4)
@@ -102,7 +103,7 @@ def test_watching_changes_no_answer_and_leaves_nothing_behind(model: Model):
     assert not model.network.trunk._forward_hooks
 
 
-def arrays(model: Model, usual: float) -> dict[str, np.ndarray]:
+def arrays(model: TorchModel, usual: float) -> dict[str, np.ndarray]:
     channels = model.forward(np.zeros((1, 96, 96), np.uint8))[0].shape[1]
     found = space(np.random.default_rng(0).standard_normal((50, channels)), 4)
     found = found._replace(usual=np.array([[0, usual], [0, 1e6]]))
@@ -110,9 +111,9 @@ def arrays(model: Model, usual: float) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("usual", "level"), [(1e6, "inside"), (1e-6, "outside")])
-def test_an_analysis_says_the_kind(model: Model, usual: float, level: str):
+def test_an_analysis_says_the_kind(model: TorchModel, usual: float, level: str):
     card = replace(model.card, trust=Trust(1, 1, familiarity=KNOWN))
-    known = Model(card, model.network, model.device, arrays(model, usual))
+    known = TorchModel(card, model.network, model.device, arrays(model, usual))
     finding = analyse_volume(head(rows=180, columns=140), known, method=None)
     assert finding.ood is not None
     assert finding.ood.level == level
@@ -121,16 +122,16 @@ def test_an_analysis_says_the_kind(model: Model, usual: float, level: str):
     np.testing.assert_array_equal(finding.probabilities, again.probabilities)
 
 
-def test_a_model_that_nobody_measured_says_nothing_of_the_kind(model: Model):
+def test_a_model_that_nobody_measured_says_nothing_of_the_kind(model: TorchModel):
     assert analyse_volume(head(), model, method=None).ood is None
 
 
-def test_distances_do_not_depend_on_the_batch(model: Model):
+def test_distances_do_not_depend_on_the_batch(model: TorchModel):
     familiar = OodDetector(KNOWN, arrays(model, 1.0))
     pictures = np.random.default_rng(1).integers(0, 255, (5, 96, 96), dtype=np.uint8)
 
     def distances(part: np.ndarray) -> np.ndarray:
-        watch = familiar.watch(model.network)
+        watch = FeatureWatch(model.network, familiar.known.stages, familiar.known.cells)
         with watch.watching():
             model.forward(part)
         return familiar.distances(watch.features())

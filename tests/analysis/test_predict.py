@@ -9,7 +9,7 @@ from torch import nn
 
 from tests.analysis.conftest import SIZE, head
 from tumorviewer.analysis import device, pipeline, predict
-from tumorviewer.analysis.predict import Batches
+from tumorviewer.analysis.engines.batches import Batches, softmax_probabilities
 from tumorviewer.errors import InputError
 
 
@@ -33,9 +33,9 @@ def test_a_network_that_cannot_be_traced_stays_as_it_is():
 
 def test_probabilities_are_tempered(model):
     logits = torch.tensor([[2.0, 0.0, 0.0, 0.0]])
-    sharp = predict.softmax_probabilities(logits, model.card)
+    sharp = softmax_probabilities(logits, model.card)
     object.__setattr__(model.card, "temperature", 4.0)
-    soft = predict.softmax_probabilities(logits, model.card)
+    soft = softmax_probabilities(logits, model.card)
     e = np.exp(0.5)
     assert soft[0, 0] == pytest.approx(e / (e + 3))
     assert sharp[0, 0] > soft[0, 0]
@@ -44,7 +44,7 @@ def test_probabilities_are_tempered(model):
 
 def test_an_answer_that_is_not_a_number_is_refused(model):
     with pytest.raises(InputError, match="not a number"):
-        predict.softmax_probabilities(torch.tensor([[np.nan, 0.0]]), model.card)
+        softmax_probabilities(torch.tensor([[np.nan, 0.0]]), model.card)
 
 
 class Hungry(nn.Module):

@@ -7,8 +7,26 @@ import sys
 import pytest
 
 from tumorviewer.analysis import device, selftest
+from tumorviewer.analysis.engines import choice
 
 
+@pytest.fixture
+def by_torch(monkeypatch):
+    monkeypatch.setenv(choice.SETTING, "torch")
+
+
+def test_a_machine_without_a_gpu_needs_no_torch():
+    code = (
+        "import sys; from tumorviewer.analysis import selftest; print(selftest.run_selftest().ok)"
+    )
+    code += "; print('torch' in sys.modules)"
+    if choice.has_gpu():
+        pytest.skip("there is a GPU")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
+
+
+@pytest.mark.usefixtures("by_torch")
 def test_this_machine_can_analyse():
     found = selftest.run_selftest()
     assert found.ok
@@ -18,6 +36,7 @@ def test_this_machine_can_analyse():
         assert found.problems[0].startswith("No GPU is used. ")
 
 
+@pytest.mark.usefixtures("by_torch")
 @pytest.mark.parametrize("error", [ImportError("libtorch.so"), OSError("a\nb"), ValueError()])
 def test_a_broken_library_is_named_with_the_reason(monkeypatch, error):
     real = importlib.import_module
@@ -35,6 +54,7 @@ def test_a_broken_library_is_named_with_the_reason(monkeypatch, error):
     assert "\n" not in found.problems[0]
 
 
+@pytest.mark.usefixtures("by_torch")
 def test_a_broken_driver_does_not_raise(monkeypatch):
     def broken(_):
         raise RuntimeError("driver fault")

@@ -17,7 +17,7 @@ import torch
 from tumorviewer.analysis import predict
 from tumorviewer.analysis.methods import DEFAULT_METHOD
 from tumorviewer.analysis.pipeline import analyse_volume
-from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.predict import TorchModel
 from tumorviewer.models.catalogue import Catalogue
 from tumorviewer.study import Placement, Volume
 
@@ -29,7 +29,7 @@ def main() -> None:
     torch.set_num_threads(1)
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Catalogue().find(None)
     model = predict.load_model(folder, "cpu")
-    plain = Model(replace(model.card, trust=None), model.network, model.device)
+    plain = TorchModel(replace(model.card, trust=None), model.network, model.device)
     volume = head()
     for name, method in (("with maps", DEFAULT_METHOD), ("without", None)):
         once(plain, volume, method), once(model, volume, method)
@@ -39,7 +39,7 @@ def main() -> None:
         print(f"{SLICES} slices {name}: {without:.0f} ms, with trust {trusted:.0f}: {added:+.1f} %")
 
 
-def once(model: Model, volume: Volume, method: str | None) -> float:
+def once(model: TorchModel, volume: Volume, method: str | None) -> float:
     """Processor seconds of an analysis."""
     before = time.process_time()
     analyse_volume(volume, model, method=method)

@@ -1,4 +1,4 @@
-"""Commands that judge models: ``evaluate``, ``compare``, ``trust`` and ``export-onnx``."""
+"""Commands that judge models: ``evaluate``, ``compare``, ``trust``; and what ONNX needs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ def add_commands(commands: Any) -> None:
     export.add_argument("model", help="name or bundle folder")
     export.add_argument("out", type=Path, metavar="OUT.onnx")
     export.set_defaults(run=_export_onnx)
+    graphs = commands.add_parser("graphs", help="let ONNX Runtime run a bundle, without torch")
+    graphs.add_argument("bundle", type=Path, metavar="BUNDLE", help="its graphs are put into it")
+    graphs.set_defaults(run=_graphs)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -139,3 +142,11 @@ def _export_onnx(options: argparse.Namespace) -> None:
 
     worst = onnx_export.export_onnx(Catalogue().find(options.model), options.out)
     print(f"{options.out}: its probabilities differ from the bundle's by at most {worst:.1e}")
+
+
+def _graphs(options: argparse.Namespace) -> None:
+    from trainer.runs.onnx_graphs import add_graphs
+
+    card = add_graphs(options.bundle)
+    assert card.graphs is not None
+    print(f"{options.bundle}: {', '.join(f'{name}.onnx' for name in card.graphs.sha256)}")

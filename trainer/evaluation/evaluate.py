@@ -20,6 +20,7 @@ from trainer.evaluation.predictions import Predictions, find_class_indices
 from trainer.evaluation.temperature_scaling import fit_temperature
 from trainer.tools.progress import Progress
 from tumorviewer.analysis import predict
+from tumorviewer.analysis.engines.batches import Batches, softmax_probabilities
 from tumorviewer.models import ModelCard, bundle
 
 LEAKY = "leaky_random_split"
@@ -191,11 +192,11 @@ def predict_images(
 ) -> NDArray[np.float64]:
     """Probabilities ``(N, K)`` by the very code that the window uses."""
     model = predict.load_model(folder, device)
-    batches, parts = predict.Batches(model), []
+    batches, parts = Batches(model), []
     for rows, logits in batches.run(
         list(range(len(pictures_NSS))), lambda rows: model.forward(pictures_NSS[rows])[1]
     ):
-        parts.append(predict.softmax_probabilities(logits, model.card))
+        parts.append(softmax_probabilities(logits, model.card))
         progress("judging", rows[-1] + 1, len(pictures_NSS))
     for flag in batches.flags:
         progress.say(flag)

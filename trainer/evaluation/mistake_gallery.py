@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from trainer.evaluation.predictions import Predictions
 from trainer.reports import html
 from tumorviewer.analysis import explain, predict
+from tumorviewer.analysis.engines.map_scaling import scale_maps
 from tumorviewer.analysis.methods import DEFAULT_METHOD
-from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.predict import TorchModel
 from tumorviewer.export.finding_files import OPACITY
 from tumorviewer.imaging import colormap
 
@@ -57,7 +58,7 @@ def choose_worst_mistakes(
     return [_mistake(judged, int(at), model_of(int(judged.folds[at]))) for at in order]
 
 
-def _mistake(judged: Predictions, at: int, model: Model) -> ShownMistake:
+def _mistake(judged: Predictions, at: int, model: TorchModel) -> ShownMistake:
     picture = np.array(judged.material.pictures.array[judged.rows[at]])
     predicted, label = int(judged.predicted[at]), int(judged.labels[at])
     p = judged.probabilities[at]
@@ -74,8 +75,8 @@ def _mistake(judged: Predictions, at: int, model: Model) -> ShownMistake:
     )
 
 
-def _map(model: Model, picture: NDArray[np.uint8], target: int) -> NDArray[np.float32]:
+def _map(model: TorchModel, picture: NDArray[np.uint8], target: int) -> NDArray[np.float32]:
     features, _ = model.forward(picture[None])
     raw = explain.explain_features(DEFAULT_METHOD, model.network, features, target)
-    scaled: NDArray[np.float32] = explain.scale_maps(raw, picture.shape[-1])[0]
+    scaled: NDArray[np.float32] = scale_maps(raw, picture.shape[-1])[0]
     return scaled

@@ -64,7 +64,7 @@ def export_onnx(folder: Path, out: Path) -> float:
         If the bundle is refused, its architecture cannot be exported, a package is missing, the
         answers differ by more than :data:`TOLERANCE`, or ``out`` cannot be written.
     """
-    _require()
+    require_packages()
     card, network = weights.load_weights(folder)
     model = Calibrated(network, card.temperature).eval().requires_grad_(False)
     examples_NTSS = draw_examples(card.preprocessing)
@@ -110,7 +110,8 @@ def measure_difference(model: nn.Module, path: Path, examples_NTSS: Tensor) -> f
     return worst
 
 
-def _require() -> None:
+def require_packages() -> None:
+    """Refuse by name where what an export needs is not installed."""
     for name in _NEEDED:
         try:
             importlib.import_module(name)

@@ -13,7 +13,8 @@ from scipy import ndimage  # type: ignore[import-untyped]
 from trainer.data import volumes
 from trainer.segmentation.table import Outlined
 from trainer.tools.progress import Progress
-from tumorviewer.analysis.candidates import Finder, find_candidates
+from tumorviewer.analysis.candidates import find_candidates
+from tumorviewer.analysis.engines.choice import load_finder
 
 _WHOLE = 0.2
 """Share of the image from which one part is the brain and the others (a tongue) are not,"""
@@ -24,7 +25,7 @@ _PART = 0.1
 def write_brains(model: Path, items: Sequence[Outlined], out: Path, progress: Progress) -> None:
     """Write a PNG file for each image, 255 inside, named as the image."""
     out.mkdir(parents=True, exist_ok=True)
-    finder = Finder.load(model)
+    finder = load_finder(model)
     for number, item in enumerate(items, 1):
         volume = volumes.open_only_volume(item.path)[1].load()
         inside = largest_parts(find_candidates(volume, finder).brain[0])

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage  # type: ignore[import-untyped]
 
@@ -25,6 +24,7 @@ from tumorviewer.analysis.candidates import (
     find_candidates,
     follows_rules,
 )
+from tumorviewer.analysis.engines.batches import softmax_probabilities
 from tumorviewer.analysis.preprocess import cut_square, find_head_square
 from tumorviewer.imaging.display import grey
 from tumorviewer.study.types import Volume
@@ -172,17 +172,16 @@ def boxes_of(mask_HW: NDArray[np.bool_], joined: bool = False) -> list[tuple[flo
     ]
 
 
-@torch.inference_mode()
 def forced_classes(finder: Finder, volume: Volume) -> dict[str, float]:
     """Kinds of tumour of a single image, whether or not anything is outlined on it."""
     image = grey(volume, 0)
     square = cut_square(image, find_head_square(image), finder.card.preprocessing.size)
-    x = torch.from_numpy(square[None, None].copy()).float().div_(255)
-    answer = finder.network(x).classes
-    assert answer is not None
+    outlined, maps = finder.engine.outline(square[None])
+    assert maps is not None
+    (chances_K,) = softmax_probabilities(finder.engine.classify(maps, outlined[0]), finder.card)
     kinds = {
         name: float(value)
-        for name, value in zip(finder.card.classes, answer[0].double().softmax(0), strict=True)
+        for name, value in zip(finder.card.classes, chances_K, strict=True)
         if name != finder.card.no_tumour
     }
     return {name: value / sum(kinds.values()) for name, value in kinds.items()}

@@ -30,7 +30,7 @@ from trainer.segmentation.table import Outlined
 from trainer.tools.atomic_files import write_json, write_text
 from trainer.tools.options import export_plain
 from trainer.tools.progress import Progress
-from tumorviewer.analysis.candidates import Finder
+from tumorviewer.analysis.engines.choice import load_finder
 from tumorviewer.models import bundle, schema
 from tumorviewer.models.card import Architecture, ModelCard, Preprocessing, Weights
 
@@ -160,7 +160,7 @@ def judge_segmenter(
     out.mkdir(parents=True, exist_ok=True)
     path = out / RECORDS
     done = {one.name for one in read_records(path)} if path.is_file() else set()
-    finder = Finder.load(model)
+    finder = load_finder(model)
     torch.set_grad_enabled(False)
     with path.open("a", encoding="utf-8") as file:
         for number, item in enumerate(items, 1):

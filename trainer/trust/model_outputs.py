@@ -19,7 +19,8 @@ from trainer.data.split import Split
 from trainer.runs.config import Config
 from trainer.tools.progress import Progress
 from tumorviewer.analysis import predict
-from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.engines.batches import Batches
+from tumorviewer.analysis.predict import TorchModel
 from tumorviewer.errors import InputError
 
 _T = TypeVar("_T", bound=np.generic)
@@ -29,7 +30,7 @@ _T = TypeVar("_T", bound=np.generic)
 class ModelOutputs:
     """What a model says of each item of the data that it was trained and judged on."""
 
-    model: Model
+    model: TorchModel
     folder: Path
     """The bundle's."""
     material: PreparedData
@@ -81,11 +82,11 @@ def collect_outputs(
 
 
 def predict_rows(
-    model: Model, pictures_NSS: NDArray[np.uint8], rows: NDArray[np.int64], progress: Progress
+    model: TorchModel, pictures_NSS: NDArray[np.uint8], rows: NDArray[np.int64], progress: Progress
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Logits ``(N, K)`` and embeddings ``(N, D)`` of some rows; NaN in the others."""
     logits, embeddings = [], []
-    batches = predict.Batches(model)
+    batches = Batches(model)
 
     def ask(part: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         with torch.inference_mode():

@@ -24,10 +24,10 @@ from trainer.training import guidance
 from trainer.training.guidance import OutlineStore
 from trainer.trust import intervals
 from trainer.trust.model_outputs import ModelOutputs
-from tumorviewer.analysis import explain
-from tumorviewer.analysis.explain import ContrastiveTarget
+from tumorviewer.analysis.engines.contrast import ContrastiveTarget
+from tumorviewer.analysis.engines.map_scaling import scale_maps
 from tumorviewer.analysis.methods import DEFAULT_METHOD, METHODS, Method
-from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.predict import TorchModel
 from tumorviewer.analysis.trust.map_checks import maps_of, measure_road, rank_correlation
 from tumorviewer.models import weights
 from tumorviewer.models.trust_measures import MapMeasures, MapScores
@@ -131,7 +131,7 @@ def select_cases(evidence: ModelOutputs, outlines: OutlineStore) -> OutlinedCase
 
 
 def compare_methods(
-    model: Model, folder: Path, cases: OutlinedCases, progress: Progress
+    model: TorchModel, folder: Path, cases: OutlinedCases, progress: Progress
 ) -> MapMeasures:
     """All methods on the same cases, and the one to take.
 
@@ -168,7 +168,11 @@ def _spread(groups_N: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _scores(
-    model: Model, method: Method, cases: OutlinedCases, few: OutlinedCases, shaken: list[Classifier]
+    model: TorchModel,
+    method: Method,
+    cases: OutlinedCases,
+    few: OutlinedCases,
+    shaken: list[Classifier],
 ) -> MapScores:
     hits = fit_threshold(model, method.key, cases)
     best = int(hits.ious.mean(0).argmax())
@@ -188,13 +192,13 @@ def _scores(
     )
 
 
-def fit_threshold(model: Model, method: str, cases: OutlinedCases) -> CaseScores:
+def fit_threshold(model: TorchModel, method: str, cases: OutlinedCases) -> CaseScores:
     """Pointing game, energy and overlap of a method's maps, case by case."""
     count, side = len(cases), cases.inside.shape[-1]
     hits = CaseScores(np.zeros(count, bool), np.zeros(count), np.zeros((count, len(_THRESHOLDS))))
     for rows, target in cases.batches():
         raw = maps_of(model, method, cases.pictures[rows], ContrastiveTarget(target))
-        for row, map_SS in zip(rows, explain.scale_maps(raw, side), strict=True):
+        for row, map_SS in zip(rows, scale_maps(raw, side), strict=True):
             if map_SS.any() and not cases.missed[row]:
                 _fit(hits, row, map_SS, cases.inside[row])
     return hits
@@ -210,20 +214,20 @@ def _fit(
     hits.ious[row] = common_T / (above_TP.sum(1) + inside_SS.sum() - common_T)
 
 
-def _faithful(model: Model, method: str, few: OutlinedCases) -> NDArray[np.float64]:
+def _faithful(model: TorchModel, method: str, few: OutlinedCases) -> NDArray[np.float64]:
     """ROAD of each case, deletion minus insertion; 0 where the map is empty."""
     found = np.zeros(len(few))
     for rows, target in few.batches():
         question = ContrastiveTarget(target)
         raw = maps_of(model, method, few.pictures[rows], question)
-        for row, map_SS in zip(rows, explain.scale_maps(raw, few.inside.shape[-1]), strict=True):
+        for row, map_SS in zip(rows, scale_maps(raw, few.inside.shape[-1]), strict=True):
             deletion, insertion = measure_road(model, few.pictures[row], map_SS, question)
             found[row] = deletion - insertion
     return found
 
 
 def randomise_in_cascade(
-    model: Model, method: Method, few: OutlinedCases, shaken: list[Classifier]
+    model: TorchModel, method: Method, few: OutlinedCases, shaken: list[Classifier]
 ) -> NDArray[np.float64]:
     """Rank correlation of each case's map with those of networks whose weights are random from the
     output down to ever lower layers (cascading randomisation, Adebayo et al., NeurIPS 2018).

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainer.tools.progress import Progress
-from tumorviewer.analysis.predict import Batches, Model
-from tumorviewer.analysis.trust.ood_detector import FeatureWatch
+from tumorviewer.analysis.engines.batches import Batches
+from tumorviewer.analysis.engines.feature_watch import FeatureWatch
+from tumorviewer.analysis.predict import TorchModel
 
 Features = NDArray[np.float32]
 Pictures = NDArray[np.uint8]
@@ -31,7 +32,7 @@ _PARTS = 4
 class FeatureExtractor:
     """Looks at pictures with the stages of a model's network."""
 
-    model: Model
+    model: TorchModel
     stages: Mapping[str, int]
     """By name, how many channels each has."""
     progress: Progress
@@ -67,7 +68,9 @@ class FeatureExtractor:
         return {name: self.look(name, pictures) for name, pictures in kinds.items()}
 
 
-def make_feature_extractor(model: Model, picture: Pictures, progress: Progress) -> FeatureExtractor:
+def make_feature_extractor(
+    model: TorchModel, picture: Pictures, progress: Progress
+) -> FeatureExtractor:
     """One for the stages that a network has.
 
     Parameters

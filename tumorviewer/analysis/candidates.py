@@ -13,16 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from scipy import ndimage  # type: ignore[import-untyped]
-from torch import Tensor
 
 from tumorviewer.analysis.confirmation import look_across
+from tumorviewer.analysis.engines.finder_engine import FinderEngine
 from tumorviewer.analysis.preprocess import (
     Box,
     cut_square,
@@ -30,12 +27,9 @@ from tumorviewer.analysis.preprocess import (
     find_head_square,
     restore_map,
 )
-from tumorviewer.errors import InputError
 from tumorviewer.imaging.display import grey
 from tumorviewer.language import tr
-from tumorviewer.models import bundle
 from tumorviewer.models.card import ModelCard, SegmentationRules
-from tumorviewer.networks.segmenter import Segmenter, create_segmenter, fold_batch_norms
 from tumorviewer.study.types import Placement, Volume
 
 _BATCH = 16
@@ -98,8 +92,8 @@ class _Seen:
     """``(D, S, S)`` probabilities; 0 in slices that were not shown to it."""
     brain: NDArray[np.float32]
     """``(D, S, S)`` probabilities."""
-    maps: dict[int, Tensor]
-    """Deepest feature map ``(1, C, h, w)`` of each slice that was shown to it."""
+    maps: dict[int, NDArray[np.float32]]
+    """Deepest feature map ``(C, h, w)`` of each slice that was shown to it."""
     squares: NDArray[np.uint8]
     """``(D, S, S)`` what it saw."""
     box: Box
@@ -111,35 +105,8 @@ class Finder:
     """A segmenter with its card, ready to be asked."""
 
     card: ModelCard
-    network: Segmenter
+    engine: FinderEngine
     rules: SegmentationRules
-
-    @classmethod
-    def load(cls, folder: Path) -> Finder:
-        """From a bundle.
-
-        Raises
-        ------
-        InputError
-            If the bundle is damaged, or is none of a segmenter.
-        """
-        card = bundle.verify_bundle(folder)
-        if card.segmentation is None:
-            raise InputError(card.name, tr("This model names images; it does not outline."))
-        try:
-            network = create_segmenter(
-                card.architecture.name, len(card.classes), **card.architecture.options
-            )
-            network.load_state_dict(load_file(folder / card.weights.file))
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise InputError(
-                card.name,
-                tr("Its weights do not fit its architecture: {error}.", error=error),
-                tr("Get the model again from where it came from."),
-            ) from error
-        network.float().eval().requires_grad_(False)
-        fold_batch_norms(network)
-        return cls(card, network.to(memory_format=torch.channels_last), card.segmentation)
 
 
 def find_candidates(volume: Volume, finder: Finder, progress: Progress | None = None) -> Outlines:
@@ -172,34 +139,16 @@ def _look(volume: Volume, finder: Finder, progress: Progress | None) -> _Seen:
     shown = [index for index, one in enumerate(images) if find_bright(one).mean() > _LEAST_BRIGHT]
     squares = np.stack([cut_square(one, box, side) for one in images])
     answers = np.zeros((2, len(images), side, side), np.float32)
-    maps: dict[int, Tensor] = {}
+    maps: dict[int, NDArray[np.float32]] = {}
     for start in range(0, len(shown), _BATCH):
         part = shown[start : start + _BATCH]
-        outlined, deepest = _ask(finder.network, squares[part])
+        outlined, deepest = finder.engine.outline(squares[part])
         answers[:, part] = outlined
         if deepest is not None:
-            maps.update(zip(part, deepest.split(1), strict=True))
+            maps.update(zip(part, deepest, strict=True))
         if progress:
             progress(min(start + _BATCH, len(shown)), len(shown), tr("Looking for a tumour"))
     return _Seen(answers[0], answers[1], maps, squares, box)
-
-
-@torch.inference_mode()
-def _ask(
-    network: Segmenter, squares_NSS: NDArray[np.uint8]
-) -> tuple[NDArray[np.float32], Tensor | None]:
-    """Probabilities ``(2, N, S, S)`` of tumour and brain, and the deepest feature maps; of a
-    network that only outlines tumours, brain everywhere and no maps."""
-    device = next(network.parameters()).device
-    x = torch.from_numpy(squares_NSS[:, None]).to(device).float().div_(255)
-    x = x.contiguous(memory_format=torch.channels_last)
-    if not network.names:
-        tumour = network(x).tumour.sigmoid()
-        anywhere = torch.ones_like(tumour)
-        return torch.cat((tumour, anywhere), 1).cpu().numpy().transpose(1, 0, 2, 3), None
-    maps = network.features(x)
-    both: NDArray[np.float32] = network.outlines(maps, x.shape[-1]).sigmoid().cpu().numpy()
-    return both.transpose(1, 0, 2, 3), maps[-1]
 
 
 def _hysteresis(
@@ -249,7 +198,7 @@ def _across(
     directions = volume.affine[:3, :3].copy()
     directions[:, 1:] *= seen.box.side / seen.squares.shape[-1]
     return look_across(
-        seen.squares, inside_DSS, directions, lambda squares: _ask(finder.network, squares)[0][0]
+        seen.squares, inside_DSS, directions, lambda squares: finder.engine.outline(squares)[0][0]
     )
 
 
@@ -258,17 +207,17 @@ def _is_thin(volume: Volume) -> bool:
     return spacing < _THIN_MM and len(volume.array) * spacing >= _TALL_MM
 
 
-@torch.inference_mode()
 def _name(seen: _Seen, inside_DSS: NDArray[np.bool_], finder: Finder) -> dict[str, float]:
     """Probabilities of the kinds of tumour, whose sum is that of being one, from the mean of the
     slices' logits, weighted by area."""
     areas = inside_DSS.sum((1, 2))
     slices = [int(index) for index in np.flatnonzero(areas)]
-    maps = torch.cat([seen.maps[index] for index in slices])
-    outline = np.where(inside_DSS, seen.tumour, 0)[slices]
-    logits = finder.network.classify(maps, torch.from_numpy(outline[:, None]).to(maps))
-    weights = torch.from_numpy(areas[slices] / areas.sum()).to(logits)
-    probabilities_K = (logits * weights[:, None]).sum(0).double().softmax(0)
+    maps_NCHW = np.stack([seen.maps[index] for index in slices])
+    outlines_NSS = np.where(inside_DSS, seen.tumour, np.float32(0))[slices]
+    logits_NK = finder.engine.classify(maps_NCHW, outlines_NSS)
+    mean_K = (areas[slices] / areas.sum()) @ logits_NK.astype(np.float64)
+    powers_K = np.exp(mean_K - mean_K.max())
+    probabilities_K = powers_K / powers_K.sum()
     return {
         name: float(value)
         for name, value in zip(finder.card.classes, probabilities_K, strict=True)

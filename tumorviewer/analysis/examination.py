@@ -6,16 +6,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from tumorviewer.analysis import explain, predict
+from tumorviewer.analysis.engines.batches import Batches, softmax_probabilities
+from tumorviewer.analysis.engines.model import Floats, Model
 from tumorviewer.analysis.methods import METHODS
-from tumorviewer.analysis.predict import Batches, Model
 from tumorviewer.analysis.slices import PreparedVolume, ReportProgress
 from tumorviewer.language import tr
-from tumorviewer.networks.ensemble import Ensemble, measure_disagreement
 
 # Shape suffixes: N slices, C channels, H W feature map, K classes.
 
@@ -32,11 +29,10 @@ class Examination:
         self.prepared = prepared
         self.model = model
         self._batches = Batches(model)
-        self._features: dict[int, Tensor] = {}
+        self._features: dict[int, Floats] = {}
         self._room = _KEPT_BYTES
         self._probabilities: NDArray[np.float64] | None = None
-        is_ensemble = isinstance(model.network, Ensemble)
-        self.disagreement = np.zeros(len(prepared.slices)) if is_ensemble else None
+        self.disagreement = np.zeros(len(prepared.slices)) if model.is_ensemble else None
         """``(slices,)`` of an ensemble's members, 0–1, once :meth:`probabilities` was asked for."""
         self.distances = np.zeros(len(prepared.slices)) if model.ood else None
         """``(slices,)`` from the training data, likewise; None for a model that cannot tell."""
@@ -57,16 +53,13 @@ class Examination:
         if self._probabilities is None:
             every = list(range(len(self.prepared.slices)))
             logits = self._each(self._predict, every, tr("Looking at slices"), progress)
-            self._probabilities = predict.softmax_probabilities(torch.cat(logits), self.model.card)
+            self._probabilities = softmax_probabilities(np.concatenate(logits), self.model.card)
         return self._probabilities
 
     def embedding(self, position: int) -> NDArray[np.float32]:
         """``(D,)`` of one of the prepared slices."""
-        features = self._features_of([position])
-        with torch.inference_mode():
-            embedded = self.model.network.embed(features)[0]
-        answer: NDArray[np.float32] = embedded.float().cpu().numpy()
-        return answer
+        embedding: Floats = self.model.embed(self._features_of([position]))[0]
+        return embedding
 
     def raw_maps(
         self,
@@ -87,21 +80,20 @@ class Examination:
         against
             The class that the map speaks against, or None.
         """
-        network, text = self.model.network, tr("Making saliency maps")
+        model, text = self.model, tr("Making saliency maps")
 
-        def of_features(part: list[int]) -> NDArray[np.float32]:
-            features = self._features_of(part)
-            return explain.explain_features(method, network, features, target, against)
+        def of_features(part: list[int]) -> Floats:
+            return model.explain_features(method, self._features_of(part), target, against)
 
-        def of_pictures(part: list[int]) -> NDArray[np.float32]:
+        def of_pictures(part: list[int]) -> Floats:
             def tick() -> None:
                 if progress:
                     progress(positions.index(part[0]), len(positions), text)
 
-            pictures = self.model.tensor(self.prepared.pictures[part])
-            return explain.explain_images(method, network, pictures, target, tick, against)
+            pictures = self.prepared.pictures[part]
+            return model.explain_pictures(method, pictures, target, against, tick)
 
-        if method in explain.NEEDS_PICTURE:
+        if METHODS[method].needs_picture:
             most = 1 if METHODS[method].is_slow else None
             maps = self._each(of_pictures, positions, text, progress, most)
         else:
@@ -125,27 +117,18 @@ class Examination:
                 progress(done, len(positions), text)
         return results
 
-    def _predict(self, part: list[int]) -> Tensor:
-        features, logits = self._forward(part)
-        if features.nbytes <= self._room:
-            self._room -= features.nbytes
-            self._features.update(zip(part, features, strict=True))
-        if isinstance(network := self.model.network, Ensemble) and self.disagreement is not None:
-            self.disagreement[part] = measure_disagreement(network.opinions(features)).cpu().numpy()
-        return logits.cpu()
+    def _predict(self, part: list[int]) -> Floats:
+        answers = self.model.ask(self.prepared.pictures[part])
+        if answers.features.nbytes <= self._room:
+            self._room -= answers.features.nbytes
+            self._features.update(zip(part, answers.features, strict=True))
+        if self.disagreement is not None:
+            self.disagreement[part] = self.model.disagreement(answers.features)
+        if self.distances is not None and self.model.ood and answers.stages is not None:
+            self.distances[part] = self.model.ood.distances(answers.stages)
+        return answers.logits
 
-    def _forward(self, part: list[int]) -> tuple[Tensor, Tensor]:
-        familiar, pictures = self.model.ood, self.prepared.pictures[part]
-        if familiar is None or self.distances is None:
-            return self.model.forward(pictures)
-        watch = familiar.watch(self.model.network)
-        with watch.watching():
-            answer = self.model.forward(pictures)
-        self.distances[part] = familiar.distances(watch.features())
-        return answer
-
-    def _features_of(self, part: list[int]) -> Tensor:
+    def _features_of(self, part: list[int]) -> Floats:
         if not all(position in self._features for position in part):
-            return self.model.forward(self.prepared.pictures[part])[0]
-        kept = [self._features[position].to(self.model.device) for position in part]
-        return torch.stack(kept)
+            return self.model.ask(self.prepared.pictures[part]).features
+        return np.stack([self._features[position] for position in part])

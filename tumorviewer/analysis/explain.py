@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,11 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tumorviewer.analysis import attention, occlusion
+from tumorviewer.analysis.engines.activation_maps import turn_towards_activation
+from tumorviewer.analysis.engines.attention_rollout import attention_rollout
+from tumorviewer.analysis.engines.contrast import ContrastiveTarget
 from tumorviewer.analysis.methods import ATTENDING, METHODS
 from tumorviewer.networks import Classifier
 
@@ -35,23 +36,6 @@ _CLASSES = {
     "eigencam": "EigenCAM",
 }
 """Of pytorch-grad-cam."""
-NEEDS_PICTURE = frozenset({"scorecam", "occlusion", "rollout", "attention", "attention-class"})
-"""Methods that run the whole network again."""
-
-
-@dataclass(frozen=True)
-class ContrastiveTarget:
-    """Why this class; or why this class and not another."""
-
-    target: int
-    """Its place among the logits."""
-    against: int | None = None
-    """That of the other."""
-
-    def __call__(self, logits_K: Tensor) -> Tensor:
-        """What is explained: a score, or the difference of two (contrastive explanation)."""
-        score = logits_K[..., self.target]
-        return score if self.against is None else score - logits_K[..., self.against]
 
 
 class _Cut(nn.Module):
@@ -85,7 +69,7 @@ def explain_features(
     Parameters
     ----------
     method
-        Any of :data:`tumorviewer.analysis.methods.METHODS` that is not in :data:`NEEDS_PICTURE`.
+        Any of :data:`tumorviewer.analysis.methods.METHODS` that does not need the picture.
     target
         The class to explain, by its place among the logits.
     against
@@ -99,7 +83,11 @@ def explain_features(
     with torch.inference_mode(mode=False), torch.enable_grad():
         features_NCHW = features_NCHW.clone().requires_grad_()
         cut = _Cut(nn.Identity(), network.head)
-        return _raw(method, cut, network.shown, features_NCHW, ContrastiveTarget(target, against))
+        question = ContrastiveTarget(target, against)
+        raw = _raw(method, cut, network.shown, features_NCHW, question)
+    if method == "eigencam":
+        return turn_towards_activation(raw, _run(network.shown, features_NCHW.detach()))
+    return raw
 
 
 def explain_images(
@@ -115,33 +103,38 @@ def explain_images(
     ``tick`` is called before each forward pass and may raise to stop.
     """
     question = ContrastiveTarget(target, against)
+    device = pictures_N1SS.device
 
-    def attended(features_NCHW: Tensor) -> NDArray[np.float32]:
-        weights = attention.attention_weights(network, features_NCHW)
-        if METHODS[method].class_agnostic:
-            return weights
-        evidence = explain_features("hirescam", network, features_NCHW, target, against)
-        return weights * np.maximum(evidence, 0)
+    def trunk(images_NTSS: NDArray[np.float32]) -> NDArray[np.float32]:
+        return _run(network.trunk, torch.from_numpy(images_NTSS).to(device))
+
+    def ask(images_NTSS: NDArray[np.float32]) -> NDArray[np.float32]:
+        return _run(network, torch.from_numpy(images_NTSS).to(device))
+
+    def attended(features_NCHW: NDArray[np.float32]) -> NDArray[np.float32]:
+        features = torch.from_numpy(features_NCHW).to(device)
+        agnostic = METHODS[method].class_agnostic
+        return attention.attention_maps(
+            _run(network.scores, features),
+            None
+            if agnostic
+            else lambda: explain_features("hirescam", network, features, target, against),
+        )
 
     if METHODS[method].architectures == ATTENDING:
-        return attention.stitch_maps(network, pictures_N1SS, attended)
+        return attention.stitch_maps(trunk, pictures_N1SS.cpu().numpy(), attended)
     if method == "rollout":
-        return attention.attention_rollout(network, pictures_N1SS)
+        return attention_rollout(network, pictures_N1SS)
     if method == "occlusion":
-        return occlusion.occlusion_maps(network, pictures_N1SS, question, tick)
+        return occlusion.occlusion_maps(ask, pictures_N1SS.cpu().numpy(), question, tick)
     with torch.inference_mode(mode=False), torch.enable_grad():
         cut = _Cut(network.trunk, network.head, tick)
         return _raw(method, cut, network.shown, pictures_N1SS, question)
 
 
-def scale_maps(raw_NHW: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Maps as they are shown, ``(N, side, side)``: negative evidence dropped, resized by cubic
-    interpolation, which finds a peak between two places, and divided by their maximum."""
-    positive = torch.from_numpy(np.maximum(raw_NHW, 0))[:, None]
-    fine = functional.interpolate(positive, (side, side), mode="bicubic", align_corners=False)
-    fine = fine[:, 0].clamp_min(0)
-    peaks = fine.amax((1, 2), keepdim=True)
-    answer: NDArray[np.float32] = (fine / peaks.where(peaks > 0, torch.ones(()))).numpy()
+def _run(part: Callable[[Tensor], Any], x: Tensor) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        answer: NDArray[np.float32] = part(x).float().cpu().numpy()
     return answer
 
 

@@ -30,6 +30,8 @@ class Method:
     reference: str = ""
     architectures: frozenset[str] | None = None
     """Those that it is for; None for all."""
+    needs_picture: bool = False
+    """Whether the network is run again for it; the others are made of its feature map."""
 
     def suits(self, card: ModelCard) -> bool:
         """Whether it can be made of a model."""
@@ -43,7 +45,13 @@ METHODS: dict[str, Method] = {
         Method("gradcam++", "Grad-CAM++", reference="Chattopadhay et al., WACV 2018"),
         Method("hirescam", "HiResCAM", reference="Draelos and Carin, arXiv:2011.08891"),
         Method("layercam", "LayerCAM", reference="Jiang et al., IEEE TIP 2021"),
-        Method("scorecam", "Score-CAM", is_slow=True, reference="Wang et al., CVPRW 2020"),
+        Method(
+            "scorecam",
+            "Score-CAM",
+            is_slow=True,
+            reference="Wang et al., CVPRW 2020",
+            needs_picture=True,
+        ),
         Method(
             "eigencam",
             "EigenCAM",
@@ -56,12 +64,14 @@ METHODS: dict[str, Method] = {
             class_agnostic=True,
             reference="Ilse et al., ICML 2018",
             architectures=ATTENDING,
+            needs_picture=True,
         ),
         Method(
             "attention-class",
             later("Attention × HiResCAM"),
             reference="Ilse et al., ICML 2018",
             architectures=ATTENDING,
+            needs_picture=True,
         ),
         Method(
             "rollout",
@@ -69,12 +79,14 @@ METHODS: dict[str, Method] = {
             class_agnostic=True,
             reference="Abnar and Zuidema, ACL 2020",
             architectures=TRANSFORMERS,
+            needs_picture=True,
         ),
         Method(
             "occlusion",
             later("Occlusion"),
             is_slow=True,
             reference="Zeiler and Fergus, ECCV 2014",
+            needs_picture=True,
         ),
     )
 }

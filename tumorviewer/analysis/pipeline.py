@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorviewer.analysis import device as devices
-from tumorviewer.analysis import explain
+from tumorviewer.analysis.engines.map_scaling import scale_maps
+from tumorviewer.analysis.engines.model import Model
 from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.finding import (
     Finding,
@@ -22,7 +22,6 @@ from tumorviewer.analysis.finding import (
 )
 from tumorviewer.analysis.methods import BEST, Method, choose_method
 from tumorviewer.analysis.pooling import PooledAnswer, pool_slices
-from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.slices import ReportProgress, prepare_volume
 from tumorviewer.analysis.trust import conformal, out_of_distribution, training_cohort, variation
 from tumorviewer.errors import InputError
@@ -163,7 +162,7 @@ def make_finding(
         + _split(card, pooled.probabilities)
         + openness.flags
         + examination.flags,
-        device=devices.describe_device(examination.model.device),
+        device=examination.model.computed_by,
         disagreement=examination.disagreement,
         sets=openness.sets,
         abstains=openness.abstains,
@@ -264,7 +263,7 @@ def explain_slices(
         target=target,
         class_agnostic=made_by.class_agnostic,
         slices=tuple(prepared.slices[position] for position in positions),
-        maps=explain.scale_maps(raw, prepared.settings.size),
+        maps=scale_maps(raw, prepared.settings.size),
         peaks=peaks,
         strength=_strength(card, probabilities_NK[positions]),
         boxes=tuple(prepared.boxes[position] for position in positions),

@@ -1,12 +1,11 @@
-"""A loaded model, and running it in batches that fit the memory there is."""
+"""A model that torch runs: on any device, with every method."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,70 +14,136 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from tumorviewer.analysis import device as devices
-from tumorviewer.analysis.trust.ood_detector import OodDetector
-from tumorviewer.analysis.trust.similar_cases import SimilarCaseIndex
-from tumorviewer.errors import InputError
-from tumorviewer.language import tr
+from tumorviewer.analysis import explain
+from tumorviewer.analysis.engines.feature_watch import FeatureWatch
+from tumorviewer.analysis.engines.model import Answers, Floats, Levels, Model, to_images
 from tumorviewer.models import ModelCard, bundle, weights
 from tumorviewer.networks import Classifier
-from tumorviewer.networks.ensemble import Ensemble
+from tumorviewer.networks.ensemble import Ensemble, measure_disagreement
 
 # Shape suffixes: N slices, C channels, S input side, H W feature map, K classes.
 
 BATCH = {"cpu": 4, "cuda": 64, "mps": 32}
 """Slices at a time. On a CPU larger batches are slower (fresh memory for each activation), and a
 cancelled analysis stops between batches."""
-_T = TypeVar("_T")
 
 
 @dataclass(eq=False)
-class Model:
-    """A network ready to answer, where it runs, and its card."""
+class TorchModel(Model):
+    """A network of torch, and where it runs."""
 
     card: ModelCard
     network: Classifier
     device: torch.device
     arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
-    """As :func:`tumorviewer.models.bundle.read_trust_arrays` answers."""
+    _has_moved: bool = field(default=False, init=False)
 
-    @cached_property
-    def ood(self) -> OodDetector | None:
-        """What is like its training data; None if nobody measured it."""
-        known = self.card.trust.familiarity if self.card.trust else None
-        return OodDetector(known, self.arrays) if known else None
+    @property
+    def is_ensemble(self) -> bool:  # type: ignore[override]
+        """Whether its members may disagree."""
+        return isinstance(self.network, Ensemble)
 
-    @cached_property
-    def similar(self) -> SimilarCaseIndex | None:
-        """Its training items; None if nobody made an index of them."""
-        described = self.card.trust.similar if self.card.trust else None
-        if described is None:
-            return None
-        arrays = {
-            name.removeprefix("similar."): array
-            for name, array in self.arrays.items()
-            if name.startswith("similar.")
-        }
-        return SimilarCaseIndex(arrays, self.card.classes, described.sources)
+    @property
+    def computed_by(self) -> str:
+        """The device in words."""
+        return devices.describe_device(self.device)
 
-    def forward(self, pictures: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-        """Feature maps ``(N, C, H, W)`` and logits ``(N, K)``, both on the model's device."""
-        with torch.inference_mode():
-            features: Tensor = self.network.trunk(self.tensor(pictures))
-            return features, self.network.head(features)
+    @property
+    def has_moved(self) -> bool:
+        """Whether memory ran out where it was loaded to."""
+        return self._has_moved
 
-    def tensor(self, pictures: NDArray[np.uint8]) -> Tensor:
-        """Pictures as the network takes them: float32 in 0–1 on its device, ``(N, 1, S, S)`` of
-        ``(N, S, S)``, and ``(N, T, S, S)`` as they are."""
-        x = torch.from_numpy(pictures).to(self.device)
-        return (x[:, None] if x.ndim == 3 else x).float() / 255
+    @property
+    def batch(self) -> int:
+        """Slices at a time where there is memory for them."""
+        return BATCH[self.device.type]
+
+    def free_memory(self) -> None:
+        """Give back what a GPU keeps for the next batch."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def move_to_cpu(self) -> bool:
+        """Whether it was on another device and runs on the CPU now."""
+        if self.device.type == "cpu":
+            return False
+        self.to(torch.device("cpu"))
+        self._has_moved = True
+        return True
 
     def to(self, device: torch.device) -> None:
         """Move to another device."""
         self.network.to(device)
         self.device = device
 
+    def forward(self, pictures: Levels) -> tuple[Tensor, Tensor]:
+        """Feature maps ``(N, C, H, W)`` and logits ``(N, K)``, both on the model's device."""
+        with torch.inference_mode():
+            features: Tensor = self.network.trunk(self.tensor(pictures))
+            return features, self.network.head(features)
 
-def load_model(folder: Path, device: str = "auto") -> Model:
+    def tensor(self, pictures: Levels) -> Tensor:
+        """Pictures as the network takes them: float32 in 0–1 on its device, ``(N, 1, S, S)`` of
+        ``(N, S, S)``, and ``(N, T, S, S)`` as they are."""
+        x = torch.from_numpy(pictures).to(self.device)
+        return (x[:, None] if x.ndim == 3 else x).float() / 255
+
+    def ask(self, pictures: Levels) -> Answers:
+        """What the network says of prepared slices."""
+        known = self.ood.known if self.ood else None
+        watch = FeatureWatch(self.network, known.stages, known.cells) if known else None
+        with watch.watching() if watch else nullcontext():
+            features, logits = self.forward(pictures)
+        stages = watch.features() if watch else None
+        return Answers(_to_numpy(features), _to_numpy(logits), stages)
+
+    def logits_of(self, images_NTSS: Floats) -> Floats:
+        """``(N, K)`` of grey images in 0–1."""
+        with torch.inference_mode():
+            return _to_numpy(self.network(self._on_device(images_NTSS)))
+
+    def embed(self, features_NCHW: Floats) -> Floats:
+        """``(N, D)`` of feature maps."""
+        with torch.inference_mode():
+            return _to_numpy(self.network.embed(self._on_device(features_NCHW)))
+
+    def disagreement(self, features_NCHW: Floats) -> NDArray[np.float64]:
+        """``(N,)`` in 0–1, of an ensemble's members."""
+        assert isinstance(self.network, Ensemble)
+        with torch.inference_mode():
+            opinions = self.network.opinions(self._on_device(features_NCHW))
+            measured: NDArray[np.float64] = measure_disagreement(opinions).cpu().numpy()
+        return measured
+
+    def explain_features(
+        self, method: str, features_NCHW: Floats, target: int, against: int | None = None
+    ) -> Floats:
+        """Raw maps by pytorch-grad-cam, see :func:`explain.explain_features`."""
+        features = self._on_device(features_NCHW)
+        return explain.explain_features(method, self.network, features, target, against)
+
+    def explain_pictures(
+        self,
+        method: str,
+        pictures: Levels,
+        target: int,
+        against: int | None = None,
+        tick: Callable[[], None] | None = None,
+    ) -> Floats:
+        """Raw maps of methods that need the pictures, see :func:`explain.explain_images`."""
+        images = self._on_device(to_images(pictures))
+        return explain.explain_images(method, self.network, images, target, tick, against)
+
+    def _on_device(self, values: Floats) -> Tensor:
+        return torch.from_numpy(np.require(values, requirements="W")).to(self.device)
+
+
+def _to_numpy(values: Tensor) -> Floats:
+    array: Floats = values.float().cpu().numpy()
+    return array
+
+
+def load_model(folder: Path, device: str = "auto") -> TorchModel:
     """Load a bundle, made fast for inference.
 
     Raises
@@ -88,7 +153,7 @@ def load_model(folder: Path, device: str = "auto") -> Model:
     """
     chosen = devices.choose_device(device)
     card, network = weights.load_weights(folder)
-    return Model(
+    return TorchModel(
         card, optimise_network(network).to(chosen), chosen, bundle.read_trust_arrays(folder)
     )
 
@@ -110,90 +175,3 @@ def _fused(part: nn.Module) -> nn.Module:
         return fuse(part).requires_grad_(False)
     except (torch.fx.proxy.TraceError, TypeError, RuntimeError):  # data-dependent control flow
         return part
-
-
-def softmax_probabilities(logits_NK: Tensor, card: ModelCard) -> NDArray[np.float64]:
-    """Softmax of the logits over the card's temperature (Guo et al., ICML 2017).
-
-    Raises
-    ------
-    InputError
-        If a logit is not finite.
-    """
-    logits_NK = logits_NK.double().cpu()
-    if not logits_NK.isfinite().all():
-        raise InputError(
-            card.name,
-            tr("The model gave an answer that is not a number."),
-            tr("Choose another model."),
-        )
-    answer: NDArray[np.float64] = (logits_NK / card.temperature).softmax(dim=1).numpy()
-    return answer
-
-
-@dataclass
-class Batches:
-    """Cuts work into batches; when memory runs out into smaller ones, then moves to the CPU."""
-
-    model: Model
-    flags: list[str] = field(default_factory=list)
-    """Where memory ran out, in words."""
-
-    def __post_init__(self) -> None:
-        self._size = BATCH[self.model.device.type]
-
-    def run(
-        self, positions: list[int], work: Callable[[list[int]], _T], most: int | None = None
-    ) -> Iterator[tuple[list[int], _T]]:
-        """``work`` on successive parts of ``positions``, of at most ``most`` each.
-
-        Raises
-        ------
-        InputError
-            If there is not even memory for one at a time on the CPU.
-        """
-        start = 0
-        while start < len(positions):
-            part = positions[start : start + min(self._size, most or self._size)]
-            try:
-                done = work(part)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                done = None
-            if done is None:
-                self._make_do(len(part))
-                continue
-            start += len(part)
-            yield part, done
-
-    def _make_do(self, tried: int) -> None:
-        """With less memory: half the batch, and the CPU when that was one."""
-        if self.model.device.type == "cuda":
-            torch.cuda.empty_cache()
-        if tried > 1:
-            self._size = tried // 2
-            self._say(tr("Memory ran short; the slices were computed in smaller batches."))
-        elif self.model.device.type != "cpu":
-            name = devices.describe_device(self.model.device)
-            self._say(tr("{name} ran out of memory; the rest was computed on the CPU.", name=name))
-            self.model.to(torch.device("cpu"))
-            self._size = BATCH["cpu"]
-        else:
-            raise InputError(
-                self.model.card.name,
-                tr("There is not enough memory to run the model."),
-                tr("Close other programs, or choose a smaller model."),
-            )
-
-    def _say(self, flag: str) -> None:
-        if flag not in self.flags:
-            self.flags.append(flag)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch or NumPy means that memory ran out, on any device."""
-    signs = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
-        sign in str(error).lower() for sign in signs
-    )

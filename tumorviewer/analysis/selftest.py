@@ -9,14 +9,40 @@ from tumorviewer.analysis.messages import SelfTest
 from tumorviewer.language import tr
 
 LIBRARIES = {"torch": "torch", "torchvision": "torchvision", "grad-cam": "pytorch_grad_cam"}
-"""Distribution to module, of what an analysis cannot do without."""
+"""Distribution to module, of what an analysis by torch cannot do without."""
+ONNX_LIBRARIES = {"onnxruntime": "onnxruntime"}
+"""The same of one by ONNX Runtime."""
 
 
 def run_selftest() -> SelfTest:
-    """Import every library, and compute something on the GPU if there is one. Never raises."""
+    """Import every library of the engine that is going to compute, and compute something on the GPU
+    if there is one. Never raises."""
+    from tumorviewer.analysis.engines import choice
+    from tumorviewer.analysis.engines.onnx_session import describe_cpu
+
+    try:
+        is_onnx = choice.prefers_onnx()
+    except Exception:  # noqa: BLE001 - a broken driver may raise anything; torch is asked below
+        is_onnx = False
+    if not is_onnx:
+        return _test_torch()
+    versions, problems = _import_all(ONNX_LIBRARIES)
+    if problems:
+        return _test_torch()
+    no_gpu = tr("No GPU is used. {problem}", problem=tr("There is none that torch can compute on."))
+    return SelfTest(True, versions, describe_cpu(), (no_gpu,))
+
+
+def _test_torch() -> SelfTest:
+    versions, problems = _import_all(LIBRARIES)
+    return SelfTest(False, versions, "", tuple(problems)) if problems else _try_devices(versions)
+
+
+def _import_all(libraries: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Versions of what can be imported, and what cannot and why."""
     versions: dict[str, str] = {}
     problems: list[str] = []
-    for distribution, module in LIBRARIES.items():
+    for distribution, module in libraries.items():
         try:
             importlib.import_module(module)
             versions[distribution] = importlib.metadata.version(distribution)
@@ -28,9 +54,7 @@ def run_selftest() -> SelfTest:
                     reason=_reason(error),
                 )
             )
-    if problems:
-        return SelfTest(False, versions, "", tuple(problems))
-    return _try_devices(versions)
+    return versions, problems
 
 
 def _try_devices(versions: dict[str, str]) -> SelfTest:

@@ -37,8 +37,8 @@ from tumorviewer.models import bundle
 
 if TYPE_CHECKING:
     from tumorviewer.analysis.candidates import Finder
+    from tumorviewer.analysis.engines.model import Model
     from tumorviewer.analysis.examination import Examination
-    from tumorviewer.analysis.predict import Model
 
 
 def main(tasks: Connection, cancellations: Connection) -> NoReturn:
@@ -58,10 +58,6 @@ def main(tasks: Connection, cancellations: Connection) -> NoReturn:
     from tumorviewer.analysis import selftest
 
     tested = selftest.run_selftest()
-    if tested.ok:
-        from tumorviewer.analysis import device
-
-        device.use_threads()
     tasks.send(Ready(tested))
     desk = _Desk(inbox, tested)
     while True:
@@ -178,13 +174,13 @@ class _Desk:
 
     def _finder(self, folder: Path | None) -> Finder | None:
         """The model that outlines; loaded once."""
-        from tumorviewer.analysis.candidates import Finder
+        from tumorviewer.analysis.engines import choice
 
         if folder is None:
             return None
         key = folder, bundle.read_card(folder).weights.sha256
         if self._outliner is None or self._outliner_key != key:
-            self._outliner, self._outliner_key = Finder.load(folder), key
+            self._outliner, self._outliner_key = choice.load_finder(folder), key
         return self._outliner
 
     def _examine(self, task: Task) -> Examination:
@@ -199,15 +195,15 @@ class _Desk:
         return self._examination
 
     def _load(self, task: Task) -> Model:
-        from tumorviewer.analysis import device, predict
+        from tumorviewer.analysis.engines import choice
 
         kept, self._model = self._model, None
         key = task.model, task.device, bundle.read_card(task.model).weights.sha256
-        wanted = device.choose_device(task.device)
-        if kept and key == self._model_key and kept.device == wanted:
+        if kept and key == self._model_key and not kept.has_moved:
             self._model = kept
             return kept
         kept = self._examination = None
-        self._model = predict.load_model(task.model, task.device)
+        self._model = choice.load_model(task.model, task.device)
+        choice.use_threads()
         self._model_key = key
         return self._model

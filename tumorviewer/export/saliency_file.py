@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nibabel
 import numpy as np
 
 from tumorviewer.analysis.finding import Saliency
 from tumorviewer.analysis.preprocess import Box
 from tumorviewer.files import replace_atomically
 from tumorviewer.study.types import Placement, Volume
+
+if TYPE_CHECKING:
+    import nibabel
 
 PACKED_BYTES = 256 << 10
 """Larger maps are computed again when they are wanted."""
@@ -40,6 +42,8 @@ def save_saliency(saliency: Saliency, volume: Volume, stem: Path) -> Path:
         return path
     path = stem.with_name(f"{stem.name}.nii.gz")
     with replace_atomically(path) as beside:
+        import nibabel  # for a file that is asked for; it takes long
+
         nibabel.save(_nifti(saliency, volume), beside)
     return path
 
@@ -49,6 +53,8 @@ def _nifti(saliency: Saliency, volume: Volume) -> nibabel.Nifti1Image:
     for index in saliency.slices:
         whole[index] = np.rint(_on_slice(saliency, index) * 255)
     affine_RAS = _LPS_TO_RAS @ volume.affine  # NIfTI-1: +x right to left is negative
+    import nibabel
+
     image = nibabel.Nifti1Image(whole, affine_RAS)
     image.header.set_slope_inter(1 / 255, 0)
     image.header.set_xyzt_units("mm")

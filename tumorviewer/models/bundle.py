@@ -12,6 +12,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from tumorviewer.errors import InputError
 from tumorviewer.files import flush_to_disk
 from tumorviewer.language import later, number, tr
 from tumorviewer.models import schema
-from tumorviewer.models.card import ModelCard, Weights
+from tumorviewer.models.card import Graphs, ModelCard, Weights
 from tumorviewer.models.trust_measures import Trust
 
 if TYPE_CHECKING:
@@ -35,12 +36,16 @@ TRUST = "trust.safetensors"
 TRAINING_ITEMS = "training-items.txt"
 """What the model was made from: a digest a line, sorted; see :func:`read_training_items`."""
 PLAIN_DATA = frozenset(
-    [".csv", ".jpeg", ".jpg", ".json", ".jsonl", ".md", ".pdf", ".png", ".safetensors", ".txt"]
+    [
+        *(".csv", ".jpeg", ".jpg", ".json", ".jsonl", ".md"),
+        *(".onnx", ".pdf", ".png", ".safetensors", ".txt"),
+    ]
 )
 PLAIN_NAMES = frozenset(["LICENCE", "LICENSE", "NOTICE", "README", "Thumbs.db", "desktop.ini"])
 _CARD_LIMIT = 2**20
 _FILES_LIMIT = 10_000
 _ITEMS_LIMIT = 2**28
+_GRAPH_LIMIT = 2**24
 _ITEM = re.compile(r"[0-9a-f]{16}")
 _AGAIN = later("Copy the bundle again from where it was made.")
 
@@ -94,6 +99,8 @@ def verify_bundle(folder: Path) -> ModelCard:
         _check_weights(path, card.weights)
         if card.trust and card.trust.sha256:
             _check_trust(folder / TRUST, card.trust.sha256)
+        for name, sha256 in (card.graphs.sha256 if card.graphs else {}).items():
+            _check_graph(graph_path(folder, name), sha256)
     except OSError as error:
         raise _unreadable(path, error) from error
     return card
@@ -197,6 +204,52 @@ def write_bundle(
     return card
 
 
+def graph_path(folder: Path, name: str) -> Path:
+    """Where a bundle holds its graph of that name."""
+    return folder / f"{name}.onnx"
+
+
+def write_graphs(folder: Path, described: Graphs, graphs: Mapping[str, bytes]) -> ModelCard:
+    """Put graphs into a bundle that stands there; those that it has go.
+
+    Parameters
+    ----------
+    described
+        Its ``sha256`` is filled in here.
+    graphs
+        Serialised ONNX models by name.
+
+    Raises
+    ------
+    InputError
+        If the bundle cannot be read.
+    """
+    card = read_card(folder)
+    sha256 = {name: hashlib.sha256(graph).hexdigest() for name, graph in graphs.items()}
+    card = dataclasses.replace(card, graphs=dataclasses.replace(described, sha256=sha256))
+    with _changed_copy(folder) as beside:
+        for path in beside.glob("*.onnx"):
+            path.unlink()
+        for name, graph in graphs.items():
+            graph_path(beside, name).write_bytes(graph)
+        (beside / CARD).write_text(schema.to_json(card), "utf-8")
+    return card
+
+
+@contextmanager
+def _changed_copy(folder: Path) -> Iterator[Path]:
+    """A copy of a bundle, which takes its place at the end."""
+    beside = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
+    try:
+        shutil.copytree(folder, beside)
+        yield beside
+        for path in (*(path for path in beside.iterdir() if path.is_file()), beside):
+            flush_to_disk(path)
+        _replace(folder, beside)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
 def write_trust(folder: Path, trust: Trust, arrays: Mapping[str, NDArray[np.generic]]) -> ModelCard:
     """Put measures of trust into a bundle that stands there; what was measured before goes.
 
@@ -213,19 +266,12 @@ def write_trust(folder: Path, trust: Trust, arrays: Mapping[str, NDArray[np.gene
     from safetensors.numpy import save
 
     card = read_card(folder)
-    beside = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
-    try:
-        shutil.copytree(folder, beside)
-        data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    trust = dataclasses.replace(trust, sha256=hashlib.sha256(data).hexdigest())
+    card = dataclasses.replace(card, trust=trust)
+    with _changed_copy(folder) as beside:
         (beside / TRUST).write_bytes(data)
-        trust = dataclasses.replace(trust, sha256=hashlib.sha256(data).hexdigest())
-        card = dataclasses.replace(card, trust=trust)
         (beside / CARD).write_text(schema.to_json(card), "utf-8")
-        for path in (beside / TRUST, beside / CARD, beside):
-            flush_to_disk(path)
-        _replace(folder, beside)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return card
 
 
@@ -321,6 +367,16 @@ def _check_trust(path: Path, sha256: str) -> None:
         reason = tr("The model's measures of trust are not those of the card: the SHA-256 differs.")
         raise InputError(str(path), reason, tr(_AGAIN))
     read_shapes(path)
+
+
+def _check_graph(path: Path, sha256: str) -> None:
+    if not path.is_file():
+        raise InputError(str(path), tr("The model's graph is missing."), tr(_AGAIN))
+    if path.stat().st_size > _GRAPH_LIMIT:
+        raise InputError(str(path), tr("It is too large for a graph without weights."), tr(_AGAIN))
+    if _sha256(path) != sha256:
+        reason = tr("The model's graph is not that of the card: the SHA-256 differs.")
+        raise InputError(str(path), reason, tr(_AGAIN))
 
 
 def _sha256(path: Path) -> str:

@@ -79,6 +79,20 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Graphs:
+    """The network as ONNX graphs without its weights, which stay in the tensors' file."""
+
+    sha256: dict[str, str]
+    """Of each graph, by its name: ``trunk`` is ``trunk.onnx``."""
+    folded: dict[str, str]
+    """Convolutions into which the batch normalisation of that name is folded."""
+    stages: tuple[str, ...] = ()
+    """What the graph also answers, as :attr:`OodMeasures.stages`."""
+    cells: int = 0
+    """As :attr:`OodMeasures.cells`."""
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """Everything that must be known of a model; one to one with ``card.json``."""
 
@@ -112,4 +126,6 @@ class ModelCard:
     """Of a network that outlines; None for one that only names."""
     trust: Trust | None = None
     """How far its answers may be believed; None if nobody measured it."""
+    graphs: Graphs | None = None
+    """What ONNX Runtime needs beside the weights; None if only torch runs it."""
     schema: int = SCHEMA

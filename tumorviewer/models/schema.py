@@ -105,6 +105,8 @@ def _problems_of_parts(card: ModelCard) -> Iterator[str]:
         yield tr("weights.sha256 must be 64 hexadecimal digits")
     if card.weights.bytes <= 0:
         yield tr("weights.bytes must be positive")
+    if card.graphs and not all(map(NAME.fullmatch, card.graphs.sha256)):
+        yield tr("graphs.sha256 may name only graphs in the bundle's own folder")
 
 
 def _check_schema(content: Any) -> None:

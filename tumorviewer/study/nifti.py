@@ -45,9 +45,6 @@ from tumorviewer.study.types import (
     Window,
 )
 
-SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz")
-"""In lower case; files by these names are worth trying even if `recognises` says no."""
-
 _HEAD_BYTES = 560
 _MAX_EXTENT = 65_535
 _CIFTI = range(3000, 3100)

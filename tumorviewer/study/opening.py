@@ -1,4 +1,8 @@
-"""Whatever a user brings, to studies: what each file is, who reads it, and what is left out."""
+"""Whatever a user brings, to studies: what each file is, who reads it, and what is left out.
+
+The readers of DICOM and of NIfTI are imported where there is a file for them: they take as long as
+the class of a picture.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,19 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tumorviewer.errors import InputError, NoImageError
 from tumorviewer.language import later, tr
-from tumorviewer.study import limits, nifti, pictures
-from tumorviewer.study.dicom import Collector
-from tumorviewer.study.dicom.dicomdir import find_referenced_files
-from tumorviewer.study.dicom.header import Header
+from tumorviewer.study import limits, pictures
 from tumorviewer.study.file_finder import FileFinder, FoundFile
 from tumorviewer.study.other_formats import refuse_other_format, refuse_pointer
 from tumorviewer.study.sniffing import HEAD_BYTES, FileKind, recognise_kind
 from tumorviewer.study.types import Opened, Refused, Study
+
+if TYPE_CHECKING:
+    from tumorviewer.study.dicom import Collector
+    from tumorviewer.study.dicom.header import Header
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +85,7 @@ class _Opening:
     def __init__(self) -> None:
         self.finder = FileFinder()
         self.files: list[FoundFile] = []
-        self._dicom = Collector()
+        self._dicom: Collector | None = None
         self._studies: list[Study] = []
         self._nifti_headers: set[Path] = set()
 
@@ -103,7 +109,7 @@ class _Opening:
     def result(self) -> Opened:
         """All that was taken."""
         keep = tuple(self.finder.folders) or None
-        studies = [*self._dicom.studies(), *self._studies]
+        studies = [*(self._dicom.studies() if self._dicom else ()), *self._studies]
         return Opened(
             tuple(replace(study, keep=keep) for study in studies), tuple(self.finder.refused)
         )
@@ -128,13 +134,19 @@ class _Opening:
                 raise InputError(file.source, tr("It is not a kind of file that can be shown."))
 
     def _read_dicom(self, file: FoundFile) -> None:
+        if self._dicom is None:
+            from tumorviewer.study.dicom import Collector
+
+            self._dicom = Collector()
         answer = self._dicom.add(file.path, file.source)
         if isinstance(answer, Refused):
             self.finder.refused.append(answer)
-        elif isinstance(answer, Header):
+        elif answer is not None:
             self._read_dicomdir(answer)
 
     def _read_dicomdir(self, header: Header) -> None:
+        from tumorviewer.study.dicom.dicomdir import find_referenced_files
+
         paths, missing = find_referenced_files(header)
         folder = Path(header.source).parent
         for path in paths:
@@ -148,6 +160,8 @@ class _Opening:
         self.finder.refused.append(Refused(header.source, reason, is_error=False))
 
     def _read_nifti(self, file: FoundFile) -> None:
+        from tumorviewer.study import nifti
+
         header = nifti.find_header_path(file.path)
         if header not in self._nifti_headers:
             self._nifti_headers.add(header)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from pathlib import Path
 
-from tumorviewer.study import nifti, pictures
+from tumorviewer.study import pictures
 from tumorviewer.study.nifti_pixels import inflate_head
 from tumorviewer.study.other_formats import is_other_format, is_other_name, is_pointer
 
@@ -13,6 +13,8 @@ HEAD_BYTES = 1024
 """How much of a file :func:`recognise_kind` wants to see."""
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BITMAP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
+_NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz")
+"""In lower case; files by these names are worth trying even if their content says no."""
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _VALUE_REPRESENTATIONS = frozenset(
@@ -59,6 +61,8 @@ def _by_content(head: bytes) -> FileKind | None:
         return FileKind.PICTURE
     if head.startswith(_ZIP):
         return FileKind.ARCHIVE
+    from tumorviewer.study import nifti  # for what is no picture: it takes long
+
     if nifti.is_nifti(head):
         return FileKind.NIFTI
     if is_pointer(head):
@@ -79,7 +83,7 @@ def guess_kind_by_name(name: str) -> FileKind | None:
     name = name.lower()
     if name.endswith(_DICOM_SUFFIXES) or name == "dicomdir":
         return FileKind.DICOM
-    if name.endswith(nifti.SUFFIXES):
+    if name.endswith(_NIFTI_SUFFIXES):
         return FileKind.NIFTI
     if name.endswith(pictures.SUFFIXES):
         return FileKind.PICTURE

@@ -16,7 +16,8 @@ from trainer.trust.out_of_distribution import OodSources
 from trainer.trust.separation import Separation
 from tumorviewer import networks
 from tumorviewer.analysis import predict
-from tumorviewer.analysis.predict import Model
+from tumorviewer.analysis.engines.feature_watch import FeatureWatch
+from tumorviewer.analysis.predict import TorchModel
 from tumorviewer.analysis.trust.ood_detector import OodDetector
 from tumorviewer.models.card import Architecture, ModelCard, Preprocessing, Weights
 
@@ -98,7 +99,7 @@ def evidence(heads: np.ndarray) -> Any:
         licence="", training={}, figures={},
     )  # fmt: skip
     return SimpleNamespace(
-        model=Model(card, network, torch.device("cpu")),
+        model=TorchModel(card, network, torch.device("cpu")),
         material=SimpleNamespace(pictures=SimpleNamespace(array=heads), views=None),
         split=SimpleNamespace(train=np.arange(60)),
         held=np.arange(60, 120),
@@ -137,7 +138,7 @@ class TestMeasure:
         known, arrays = measured
         assert sum(array.nbytes for array in arrays.values()) < 2**20
         familiar = OodDetector(known, arrays)
-        watch = familiar.watch(evidence.model.network)
+        watch = FeatureWatch(evidence.model.network, familiar.known.stages, familiar.known.cells)
         with watch.watching():
             evidence.model.forward(heads[60:])
         marked = familiar.distances(watch.features()) > known.unusual

@@ -5,36 +5,30 @@ Shapes: T slices that the network sees, S side, H W feature map, K classes.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from pytorch_grad_cam.metrics.road import (
-    NoisyLinearImputer,
-    RemoveLeastRelevantFirst,
-    RemoveMostRelevantFirst,
-)
 from scipy.ndimage import (  # type: ignore[import-untyped]
     binary_closing,
     binary_fill_holes,
     gaussian_filter,
 )
 from scipy.stats import spearmanr  # type: ignore[import-untyped]
-from torch import Tensor
-from torch.nn import functional
 
-from tumorviewer.analysis import explain
+from tumorviewer.analysis.engines.batches import softmax_probabilities
+from tumorviewer.analysis.engines.contrast import ContrastiveTarget
+from tumorviewer.analysis.engines.map_scaling import resize_maps, scale_maps
+from tumorviewer.analysis.engines.model import Model, to_images
 from tumorviewer.analysis.examination import Examination
-from tumorviewer.analysis.explain import ContrastiveTarget
 from tumorviewer.analysis.methods import METHODS
-from tumorviewer.analysis.predict import Model
 from tumorviewer.analysis.preprocess import find_bright
 from tumorviewer.analysis.slices import ReportProgress
+from tumorviewer.analysis.trust.imputation import impute
 from tumorviewer.analysis.trust.map_verdict import NO_EVIDENCE, NO_TUMOUR, MapCheck
 from tumorviewer.errors import InputError
 from tumorviewer.language import tr
+from tumorviewer.models.card import ModelCard
 
 REMOVED = (10, 30, 50)
 """Shares of the pixels that ROAD imputes, per cent."""
@@ -115,7 +109,7 @@ def _checked(
         for name in others
     ]
     tick(2)
-    map_SS = explain.scale_maps(raw_NHW[:1], picture.shape[-1])[0]
+    map_SS = scale_maps(raw_NHW[:1], picture.shape[-1])[0]
     deletion, insertion = measure_road(model, picture, map_SS, question)
     tick(3)
     return replace(
@@ -133,13 +127,10 @@ def maps_of(
     model: Model, method: str, pictures: NDArray[np.uint8], question: ContrastiveTarget
 ) -> NDArray[np.float32]:
     """Raw maps ``(N, H, W)`` of prepared pictures, ``(N, S, S)`` or ``(N, T, S, S)``."""
-    x = model.tensor(pictures)
     target, against = question.target, question.against
-    if method in explain.NEEDS_PICTURE:
-        return explain.explain_images(method, model.network, x, target, against=against)
-    with torch.inference_mode():
-        features_NCHW = model.network.trunk(x)
-    return explain.explain_features(method, model.network, features_NCHW, target, against)
+    if METHODS[method].needs_picture:
+        return model.explain_pictures(method, pictures, target, against)
+    return model.explain_features(method, model.ask(pictures).features, target, against)
 
 
 def variants_of(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -160,17 +151,10 @@ def rank_correlation(first_HW: NDArray[np.float32], second_HW: NDArray[np.float3
     is the same everywhere."""
     shown = [np.maximum(one, 0) for one in (first_HW, second_HW)]
     if shown[0].shape != shown[1].shape:
-        shown = [_resized(one) for one in shown]
+        shown = [resize_maps(one[None], _GRID)[0] for one in shown]
     if any(np.ptp(one) == 0 for one in shown):
         return 0.0
     return float(spearmanr(shown[0].ravel(), shown[1].ravel()).statistic)
-
-
-def _resized(map_HW: NDArray[np.float32]) -> NDArray[np.float32]:
-    x = torch.from_numpy(map_HW)[None, None]
-    resized = functional.interpolate(x, (_GRID, _GRID), mode="bilinear", align_corners=False)
-    answer: NDArray[np.float32] = resized[0, 0].numpy()
-    return answer
 
 
 def measure_road(
@@ -183,30 +167,29 @@ def measure_road(
     most and when the least relevant pixels are imputed from their neighbours (Rong et al., ICML
     2022). For a contrastive question it is the probability of one class among the two.
 
-    Where the map is the same, what is farther from its marks is less relevant. Not to be called
-    from two threads at once: noise and warnings are the process's.
+    Where the map is the same, what is farther from its marks is less relevant.
     """
-    order_SS = torch.from_numpy(map_SS + 1e-3 * gaussian_filter(map_SS, map_SS.shape[-1] / 8))
-    picture_TSS = model.tensor(picture[None])[0].cpu()
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the imputer hands tensors to NumPy
-        torch.manual_seed(0)  # of its noise
-        imputed = [
-            first(100 - share, NoisyLinearImputer())(picture_TSS, order_SS)
-            for first in (RemoveMostRelevantFirst, RemoveLeastRelevantFirst)
-            for share in REMOVED
-        ]
-    batch = torch.stack([picture_TSS, *imputed]).to(model.device)
-    with torch.inference_mode():
-        said = _probability(model.network(batch).cpu() / model.card.temperature, question)
-    falls = (said[0] - said[1:]).reshape(2, len(REMOVED)).mean(1)
+    order_SS = map_SS + 1e-3 * gaussian_filter(map_SS, map_SS.shape[-1] / 8)
+    image_TSS = to_images(picture[None])[0]
+    random = np.random.default_rng(0)
+    imputed = [
+        impute(image_TSS, relevance_SS >= np.percentile(relevance_SS, 100 - share), random)
+        for relevance_SS in (order_SS, 1 - order_SS)
+        for share in REMOVED
+    ]
+    logits_NK = model.logits_of(np.stack([image_TSS, *imputed]))
+    said_N = _probability(logits_NK, model.card, question)
+    falls = (said_N[0] - said_N[1:]).reshape(2, len(REMOVED)).mean(1)
     return float(falls[0]), float(falls[1])
 
 
-def _probability(logits_NK: Tensor, question: ContrastiveTarget) -> Tensor:
-    if question.against is not None:
-        return question(logits_NK).sigmoid()
-    return logits_NK.softmax(1)[:, question.target]
+def _probability(
+    logits_NK: NDArray[np.float32], card: ModelCard, question: ContrastiveTarget
+) -> NDArray[np.float64]:
+    if question.against is None:
+        return softmax_probabilities(logits_NK, card)[:, question.target]
+    pair = logits_NK[:, [question.target, question.against]]
+    return softmax_probabilities(pair, card)[:, 0]
 
 
 def inside_head(picture: NDArray[np.uint8], map_SS: NDArray[np.float32]) -> float:

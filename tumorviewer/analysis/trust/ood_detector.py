@@ -13,16 +13,11 @@ training items that are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
 
 from tumorviewer.models.trust_measures import OodMeasures
 
@@ -30,36 +25,6 @@ Floats = NDArray[np.float32]
 
 NEIGHBOUR = 5
 """Which neighbour's distance counts: a few odd training items are no neighbourhood."""
-
-
-class FeatureWatch:
-    """Takes what some stages of a network compute, averaged over parts of the picture."""
-
-    def __init__(self, network: nn.Module, stages: Sequence[str], cells: int) -> None:
-        self._network, self._stages, self._cells = network, stages, cells
-        self._taken: dict[str, Tensor] = {}
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Each forward pass meanwhile replaces what was taken before."""
-        hooks = [
-            self._network.get_submodule(name).register_forward_hook(partial(self._take, name))
-            for name in self._stages
-        ]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-
-    def _take(self, name: str, module: nn.Module, inputs: object, output: Tensor) -> None:  # noqa: ARG002
-        self._taken[name] = functional.adaptive_avg_pool2d(output, self._cells)
-
-    def features(self) -> Floats:
-        """``(N, C, H, W)`` of the last forward pass."""
-        parts = [self._taken[name].float() for name in self._stages]
-        features: Floats = torch.cat(parts, 1).cpu().numpy()
-        return features
 
 
 class FeatureSpace(NamedTuple):
@@ -162,10 +127,6 @@ class OodDetector:
     def __init__(self, known: OodMeasures, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         self.known = known
         self._space = FeatureSpace.of(arrays)
-
-    def watch(self, network: nn.Module) -> FeatureWatch:
-        """What to look at the network with."""
-        return FeatureWatch(network, self.known.stages, self.known.cells)
 
     def distances(self, features_NCHW: Floats) -> NDArray[np.float64]:
         """``(N,)``, as :func:`scale_scores`."""

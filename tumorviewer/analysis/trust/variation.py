@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from tumorviewer.analysis import predict
+from tumorviewer.analysis.engines.batches import Batches, softmax_probabilities
 from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.finding import Variation
-from tumorviewer.analysis.predict import Batches
 
 Picture = NDArray[np.uint8]
 """``(…, S, S)`` grey levels."""
@@ -82,9 +80,9 @@ def vary_slice(examination: Examination, position: int) -> Variation:
 def _answers(examination: Examination, changed_VSS: Picture) -> NDArray[np.float64]:
     model = examination.model
     parts = Batches(model).run(
-        list(range(len(changed_VSS))), lambda part: model.forward(changed_VSS[part])[1].cpu()
+        list(range(len(changed_VSS))), lambda part: model.ask(changed_VSS[part]).logits
     )
-    return predict.softmax_probabilities(torch.cat([logits for _, logits in parts]), model.card)
+    return softmax_probabilities(np.concatenate([logits for _, logits in parts]), model.card)
 
 
 def _gamma(picture: Picture, gamma: float) -> Picture:

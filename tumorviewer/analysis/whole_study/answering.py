@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tumorviewer.analysis.candidates import CandidateOutline, Finder, Outlines, find_candidates
 from tumorviewer.analysis.examination import Examination
 from tumorviewer.analysis.finding import Finding, ModelIdentity, OodAssessment
 from tumorviewer.analysis.pipeline import make_finding
@@ -29,6 +29,9 @@ from tumorviewer.analysis.whole_study.study_answer import (
 from tumorviewer.language import tr
 from tumorviewer.models import ModelCard
 from tumorviewer.study.types import Placement, Volume
+
+if TYPE_CHECKING:
+    from tumorviewer.analysis.candidates import CandidateOutline, Finder, Outlines
 
 _MOST = 10
 """Candidates that are listed."""
@@ -75,6 +78,8 @@ def answer_study(
     if finder is None:
         reason = tr("No model that outlines tumours is installed.")
         return decision.refuse_study(source or read.source, present, reason, (finding.model,))
+    from tumorviewer.analysis.candidates import find_candidates  # scipy, for volumes alone
+
     outlines = find_candidates(volume, finder, progress)
     asked = Asked(
         source=source or read.source,

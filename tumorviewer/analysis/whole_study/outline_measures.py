@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull  # type: ignore[import-untyped]
-from scipy.spatial.distance import pdist, squareform  # type: ignore[import-untyped]
 
 from tumorviewer.study.types import Placement, Volume
 
@@ -47,6 +45,9 @@ def measure_diameters_mm(
     row_mm, column_mm
         Distance of neighbouring rows and of neighbouring columns.
     """
+    from scipy.spatial import ConvexHull  # type: ignore[import-untyped]
+    from scipy.spatial.distance import pdist, squareform  # type: ignore[import-untyped]
+
     pixels = np.argwhere(mask_HW).astype(float)
     corners = (pixels[:, None] + _CORNERS).reshape(-1, 2) * [row_mm, column_mm]
     hull = corners[ConvexHull(corners).vertices]

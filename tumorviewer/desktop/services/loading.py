@@ -222,4 +222,6 @@ class Thumbnails(QObject):
 
 
 def _import_readers(_job: BackgroundJob) -> None:
+    import tumorviewer.study.dicom
+    import tumorviewer.study.nifti
     import tumorviewer.study.opening  # noqa: F401
