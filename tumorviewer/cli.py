@@ -34,6 +34,7 @@ commands:
   tumorviewer report PATH… --out DIR   judge, and write reports: PDF, DICOM, FHIR
   tumorviewer pacs add|list|test|remove|find|get|send|outbox|listen
   tumorviewer deidentify IN… --out DIR
+  tumorviewer doctor              check this computer, and say what to do
 A file that is called like a command is written ./demo. Research use only.
 """
 
@@ -231,6 +232,12 @@ def _deidentify(arguments: list[str]) -> int:
     return run(arguments)
 
 
+def _doctor(arguments: list[str]) -> int:
+    from tumorviewer.doctor_command import main as run
+
+    return run(arguments)
+
+
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "demo": _demo,
     "classify": _classify,
@@ -239,4 +246,5 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "report": _report,
     "pacs": _pacs,
     "deidentify": _deidentify,
+    "doctor": _doctor,
 }

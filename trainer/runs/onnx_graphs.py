@@ -7,6 +7,8 @@ with them. What is written answers as torch does, or is not written.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,17 +85,18 @@ def add_graphs(folder: Path) -> ModelCard:
     """
     require_packages()
     card = bundle.verify_bundle(folder)
-    before = card.graphs
-    described, graphs = (_export_classifier if card.segmentation is None else _export_finder)(
-        folder, card
-    )
-    written = bundle.write_graphs(folder, described, graphs)
-    worst = (_difference if card.segmentation is None else _difference_of_finder)(folder, written)
-    if worst <= TOLERANCE:
-        return written
-    bundle.write_graphs(folder, before or Graphs({}, {}), {})
-    reason = f"The exported network answers otherwise, by up to {worst:.1e}."
-    raise InputError(str(folder), reason, "Use the bundle with torch.")
+    if card.segmentation is None:
+        export, measure = _export_classifier, _difference
+    else:
+        export, measure = _export_finder, _difference_of_finder
+    described, graphs = export(folder, card)
+    with tempfile.TemporaryDirectory() as room:
+        tried = Path(shutil.copytree(folder, Path(room) / card.name))
+        worst = measure(tried, bundle.write_graphs(tried, described, graphs))
+    if not worst <= TOLERANCE:
+        reason = f"The exported network answers otherwise, by up to {worst:.1e}."
+        raise InputError(str(folder), reason, "Use the bundle with torch.")
+    return bundle.write_graphs(folder, described, graphs)
 
 
 def _export_classifier(folder: Path, card: ModelCard) -> tuple[Graphs, dict[str, bytes]]:

@@ -70,10 +70,12 @@ def test_a_network_of_another_head_is_refused_and_its_bundle_stays(tmp_path):
     assert (folder / bundle.CARD).read_bytes() == before
 
 
-def test_graphs_that_answer_otherwise_are_taken_out_again(tmp_path, monkeypatch):
+def test_graphs_that_answer_otherwise_are_not_put_into_it(tmp_path, monkeypatch):
     folder = written(tmp_path / "made", "light", width=8)
+    before = (folder / bundle.CARD).read_bytes()
     monkeypatch.setattr(onnx_graphs, "_difference", lambda *_: 0.5)
     with pytest.raises(InputError, match=r"answers otherwise, by up to 5\.0e-01"):
         onnx_graphs.add_graphs(folder)
     assert not list(folder.glob("*.onnx"))
+    assert (folder / bundle.CARD).read_bytes() == before
     assert choice.choose_engine(bundle.verify_bundle(folder), ("trunk",), "cpu", "auto") == "torch"
