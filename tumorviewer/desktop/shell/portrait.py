@@ -32,10 +32,14 @@ def save_portrait(paths: Sequence[Path], file: Path, patience_s: float = 300) ->
     window.resize(*SIZE)
     inference = window.reading.inference
     loop = QEventLoop()
+    settled = QTimer(singleShot=True, interval=_SETTLING_MS)
+    settled.timeout.connect(loop.quit)
 
     def settle(state: InferenceState) -> None:
-        if state.phase not in _WAITING:
-            QTimer.singleShot(_SETTLING_MS, loop.quit)
+        if state.phase in _WAITING:
+            settled.stop()
+        elif not settled.isActive():
+            settled.start()
 
     inference.changed.connect(settle)
     QTimer.singleShot(round(patience_s * 1000), loop.quit)

@@ -72,8 +72,10 @@ def _written(
     return image, width, height
 
 
-_CORNER_HEIGHT = 0.15
-"""Share of a view's height that the lines of one corner may take."""
+CORNER_HEIGHT = 0.15
+"""Share of a view's height that the lines of one corner may take,"""
+READ_OUT_HEIGHT = 0.3
+"""and those of what lies under the pointer, which the reader asked for."""
 
 
 def draw_corner(
@@ -82,6 +84,7 @@ def draw_corner(
     align: Qt.AlignmentFlag,
     lines: Sequence[str],
     share: float = 0.44,
+    height_share: float = CORNER_HEIGHT,
 ) -> None:
     """Lines of text in one corner of ``area``, none wider than a share of it, and no more of them
     than leave the middle free: a small view has the first ones only."""
@@ -89,7 +92,7 @@ def draw_corner(
     inside = area.adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
     width = inside.width() * share
     left = inside.left() if align & Qt.AlignmentFlag.AlignLeft else inside.right() - width
-    shown = [line for line in lines if line][: max(1, int(_CORNER_HEIGHT * area.height() / height))]
+    shown = [line for line in lines if line][: max(1, int(height_share * area.height() / height))]
     bottom = align & Qt.AlignmentFlag.AlignBottom
     top = inside.bottom() - height * len(shown) if bottom else inside.top()
     side = align & Qt.AlignmentFlag.AlignHorizontal_Mask

@@ -226,7 +226,10 @@ class Viewport(QWidget):
         captions.draw_corner(painter, area, top | right, self.series_lines)
         captions.draw_corner(painter, area, bottom | left, self._window_lines(), 0.38)
         higher = captions.above_scale_bar(painter, area)
-        captions.draw_corner(painter, higher, bottom | left, self._cursor_lines(stack), 0.9)
+        read_out = self._cursor_lines(stack)
+        captions.draw_corner(
+            painter, higher, bottom | left, read_out, 0.9, captions.READ_OUT_HEIGHT
+        )
         slice_lines = readout.describe_slice(stack, state.index, state.slab)
         captions.draw_corner(painter, area, bottom | right, slice_lines, 0.38)
         edges = self.edges()
