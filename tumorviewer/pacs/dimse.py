@@ -18,6 +18,7 @@ from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    ParametricMapStorage,
 )
 from pynetdicom import AE, StoragePresentationContexts, _config, build_context, build_role, evt
 from pynetdicom.association import Association
@@ -52,6 +53,9 @@ _MOST_FILES = 25
 _ASSOCIATIONS = 3
 """At once: between two objects one waits for the archive."""
 _UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+_ALSO_RECEIVED = (ParametricMapStorage, UID("1.2.840.10008.5.1.4.1.1.66.7"))
+"""And label map segmentations: pynetdicom's own list lacks both, and an archive that must send one
+of a kind that was not negotiated breaks off the whole study."""
 _FOUND = (
     "PatientName", "PatientID", "StudyInstanceUID", "StudyDate", "StudyDescription",
     "AccessionNumber", "ModalitiesInStudy", "NumberOfStudyRelatedInstances",
@@ -390,9 +394,10 @@ def _match(answer: Dataset) -> StudyMatch:
 
 def _receivable() -> list[Any]:
     """Contexts for what an archive may send: one syntax each, those that we read best first."""
+    kinds = [UID(context.abstract_syntax or "") for context in StoragePresentationContexts]
     contexts = [
-        build_context(UID(context.abstract_syntax or ""), list(_UNCOMPRESSED[::-1]))
-        for context in StoragePresentationContexts
+        build_context(kind, list(_UNCOMPRESSED[::-1]))
+        for kind in dict.fromkeys((*_ALSO_RECEIVED, *kinds))
     ]
     return contexts[: _MOST_CONTEXTS - 1]
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from tests.desktop.shell.test_window import visible_text
 from tests.reports.made import clean_series, content, verdict
+from tumorviewer.pacs.dimse import _receivable
 from tumorviewer.reports.writing import write_report
 
 OUTLINED = (1, 4)
@@ -51,3 +53,11 @@ def test_results_of_archives_are_withheld_with_the_answer(qtbot, window, opened_
     qtbot.waitUntil(lambda: window.room.verdicts.case is not None)
     assert visible_text(window.returned.part) == ""
     assert window._study.layer._outlines == []
+
+
+def test_every_kind_that_leaves_can_be_fetched_again(tmp_path):
+    result = content(clean_series(tmp_path / "study", "upwards", 7))
+    kinds = ("pdf", "sc", "sr", "pm", "seg", "pr", "ko")
+    assert not write_report(result, tmp_path / "out", "one", kinds).refused
+    written = {pydicom.dcmread(path).SOPClassUID for path in (tmp_path / "out").glob("*.dcm")}
+    assert written <= {context.abstract_syntax for context in _receivable()}
