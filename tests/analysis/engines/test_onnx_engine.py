@@ -174,6 +174,18 @@ def test_an_operator_that_no_model_needs_and_weights_of_other_files_are_refused(
         read_contents(content.replace(b"model.safetensors", b"other.safetensors"), "made")
 
 
+def test_a_constant_of_another_file_is_refused():
+    onnx = pytest.importorskip("onnx")
+    elsewhere = onnx.TensorProto(name="c", data_type=onnx.TensorProto.FLOAT, dims=[1])
+    elsewhere.data_location = onnx.TensorProto.EXTERNAL
+    elsewhere.external_data.add(key="location", value="other.bin")
+    node = onnx.helper.make_node("Constant", [], ["c"], value=elsewhere)
+    out = onnx.helper.make_tensor_value_info("c", onnx.TensorProto.FLOAT, [1])
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "made", [], [out]))
+    with pytest.raises(InputError, match="Constant, with values of another file"):
+        read_contents(model.SerializeToString(), "made")
+
+
 def test_a_graph_of_a_newer_opset_is_named(copied):
     onnx = pytest.importorskip("onnx")
     model = onnx.load_from_string(bundle.graph_path(copied, "trunk").read_bytes())

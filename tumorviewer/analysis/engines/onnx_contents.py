@@ -58,7 +58,8 @@ def read_contents(graph: bytes, source: str) -> GraphContents:
             reason = tr("The graph holds the operator {name}, which no model needs.", name=name)
             raise InputError(source, reason, tr(_AGAIN))
     outside = [one for one in tensors if one.location]
-    is_strange = functions or any(one.location != WEIGHTS_FILE for one in outside)
+    is_sparse = any(number == 15 for number, _ in parts)
+    is_strange = functions or is_sparse or any(one.location != WEIGHTS_FILE for one in outside)
     if is_strange or sum(one.inline for one in tensors) > _INLINE_LIMIT:
         reason = tr("The graph holds more than a graph without weights does.")
         raise InputError(source, reason, tr(_AGAIN))
@@ -81,9 +82,19 @@ def _operator(node: bytes) -> str:
             kind = _bytes(value).decode()
         elif number == 7:
             domain = _bytes(value).decode()
-        elif number == 5 and any(field in (6, 11) for field, _ in _fields(_bytes(value))):
-            return f"{kind}, with a graph of its own"
+        elif number == 5 and (problem := _attribute(_bytes(value))):
+            return f"{kind}, {problem}"
     return f"{domain}::{kind}" if domain not in ("", "ai.onnx") else kind
+
+
+def _attribute(content: bytes) -> str:
+    """What is wrong with an attribute of an operator; empty if nothing is."""
+    for number, value in _fields(content):
+        if number in (6, 11):
+            return "with a graph of its own"
+        if number in (5, 10) and _tensor(_bytes(value)).location:
+            return "with values of another file"
+    return ""
 
 
 def _tensor(content: bytes) -> _Tensor:
