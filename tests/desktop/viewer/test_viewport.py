@@ -274,9 +274,11 @@ def test_patient_text_is_plain_elided_and_can_be_hidden(viewport, state, written
     assert captions.strip_controls(texts[0]) == "<b>A&B</b>  evil"
     assert picture[20:40, 160:].max() < 230
     written.clear()
+    viewport.title_lines = ("Attention",)
     state.set_patient_text_shown(False)
     levels(viewport)
     assert not any("evil" in text for text, _ in written)
+    assert "Attention" in [text for text, _ in written]
 
 
 def test_read_out_has_value_unit_and_millimetres(viewport, state, written) -> None:

@@ -304,7 +304,7 @@ class Viewer(QWidget):
         self._map_row.setVisible(self.shown_layout.has_map or self._fused is not None)
         self._map_row.setEnabled(view is not None or self._fused is not None)
         self.map.message = "" if view is not None else self._map_message
-        self.map.patient_lines = () if view is None else view.caption()
+        self.map.title_lines = () if view is None else view.caption()
         self.map.value_text = self.map.intensity_text if view is None else view.value_text
         _lay_over(self.map, view)
         for viewport in self.panes.of_series(0):

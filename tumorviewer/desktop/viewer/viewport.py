@@ -49,6 +49,8 @@ class Viewport(QWidget):
         self.overlay: Callable[[int], QImage | None] = no_overlay
         self.value_text: Callable[[int, int, int], str] = self.intensity_text
         self.patient_lines: Sequence[str] = ()
+        self.title_lines: Sequence[str] = ()
+        """What is shown; nothing of the patient, so it stays when that is hidden."""
         self.series_lines: Sequence[str] = ()
         self.window_text_shown = True
         self.message = ""
@@ -221,8 +223,8 @@ class Viewport(QWidget):
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
         self._draw_crosshair(painter, area)
         self.outlines(painter)
-        if state.patient_text_shown:
-            captions.draw_corner(painter, area, top | left, self.patient_lines)
+        patient = self.patient_lines if state.patient_text_shown else ()
+        captions.draw_corner(painter, area, top | left, (*patient, *self.title_lines))
         captions.draw_corner(painter, area, top | right, self.series_lines)
         captions.draw_corner(painter, area, bottom | left, self._window_lines(), 0.38)
         higher = captions.above_scale_bar(painter, area)
