@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from tests.desktop.hospital.test_report import ask_for_report, open_study, tick
+from tests.desktop.hospital.test_report_window import ask_for_report, open_study, tick
 
 from tests.desktop.hospital.archive_server import ArchiveServer
 from tests.desktop.shell.test_window import visible_text

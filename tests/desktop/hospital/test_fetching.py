@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from tests.desktop.hospital.archive_server import ArchiveServer
-from tests.desktop.hospital.test_archives import cells, press
+from tests.desktop.hospital.test_archives_window import cells, press
 from tests.desktop.shell.test_window import visible_text
 from tests.reports.made import clean_series
 from tumorviewer.desktop.hospital.fetch_dialog import FetchDialog
