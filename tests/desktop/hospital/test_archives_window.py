@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from tests.desktop.hospital.test_report_window import ask_for_report, open_study, tick
 
 from tests.desktop.hospital.archive_server import ArchiveServer
+from tests.desktop.hospital.test_report_window import ask_for_report, open_study, tick
 from tests.desktop.shell.test_window import visible_text
 from tests.reports.made import clean_series
 from tumorviewer.desktop.hospital.archives_dialog import ArchivesDialog
